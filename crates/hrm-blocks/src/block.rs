@@ -1,0 +1,203 @@
+//! The post-norm transformer block: mix positions, then mix channels, no biases.
+//!
+//! ```text
+//! x <- norm(x + mix(x));  x <- norm(x + swiglu(x))
+//! ```
+//!
+//! Positions are mixed by attention, or by a SwiGLU that runs over positions
+//! instead of channels, the same for every channel.
+
+use candle_core::{Result, Tensor};
+use hrm_kernels::{Rotary, attn_block, mlp_block};
+
+use crate::{Init, ParamSpec, WeightsView};
+
+/// Sizes of a block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BlockDims {
+    /// Channels per position, `D`.
+    pub hidden_dim: usize,
+    /// How positions are mixed.
+    pub mixer: MixerDims,
+    /// Channels inside the feed-forward sublayer, `I`.
+    pub inner_dim: usize,
+    /// Added to the mean square in the norm.
+    pub norm_eps: f64,
+}
+
+/// Sizes of the sublayer that mixes positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MixerDims {
+    /// Attention with this many heads, which divide the channels.
+    Attention {
+        /// Heads, `N`.
+        n_heads: usize,
+    },
+    /// A SwiGLU over positions. Its norm is over positions too.
+    Mlp {
+        /// Positions, `S`.
+        n_positions: usize,
+        /// Positions inside the sublayer.
+        inner_dim: usize,
+    },
+}
+
+/// Size inside a SwiGLU: two thirds of `expansion * width`, rounded up to a
+/// multiple of 256, as the published code has it.
+pub fn inner_dim(width: usize, expansion: f64) -> usize {
+    let wanted = (expansion * width as f64 * 2.0 / 3.0).round_ties_even();
+    (wanted as usize).next_multiple_of(256)
+}
+
+/// A block bound to its weights.
+#[derive(Clone, Debug)]
+pub struct Block {
+    mixer: Mixer,
+    w_gate_up: Tensor,
+    w_down: Tensor,
+    norm_eps: f64,
+}
+
+#[derive(Clone, Debug)]
+enum Mixer {
+    Attention { w_qkv: Tensor, w_o: Tensor, n_heads: usize },
+    Mlp { w_gate_up: Tensor, w_down: Tensor },
+}
+
+const QKV: &str = "self_attn.qkv_proj.weight";
+const O: &str = "self_attn.o_proj.weight";
+const MIX_GATE_UP: &str = "mlp_t.gate_up_proj.weight";
+const MIX_DOWN: &str = "mlp_t.down_proj.weight";
+const GATE_UP: &str = "mlp.gate_up_proj.weight";
+const DOWN: &str = "mlp.down_proj.weight";
+
+impl Block {
+    /// The parameters of a block whose names start with `prefix`.
+    pub fn params(prefix: &str, dims: BlockDims) -> Vec<ParamSpec> {
+        let BlockDims { hidden_dim: d, inner_dim: i, .. } = dims;
+        let matrix = |name: &str, rows: usize, columns: usize| {
+            ParamSpec::trained(format!("{prefix}.{name}"), [rows, columns], Init::lecun(columns))
+        };
+        let [one, other] = match dims.mixer {
+            MixerDims::Attention { .. } => [matrix(QKV, 3 * d, d), matrix(O, d, d)],
+            MixerDims::Mlp { n_positions: s, inner_dim: m } => {
+                [matrix(MIX_GATE_UP, 2 * m, s), matrix(MIX_DOWN, s, m)]
+            }
+        };
+        vec![one, other, matrix(GATE_UP, 2 * i, d), matrix(DOWN, d, i)]
+    }
+
+    /// Binds the block to the weights under `view`.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter is missing.
+    pub fn bind(view: &WeightsView<'_>, dims: BlockDims) -> Result<Self> {
+        let mixer = match dims.mixer {
+            MixerDims::Attention { n_heads } => {
+                Mixer::Attention { w_qkv: view.get(QKV)?, w_o: view.get(O)?, n_heads }
+            }
+            MixerDims::Mlp { .. } => {
+                Mixer::Mlp { w_gate_up: view.get(MIX_GATE_UP)?, w_down: view.get(MIX_DOWN)? }
+            }
+        };
+        let (w_gate_up, w_down) = (view.get(GATE_UP)?, view.get(DOWN)?);
+        Ok(Self { mixer, w_gate_up, w_down, norm_eps: dims.norm_eps })
+    }
+
+    /// The same block without its variables. Storage is shared.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        let mixer = match &self.mixer {
+            Mixer::Attention { w_qkv, w_o, n_heads } => {
+                Mixer::Attention { w_qkv: w_qkv.detach(), w_o: w_o.detach(), n_heads: *n_heads }
+            }
+            Mixer::Mlp { w_gate_up, w_down } => {
+                Mixer::Mlp { w_gate_up: w_gate_up.detach(), w_down: w_down.detach() }
+            }
+        };
+        Self {
+            mixer,
+            w_gate_up: self.w_gate_up.detach(),
+            w_down: self.w_down.detach(),
+            norm_eps: self.norm_eps,
+        }
+    }
+
+    /// Maps `x: [B, S, D]` to the same shape.
+    ///
+    /// # Errors
+    ///
+    /// If `x` has another number of channels or another dtype.
+    pub fn forward(&self, x: &Tensor, rotary: Option<&Rotary>) -> Result<Tensor> {
+        let x = match &self.mixer {
+            Mixer::Attention { w_qkv, w_o, n_heads } => {
+                attn_block(x, w_qkv, w_o, *n_heads, rotary, self.norm_eps)?
+            }
+            Mixer::Mlp { w_gate_up, w_down } => {
+                let by_channel = x.transpose(1, 2)?.contiguous()?;
+                let mixed = mlp_block(&by_channel, w_gate_up, w_down, self.norm_eps)?;
+                mixed.transpose(1, 2)?.contiguous()?
+            }
+        };
+        mlp_block(&x, &self.w_gate_up, &self.w_down, self.norm_eps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Tracking, Weights};
+    use candle_core::{DType, Device};
+
+    const ATTENTION: BlockDims = BlockDims {
+        hidden_dim: 8,
+        mixer: MixerDims::Attention { n_heads: 2 },
+        inner_dim: 12,
+        norm_eps: 1e-5,
+    };
+    const MLP: BlockDims =
+        BlockDims { mixer: MixerDims::Mlp { n_positions: 3, inner_dim: 5 }, ..ATTENTION };
+
+    fn bound(dims: BlockDims, tracking: Tracking) -> Result<(Weights, Block)> {
+        let weights = Weights::seeded(&Block::params("b", dims), 1, &Device::Cpu).unwrap();
+        let block = Block::bind(&weights.view(DType::F32, tracking).under("b"), dims)?;
+        Ok((weights, block))
+    }
+
+    #[test]
+    fn inner_sizes_follow_the_published_rounding() {
+        assert_eq!(inner_dim(512, 4.0), 1536);
+        assert_eq!(inner_dim(64, 4.0), 256);
+        assert_eq!(inner_dim(64, 2.0), 256);
+        // 256.5 rounds to the even 256, not up into the next multiple.
+        assert_eq!(inner_dim(513, 0.75), 256);
+    }
+
+    #[test]
+    fn a_gradient_reaches_every_parameter() -> Result<()> {
+        for dims in [ATTENTION, MLP] {
+            let (weights, block) = bound(dims, Tracking::Live)?;
+            let y = block.forward(&hrm_testkit::ramp((2, 3, 8))?, None)?;
+            let grads = (y * hrm_testkit::ramp((2, 3, 8))?)?.sum_all()?.backward()?;
+            assert_eq!(weights.trained().count(), 4);
+            for (name, var) in weights.trained() {
+                let grad = grads.get(var).unwrap_or_else(|| panic!("no gradient for {name}"));
+                let norm = grad.sqr()?.sum_all()?.to_scalar::<f32>()?;
+                assert!(norm.is_finite() && norm > 0.0, "{name}: {norm}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_frozen_block_records_nothing() -> Result<()> {
+        for dims in [ATTENTION, MLP] {
+            let (_, block) = bound(dims, Tracking::Frozen)?;
+            assert!(!block.forward(&hrm_testkit::ramp((2, 3, 8))?, None)?.track_op());
+            let (_, block) = bound(dims, Tracking::Live)?;
+            assert!(!block.detach().forward(&hrm_testkit::ramp((2, 3, 8))?, None)?.track_op());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,60 @@
+//! `hrm export`: the weights of a checkpoint, for the published code.
+
+use std::path::PathBuf;
+
+use candle_core::Tensor;
+use clap::{Args, ValueEnum};
+use hrm_core::weight_file;
+
+use crate::checkpoint::Checkpoint;
+use crate::compute::Compute;
+use crate::outcome::usage;
+use crate::term::remark;
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// Run or checkpoint folder.
+    run: PathBuf,
+    /// Weight file to write (safetensors); it must not exist.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// How tensors are named.
+    #[arg(long, value_enum, default_value_t = Names::Plain)]
+    names: Names,
+    #[command(flatten)]
+    compute: Compute,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Names {
+    /// As the model names them: `inner.H_init`.
+    Plain,
+    /// As the published training code wraps them: `model.inner.H_init`.
+    Wrapped,
+    /// As it saves a compiled model: `_orig_mod.model.inner.H_init`.
+    Compiled,
+}
+
+impl Export {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        if self.out.exists() {
+            return Err(usage(format!("{} exists already", self.out.display())));
+        }
+        let prefix = match self.names {
+            Names::Plain => "",
+            Names::Wrapped => "model.",
+            Names::Compiled => "_orig_mod.model.",
+        };
+        let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
+        let tensors: Vec<(String, Tensor)> = checkpoint
+            .model
+            .weights()
+            .tensors()
+            .map(|(name, tensor)| (format!("{prefix}{name}"), tensor))
+            .collect();
+        let n_tensors = tensors.len();
+        weight_file::write_tensors(tensors, &self.out)?;
+        remark(format!("{n_tensors} tensors written to {}", self.out.display()));
+        Ok(())
+    }
+}

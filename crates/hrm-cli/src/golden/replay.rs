@@ -1,0 +1,219 @@
+//! The training steps of a golden file, done again.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use candle_core::{DType, Device, Tensor};
+use hrm_core::halting::Exploration;
+use hrm_core::{Hrm, HrmConfig, Mixer, Positions, Weights, names};
+use hrm_testkit::{Golden, GoldenError};
+use hrm_train::{Batch, Forward, Gradients, TrainConfig, Trainer};
+
+use super::table::{Group, Table};
+
+/// Rebuilds the model that the file's metadata names, replays its steps with
+/// the stored draws, and compares whatever the file holds.
+pub(crate) fn replay(golden: &Golden) -> anyhow::Result<Table> {
+    let config = model_config(golden)?;
+    let train = train_config(golden)?;
+    let n_steps = train.steps;
+    let weights = tensors_under(golden, "w.");
+    let weights = Weights::from_tensors(&config.params()?, weights, &Device::Cpu)
+        .with_context(|| format!("{} holds other weights", golden.path().display()))?;
+    let mut trainer = Trainer::new(Hrm::with_weights(config, weights)?, train)?;
+    let fresh = batch(golden)?;
+
+    let mut table = Table::default();
+    for step in 0..n_steps {
+        let exploration = exploration(golden, step)?;
+        let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), &exploration)?;
+        let gradients = trainer.backward(&forward)?;
+        compare_forward(golden, step, &forward, &mut table)?;
+        compare_gradients(golden, step, trainer.model(), &gradients, &mut table)?;
+        trainer.update(&gradients)?;
+        trainer.advance(forward)?;
+
+        let n_done = Tensor::new(trainer.carry().n_done.as_slice(), &Device::Cpu)?;
+        let name = format!("{step}.steps");
+        table.compare(Group::Decisions, &name, &n_done, golden.tensor(&name)?)?;
+    }
+    for (name, found) in trainer.model().weights().tensors() {
+        let wanted = golden.tensor(&format!("final.{name}"))?;
+        table.compare(Group::Weights, format!("final.{name}"), &found, wanted)?;
+    }
+    Ok(table)
+}
+
+fn compare_forward(
+    golden: &Golden,
+    step: u64,
+    forward: &Forward,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let Forward { out, loss, halted, continue_targets, .. } = forward;
+    let mut compare = |group, name: &str, found: &Tensor, is_required: bool| {
+        let name = format!("{step}.{name}");
+        let wanted = match golden.find(&name) {
+            None if !is_required => return anyhow::Ok(()),
+            _ => golden.tensor(&name)?,
+        };
+        table.compare(group, name, found, &wanted.reshape(found.shape())?)?;
+        anyhow::Ok(())
+    };
+    // Whole tensors are stored for the first and the last step only.
+    compare(Group::Logits, "logits", &out.logits, step == 0)?;
+    compare(Group::States, "z_h", &out.states.z_h, step == 0)?;
+    compare(Group::States, "z_l", &out.states.z_l, step == 0)?;
+    compare(Group::Halting, "q", &out.q, true)?;
+    let halted: Vec<u8> = halted.iter().map(|h| u8::from(*h)).collect();
+    compare(Group::Decisions, "halted", &Tensor::new(halted, &Device::Cpu)?, true)?;
+    if let Some(targets) = continue_targets {
+        let targets = Tensor::new(targets.as_slice(), &Device::Cpu)?;
+        compare(Group::Targets, "target_q_continue", &targets, true)?;
+    }
+    compare(Group::Losses, "loss", &loss.total, true)?;
+    compare(Group::Losses, "lm_loss", &loss.cells, true)
+}
+
+fn compare_gradients(
+    golden: &Golden,
+    step: u64,
+    model: &Hrm,
+    gradients: &Gradients,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let prefix = format!("{step}.grad.");
+    let vars: HashMap<_, _> = model.weights().trained().collect();
+    let mut n_compared = 0;
+    for (name, wanted) in golden.tensors_under(&prefix) {
+        let found = match name {
+            "puzzle_rows" => gradients.puzzle_rows.as_ref(),
+            _ => vars.get(name).and_then(|var| gradients.dense.get(var)),
+        };
+        let found = found.with_context(|| format!("no gradient reaches `{name}`"))?;
+        table.compare(Group::Gradients, format!("{prefix}{name}"), found, wanted)?;
+        n_compared += 1;
+    }
+    // A file without gradients would prove nothing about learning.
+    let n_wanted = vars.len() + usize::from(gradients.puzzle_rows.is_some());
+    if step == 0 && n_compared != n_wanted {
+        let what = format!("{n_wanted} gradients of the first step, one per parameter");
+        anyhow::bail!(GoldenError::Metadata {
+            path: golden.path().to_owned(),
+            key: prefix,
+            expected: what,
+            found: n_compared.to_string(),
+        });
+    }
+    Ok(())
+}
+
+/// The model that the metadata names.
+fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
+    if golden.text("family") != Some("hrm") {
+        let expected = "`hrm`: tiny recursive models (`trm`) are not supported yet";
+        return Err(golden.wrong("family", expected));
+    }
+    let mixer = match golden.text("mixer") {
+        None | Some("attention") => Mixer::Attention,
+        Some("mlp") => Mixer::Mlp,
+        _ => return Err(golden.wrong("mixer", "`attention` or `mlp`")),
+    };
+    let hidden_dim: usize = golden.number("hidden")?;
+    let puzzle_dim = match golden.text("emb_dim") {
+        None | Some("None") => hidden_dim,
+        Some(_) => golden.number("emb_dim")?,
+    };
+    let n_prefix = match golden.number("prefix")? {
+        0 => puzzle_dim.div_ceil(hidden_dim.max(1)),
+        n_prefix => n_prefix,
+    };
+    let n_l_layers = golden.number("layers")?;
+    let n_h_layers = match golden.number("layers_h")? {
+        0 => n_l_layers,
+        n_h_layers => n_h_layers,
+    };
+    let positions = match golden.text("pos") {
+        Some("rope") => Positions::Rope,
+        Some("learned") => Positions::Learned,
+        Some("none") => Positions::None,
+        _ => return Err(golden.wrong("pos", "`rope`, `learned` or `none`")),
+    };
+    Ok(HrmConfig {
+        vocab_size: golden.number("vocab")?,
+        n_cells: golden.number("seq")?,
+        n_puzzle_ids: golden.number("ids")?,
+        puzzle_dim,
+        n_prefix,
+        hidden_dim,
+        mixer,
+        n_heads: golden.number("heads")?,
+        n_h_layers,
+        n_l_layers,
+        n_h_cycles: golden.number("h_cycles")?,
+        n_l_cycles: golden.number("l_cycles")?,
+        n_segments_max: golden.number("halt")?,
+        positions,
+        // Not stated in the metadata: the reference has them as constants.
+        ..HrmConfig::paper()
+    })
+}
+
+fn train_config(golden: &Golden) -> Result<TrainConfig, GoldenError> {
+    let weight_decay = golden.number("wd")?;
+    Ok(TrainConfig {
+        batch_size: golden.number("batch")?,
+        steps: golden.number("steps")?,
+        learning_rate: golden.number("lr")?,
+        weight_decay,
+        puzzle_learning_rate: golden.number("emb_lr")?,
+        puzzle_weight_decay: weight_decay,
+        warmup_steps: 0,
+        lr_min_ratio: 1.0,
+        ..TrainConfig::paper()
+    })
+}
+
+/// The one batch that rows take their puzzles from.
+fn batch(golden: &Golden) -> anyhow::Result<Batch> {
+    let ints = |name: &str| -> anyhow::Result<Vec<i64>> {
+        let tensor = golden.tensor(&format!("batch.{name}"))?;
+        Ok(tensor.to_dtype(DType::I64)?.flatten_all()?.to_vec1()?)
+    };
+    let ids = |name: &str| -> anyhow::Result<Vec<u32>> {
+        let id = |v| u32::try_from(v).with_context(|| format!("`batch.{name}` holds {v}"));
+        ints(name)?.into_iter().map(id).collect()
+    };
+    let n_cells = golden.number("seq")?;
+    let (inputs, labels, puzzles) = (ids("inputs")?, ints("labels")?, ids("puzzle_identifiers")?);
+    if inputs.len() != puzzles.len() * n_cells || labels.len() != inputs.len() {
+        return Err(golden.wrong("seq", "the length of the rows of the batch").into());
+    }
+    if golden.number::<usize>("batch")? != puzzles.len() {
+        return Err(golden.wrong("batch", format!("{}, the rows it holds", puzzles.len())).into());
+    }
+    Ok(Batch::new(n_cells, inputs, labels, puzzles))
+}
+
+/// The halting draws of one step.
+fn exploration(golden: &Golden, step: u64) -> anyhow::Result<Vec<Exploration>> {
+    let u = golden.tensor(&format!("{step}.explore_u"))?.to_vec1::<f32>()?;
+    let min_segments = golden.tensor(&format!("{step}.explore_min_steps"))?;
+    let min_segments = min_segments.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+    let n_rows: usize = golden.number("batch")?;
+    if u.len() != n_rows || min_segments.len() != n_rows {
+        return Err(golden.wrong("batch", format!("{}, the draws of step {step}", u.len())).into());
+    }
+    let draws = u.into_iter().zip(min_segments);
+    Ok(draws.map(|(u, min_segments)| Exploration { u, min_segments }).collect())
+}
+
+fn tensors_under(golden: &Golden, prefix: &str) -> HashMap<String, Tensor> {
+    let tensors = golden.tensors_under(prefix);
+    // Models without puzzle embeddings have no table, whatever the file says.
+    let has_puzzles = golden.text("emb_dim") != Some("0");
+    tensors
+        .filter(|(name, _)| has_puzzles || *name != names::PUZZLES)
+        .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
+        .collect()
+}

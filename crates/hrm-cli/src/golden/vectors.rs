@@ -1,0 +1,61 @@
+//! What a checkpoint computes, segment by segment, against stored vectors.
+//!
+//! A vector file holds `inputs: [B, S]` and `puzzle_identifiers: [B]`, and for
+//! some segments `k`, counted from 1: `argmax_k: [B, S]`, `q_halt_k` and
+//! `q_continue_k: [B]`, `logits_k: [B, S, vocab]`, and the leading positions of
+//! `z_H_k` and `z_L_k: [B, .., D]`.
+
+use candle_core::{D, DType, Tensor};
+use hrm_core::{Hrm, SegmentOutput, Tracking};
+use hrm_testkit::Golden;
+
+use super::table::{Group, Table};
+
+/// Runs as many segments as the file knows and compares whatever it holds.
+pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
+    let network = model.network(Tracking::Frozen)?;
+    let tokens = vectors.tensor("inputs")?.to_dtype(DType::U32)?;
+    let ids = vectors.tensor("puzzle_identifiers")?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+    let rows = model.puzzle_rows(&ids)?;
+    let input = network.encode(&tokens, rows.as_ref())?;
+    let mut states = network.initial_states(ids.len())?;
+
+    let mut table = Table::default();
+    for segment in 1..=n_segments(vectors) {
+        let out = network.segment(&states, &input)?;
+        compare_segment(vectors, segment, &out, &mut table)?;
+        states = out.states;
+    }
+    Ok(table)
+}
+
+/// The largest segment that a tensor is named after.
+fn n_segments(vectors: &Golden) -> usize {
+    let segment = |name: &str| name.rsplit_once('_')?.1.parse().ok();
+    vectors.tensors_under("").filter_map(|(name, _)| segment(name)).max().unwrap_or(0)
+}
+
+fn compare_segment(
+    vectors: &Golden,
+    segment: usize,
+    out: &SegmentOutput,
+    table: &mut Table,
+) -> candle_core::Result<()> {
+    let mut compare = |group, name: &str, found: Tensor| {
+        let name = format!("{name}_{segment}");
+        match vectors.find(&name) {
+            Some(wanted) => table.compare(group, &name, &found, wanted),
+            None => Ok(()),
+        }
+    };
+    let leading = |states: &Tensor, name: &str| match vectors.find(&format!("{name}_{segment}")) {
+        Some(wanted) => states.narrow(1, 0, wanted.dim(1)?),
+        None => Ok(states.clone()),
+    };
+    compare(Group::Decisions, "argmax", out.logits.argmax(D::Minus1)?)?;
+    compare(Group::Halting, "q_halt", out.q.narrow(1, 0, 1)?.squeeze(1)?)?;
+    compare(Group::Halting, "q_continue", out.q.narrow(1, 1, 1)?.squeeze(1)?)?;
+    compare(Group::Logits, "logits", out.logits.clone())?;
+    compare(Group::States, "z_H", leading(&out.states.z_h, "z_H")?)?;
+    compare(Group::States, "z_L", leading(&out.states.z_l, "z_L")?)
+}

@@ -1,0 +1,213 @@
+//! `hrm import`: a published checkpoint becomes a checkpoint folder.
+//!
+//! Weights say most of what a model is: sizes, layers, vocabulary, puzzles.
+//! The rest (heads, cycles, segments) is read from the config that the
+//! published code saves beside them, or taken from the published defaults.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use clap::Args;
+use hrm_core::{Hrm, HrmConfig, Mixer, ModelError, Positions, Weights, names, weight_file};
+use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
+use serde::Deserialize;
+
+use crate::checkpoint::{Puzzles, save_alone};
+use crate::outcome::usage;
+use crate::term::remark;
+use crate::train::kinds;
+
+#[derive(Args)]
+pub(crate) struct Import {
+    /// PyTorch checkpoint or safetensors file.
+    file: PathBuf,
+    /// Checkpoint folder to write.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The published code's config, YAML or JSON. Default: `config.json` or
+    /// `all_config.yaml` beside FILE, if there is one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kind of puzzle. Default: by the size of the vocabulary.
+    #[arg(long, value_parser = kinds())]
+    task: Option<String>,
+    /// Cells per puzzle. Default: from the config, or the kind's published size.
+    #[arg(long)]
+    cells: Option<usize>,
+}
+
+/// What the published code's config says of a model. In its training runs the
+/// architecture is in a section of its own.
+#[derive(Debug, Default, Deserialize)]
+struct Published {
+    arch: Option<Box<Published>>,
+    seq_len: Option<usize>,
+    num_heads: Option<usize>,
+    expansion: Option<f64>,
+    #[serde(rename = "H_cycles")]
+    h_cycles: Option<usize>,
+    #[serde(rename = "L_cycles")]
+    l_cycles: Option<usize>,
+    halt_max_steps: Option<usize>,
+    halt_exploration_prob: Option<f64>,
+    rope_theta: Option<f64>,
+    rms_norm_eps: Option<f64>,
+    pos_encodings: Option<Positions>,
+}
+
+impl Import {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let mut tensors = weight_file::read(&self.file)?;
+        let published = self.published()?;
+        let shapes = Shapes::of(&self.file, &tensors)?;
+        let kind = match &self.task {
+            Some(kind) => kind.as_str(),
+            None => kind_of(shapes.vocab_size)?,
+        };
+        let (task, n_cells_default) = published_task(kind)?;
+        let n_cells = self.cells.or(published.seq_len).unwrap_or_else(|| {
+            remark(format!("No config names the number of cells: taking {n_cells_default}."));
+            n_cells_default
+        });
+        let task = task.with_cells(n_cells)?;
+        let config = config(&shapes, &published, n_cells);
+
+        let specs = config.params()?;
+        // Tables that follow from the config are saved by some versions.
+        let is_param = |name: &str| specs.iter().any(|spec| spec.name == name);
+        tensors.retain(|name, _| is_param(name) || !name.contains("rotary_emb"));
+        let weights = Weights::from_tensors(&specs, tensors, &Device::Cpu).map_err(|err| {
+            anyhow::Error::from(ModelError::from(err)).context(self.file.display().to_string())
+        })?;
+        let model = Hrm::with_weights(config, weights)?;
+
+        let blank = "<blank>".to_owned();
+        let unnamed = (1..model.config().n_puzzle_ids).map(|id| format!("puzzle-{id}"));
+        let identifiers: Vec<String> = std::iter::once(blank).chain(unnamed).collect();
+        let puzzles = Puzzles { task, data: Vec::new() };
+        save_alone(&self.out, &model, &puzzles, &identifiers)?;
+        remark(format!(
+            "{kind} model with {} parameters written to {}",
+            model.config().n_parameters()?,
+            self.out.display()
+        ));
+        Ok(())
+    }
+
+    /// The published config, empty if there is none.
+    fn published(&self) -> anyhow::Result<Published> {
+        let beside = ["config.json", "all_config.yaml"].map(|name| self.file.with_file_name(name));
+        let found = self.config.clone().or_else(|| beside.into_iter().find(|path| path.is_file()));
+        let Some(path) = found else {
+            remark(
+                "No config beside the weights: heads, cycles and segments are taken as published.",
+            );
+            return Ok(Published::default());
+        };
+        let text = std::fs::read_to_string(&path).map_err(TaskError::read(&path))?;
+        // JSON is YAML.
+        let read: Published = serde_saphyr::from_str(&text)
+            .map_err(|err| usage(format!("{} is not a config: {err}", path.display())))?;
+        Ok(match read.arch {
+            Some(arch) => Published { seq_len: read.seq_len.or(arch.seq_len), ..*arch },
+            None => read,
+        })
+    }
+}
+
+/// What the shapes of the weights say.
+struct Shapes {
+    vocab_size: usize,
+    hidden_dim: usize,
+    inner_dim: usize,
+    n_h_layers: usize,
+    n_l_layers: usize,
+    n_puzzle_ids: usize,
+    puzzle_dim: usize,
+    has_positions: bool,
+    mixer: Mixer,
+}
+
+impl Shapes {
+    fn of(path: &Path, tensors: &HashMap<String, Tensor>) -> anyhow::Result<Self> {
+        let matrix = |name: &str| match tensors.get(name).map(Tensor::dims) {
+            Some(&[rows, columns]) => Ok((rows, columns)),
+            Some(dims) => Err(usage(format!(
+                "{}: `{name}` has shape {dims:?}, expected a matrix",
+                path.display()
+            ))),
+            None => Err(usage(format!(
+                "{}: no tensor `{name}`: not a checkpoint of this model",
+                path.display()
+            ))),
+        };
+        let n_layers = |module: &str| {
+            let weight = |layer| format!("{}.mlp.down_proj.weight", names::layer(module, layer));
+            (0..).take_while(|layer| tensors.contains_key(&weight(*layer))).count()
+        };
+        let (vocab_size, hidden_dim) = matrix(names::TOKENS)?;
+        let first = names::layer(names::L_MODULE, 0);
+        let (_, inner_dim) = matrix(&format!("{first}.mlp.down_proj.weight"))?;
+        let has_mlp = tensors.contains_key(&format!("{first}.mlp_t.down_proj.weight"));
+        let (n_puzzle_ids, puzzle_dim) =
+            if tensors.contains_key(names::PUZZLES) { matrix(names::PUZZLES)? } else { (1, 0) };
+        Ok(Self {
+            vocab_size,
+            hidden_dim,
+            inner_dim,
+            n_h_layers: n_layers(names::H_MODULE),
+            n_l_layers: n_layers(names::L_MODULE),
+            n_puzzle_ids,
+            puzzle_dim,
+            has_positions: tensors.contains_key(names::POSITIONS),
+            mixer: if has_mlp { Mixer::Mlp } else { Mixer::Attention },
+        })
+    }
+}
+
+fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
+    let paper = HrmConfig::paper();
+    let hidden_dim = shapes.hidden_dim;
+    let positions = if shapes.has_positions { Positions::Learned } else { Positions::Rope };
+    // Any expansion that rounds up to the inner size will do.
+    let expansion = shapes.inner_dim as f64 * 1.5 / hidden_dim.max(1) as f64;
+    HrmConfig {
+        vocab_size: shapes.vocab_size,
+        n_cells,
+        n_puzzle_ids: shapes.n_puzzle_ids,
+        puzzle_dim: shapes.puzzle_dim,
+        n_prefix: shapes.puzzle_dim.div_ceil(hidden_dim.max(1)),
+        hidden_dim,
+        mixer: shapes.mixer,
+        n_heads: published.num_heads.unwrap_or_else(|| (hidden_dim / 64).max(1)),
+        expansion: published.expansion.unwrap_or(expansion),
+        n_h_layers: shapes.n_h_layers,
+        n_l_layers: shapes.n_l_layers,
+        n_h_cycles: published.h_cycles.unwrap_or(paper.n_h_cycles),
+        n_l_cycles: published.l_cycles.unwrap_or(paper.n_l_cycles),
+        n_segments_max: published.halt_max_steps.unwrap_or(paper.n_segments_max),
+        halt_exploration: published.halt_exploration_prob.unwrap_or(paper.halt_exploration),
+        positions: published.pos_encodings.unwrap_or(positions),
+        rope_base: published.rope_theta.unwrap_or(paper.rope_base),
+        norm_eps: published.rms_norm_eps.unwrap_or(paper.norm_eps),
+    }
+}
+
+/// The kind of puzzle with a vocabulary of this size, as published.
+fn kind_of(vocab_size: usize) -> anyhow::Result<&'static str> {
+    let known = TaskConfig::KINDS.iter().copied();
+    let mut with_size = known.filter(|kind| {
+        published_task(kind).is_ok_and(|(task, _)| task.family().vocabulary().len() == vocab_size)
+    });
+    with_size.next().ok_or_else(|| {
+        usage(format!("no kind of puzzle has a vocabulary of {vocab_size}: name one with --task"))
+    })
+}
+
+/// A kind of puzzle as published, and its number of cells.
+fn published_task(kind: &str) -> anyhow::Result<(TaskConfig, usize)> {
+    let config = RunConfig::preset(kind, Preset::Paper)
+        .ok_or_else(|| usage(format!("no kind of puzzle `{kind}`")))?;
+    Ok((config.task, config.model.n_cells))
+}

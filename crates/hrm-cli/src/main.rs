@@ -1,0 +1,56 @@
+//! `hrm`: train, evaluate and use Hierarchical Reasoning Models.
+//!
+//! Add a verb by adding a module with a `run(self)`, then a line in [`Verb`]
+//! and a line in [`main`]. Results go to standard output, progress and remarks
+//! to standard error. Exit code 2 means bad usage or input, 1 a failure.
+
+mod checkpoint;
+mod compute;
+mod data;
+mod eval;
+mod export;
+mod golden;
+mod import;
+mod outcome;
+mod progress;
+mod record;
+mod settings;
+mod solve;
+mod term;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "hrm", version, about, propagate_version = true)]
+enum Verb {
+    /// Train a model on built-in or your own puzzles.
+    Train(train::Train),
+    /// Score a trained model on its evaluation puzzles or on others.
+    Eval(eval::Eval),
+    /// Solve a puzzle with a trained model.
+    Solve(solve::Solve),
+    /// Generate puzzles, or look at them.
+    Data(data::Data),
+    /// Compare this implementation with the reference, tensor by tensor.
+    Golden(golden::Golden),
+    /// Turn a published checkpoint into a checkpoint folder.
+    Import(import::Import),
+    /// Write the weights of a checkpoint for the published code.
+    Export(export::Export),
+}
+
+fn main() -> ExitCode {
+    let result = match Verb::parse() {
+        Verb::Train(verb) => verb.run(),
+        Verb::Eval(verb) => verb.run(),
+        Verb::Solve(verb) => verb.run(),
+        Verb::Data(verb) => verb.run(),
+        Verb::Golden(verb) => verb.run(),
+        Verb::Import(verb) => verb.run(),
+        Verb::Export(verb) => verb.run(),
+    };
+    outcome::exit_code(result)
+}

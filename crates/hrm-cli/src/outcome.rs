@@ -1,0 +1,75 @@
+//! How a verb ends: its exit code and its last words.
+
+use std::process::ExitCode;
+
+use hrm_core::weight_file::WeightFileError;
+use hrm_core::{ConfigError, WeightsError};
+use hrm_tasks::TaskError;
+use hrm_testkit::GoldenError;
+use hrm_train::TrainError;
+
+/// Something the user asked for that cannot be: a flag, a name, a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// A [`Usage`] error as `anyhow` carries it.
+pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+    Usage(message.into()).into()
+}
+
+/// A check that was run and did not pass. The verb has said why.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Failed(pub(crate) String);
+
+/// Prints what went wrong, if anything, and says how to exit.
+pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    let Err(err) = result else { return ExitCode::SUCCESS };
+    let is_closed_pipe = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
+    if err.downcast_ref().is_some_and(is_closed_pipe) {
+        // Whoever read our output has seen enough, e.g. `hrm data show | head`.
+        return ExitCode::SUCCESS;
+    }
+    #[allow(clippy::print_stderr)] // The one place that reports errors.
+    {
+        eprintln!("error: {err:#}");
+    }
+    ExitCode::from(if is_bad_input(&err) { 2 } else { 1 })
+}
+
+/// Whether the user can mend it by asking for something else.
+fn is_bad_input(err: &anyhow::Error) -> bool {
+    err.chain().any(|cause| {
+        cause.is::<Usage>()
+            || cause.is::<ConfigError>()
+            || cause.is::<WeightsError>()
+            || cause.is::<GoldenError>()
+            || cause.downcast_ref().is_some_and(is_bad_task)
+            || cause.downcast_ref().is_some_and(is_bad_weight_file)
+            || cause.downcast_ref().is_some_and(is_bad_run)
+    })
+}
+
+fn is_bad_task(err: &TaskError) -> bool {
+    !matches!(err, TaskError::Write { .. })
+}
+
+fn is_bad_weight_file(err: &WeightFileError) -> bool {
+    !matches!(err, WeightFileError::Write { .. })
+}
+
+fn is_bad_run(err: &TrainError) -> bool {
+    use TrainError as E;
+    match err {
+        E::Setting { .. }
+        | E::Mismatch { .. }
+        | E::NoExamples { .. }
+        | E::RunExists { .. }
+        | E::NotARun { .. }
+        | E::Read { .. }
+        | E::Json { .. } => true,
+        // The weight file decides for itself.
+        _ => false,
+    }
+}

@@ -1,0 +1,195 @@
+//! How a run is going: one live line on a terminal, plain lines elsewhere.
+
+use std::time::{Duration, Instant};
+
+use hrm_train::StepReport;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::term::remark;
+
+/// Seconds between plain lines.
+const PLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// What has happened over some steps.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    since: Instant,
+    n_steps: u64,
+    loss: f64,
+    cell_loss: f64,
+    n_halted: usize,
+    n_exact: usize,
+    n_segments: u64,
+    learning_rate: f64,
+}
+
+impl Window {
+    pub(crate) fn open() -> Self {
+        Self {
+            since: Instant::now(),
+            n_steps: 0,
+            loss: 0.0,
+            cell_loss: 0.0,
+            n_halted: 0,
+            n_exact: 0,
+            n_segments: 0,
+            learning_rate: 0.0,
+        }
+    }
+
+    pub(crate) fn add(&mut self, report: &StepReport) {
+        self.n_steps += 1;
+        self.loss += report.loss;
+        self.cell_loss += report.cell_loss;
+        self.n_halted += report.n_halted;
+        self.n_exact += report.n_exact;
+        self.n_segments += report.n_segments;
+        self.learning_rate = report.learning_rate;
+    }
+
+    /// One line of `metrics.jsonl`. Shares of finished puzzles are absent if
+    /// none has finished.
+    pub(crate) fn to_json(&self, step: u64, batch_size: usize) -> Value {
+        let per_step = |sum: f64| sum / self.n_steps.max(1) as f64;
+        json!({
+            "kind": "train",
+            "step": step,
+            "loss": per_step(self.loss),
+            "cell_loss": per_step(self.cell_loss),
+            "exact": self.exact(),
+            "mean_segments": self.mean_segments(),
+            "learning_rate": self.learning_rate,
+            "examples_per_s": self.examples_per_s(batch_size),
+        })
+    }
+
+    fn exact(&self) -> Option<f64> {
+        (self.n_halted > 0).then(|| self.n_exact as f64 / self.n_halted as f64)
+    }
+
+    fn mean_segments(&self) -> Option<f64> {
+        (self.n_halted > 0).then(|| self.n_segments as f64 / self.n_halted as f64)
+    }
+
+    fn examples_per_s(&self, batch_size: usize) -> f64 {
+        let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
+        (self.n_steps * batch_size as u64) as f64 / seconds
+    }
+
+    fn describe(&self, batch_size: usize) -> String {
+        let loss = self.loss / self.n_steps.max(1) as f64;
+        let percent = |share: Option<f64>| match share {
+            Some(share) => format!("{:.1} %", share * 100.0),
+            None => "-".to_owned(),
+        };
+        let segments = self.mean_segments().map_or("-".to_owned(), |n| format!("{n:.1}"));
+        format!(
+            "{:.0} examples/s, loss {loss:.4}, exact {}, segments {segments}",
+            self.examples_per_s(batch_size),
+            percent(self.exact()),
+        )
+    }
+}
+
+/// The progress of a run.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    last_line: Instant,
+    limit: Limit,
+}
+
+/// What ends a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Limit {
+    /// This many steps.
+    Steps(u64),
+    /// This much time.
+    Time(Duration),
+}
+
+impl Progress {
+    pub(crate) fn start(limit: Limit) -> Self {
+        let length = match limit {
+            Limit::Steps(n) => n,
+            Limit::Time(time) => time.as_secs().max(1),
+        };
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        let template = "{bar:24} {msg}";
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is constant"));
+        let now = Instant::now();
+        Self { bar, started: now, last_line: now, limit }
+    }
+
+    /// Shows where the run is.
+    pub(crate) fn show(&mut self, step: u64, window: &Window, batch_size: usize) {
+        let elapsed = self.started.elapsed();
+        let (share, of) = match self.limit {
+            Limit::Steps(n) => (step as f64 / n as f64, format!("step {step}/{n}")),
+            Limit::Time(time) => {
+                (elapsed.as_secs_f64() / time.as_secs_f64(), format!("step {step}"))
+            }
+        };
+        let left = elapsed.mul_f64(((1.0 - share) / share.max(1e-9)).clamp(0.0, 1e6));
+        let line = format!("{of}, {}, {} left", window.describe(batch_size), clock(left));
+        if !self.bar.is_hidden() {
+            let length = self.bar.length().unwrap_or(1);
+            self.bar.set_position((share * length as f64) as u64);
+            self.bar.set_message(line);
+        } else if self.last_line.elapsed() >= PLAIN_EVERY {
+            self.last_line = Instant::now();
+            remark(line);
+        }
+    }
+
+    /// Prints a line above the live one.
+    pub(crate) fn remark(&self, text: impl AsRef<str>) {
+        self.bar.suspend(|| remark(text));
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Hours, minutes and seconds as far as they matter.
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let text = |s| clock(Duration::from_secs(s));
+        assert_eq!([text(5), text(65), text(3725)], ["5 s", "1 min 05 s", "1 h 02 min"]);
+    }
+
+    #[test]
+    fn shares_of_nothing_are_absent() {
+        let mut window = Window::open();
+        let report = StepReport {
+            step: 1,
+            loss: 2.0,
+            cell_loss: 1.0,
+            n_halted: 0,
+            n_exact: 0,
+            n_segments: 0,
+            learning_rate: 0.1,
+        };
+        window.add(&report);
+        assert_eq!(window.to_json(1, 4)["exact"], Value::Null);
+        window.add(&StepReport { n_halted: 4, n_exact: 1, n_segments: 12, ..report });
+        assert_eq!(window.to_json(2, 4)["exact"], json!(0.25));
+        assert_eq!(window.to_json(2, 4)["mean_segments"], json!(3.0));
+        assert_eq!(window.to_json(2, 4)["loss"], json!(2.0));
+    }
+}

@@ -1,0 +1,119 @@
+//! `--set key=value`: one setting of a run, changed by its path.
+
+use hrm_tasks::RunConfig;
+use serde_json::Value;
+
+use crate::outcome::usage;
+
+/// Settings that follow from the task and cannot be chosen.
+const DECIDED_BY_TASK: &[&str] = &["model.vocab_size", "model.n_cells", "model.n_puzzle_ids"];
+
+/// Applies `key=value` pairs in order, e.g. `model.hidden_dim=256`.
+///
+/// The prefix of a puzzle embedding follows its size and the model's, unless
+/// it is set itself.
+///
+/// # Errors
+///
+/// For a pair without `=`, a key that no setting has, or a value of another
+/// kind than the setting's.
+pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunConfig> {
+    let mut tree = serde_json::to_value(&config)?;
+    let mut sets_prefix = false;
+    for pair in pairs {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(usage(format!("--set needs key=value, found `{pair}`")));
+        };
+        if DECIDED_BY_TASK.contains(&key) {
+            return Err(usage(format!("`{key}` is decided by the task and cannot be set")));
+        }
+        sets_prefix |= key == "model.n_prefix";
+        let slot = find(&mut tree, key)?;
+        *slot = parse(slot, value);
+        let read = serde_json::from_value::<RunConfig>(tree.clone());
+        read.map_err(|err| usage(format!("--set {pair}: {err}")))?;
+    }
+    let mut config: RunConfig = serde_json::from_value(tree)?;
+    if !sets_prefix {
+        let model = &mut config.model;
+        model.n_prefix = model.puzzle_dim.div_ceil(model.hidden_dim.max(1));
+    }
+    Ok(config)
+}
+
+/// The setting at a dotted path.
+fn find<'a>(tree: &'a mut Value, key: &str) -> anyhow::Result<&'a mut Value> {
+    let known = known_keys(tree);
+    let is_setting = known.iter().any(|k| k == key);
+    let pointer = format!("/{}", key.replace('.', "/"));
+    match tree.pointer_mut(&pointer) {
+        Some(slot) if is_setting => Ok(slot),
+        _ => Err(usage(format!("no setting `{key}`; there are: {}", known.join(", ")))),
+    }
+}
+
+/// Dotted paths of all settings that can be chosen.
+fn known_keys(tree: &Value) -> Vec<String> {
+    let sections = tree.as_object().into_iter().flatten();
+    sections
+        .flat_map(|(section, settings)| {
+            let names = settings.as_object().into_iter().flat_map(|settings| settings.keys());
+            names.map(move |name| format!("{section}.{name}"))
+        })
+        .filter(|key| key != "task.kind" && !DECIDED_BY_TASK.contains(&key.as_str()))
+        .collect()
+}
+
+/// A value as JSON, in the kind of the setting it replaces where that helps.
+fn parse(slot: &Value, text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value) if !slot.is_string() => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hrm_tasks::{Preset, TaskConfig};
+
+    fn sudoku() -> RunConfig {
+        RunConfig::preset("sudoku", Preset::Tiny).unwrap()
+    }
+
+    fn set(pairs: &[&str]) -> anyhow::Result<RunConfig> {
+        apply(sudoku(), &pairs.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn settings_change_by_path() {
+        let config = set(&["train.learning_rate=0.5", "task.board=6", "model.positions=learned"]);
+        let config = config.unwrap();
+        assert_eq!(config.train.learning_rate, 0.5);
+        assert_eq!(config.model.positions, hrm_core::Positions::Learned);
+        let TaskConfig::Sudoku(task) = config.task else { panic!("the kind is kept") };
+        assert_eq!(task.board, 6);
+    }
+
+    #[test]
+    fn the_prefix_follows_the_embedding_unless_it_is_set() {
+        assert_eq!(set(&["model.puzzle_dim=0"]).unwrap().model.n_prefix, 0);
+        let wide = set(&["model.hidden_dim=64", "model.puzzle_dim=100"]).unwrap();
+        assert_eq!(wide.model.n_prefix, 2);
+        assert_eq!(set(&["model.n_prefix=5"]).unwrap().model.n_prefix, 5);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named() {
+        let message = |pair| set(&[pair]).unwrap_err().to_string();
+        assert!(message("train.speed=9").starts_with("no setting `train.speed`; there are: "));
+        assert_eq!(message("train.steps"), "--set needs key=value, found `train.steps`");
+        assert_eq!(
+            message("model.n_cells=9"),
+            "`model.n_cells` is decided by the task and cannot be set"
+        );
+        assert!(message("train.steps=many").starts_with("--set train.steps=many: "));
+        assert!(message("train.steps=-1").starts_with("--set train.steps=-1: "));
+        assert!(message("task.kind=arc").starts_with("no setting `task.kind`"));
+    }
+}

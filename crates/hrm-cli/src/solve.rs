@@ -1,0 +1,187 @@
+//! `hrm solve`: one puzzle, drawn with its answer.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use anyhow::Context;
+use candle_core::Tensor;
+use clap::Args;
+use hrm_core::{Budget, Hrm, Tracking, solve};
+use hrm_tasks::{Answer, Posed, Reply, TaskError, Verdict};
+use hrm_train::run::{find_checkpoint, read_json};
+use serde_json::{Value, json};
+
+use crate::checkpoint::Checkpoint;
+use crate::compute::Compute;
+use crate::outcome::usage;
+use crate::record::RunRecord;
+use crate::term::{remark, result, style};
+use crate::train::kinds;
+
+/// Questions put to the model at a time.
+const BATCH: usize = 32;
+
+#[derive(Args)]
+pub(crate) struct Solve {
+    /// Kind of puzzle.
+    #[arg(value_parser = kinds())]
+    task: String,
+    /// The puzzle itself, a file, or - for standard input. Default: a freshly
+    /// generated puzzle.
+    input: Option<String>,
+    /// Run or checkpoint folder. Default: the newest run of this kind in runs/.
+    #[arg(long, value_name = "DIR")]
+    run: Option<PathBuf>,
+    /// Segments per puzzle at most; default: as many as in training.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    segments: Option<u32>,
+    /// Decides the puzzle that is generated without INPUT.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print one line of JSON per puzzle.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    compute: Compute,
+}
+
+impl Solve {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let run = match &self.run {
+            Some(run) => run.clone(),
+            None => newest_run(Path::new("runs"), &self.task)?,
+        };
+        let checkpoint = Checkpoint::open(&run, &self.compute)?;
+        let task = &checkpoint.puzzles.task;
+        if task.kind() != self.task {
+            let (found, wanted) = (task.kind(), &self.task);
+            return Err(usage(format!("{} solves {found}, not {wanted}", run.display())));
+        }
+        let (text, place) = self.text(&checkpoint)?;
+        let posed = task.family().pose(&text, &place, &checkpoint.identifiers)?;
+
+        let n_max = self.segments.map_or(checkpoint.model.config().n_segments_max, |n| n as usize);
+        for puzzle in &posed {
+            let replies = ask(&checkpoint.model, puzzle.as_ref(), Budget::UntilHalt(n_max))?;
+            let answer = puzzle.answer(&replies, style());
+            let n_segments = replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);
+            if self.json {
+                result(format!("{}\n", to_json(&answer, n_segments)))?;
+            } else {
+                result(describe(&answer, n_segments))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The puzzle as text, and what messages call its origin.
+    fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<(String, String)> {
+        let Some(input) = &self.input else {
+            let seed = self.seed.unwrap_or_else(seed_of_the_moment);
+            remark(format!(
+                "A generated puzzle (--seed {seed}), solved by {}.",
+                checkpoint.path.display()
+            ));
+            let text = checkpoint.puzzles.task.family().example(seed)?;
+            return Ok((text, format!("generated puzzle {seed}")));
+        };
+        if input == "-" {
+            let mut bytes = Vec::new();
+            let limit = N_BYTES_MAX + 1;
+            std::io::stdin()
+                .lock()
+                .take(limit)
+                .read_to_end(&mut bytes)
+                .context("cannot read standard input")?;
+            return as_text(bytes, "standard input");
+        }
+        let path = Path::new(input);
+        if path.is_file() {
+            let file = std::fs::File::open(path).map_err(TaskError::read(path))?;
+            let mut bytes = Vec::new();
+            file.take(N_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(TaskError::read(path))?;
+            return as_text(bytes, input);
+        }
+        Ok((input.clone(), "puzzle".to_owned()))
+    }
+}
+
+/// More than any puzzle file a person would pose.
+const N_BYTES_MAX: u64 = 64 << 20;
+
+fn as_text(bytes: Vec<u8>, place: &str) -> anyhow::Result<(String, String)> {
+    if bytes.len() as u64 > N_BYTES_MAX {
+        return Err(
+            TaskError::malformed(place, format!("at most {N_BYTES_MAX} bytes"), "more").into()
+        );
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|err| TaskError::malformed(place, "UTF-8 text", err.utf8_error().to_string()))?;
+    Ok((text, place.to_owned()))
+}
+
+/// The model's reply to every question of a puzzle.
+fn ask(model: &Hrm, puzzle: &dyn Posed, budget: Budget) -> anyhow::Result<Vec<Reply>> {
+    let network = model.network(Tracking::Frozen)?;
+    let mut replies = Vec::new();
+    for questions in puzzle.questions().chunks(BATCH) {
+        let n_cells = model.config().n_cells;
+        let tokens: Vec<u32> = questions.iter().flat_map(|q| q.inputs.iter().copied()).collect();
+        let tokens = Tensor::from_vec(tokens, (questions.len(), n_cells), model.device())?;
+        let ids: Vec<u32> = questions.iter().map(|q| q.puzzle_id).collect();
+        let rows = model.puzzle_rows(&ids)?;
+        let solutions = solve(&network, &tokens, rows.as_ref(), budget)?;
+        replies.extend(solutions.into_iter().map(|solution| Reply {
+            tokens: solution.tokens,
+            q_halt: solution.q[0],
+            n_segments: solution.n_segments,
+        }));
+    }
+    Ok(replies)
+}
+
+fn describe(answer: &Answer, n_segments: usize) -> String {
+    let verdict = match &answer.verdict {
+        Verdict::Valid => "Valid by the rules".to_owned(),
+        Verdict::Invalid(why) => format!("Not valid: {why}"),
+        Verdict::Unchecked(why) => format!("Not checked: {why}"),
+    };
+    let segments = if n_segments == 1 { "segment" } else { "segments" };
+    format!("{}{verdict}, after {n_segments} {segments}.\n", answer.drawing)
+}
+
+fn to_json(answer: &Answer, n_segments: usize) -> Value {
+    let (valid, why) = match &answer.verdict {
+        Verdict::Valid => (Some(true), None),
+        Verdict::Invalid(why) => (Some(false), Some(why)),
+        Verdict::Unchecked(why) => (None, Some(why)),
+    };
+    json!({"answer": answer.text, "valid": valid, "why": why, "segments": n_segments})
+}
+
+/// The run in `runs` that wrote a checkpoint of this kind last.
+fn newest_run(runs: &Path, task: &str) -> anyhow::Result<PathBuf> {
+    let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
+    let candidates = entries.filter_map(|entry| {
+        let path = entry.path();
+        let checkpoint = find_checkpoint(&path).ok()?;
+        let record: RunRecord = read_json(&path.join("run.json")).ok()?;
+        let written: SystemTime = std::fs::metadata(checkpoint).ok()?.modified().ok()?;
+        (record.config.task.kind() == task).then_some((written, path))
+    });
+    let newest = candidates.max().map(|(_, path)| path);
+    newest.ok_or_else(|| {
+        usage(format!(
+            "no trained {task} model in {}: train one with `cargo xtask train {task}`, \
+             or name one with --run",
+            runs.display()
+        ))
+    })
+}
+
+/// A seed that differs from call to call.
+fn seed_of_the_moment() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::from(now.subsec_nanos()) % 100_000
+}

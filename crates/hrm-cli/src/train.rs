@@ -1,0 +1,275 @@
+//! `hrm train`: from puzzles to a checkpoint.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use hrm_core::{Budget, Hrm};
+use hrm_tasks::{Preset, PuzzleTask, RunConfig};
+use hrm_train::run::RunFolder;
+use hrm_train::{Evaluation, StepReport, Trainer, evaluate, train};
+use serde_json::json;
+
+use crate::checkpoint::{Puzzles, save_in_run};
+use crate::compute::{Compute, device_name};
+use crate::eval;
+use crate::outcome::usage;
+use crate::progress::{Limit, Progress, Window};
+use crate::record::{self, Host, RunRecord};
+use crate::settings;
+use crate::term::{remark, result};
+
+/// Steps per line of `metrics.jsonl`.
+const LOG_EVERY: u64 = 10;
+
+#[derive(Args)]
+pub(crate) struct Train {
+    /// Kind of puzzle.
+    #[arg(value_parser = kinds())]
+    task: String,
+    /// Puzzle files or folders; without any, built-in puzzles.
+    #[arg(long, value_name = "PATH")]
+    data: Vec<PathBuf>,
+    /// How much to ask of the machine. Default: tiny, or small with --data.
+    #[arg(long, value_parser = presets())]
+    preset: Option<String>,
+    /// Change one setting, e.g. model.hidden_dim=256.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Optimiser steps.
+    #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
+    steps: Option<u64>,
+    /// Stop after this long, at a learning rate that does not decay.
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Decides weights, batches and halting draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Run folder. Default: the first free runs/TASK-PRESET-N.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace an existing run folder.
+    #[arg(long)]
+    force: bool,
+    /// Print the result as one line of JSON.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    compute: Compute,
+}
+
+/// The names of all kinds of puzzle, for the command line.
+pub(crate) fn kinds() -> clap::builder::PossibleValuesParser {
+    hrm_tasks::TaskConfig::KINDS.to_vec().into()
+}
+
+/// The names of all presets, for the command line.
+pub(crate) fn presets() -> clap::builder::PossibleValuesParser {
+    Preset::ALL.map(|(name, _)| name).into()
+}
+
+/// The settings of a preset, changed as asked and fitted to the data.
+pub(crate) fn run_config(
+    task: &str,
+    preset: &str,
+    set: &[String],
+    data: &[PathBuf],
+) -> anyhow::Result<RunConfig> {
+    let (_, preset) = Preset::ALL
+        .into_iter()
+        .find(|(name, _)| *name == preset)
+        .ok_or_else(|| usage(format!("no preset `{preset}`")))?;
+    let config = RunConfig::preset(task, preset)
+        .ok_or_else(|| usage(format!("no kind of puzzle `{task}`")))?;
+    // Fitted first, so that a size the user sets is kept, and checked.
+    let config = match config.task.family().cells_in(data)? {
+        Some(n_cells) => RunConfig { task: config.task.with_cells(n_cells)?, ..config },
+        None => config,
+    };
+    settings::apply(config, set)
+}
+
+/// The preset that is meant when none is named.
+pub(crate) fn default_preset(data: &[PathBuf]) -> &'static str {
+    if data.is_empty() { "tiny" } else { "small" }
+}
+
+impl Train {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let preset = self.preset.as_deref().unwrap_or(default_preset(&self.data));
+        let mut config = run_config(&self.task, preset, &self.set, &self.data)?;
+        let limit = self.limit(&mut config)?;
+
+        let task = config.task.family().open(&self.data)?;
+        config.model.vocab_size = task.vocab_size();
+        config.model.n_cells = task.n_cells();
+        config.model.n_puzzle_ids = task.n_puzzle_ids();
+        config.train.check()?;
+        let device = self.compute.device()?;
+        let dtype = self.compute.dtype();
+        let model = Hrm::seeded(config.model.clone(), self.seed, &device)?.with_dtype(dtype);
+        let n_parameters = config.model.n_parameters()?;
+        let trainer = Trainer::new(model, config.train.clone())?;
+
+        let puzzles = Puzzles { task: config.task.clone(), data: absolute(&self.data)? };
+        let record = RunRecord {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: record::revision(),
+            config,
+            data_sha256: record::hashes(&puzzles.data)?,
+            data: puzzles.data.clone(),
+            seed: self.seed,
+            device: device_name(&device).to_owned(),
+            dtype: dtype.as_str().to_owned(),
+            cargo_features: record::cargo_features(),
+            host: Host::here(),
+        };
+        let out = self.out.clone().unwrap_or_else(|| free_folder(&self.task, preset));
+        let folder = RunFolder::create(&out, &record, self.force)?;
+        self.introduce(preset, &out, task.as_ref(), n_parameters);
+
+        Run { trainer, task, puzzles, folder, limit, started: Instant::now(), last_eval: None }
+            .train(self.seed, self.json)
+    }
+
+    /// When the run ends, and the number of steps that goes with it.
+    fn limit(&self, config: &mut RunConfig) -> anyhow::Result<Limit> {
+        if let Some(steps) = self.steps {
+            config.train.steps = steps;
+        }
+        let Some(minutes) = self.minutes else { return Ok(Limit::Steps(config.train.steps)) };
+        if !(minutes > 0.0 && minutes <= 1e6) {
+            return Err(usage(format!("--minutes must be in 0..=1e6, found {minutes}")));
+        }
+        // How many steps fit is not known, so there is nothing to decay over.
+        config.train.steps = u64::MAX;
+        config.train.lr_min_ratio = 1.0;
+        Ok(Limit::Time(Duration::from_secs_f64(minutes * 60.0)))
+    }
+
+    fn introduce(&self, preset: &str, out: &Path, task: &dyn PuzzleTask, n_parameters: usize) {
+        let Self { task: kind, data, .. } = self;
+        if data.is_empty() {
+            remark(format!(
+                "Training on built-in {kind} puzzles. For your own: --data PATH (see README)."
+            ));
+        }
+        for note in task.notes() {
+            remark(note);
+        }
+        let count = |examples: &dyn hrm_train::task::Examples| examples.n_groups();
+        remark(format!(
+            "{kind}, preset {preset}: {n_parameters} parameters, {} training and {} evaluation \
+             puzzles, run folder {}",
+            count(task.train()),
+            count(task.eval()),
+            out.display(),
+        ));
+    }
+}
+
+/// A training run under way.
+struct Run {
+    trainer: Trainer,
+    task: Box<dyn PuzzleTask>,
+    puzzles: Puzzles,
+    folder: RunFolder,
+    limit: Limit,
+    started: Instant,
+    /// The step of the last evaluation, and what it found.
+    last_eval: Option<(u64, Evaluation)>,
+}
+
+impl Run {
+    fn train(self, seed: u64, as_json: bool) -> anyhow::Result<()> {
+        let Self { mut trainer, task, puzzles, mut folder, limit, started, mut last_eval } = self;
+        let batch_size = trainer.config().batch_size;
+        let eval_interval = trainer.config().eval_interval;
+        let mut progress = Progress::start(limit);
+        let mut window = Window::open();
+
+        let mut judge = |trainer: &Trainer, folder: &mut RunFolder, progress: &Progress| {
+            let step = trainer.n_steps();
+            save_in_run(folder, trainer.model(), step, &puzzles, task.as_ref())?;
+            let Some(evaluation) = judge(trainer.model(), task.as_ref(), batch_size)? else {
+                return anyhow::Ok(());
+            };
+            folder.log(&eval::to_json(&evaluation, Some(step)))?;
+            progress.remark(format!("step {step}: {}", eval::describe(&evaluation)));
+            last_eval = Some((step, evaluation));
+            Ok(())
+        };
+        train(&mut trainer, task.as_ref(), seed, |trainer: &Trainer, report: &StepReport| {
+            window.add(report);
+            if report.step.is_multiple_of(LOG_EVERY) {
+                folder.log(&window.to_json(report.step, batch_size))?;
+                progress.show(report.step, &window, batch_size);
+                window = Window::open();
+            }
+            let is_last = report.step == trainer.config().steps;
+            if eval_interval > 0 && report.step.is_multiple_of(eval_interval) && !is_last {
+                judge(trainer, &mut folder, &progress)?;
+            }
+            let is_late = matches!(limit, Limit::Time(time) if started.elapsed() >= time);
+            let flow = if is_late { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            anyhow::Ok(flow)
+        })?;
+        progress.finish();
+        judge(&trainer, &mut folder, &progress)?;
+
+        let step = trainer.n_steps();
+        let evaluation = last_eval.map(|(_, evaluation)| evaluation);
+        report(folder.path(), task.name(), step, started.elapsed(), evaluation, as_json)
+    }
+}
+
+/// Evaluates as the published code does, with every segment; `None` without
+/// evaluation puzzles.
+fn judge(
+    model: &Hrm,
+    task: &dyn PuzzleTask,
+    batch_size: usize,
+) -> anyhow::Result<Option<Evaluation>> {
+    if task.eval().row_ids().next().is_none() {
+        return Ok(None);
+    }
+    let budget = Budget::Fixed(model.config().n_segments_max);
+    Ok(Some(evaluate(model, task, budget, batch_size, |_| {})?))
+}
+
+fn report(
+    run: &Path,
+    task: &str,
+    step: u64,
+    time: Duration,
+    evaluation: Option<Evaluation>,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    if as_json {
+        let evaluation = evaluation.map(|evaluation| eval::to_json(&evaluation, None));
+        let seconds = time.as_secs_f64();
+        let line = json!({"run": run, "steps": step, "seconds": seconds, "evaluation": evaluation});
+        return Ok(result(format!("{line}\n"))?);
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{step} steps in {:.0} s.", time.as_secs_f64())?;
+    match evaluation {
+        Some(evaluation) => write!(out, "{}", eval::table(&evaluation))?,
+        None => writeln!(out, "No evaluation puzzles: nothing to report.")?,
+    }
+    writeln!(out, "Try it: cargo xtask solve {task} --run {}", run.display())?;
+    Ok(())
+}
+
+/// The first of `runs/TASK-PRESET-1`, `-2`, ... that is not there.
+fn free_folder(task: &str, preset: &str) -> PathBuf {
+    let folder = |n: u32| Path::new("runs").join(format!("{task}-{preset}-{n}"));
+    (1..).map(folder).find(|path| !path.exists()).expect("folder names do not run out")
+}
+
+/// Paths that still mean the same from another folder.
+fn absolute(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(paths.iter().map(std::path::absolute).collect::<std::io::Result<_>>()?)
+}

@@ -1,0 +1,313 @@
+//! The program as a user meets it: every verb, and what it says to bad input.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Ran, hrm, hrm_with_input};
+use serde_json::Value;
+
+const KINDS: [&str; 3] = ["arc", "maze", "sudoku"];
+
+/// Settings that make a run take a second.
+const SHORT: [&str; 9] = [
+    "--steps=3",
+    "--set=train.batch_size=4",
+    "--set=train.eval_interval=2",
+    "--set=task.n_train=6",
+    "--set=task.n_eval=3",
+    "--set=model.hidden_dim=16",
+    "--set=model.puzzle_dim=16",
+    "--set=model.n_segments_max=2",
+    "--seed=5",
+];
+
+fn train(folder: &Path, kind: &str, more: &[&str]) -> Ran {
+    let args: Vec<&str> =
+        ["train", kind].into_iter().chain(SHORT).chain(more.iter().copied()).collect();
+    hrm(folder, &args)
+}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(ran.stdout.trim()).unwrap_or_else(|err| {
+        panic!("{err}: code {}, output {:?}, errors {:?}", ran.code, ran.stdout, ran.stderr)
+    })
+}
+
+#[test]
+fn a_model_is_trained_scored_and_used() {
+    for kind in KINDS {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let trained = json(&train(here, kind, &["--out=runs/a", "--json"]));
+        assert_eq!(trained["steps"], 3, "{kind}");
+
+        // The run describes itself.
+        let run = here.join("runs/a");
+        let record: Value =
+            serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+        assert_eq!(record["config"]["task"]["kind"], kind);
+        assert_eq!(record["seed"], 5);
+        let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        let n_evals = lines.lines().filter(|line| line.contains("\"kind\":\"eval\"")).count();
+        assert_eq!(n_evals, 2, "one in between, one at the end: {lines}");
+        let checkpoint = run.join("checkpoints/step-000003");
+        for file in ["config.json", "model.safetensors", "tokenizer.json", "task.json"] {
+            assert!(checkpoint.join(file).is_file(), "{file}");
+        }
+
+        // Scoring it again, from the run and from the checkpoint, agrees.
+        for path in ["runs/a", "runs/a/checkpoints/step-000003"] {
+            let scored = json(&hrm(here, &["eval", path, "--json"]));
+            for figure in ["rows", "exact", "cells", "halting"] {
+                assert_eq!(scored[figure], trained["evaluation"][figure], "{kind}: {figure}");
+            }
+        }
+        // Fewer segments are fewer segments.
+        let scored = json(&hrm(here, &["eval", "runs/a", "--segments=1", "--json"]));
+        assert_eq!(scored["mean_segments"], 1.0);
+
+        // The newest run is found, and answers a generated puzzle.
+        let solved = json(&hrm(here, &["solve", kind, "--seed=1", "--json"]));
+        assert!(solved["segments"].as_u64().unwrap() >= 1 && solved["answer"].is_string());
+        let drawn = hrm(here, &["solve", kind, "--seed=1"]);
+        assert!(drawn.code == 0 && drawn.stdout.lines().count() > 3, "{}", drawn.stdout);
+    }
+}
+
+#[test]
+fn the_same_seed_trains_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = |name: &str, seed: &str| {
+        let out = format!("--out={name}");
+        // The last `--seed` is the one that counts.
+        assert_eq!(train(folder.path(), "sudoku", &[&out]).code, 0);
+        let _ = seed;
+        fs::read(folder.path().join(name).join("checkpoints/step-000003/model.safetensors"))
+            .unwrap()
+    };
+    assert!(weights("a", "5") == weights("b", "5"), "bit for bit");
+}
+
+#[test]
+fn generated_files_are_trained_on() {
+    for (kind, file) in [("sudoku", "s.csv"), ("maze", "m.csv"), ("arc", "a.json")] {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let out = format!("--out={file}");
+        let made = hrm(here, &["data", "generate", kind, "-n", "12", "--seed=3", &out]);
+        assert_eq!(made.code, 0, "{}", made.stderr);
+        let data = format!("--data={file}");
+
+        let stats = json(&hrm(here, &["data", "stats", kind, "--preset=tiny", &data, "--json"]));
+        assert!(stats.as_object().unwrap().len() > 3);
+        let shown = hrm(here, &["data", "show", kind, "--preset=tiny", &data, "-n", "2"]);
+        assert!(shown.code == 0 && shown.stdout.lines().count() > 4, "{}", shown.stderr);
+
+        let trained = json(&train(here, kind, &["--preset=tiny", &data, "--out=run", "--json"]));
+        assert!(
+            trained["evaluation"]["rows"].as_u64().unwrap() >= 1,
+            "{kind}: a share is held out"
+        );
+        let scored = json(&hrm(here, &["eval", "run", &data, "--json"]));
+        assert!(scored["rows"].as_u64().unwrap() >= 12, "{kind}: all of it is scored");
+        let record: Value =
+            serde_json::from_slice(&fs::read(here.join("run/run.json")).unwrap()).unwrap();
+        assert_eq!(record["data_sha256"].as_object().unwrap().len(), 1);
+
+        // Nothing is written over.
+        let again = hrm(here, &["data", "generate", kind, "-n", "12", &out]);
+        assert_eq!(again.code, 2);
+        assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    }
+}
+
+#[test]
+fn puzzles_come_from_arguments_files_and_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(train(here, "sudoku", &["--out=run"]).code, 0);
+    let puzzle = "1..........3....";
+    fs::write(here.join("p.txt"), format!("{puzzle}\n{puzzle}\n")).unwrap();
+    let solve = |input: &str, stdin: &str| {
+        hrm_with_input(here, &["solve", "sudoku", input, "--run=run", "--json"], stdin)
+    };
+    let from_argument = solve(puzzle, "");
+    assert_eq!(from_argument.code, 0, "{}", from_argument.stderr);
+    assert_eq!(solve("-", puzzle).stdout, from_argument.stdout);
+    assert_eq!(solve("p.txt", "").stdout, from_argument.stdout.repeat(2));
+}
+
+#[test]
+fn an_existing_run_is_kept_unless_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(train(here, "sudoku", &["--out=run"]).code, 0);
+    let before = fs::read(here.join("run/metrics.jsonl")).unwrap();
+    let refused = train(here, "sudoku", &["--out=run"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("run exists already"), "{}", refused.stderr);
+    assert_eq!(fs::read(here.join("run/metrics.jsonl")).unwrap(), before);
+    assert_eq!(train(here, "sudoku", &["--out=run", "--force"]).code, 0);
+
+    fs::create_dir(here.join("mine")).unwrap();
+    fs::write(here.join("mine/thesis.txt"), "years of work").unwrap();
+    let refused = train(here, "sudoku", &["--out=mine", "--force"]);
+    assert_eq!(refused.code, 2);
+    assert!(here.join("mine/thesis.txt").exists());
+}
+
+/// Asserts that bad input is refused with code 2 and a message that says why.
+#[track_caller]
+fn refused(here: &Path, args: &[&str], why: &str) {
+    let ran = hrm(here, args);
+    assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
+    assert!(ran.stderr.contains(why), "{args:?}: expected {why:?} in {}", ran.stderr);
+    assert!(!ran.stderr.contains("panicked"), "{args:?}: {}", ran.stderr);
+    assert!(!here.join("runs").exists(), "{args:?} left a run behind");
+}
+
+#[test]
+fn bad_usage_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    refused(here, &[], "Usage");
+    refused(here, &["train", "chess"], "possible values: arc, maze, sudoku");
+    refused(here, &["train", "sudoku", "--preset=huge"], "possible values: tiny, small, paper");
+    refused(here, &["train", "sudoku", "--steps=0"], "0 is not in 1..");
+    refused(here, &["train", "sudoku", "--steps=1", "--minutes=1"], "cannot be used with");
+    refused(here, &["train", "sudoku", "--minutes=-1"], "--minutes");
+    refused(here, &["train", "sudoku", "--set=train.speed=9"], "no setting `train.speed`");
+    refused(here, &["train", "sudoku", "--set=model.n_heads=3"], "multiple of `n_heads`");
+    refused(here, &["train", "sudoku", "--set=task.board=5"], "task.board must be 4, 6, 9 or 16");
+    refused(here, &["train", "sudoku", "--set=train.beta1=2"], "train.beta1 must be in");
+    refused(here, &["train", "maze", "--set=task.side=1"], "task.side");
+    refused(here, &["train", "maze", "--set=task.min_path=36"], "task.min_path");
+    refused(here, &["train", "arc", "--set=task.canvas=31"], "task.canvas");
+    refused(here, &["train", "sudoku", "--device=cuda"], "--device cuda: not there");
+    refused(here, &["eval", "nowhere"], "nowhere is not a run folder");
+    refused(here, &["solve", "sudoku", "1..."], "train one with `cargo xtask train sudoku`");
+    refused(here, &["golden", "check", "none.safetensors"], "cannot read none.safetensors");
+    refused(here, &["import", "none.pth", "--out=x"], "cannot read none.pth");
+}
+
+#[test]
+fn bad_data_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let solved = "1234341221434321";
+    let csv = |rows: &str| format!("source,question,answer,rating\n{rows}\n");
+    let files = [
+        ("missing.csv", None, "cannot read missing.csv"),
+        ("empty.csv", Some(String::new()), "empty.csv holds no puzzles"),
+        ("header.csv", Some("a,b\n".into()), "header.csv:1: expected the header"),
+        ("fields.csv", Some(csv("x,y,z")), "fields.csv:2: expected 4 fields, found 3"),
+        ("short.csv", Some(csv(&format!("x,1...,{solved},0"))), "short.csv:2"),
+        (
+            "letter.csv",
+            Some(csv(&format!("x,1..............x,{solved},0"))),
+            "letter.csv:2: field `question`: expected `.` or one of 1234, found 'x'",
+        ),
+        (
+            "unequal.csv",
+            Some(csv("x,1...............,123434122143432,0")),
+            "unequal.csv:2: field `answer`: expected 16 characters, found 15",
+        ),
+        (
+            "broken.csv",
+            Some(csv("x,1...............,1134341221434321,0")),
+            "expected a board that obeys the rules",
+        ),
+        (
+            "other.csv",
+            Some(csv(&format!("x,2...............,{solved},0"))),
+            "expected the givens of the question",
+        ),
+    ];
+    for (name, text, why) in files {
+        if let Some(text) = text {
+            fs::write(here.join(name), text).unwrap();
+        }
+        let data = format!("--data={name}");
+        refused(here, &["train", "sudoku", "--preset=tiny", &data], why);
+        refused(here, &["data", "stats", "sudoku", "--preset=tiny", &data], why);
+    }
+
+    let grid = |cell: &str| {
+        format!(
+            "{{\"t\": {{\"train\": [{{\"input\": {cell}, \"output\": [[1]]}}], \"test\": []}}}}"
+        )
+    };
+    let tasks = [
+        ("not.json", "{".to_owned(), "not.json"),
+        ("ragged.json", grid("[[1, 2], [3]]"), "task `t`, train[0].input"),
+        ("colour.json", grid("[[10]]"), "task `t`, train[0].input"),
+        (
+            "large.json",
+            grid(&format!("[[{}]]", vec!["1"; 31].join(","))),
+            "task `t`, train[0].input",
+        ),
+        ("none.json", grid("[]"), "task `t`, train[0].input"),
+        ("text.json", grid("\"x\""), "text.json"),
+        ("empty.json", "{}".to_owned(), "empty.json"),
+    ];
+    for (name, text, why) in tasks {
+        fs::write(here.join(name), text).unwrap();
+        refused(here, &["train", "arc", &format!("--data={name}")], why);
+    }
+
+    fs::write(here.join("maze.csv"), csv("x,S  G,SooG,2")).unwrap();
+    refused(here, &["train", "maze", "--data=maze.csv"], "maze.csv:2");
+}
+
+#[test]
+fn damaged_checkpoints_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let trained = train(here, "sudoku", &["--out=run"]);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    let checkpoint = here.join("run/checkpoints/step-000003");
+    let weights = checkpoint.join("model.safetensors");
+    let whole = fs::read(&weights).unwrap();
+
+    fs::write(&weights, &whole[..whole.len() - 100]).unwrap();
+    refused(here, &["eval", "run"], "model.safetensors is not a complete safetensors file");
+    fs::write(&weights, &whole).unwrap();
+
+    let config = fs::read_to_string(checkpoint.join("config.json")).unwrap();
+    let other = config.replace("\"n_l_layers\": 1", "\"n_l_layers\": 2");
+    fs::write(checkpoint.join("config.json"), other).unwrap();
+    refused(here, &["eval", "run"], "no tensor `inner.L_level.layers.1.");
+    fs::write(checkpoint.join("config.json"), config.replace("hidden_dim", "width")).unwrap();
+    refused(here, &["eval", "run"], "unknown field `width`");
+    fs::write(checkpoint.join("config.json"), config).unwrap();
+
+    fs::remove_file(checkpoint.join("task.json")).unwrap();
+    refused(here, &["eval", "run"], "task.json");
+}
+
+#[test]
+fn weights_travel_both_ways() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(train(here, "sudoku", &["--out=run"]).code, 0);
+    let original = fs::read(here.join("run/checkpoints/step-000003/model.safetensors")).unwrap();
+    for names in ["plain", "wrapped", "compiled"] {
+        let (file, names_arg) = (format!("{names}.safetensors"), format!("--names={names}"));
+        let out = format!("--out={file}");
+        assert_eq!(hrm(here, &["export", "run", &out, &names_arg]).code, 0);
+        let imported = format!("--out={names}");
+        let ran = hrm(here, &["import", &file, &imported, "--task=sudoku", "--cells=16"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let back = fs::read(here.join(names).join("model.safetensors")).unwrap();
+        assert!(back == original, "{names}: bit for bit");
+        assert_eq!(hrm(here, &["eval", names, "--batch=2", "--json"]).code, 0);
+    }
+    // The same file read under the published defaults is another puzzle.
+    let ran = hrm(here, &["import", "plain.safetensors", "--out=x", "--task=sudoku"]);
+    assert!(ran.code != 0 || here.join("x").exists());
+}

@@ -1,0 +1,34 @@
+//! Runs the program as a user would.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// What the program left behind.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs `hrm` with arguments in a folder.
+pub(crate) fn hrm(folder: &Path, args: &[&str]) -> Ran {
+    hrm_with_input(folder, args, "")
+}
+
+/// Runs `hrm` with something on its standard input.
+pub(crate) fn hrm_with_input(folder: &Path, args: &[&str], input: &str) -> Ran {
+    use std::io::Write;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
+        .current_dir(folder)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    // A program that does not read its input may be gone already.
+    let _ = child.stdin.take().expect("standard input is piped").write_all(input.as_bytes());
+    let Output { status, stdout, stderr } = child.wait_with_output().expect("the program ends");
+    let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+    Ran { code: status.code().unwrap_or(-1), stdout: text(stdout), stderr: text(stderr) }
+}

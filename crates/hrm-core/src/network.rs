@@ -1,0 +1,365 @@
+//! Hierarchical convergence: one segment of reasoning.
+//!
+//! Shapes: states `[B, P + S, D]`, input the same, logits `[B, S, vocab]`,
+//! halting logits `[B, 2]` as `[halt, continue]`.
+
+use candle_core::{DType, IndexOp, Result, Tensor};
+use hrm_blocks::{Block, WeightsView, embed};
+use hrm_kernels::{Rotary, linear};
+
+use crate::schedule::{Schedule, Update};
+use crate::{Dims, HrmConfig, Positions, names};
+
+/// The two recurrent states of a batch of puzzles.
+#[derive(Clone, Debug)]
+pub struct States {
+    /// The slow state, `[B, P + S, D]`.
+    pub z_h: Tensor,
+    /// The fast state, `[B, P + S, D]`.
+    pub z_l: Tensor,
+}
+
+impl States {
+    /// The same values, cut off from what computed them. Storage is shared.
+    pub fn detach(&self) -> Self {
+        Self { z_h: self.z_h.detach(), z_l: self.z_l.detach() }
+    }
+}
+
+/// What one segment leaves behind.
+#[derive(Clone, Debug)]
+pub struct SegmentOutput {
+    /// The states, tracked through the last updates of the schedule.
+    pub states: States,
+    /// What each cell should hold, `[B, S, vocab]`, in the model's dtype.
+    pub logits: Tensor,
+    /// Preference to halt and to continue, `[B, 2]`, f32.
+    pub q: Tensor,
+}
+
+/// A model bound to its weights.
+#[derive(Clone, Debug)]
+pub struct Network {
+    n_prefix: usize,
+    n_positions: usize,
+    hidden_dim: usize,
+    schedule: Schedule,
+    token_table: Tensor,
+    position_table: Option<Tensor>,
+    lm_head: Tensor,
+    q_weight: Tensor,
+    q_bias: Tensor,
+    h_start: Tensor,
+    l_start: Tensor,
+    /// The modules as the last updates see them.
+    live: Modules,
+    /// The same weights without their variables, so that warm-up holds no
+    /// activations for a backward pass that ignores them.
+    frozen: Modules,
+}
+
+impl Network {
+    pub(crate) fn bind(
+        view: &WeightsView<'_>,
+        config: &HrmConfig,
+        dims: Dims,
+        rotary: Option<Rotary>,
+    ) -> Result<Self> {
+        let position_table = match config.positions {
+            Positions::Learned => Some(view.get(names::POSITIONS)?),
+            Positions::Rope | Positions::None => None,
+        };
+        let blocks = |module: &str, n_layers: usize| -> Result<Vec<Block>> {
+            let bind = |layer| Block::bind(&view.under(&names::layer(module, layer)), dims.block);
+            (0..n_layers).map(bind).collect()
+        };
+        let live = Modules {
+            high: blocks(names::H_MODULE, config.n_h_layers)?,
+            low: blocks(names::L_MODULE, config.n_l_layers)?,
+            rotary,
+        };
+        Ok(Self {
+            n_prefix: dims.n_prefix,
+            n_positions: dims.n_positions,
+            hidden_dim: dims.block.hidden_dim,
+            schedule: Schedule::new(config.n_h_cycles, config.n_l_cycles),
+            token_table: view.get(names::TOKENS)?,
+            position_table,
+            lm_head: view.get(names::LM_HEAD)?,
+            q_weight: view.get(names::Q_WEIGHT)?,
+            q_bias: view.get(names::Q_BIAS)?,
+            h_start: view.get(names::H_START)?,
+            l_start: view.get(names::L_START)?,
+            frozen: live.detach(),
+            live,
+        })
+    }
+
+    /// The same network with nothing tracked.
+    #[must_use]
+    pub fn detach(&self) -> Self {
+        Self {
+            token_table: self.token_table.detach(),
+            position_table: self.position_table.as_ref().map(Tensor::detach),
+            lm_head: self.lm_head.detach(),
+            q_weight: self.q_weight.detach(),
+            q_bias: self.q_bias.detach(),
+            live: self.frozen.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The states every puzzle starts from, `[B, P + S, D]` each.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot hold them.
+    pub fn initial_states(&self, n_rows: usize) -> Result<States> {
+        let shape = (n_rows, self.n_positions, self.hidden_dim);
+        let broadcast = |start: &Tensor| start.broadcast_as(shape)?.contiguous();
+        Ok(States { z_h: broadcast(&self.h_start)?, z_l: broadcast(&self.l_start)? })
+    }
+
+    /// The input that every fast update sees, `[B, P + S, D]`.
+    ///
+    /// `tokens: [B, S]` u32; `puzzle_rows: [B, E]` f32 exactly if the model has
+    /// puzzle embeddings. Tracked to both tables and to `puzzle_rows`.
+    ///
+    /// # Errors
+    ///
+    /// If a token is not in the vocabulary, the shapes do not fit, or puzzle
+    /// rows are missing or superfluous.
+    pub fn encode(&self, tokens: &Tensor, puzzle_rows: Option<&Tensor>) -> Result<Tensor> {
+        let mut x = embed(&self.token_table, tokens)?;
+        match puzzle_rows {
+            Some(rows) if self.n_prefix > 0 => {
+                x = Tensor::cat(&[self.prefix(rows)?, x], 1)?;
+            }
+            None if self.n_prefix == 0 => {}
+            Some(_) => candle_core::bail!("this model has no puzzle embeddings, found some"),
+            None => candle_core::bail!("this model needs puzzle embeddings, found none"),
+        }
+        if let Some(table) = &self.position_table {
+            // The sum of two independent vectors keeps the variance of one.
+            x = (x.broadcast_add(table)? * std::f64::consts::FRAC_1_SQRT_2)?;
+        }
+        x * (self.hidden_dim as f64).sqrt()
+    }
+
+    /// Runs one segment from `states` under the encoded `input`.
+    ///
+    /// The result is tracked to `input` and to the weights through the
+    /// [`tracked`](Schedule::tracked) updates only.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn segment(&self, states: &States, input: &Tensor) -> Result<SegmentOutput> {
+        let states = self.frozen.run(self.schedule.warm_up(), states.detach(), &input.detach())?;
+        let states = self.live.run(self.schedule.tracked(), states, input)?;
+
+        let logits = self.read_cells(&states)?;
+        let q = self.read_halting(&states)?;
+        Ok(SegmentOutput { states, logits, q })
+    }
+
+    /// What each cell should hold, `[B, S, vocab]`.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn read_cells(&self, states: &States) -> Result<Tensor> {
+        let n_cells = states.z_h.dim(1)? - self.n_prefix;
+        linear(&states.z_h.narrow(1, self.n_prefix, n_cells)?.contiguous()?, &self.lm_head)
+    }
+
+    /// Preference to halt and to continue, `[B, 2]`, always f32.
+    fn read_halting(&self, states: &States) -> Result<Tensor> {
+        // With puzzle embeddings on, position 0 attends to every cell but is
+        // never asked to predict one, which leaves it free to summarise.
+        let summary = states.z_h.i((.., 0))?.contiguous()?;
+        // Projected in the model's dtype, as the published code does; the loss
+        // and the comparison that follow are f32.
+        linear(&summary, &self.q_weight)?.broadcast_add(&self.q_bias)?.to_dtype(DType::F32)
+    }
+
+    /// Puzzle embeddings as leading positions, `[B, P, D]`.
+    fn prefix(&self, rows: &Tensor) -> Result<Tensor> {
+        let (n_rows, puzzle_dim) = rows.dims2()?;
+        let width = self.n_prefix * self.hidden_dim;
+        let rows = rows.to_dtype(self.token_table.dtype())?;
+        let rows = if puzzle_dim <= width {
+            rows.pad_with_zeros(1, 0, width - puzzle_dim)?
+        } else {
+            rows.narrow(1, 0, width)?
+        };
+        rows.reshape((n_rows, self.n_prefix, self.hidden_dim))
+    }
+}
+
+/// The slow and the fast module.
+#[derive(Clone, Debug)]
+struct Modules {
+    high: Vec<Block>,
+    low: Vec<Block>,
+    rotary: Option<Rotary>,
+}
+
+impl Modules {
+    fn run(&self, updates: &[Update], mut states: States, input: &Tensor) -> Result<States> {
+        for update in updates {
+            match update {
+                Update::Low => {
+                    let injection = (&states.z_h + input)?;
+                    states.z_l = self.apply(&self.low, &states.z_l, &injection)?;
+                }
+                Update::High => {
+                    states.z_h = self.apply(&self.high, &states.z_h, &states.z_l)?;
+                }
+            }
+        }
+        Ok(states)
+    }
+
+    /// `blocks(z + injection)`.
+    fn apply(&self, blocks: &[Block], z: &Tensor, injection: &Tensor) -> Result<Tensor> {
+        let z = (z + injection)?;
+        blocks.iter().try_fold(z, |z, block| block.forward(&z, self.rotary.as_ref()))
+    }
+
+    fn detach(&self) -> Self {
+        let detach = |blocks: &[Block]| blocks.iter().map(Block::detach).collect();
+        Self { high: detach(&self.high), low: detach(&self.low), rotary: self.rotary.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hrm, Mixer, Tracking};
+    use candle_core::Device;
+    use hrm_testkit::{Tol, assert_close, ramp};
+
+    fn tiny(mixer: Mixer, positions: Positions) -> Hrm {
+        let config = HrmConfig {
+            vocab_size: 5,
+            n_cells: 4,
+            n_puzzle_ids: 2,
+            puzzle_dim: 12,
+            n_prefix: 2,
+            hidden_dim: 8,
+            mixer,
+            n_heads: 2,
+            positions,
+            ..HrmConfig::tiny()
+        };
+        Hrm::seeded(config, 7, &Device::Cpu).unwrap()
+    }
+
+    fn tokens() -> Tensor {
+        Tensor::new(&[[1u32, 2, 3, 4], [4, 0, 1, 1]], &Device::Cpu).unwrap()
+    }
+
+    /// A loss that every output contributes to.
+    fn loss(out: &SegmentOutput) -> Result<Tensor> {
+        let cells = (&out.logits * ramp(out.logits.shape())?)?.sum_all()?;
+        cells + (&out.q * ramp(out.q.shape())?)?.sum_all()?
+    }
+
+    #[test]
+    fn one_segment_reaches_every_parameter() -> Result<()> {
+        let kinds = [
+            (Mixer::Attention, Positions::Rope),
+            (Mixer::Attention, Positions::Learned),
+            (Mixer::Attention, Positions::None),
+            (Mixer::Mlp, Positions::Learned),
+            (Mixer::Mlp, Positions::None),
+        ];
+        for (mixer, positions) in kinds {
+            let model = tiny(mixer, positions);
+            let network = model.network(Tracking::Live)?;
+            let rows = candle_core::Var::from_tensor(&ramp((2, 12))?)?;
+            let input = network.encode(&tokens(), Some(rows.as_tensor()))?;
+            let out = network.segment(&network.initial_states(2)?, &input)?;
+            let grads = loss(&out)?.backward()?;
+
+            let trained = model.weights().trained().chain([("puzzle rows", &rows)]);
+            for (name, var) in trained {
+                let norm = match grads.get(var) {
+                    Some(grad) => grad.sqr()?.sum_all()?.to_scalar::<f32>()?,
+                    None => 0.0,
+                };
+                // Written so that NaN is reported rather than slipping past `== 0`.
+                assert!(norm.is_finite() && norm > 0.0, "{name} ({norm}) with {mixer:?}, {positions:?}");
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn warm_up_leaves_nothing_to_differentiate() -> Result<()> {
+        let model = tiny(Mixer::Attention, Positions::Rope);
+        let network = model.network(Tracking::Live)?;
+        let input = network.encode(&tokens(), Some(&ramp((2, 12))?))?;
+        let states = network.initial_states(2)?;
+        let warm =
+            network.frozen.run(&[Update::Low, Update::High], states.detach(), &input.detach())?;
+        assert!(!warm.z_l.track_op() && !warm.z_h.track_op());
+        assert!(network.segment(&states, &input)?.states.z_h.track_op());
+        let out = network.detach().segment(&states, &input.detach())?;
+        assert!(!out.logits.track_op() && !out.q.track_op());
+        Ok(())
+    }
+
+    #[test]
+    fn gradients_stop_at_the_boundary() -> Result<()> {
+        // A segment is two warm-up updates and two tracked ones. Its gradient
+        // must equal that of the tracked half alone, started where the
+        // warm-up arrived.
+        let model = tiny(Mixer::Attention, Positions::Rope);
+        let network = model.network(Tracking::Live)?;
+        let rows = ramp((2, 12))?;
+        let grads_of = |out: &SegmentOutput| loss(out)?.backward();
+
+        let input = network.encode(&tokens(), Some(&rows))?;
+        let start = network.initial_states(2)?;
+        let whole = grads_of(&network.segment(&start, &input)?)?;
+
+        let warm_up = network.schedule.warm_up();
+        let states = network.frozen.run(warm_up, start, &input.detach())?;
+        let half = Network { schedule: Schedule::new(1, 1), ..network.clone() };
+        let input = network.encode(&tokens(), Some(&rows))?;
+        let tracked = grads_of(&half.segment(&states, &input)?)?;
+        for (name, var) in model.weights().trained() {
+            let (whole, tracked) = (whole.get(var).unwrap(), tracked.get(var).unwrap());
+            assert_close(name, whole, tracked, Tol::EXACT);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn puzzle_rows_are_asked_for_exactly_when_needed() -> Result<()> {
+        let network = tiny(Mixer::Attention, Positions::Rope).network(Tracking::Frozen)?;
+        assert!(network.encode(&tokens(), None).is_err());
+        let config = HrmConfig { puzzle_dim: 0, n_prefix: 0, ..HrmConfig::tiny() };
+        let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
+        assert!(model.puzzle_rows(&[0])?.is_none());
+        let network = model.network(Tracking::Frozen)?;
+        assert!(network.encode(&tokens(), Some(&ramp((2, 12))?)).is_err());
+        assert!(network.encode(&tokens(), None).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn rows_do_not_see_each_other() -> Result<()> {
+        let network = tiny(Mixer::Attention, Positions::Rope).network(Tracking::Frozen)?;
+        let rows = ramp((2, 12))?;
+        let both = network.encode(&tokens(), Some(&rows))?;
+        let both = network.segment(&network.initial_states(2)?, &both)?;
+        let first = network.encode(&tokens().narrow(0, 0, 1)?, Some(&rows.narrow(0, 0, 1)?))?;
+        let first = network.segment(&network.initial_states(1)?, &first)?;
+        assert_close("logits", &both.logits.narrow(0, 0, 1)?, &first.logits, Tol::F32_SEGMENT);
+        assert_close("q", &both.q.narrow(0, 0, 1)?, &first.q, Tol::F32_SEGMENT);
+        Ok(())
+    }
+}

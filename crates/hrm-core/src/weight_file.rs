@@ -1,0 +1,212 @@
+//! Weight files: safetensors with the authors' tensor names, in and out, and
+//! the authors' own PyTorch checkpoints in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+
+use crate::Weights;
+
+/// A weight file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightFileError {
+    /// The file could not be opened.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// The file could not be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// The file is not a safetensors file, or is cut short.
+    #[error("{} is not a complete safetensors file", .path.display())]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: safetensors::SafeTensorError,
+    },
+
+    /// The file is not a PyTorch checkpoint that holds a state dict.
+    #[error("{} is not a PyTorch state dict", .path.display())]
+    Pickle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: candle_core::Error,
+    },
+
+    /// Two tensors of the file have the same name but for wrapper prefixes.
+    #[error("{} holds `{name}` twice under different prefixes", .path.display())]
+    Duplicate {
+        /// The file.
+        path: PathBuf,
+        /// The name without prefixes.
+        name: String,
+    },
+
+    /// The tensor backend failed.
+    #[error("cannot hold tensor `{name}` of {}", .path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What the backend says.
+        #[source]
+        source: candle_core::Error,
+    },
+}
+
+/// Reads a safetensors file or, for any other extension, a PyTorch checkpoint.
+/// Wrapper prefixes are taken off the names.
+///
+/// # Errors
+///
+/// [`WeightFileError`] naming the file and what is wrong with it.
+pub fn read(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
+    let is_safetensors = path.extension().is_some_and(|ext| ext == "safetensors");
+    let tensors = if is_safetensors { read_safetensors(path)? } else { read_pickle(path)? };
+    let mut named = HashMap::with_capacity(tensors.len());
+    for (name, tensor) in tensors {
+        let name = without_wrappers(&name).to_owned();
+        if named.insert(name.clone(), tensor).is_some() {
+            return Err(WeightFileError::Duplicate { path: path.to_owned(), name });
+        }
+    }
+    Ok(named)
+}
+
+/// Writes every parameter as a safetensors file with the authors' names.
+///
+/// The file is complete or not there: it is written beside its place and then
+/// renamed.
+///
+/// # Errors
+///
+/// [`WeightFileError`] naming the file.
+pub fn write(weights: &Weights, path: &Path) -> Result<(), WeightFileError> {
+    write_tensors(weights.tensors(), path)
+}
+
+/// Writes tensors under the names given, as [`write`] does.
+///
+/// # Errors
+///
+/// [`WeightFileError`] naming the file.
+pub fn write_tensors<N: AsRef<str> + Ord + std::fmt::Display>(
+    tensors: impl IntoIterator<Item = (N, Tensor)>,
+    path: &Path,
+) -> Result<(), WeightFileError> {
+    // Sorted, so that the same tensors give the same file.
+    let tensors: BTreeMap<N, Tensor> = tensors.into_iter().collect();
+    let bytes = safetensors::serialize(&tensors, None)
+        .map_err(|source| WeightFileError::Safetensors { path: path.to_owned(), source })?;
+    let partial = path.with_extension("safetensors.tmp");
+    let write = || -> std::io::Result<()> {
+        use std::io::Write;
+        let mut file = std::fs::File::create(&partial)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&partial, path)
+    };
+    write().map_err(|source| WeightFileError::Write { path: path.to_owned(), source })
+}
+
+/// A parameter name as a checkpoint of a compiled or wrapped model has it,
+/// without what the wrappers added.
+fn without_wrappers(mut name: &str) -> &str {
+    for wrapper in ["_orig_mod.", "model."] {
+        name = name.strip_prefix(wrapper).unwrap_or(name);
+    }
+    name
+}
+
+fn read_safetensors(path: &Path) -> Result<Vec<(String, Tensor)>, WeightFileError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
+    let file = safetensors::SafeTensors::deserialize(&bytes)
+        .map_err(|source| WeightFileError::Safetensors { path: path.to_owned(), source })?;
+    let load = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
+        match candle_core::safetensors::Load::load(&view, &Device::Cpu) {
+            Ok(tensor) => Ok((name, tensor)),
+            Err(source) => Err(WeightFileError::Tensor { path: path.to_owned(), name, source }),
+        }
+    };
+    file.tensors().into_iter().map(load).collect()
+}
+
+fn read_pickle(path: &Path) -> Result<Vec<(String, Tensor)>, WeightFileError> {
+    // Opened first, so that a missing file is not reported as a wrong format.
+    std::fs::File::open(path)
+        .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
+    candle_core::pickle::read_all(path)
+        .map_err(|source| WeightFileError::Pickle { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Hrm, HrmConfig};
+    use hrm_testkit::{Tol, assert_close};
+
+    fn model() -> Hrm {
+        let config = HrmConfig { hidden_dim: 8, puzzle_dim: 8, n_heads: 2, ..HrmConfig::tiny() };
+        Hrm::seeded(config, 3, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn a_model_survives_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let model = model();
+        write(model.weights(), &path).unwrap();
+        let specs = model.config().params().unwrap();
+        let back = Weights::from_tensors(&specs, read(&path).unwrap(), &Device::Cpu).unwrap();
+        for ((name, found), (_, wanted)) in back.tensors().zip(model.weights().tensors()) {
+            assert_close(name, &found, &wanted, Tol::EXACT);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn wrappers_are_taken_off() {
+        assert_eq!(without_wrappers("_orig_mod.model.inner.H_init"), "inner.H_init");
+        assert_eq!(without_wrappers("model.inner.H_init"), "inner.H_init");
+        assert_eq!(without_wrappers("inner.H_init"), "inner.H_init");
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_at_every_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        write(model().weights(), &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for len in [0, 1, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..len]).unwrap();
+            let err = read(&path).unwrap_err().to_string();
+            assert!(err.ends_with("is not a complete safetensors file"), "{len}: {err}");
+        }
+        let missing = read(&folder.path().join("none.pth")).unwrap_err().to_string();
+        assert!(missing.starts_with("cannot read "), "{missing}");
+        std::fs::write(folder.path().join("x.pth"), b"not a zip").unwrap();
+        let wrong = read(&folder.path().join("x.pth")).unwrap_err().to_string();
+        assert!(wrong.ends_with("is not a PyTorch state dict"), "{wrong}");
+    }
+}

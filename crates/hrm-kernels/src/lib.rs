@@ -1,0 +1,60 @@
+//! Differentiable functions of tensors, from a matrix product up to a whole
+//! post-norm sublayer.
+//!
+//! Every public function here records a backward node and is tested for its
+//! gradient. Its meaning is a composition of plain tensor operations that runs
+//! on any device and in any float dtype.
+//!
+//! # Place in the stack
+//!
+//! ```text
+//! hrm-tasks     puzzles in, answers out
+//! hrm-train     segments, losses, optimisers
+//! hrm-core      the hierarchical-convergence core
+//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-kernels   <- this crate
+//! ```
+//!
+//! # Not here
+//!
+//! - No parameters, modules or configuration: weights are arguments.
+//! - None of the tensor library's own fused softmax, norm or rotary functions:
+//!   they return tensors without a backward node and would freeze whatever is
+//!   beneath them.
+//!
+//! # Where to start
+//!
+//! [`attn_block`] and [`mlp_block`] are the two halves of a transformer block
+//! and call everything else but the losses.
+
+// Named for its `x86-v4` feature: the matrix products below run through it.
+use gemm as _;
+
+mod atan2;
+mod attention;
+mod attn_block;
+mod cross_entropy;
+mod linear;
+mod mlp_block;
+mod rms_norm;
+mod rotary;
+mod softmax;
+mod swiglu;
+
+pub use atan2::atan2;
+pub use attention::attention;
+pub use attn_block::attn_block;
+pub use cross_entropy::{IGNORED, binary_cross_entropy_with_logits, stablemax_cross_entropy};
+pub use linear::linear;
+pub use mlp_block::mlp_block;
+pub use rms_norm::rms_norm;
+pub use rotary::Rotary;
+pub use softmax::softmax;
+pub use swiglu::swiglu;
+
+use candle_core::DType;
+
+/// The dtype in which means and sums of `dtype` are taken: at least f32.
+fn accumulator(dtype: DType) -> DType {
+    if dtype == DType::F64 { DType::F64 } else { DType::F32 }
+}

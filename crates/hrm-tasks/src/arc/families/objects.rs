@@ -1,0 +1,149 @@
+//! Rules about objects: things that stand apart on the background.
+
+use super::Rule;
+use super::sketch::{Area, Sketch, paste};
+use crate::arc::Grid;
+
+/// The only object, cut out.
+pub(super) fn crop_object(sketch: &mut Sketch) -> Rule {
+    let palette: [u8; 3] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(4);
+        let [area] = sketch.areas(&input, 1, (2, 5), &[])[..] else { return None };
+        let object = sketch.shape(area.n_rows, area.n_cols, &palette);
+        paste(&mut input, &object, area.top, area.left);
+        Some((input, object))
+    })
+}
+
+/// The object with the largest area, cut out.
+pub(super) fn crop_largest(_: &mut Sketch) -> Rule {
+    Box::new(|sketch| {
+        let mut input = sketch.blank(7);
+        let areas = several(sketch, &input)?;
+        let largest = largest(&areas)?;
+        let mut output = None;
+        for (idx, area) in areas.into_iter().enumerate() {
+            let palette: [u8; 2] = sketch.colours();
+            let object = sketch.speckled(area.n_rows, area.n_cols, &palette, 1.0);
+            paste(&mut input, &object, area.top, area.left);
+            if idx == largest {
+                output = Some(object);
+            }
+        }
+        Some((input, output?))
+    })
+}
+
+/// The object with the largest area takes another colour.
+pub(super) fn recolour_largest(sketch: &mut Sketch) -> Rule {
+    let [plain, marked] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(7);
+        let areas = several(sketch, &input)?;
+        let largest = largest(&areas)?;
+        areas.iter().for_each(|area| paint(&mut input, *area, plain));
+        let mut output = input.clone();
+        paint(&mut output, areas[largest], marked);
+        Some((input, output))
+    })
+}
+
+/// Two or three areas.
+fn several(sketch: &mut Sketch, grid: &Grid) -> Option<Vec<Area>> {
+    let n = sketch.between(2, 3);
+    let areas = sketch.areas(grid, n, (1, 4), &[]);
+    (areas.len() >= 2).then_some(areas)
+}
+
+/// Which area is larger than all others, if one is.
+fn largest(areas: &[Area]) -> Option<usize> {
+    let most = areas.iter().map(|area| area.n_cells()).max()?;
+    let mut largest = (0..areas.len()).filter(|idx| areas[*idx].n_cells() == most);
+    let first = largest.next();
+    first.filter(|_| largest.next().is_none())
+}
+
+/// Closed outlines are filled.
+pub(super) fn fill_holes(sketch: &mut Sketch) -> Rule {
+    let [wall, filling] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(5);
+        let n = sketch.between(1, 3);
+        let areas = sketch.areas(&input, n, (3, 6), &[]);
+        areas.iter().for_each(|area| paint_rim(&mut input, *area, wall));
+        let mut output = input.clone();
+        areas.iter().for_each(|area| paint_inside(&mut output, *area, filling));
+        // Single cells of the wall's colour enclose nothing.
+        for cell in sketch.areas(&input, 2, (1, 1), &areas) {
+            paint(&mut input, cell, wall);
+            paint(&mut output, cell, wall);
+        }
+        Some((input, output))
+    })
+}
+
+/// Solid objects are outlined.
+pub(super) fn outline(sketch: &mut Sketch) -> Rule {
+    let [object, line] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(5);
+        let n = sketch.between(1, 3);
+        let areas = sketch.areas(&input, n, (3, 6), &[]);
+        areas.iter().for_each(|area| paint_inside(&mut input, *area, object));
+        let mut output = input.clone();
+        areas.iter().for_each(|area| paint_rim(&mut output, *area, line));
+        Some((input, output))
+    })
+}
+
+/// Four corners become a rectangle.
+pub(super) fn fill_box(sketch: &mut Sketch) -> Rule {
+    let [corner, filling] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(4);
+        let mut output = input.clone();
+        let n = sketch.between(1, 2);
+        for area in sketch.areas(&input, n, (3, 6), &[]) {
+            paint(&mut output, area, filling);
+            for row in [area.top, area.top + area.n_rows - 1] {
+                for col in [area.left, area.left + area.n_cols - 1] {
+                    input.set(row, col, corner);
+                    output.set(row, col, corner);
+                }
+            }
+        }
+        Some((input, output))
+    })
+}
+
+/// Single cells vanish, objects stay.
+pub(super) fn denoise(sketch: &mut Sketch) -> Rule {
+    let palette: [u8; 3] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut output = sketch.blank(6);
+        let n = sketch.between(1, 3);
+        let areas = sketch.areas(&output, n, (2, 4), &[]);
+        areas.iter().for_each(|area| paint(&mut output, *area, sketch.pick(&palette)));
+        let mut input = output.clone();
+        let n = sketch.between(1, 6);
+        for cell in sketch.areas(&output, n, (1, 1), &areas) {
+            paint(&mut input, cell, sketch.pick(&palette));
+        }
+        Some((input, output))
+    })
+}
+
+fn paint(grid: &mut Grid, area: Area, colour: u8) {
+    area.cells().for_each(|(row, col)| grid.set(row, col, colour));
+}
+
+fn paint_rim(grid: &mut Grid, area: Area, colour: u8) {
+    let rim = area.cells().filter(|cell| area.is_rim(*cell));
+    rim.for_each(|(row, col)| grid.set(row, col, colour));
+}
+
+fn paint_inside(grid: &mut Grid, area: Area, colour: u8) {
+    let inside = area.cells().filter(|cell| !area.is_rim(*cell));
+    inside.for_each(|(row, col)| grid.set(row, col, colour));
+}

@@ -1,0 +1,194 @@
+//! What families draw with: random numbers, colours, places and shapes.
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::Dihedral;
+use crate::arc::{Grid, N_COLOURS};
+
+/// The background.
+pub(super) const BLANK: u8 = 0;
+
+/// A source of random things for one task.
+pub(super) struct Sketch {
+    rng: ChaCha8Rng,
+    side_max: usize,
+}
+
+/// A rectangle of cells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Area {
+    pub(super) top: usize,
+    pub(super) left: usize,
+    pub(super) n_rows: usize,
+    pub(super) n_cols: usize,
+}
+
+impl Area {
+    pub(super) fn n_cells(self) -> usize {
+        self.n_rows * self.n_cols
+    }
+
+    /// Its cells as `(row, column)`.
+    pub(super) fn cells(self) -> impl Iterator<Item = (usize, usize)> {
+        let cols = self.left..self.left + self.n_cols;
+        (self.top..self.top + self.n_rows)
+            .flat_map(move |row| cols.clone().map(move |col| (row, col)))
+    }
+
+    /// Whether a cell is on its rim.
+    pub(super) fn is_rim(self, (row, col): (usize, usize)) -> bool {
+        let is_end = |at, start, n| at == start || at + 1 == start + n;
+        is_end(row, self.top, self.n_rows) || is_end(col, self.left, self.n_cols)
+    }
+
+    /// Whether two areas overlap or touch, corners included.
+    fn touches(self, other: Self) -> bool {
+        let apart = |start, n, other_start, other_n| {
+            start + n < other_start || other_start + other_n < start
+        };
+        !apart(self.top, self.n_rows, other.top, other.n_rows)
+            && !apart(self.left, self.n_cols, other.left, other.n_cols)
+    }
+}
+
+impl Sketch {
+    /// For grids of up to `side_max` cells a side, at least 3.
+    pub(super) fn new(rng: ChaCha8Rng, side_max: usize) -> Self {
+        Self { rng, side_max }
+    }
+
+    /// Longest side a grid may have.
+    pub(super) fn side_max(&self) -> usize {
+        self.side_max
+    }
+
+    /// A number in `low..=high`; `low` if the range is empty.
+    pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
+        self.rng.random_range(low as u32..=high.max(low) as u32) as usize
+    }
+
+    /// True with the given probability.
+    pub(super) fn chance(&mut self, probability: f64) -> bool {
+        self.rng.random_range(0.0..1.0) < probability
+    }
+
+    /// One of several things.
+    pub(super) fn pick<T: Copy>(&mut self, among: &[T]) -> T {
+        among[self.between(0, among.len() - 1)]
+    }
+
+    /// Distinct colours, none of them the background.
+    pub(super) fn colours<const N: usize>(&mut self) -> [u8; N] {
+        let drawn = self.sample(N, usize::from(N_COLOURS) - 1);
+        std::array::from_fn(|idx| drawn[idx] as u8 + 1)
+    }
+
+    /// The length of a side: at least `low`, and small enough to take in.
+    pub(super) fn side(&mut self, low: usize) -> usize {
+        const COMFORTABLE: usize = 14;
+        self.between(low, self.side_max.min(COMFORTABLE))
+    }
+
+    /// A blank grid with sides of at least `low`.
+    pub(super) fn blank(&mut self, low: usize) -> Grid {
+        let (n_rows, n_cols) = (self.side(low), self.side(low));
+        Grid::filled(n_rows, n_cols, BLANK)
+    }
+
+    /// A grid with a share of `density` cells in colours of `palette`, the
+    /// others blank.
+    pub(super) fn speckled(
+        &mut self,
+        n_rows: usize,
+        n_cols: usize,
+        palette: &[u8],
+        density: f64,
+    ) -> Grid {
+        Grid::from_fn(
+            n_rows,
+            n_cols,
+            |_, _| {
+                if self.chance(density) { self.pick(palette) } else { BLANK }
+            },
+        )
+    }
+
+    /// A grid of some comfortable size, speckled a little more than half.
+    pub(super) fn picture(&mut self, palette: &[u8]) -> Grid {
+        let (n_rows, n_cols) = (self.side(3), self.side(3));
+        self.speckled(n_rows, n_cols, palette, 0.6)
+    }
+
+    /// A shape that reaches all four sides of its grid.
+    pub(super) fn shape(&mut self, n_rows: usize, n_cols: usize, palette: &[u8]) -> Grid {
+        let mut shape = self.speckled(n_rows, n_cols, palette, 0.6);
+        for row in [0, n_rows - 1] {
+            shape.set(row, self.between(0, n_cols - 1), self.pick(palette));
+        }
+        for col in [0, n_cols - 1] {
+            shape.set(self.between(0, n_rows - 1), col, self.pick(palette));
+        }
+        shape
+    }
+
+    /// Up to `n` areas of `sides` cells a side that touch neither each other
+    /// nor any of `taken`.
+    pub(super) fn areas(
+        &mut self,
+        grid: &Grid,
+        n: usize,
+        sides: (usize, usize),
+        taken: &[Area],
+    ) -> Vec<Area> {
+        const N_TRIES: usize = 20;
+
+        let mut areas = taken.to_vec();
+        for _ in 0..n * N_TRIES {
+            if areas.len() == taken.len() + n {
+                break;
+            }
+            let n_rows = self.between(sides.0, sides.1.min(grid.n_rows()));
+            let n_cols = self.between(sides.0, sides.1.min(grid.n_cols()));
+            let top = self.between(0, grid.n_rows() - n_rows);
+            let left = self.between(0, grid.n_cols() - n_cols);
+            let area = Area { top, left, n_rows, n_cols };
+            if !areas.iter().any(|other| other.touches(area)) {
+                areas.push(area);
+            }
+        }
+        areas.split_off(taken.len())
+    }
+
+    /// `n` of the numbers below `limit`, or all if there are fewer, in random
+    /// order.
+    pub(super) fn sample(&mut self, n: usize, limit: usize) -> Vec<usize> {
+        let mut numbers: Vec<_> = (0..limit).collect();
+        for done in 0..n.min(limit) {
+            let other = self.between(done, limit - 1);
+            numbers.swap(done, other);
+        }
+        numbers.truncate(n);
+        numbers
+    }
+}
+
+/// Paints the cells of `from` that are not blank over `onto`.
+pub(super) fn paste(onto: &mut Grid, from: &Grid, top: usize, left: usize) {
+    for row in 0..from.n_rows() {
+        for col in 0..from.n_cols() {
+            if from.at(row, col) != BLANK {
+                onto.set(top + row, left + col, from.at(row, col));
+            }
+        }
+    }
+}
+
+/// The same pair seen from elsewhere: rules are written for one direction.
+pub(super) fn turned(transform: Dihedral, (input, output): (Grid, Grid)) -> (Grid, Grid) {
+    (transform.apply(&input), transform.apply(&output))
+}
+
+/// The four turns, which take "down" to every direction.
+pub(super) const TURNS: [Dihedral; 4] =
+    [Dihedral::Identity, Dihedral::QuarterTurn, Dihedral::HalfTurn, Dihedral::ThreeQuarterTurn];

@@ -1,0 +1,72 @@
+//! What a run on ARC consists of, at three sizes.
+
+use hrm_core::HrmConfig;
+use hrm_train::TrainConfig;
+
+use super::ArcConfig;
+use crate::{Preset, RunConfig, TaskConfig};
+
+impl ArcConfig {
+    /// A run on ARC: built-in tasks unless data are given.
+    pub fn preset(preset: Preset) -> RunConfig {
+        let paper = Self {
+            canvas: 30,
+            augmentations: 1000,
+            translate: true,
+            seed: 0,
+            n_train: 400,
+            n_eval: 400,
+            held_out: 0.1,
+        };
+        // Each task has an embedding of its own to learn, hence its fast rate.
+        let paper_train = TrainConfig {
+            batch_size: 768,
+            // 100,000 epochs of the published set: 960 tasks of 3.7 rows each.
+            steps: 462_000,
+            learning_rate: 1e-4,
+            weight_decay: 0.1,
+            puzzle_learning_rate: 1e-2,
+            puzzle_weight_decay: 0.1,
+            ..TrainConfig::paper()
+        };
+        let (task, model, train) = match preset {
+            Preset::Tiny => {
+                let task = Self {
+                    canvas: 5,
+                    augmentations: 7,
+                    translate: false,
+                    n_train: 66,
+                    n_eval: 33,
+                    ..paper
+                };
+                let train = TrainConfig {
+                    batch_size: 64,
+                    steps: 500,
+                    learning_rate: 1e-3,
+                    warmup_steps: 50,
+                    lr_min_ratio: 0.1,
+                    eval_interval: 250,
+                    ..paper_train
+                };
+                (task, HrmConfig::tiny(), train)
+            }
+            Preset::Small => {
+                let task =
+                    Self { canvas: 12, augmentations: 100, n_train: 165, n_eval: 66, ..paper };
+                let train = TrainConfig {
+                    batch_size: 32,
+                    steps: 8_000,
+                    learning_rate: 5e-4,
+                    warmup_steps: 200,
+                    lr_min_ratio: 0.1,
+                    eval_interval: 2000,
+                    ..paper_train
+                };
+                (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)
+            }
+            Preset::Paper => (paper, HrmConfig::paper(), paper_train),
+        };
+        let model = HrmConfig { vocab_size: 12, n_cells: task.canvas * task.canvas, ..model };
+        RunConfig { task: TaskConfig::Arc(task), model, train }
+    }
+}

@@ -1,0 +1,94 @@
+//! What can be wrong with a puzzle, and where.
+
+use std::path::{Path, PathBuf};
+
+/// A puzzle, a file of puzzles or a request for puzzles was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// Content that is not what its format promises.
+    #[error("{place}: expected {expected}, found {found}")]
+    Malformed {
+        /// File with line, field or JSON path; or what the user typed.
+        place: String,
+        /// What would have been accepted.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+
+    /// A file that is readable but holds no puzzle.
+    #[error("{place} holds no {what}")]
+    Empty {
+        /// File or folder.
+        place: String,
+        /// What it should hold, e.g. `puzzles`.
+        what: &'static str,
+    },
+
+    /// A setting outside its range, or settings that do not go together.
+    #[error("task.{field} must be {expected}, found {found}")]
+    Setting {
+        /// Field of the task's config.
+        field: &'static str,
+        /// What would have been accepted.
+        expected: String,
+        /// The value given.
+        found: String,
+    },
+
+    /// A file or folder could not be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// What was opened.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A file could not be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// What was opened.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A tokenizer file that is not one.
+    #[error("{} is not a tokenizer", .path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What the tokenizer library says.
+        #[source]
+        source: tokenizers::Error,
+    },
+}
+
+impl TaskError {
+    /// Shorthand for [`TaskError::Malformed`].
+    pub fn malformed(
+        place: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Malformed { place: place.into(), expected: expected.into(), found: found.into() }
+    }
+
+    /// Shorthand for [`TaskError::Setting`].
+    pub fn setting(
+        field: &'static str,
+        expected: impl Into<String>,
+        found: impl std::fmt::Display,
+    ) -> Self {
+        Self::Setting { field, expected: expected.into(), found: found.to_string() }
+    }
+
+    /// Attaches the path to a failed read.
+    pub fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), source }
+    }
+}

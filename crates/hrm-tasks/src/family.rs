@@ -1,0 +1,166 @@
+//! What the command line knows of a kind of puzzle.
+//!
+//! The trainer needs only a [`Task`]. People also generate, look at, pose and
+//! check puzzles: that is a [`Family`], one value per config section `task`.
+
+use std::path::PathBuf;
+
+use hrm_train::task::Task;
+
+use crate::{TaskError, Vocabulary};
+
+/// A kind of puzzle with its settings: board size, augmentations, seed.
+///
+/// A family is plain data, stored with every checkpoint.
+pub trait Family {
+    /// The vocabulary that encodes its cells.
+    fn vocabulary(&self) -> Vocabulary;
+
+    /// Training and evaluation data. No paths: the built-in generator's.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] naming the setting, or the file and place, that is wrong.
+    fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError>;
+
+    /// The same settings for puzzles of `n_cells` cells.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if there is no such puzzle of this kind.
+    fn with_cells(self, n_cells: usize) -> Result<Self, TaskError>
+    where
+        Self: Sized;
+
+    /// Cells per puzzle in `data`, where the data leave only one choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    fn cells_in(&self, data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
+        let _ = data;
+        Ok(None)
+    }
+
+    /// Evaluation data only, for a model that knows `identifiers`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    fn open_for_eval(
+        &self,
+        data: &[PathBuf],
+        identifiers: &[String],
+    ) -> Result<Box<dyn PuzzleTask>, TaskError>;
+
+    /// Puzzles somebody wants solved, read from `text`; messages call its
+    /// origin `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Malformed`] naming what is wrong with the text.
+    fn pose(
+        &self,
+        text: &str,
+        place: &str,
+        identifiers: &[String],
+    ) -> Result<Vec<Box<dyn Posed>>, TaskError>;
+
+    /// A text that [`pose`](Self::pose) accepts, drawn from the generator.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if the settings allow no puzzle.
+    fn example(&self, seed: u64) -> Result<String, TaskError>;
+
+    /// `n` generated puzzles in the family's file format.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if the settings allow no puzzle.
+    fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError>;
+}
+
+/// A [`Task`] that can also be looked at.
+pub trait PuzzleTask: Task {
+    /// Name of every puzzle identifier, the blank one (`<blank>`) first.
+    fn identifiers(&self) -> &[String];
+
+    /// Question and answer, side by side where they fit, ending in a newline.
+    /// `labels` may be a prediction.
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String;
+
+    /// Figures about the base puzzles, by name: counts, sizes, difficulty.
+    fn stats(&self) -> Vec<(String, f64)>;
+
+    /// Remarks a user should read once, e.g. tasks left out and why.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// How to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Characters only, for files and pipes.
+    Plain,
+    /// With ANSI colours, for terminals.
+    Ansi,
+}
+
+/// One question to the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Token ids, `[n_cells]`.
+    pub inputs: Vec<u32>,
+    /// Puzzle identifier; blank if the model does not know the puzzle.
+    pub puzzle_id: u32,
+}
+
+/// What the model says to one [`Question`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// Most likely token of each cell, `[n_cells]`.
+    pub tokens: Vec<u32>,
+    /// Halting logit: how sure the model is.
+    pub q_halt: f32,
+    /// Segments it took.
+    pub n_segments: usize,
+}
+
+/// A puzzle somebody wants solved.
+pub trait Posed {
+    /// What to ask the model: several questions when versions vote.
+    fn questions(&self) -> Vec<Question>;
+
+    /// The answer that `replies` (one per question, in order) amount to.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many replies as questions.
+    fn answer(&self, replies: &[Reply], style: Style) -> Answer;
+}
+
+/// The model's answer to a posed puzzle.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The puzzle and the answer, with filled cells marked; ends in a newline.
+    pub drawing: String,
+    /// The answer in the form the puzzle was given in.
+    pub text: String,
+    /// Whether it is right, as far as the rules tell.
+    pub verdict: Verdict,
+    /// The reply that was taken.
+    pub reply_idx: usize,
+}
+
+/// Whether an answer is right, as far as the rules tell without a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every rule holds.
+    Valid,
+    /// The rule that is broken.
+    Invalid(String),
+    /// Why the rules cannot tell.
+    Unchecked(String),
+}

@@ -1,0 +1,37 @@
+//! Sudoku, mazes and ARC: parse, generate, augment, encode, score, draw.
+//!
+//! # Place in the stack
+//!
+//! ```text
+//! hrm-tasks     <- this crate
+//! hrm-train     segments, losses, optimisers, checkpoints
+//! hrm-core      the hierarchical-convergence core
+//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-kernels   differentiable tensor operations
+//! ```
+//!
+//! # Not here
+//!
+//! - No tensors, devices or kernels: examples are slices of token ids.
+//! - No terminal: drawings are returned as text.
+//!
+//! # Where to start
+//!
+//! [`Family`] is what a kind of puzzle must offer; [`TaskConfig`] lists them.
+
+pub mod arc;
+pub mod maze;
+pub mod records;
+pub mod sudoku;
+
+mod dihedral;
+mod error;
+mod family;
+mod registry;
+mod vocabulary;
+
+pub use dihedral::Dihedral;
+pub use error::TaskError;
+pub use family::{Answer, Family, Posed, PuzzleTask, Question, Reply, Style, Verdict};
+pub use registry::{Preset, RunConfig, TaskConfig};
+pub use vocabulary::{PADDING_CHAR, Vocabulary};

@@ -1,0 +1,108 @@
+//! Mazes beside each other, framed or in colour.
+
+use super::grid::vocabulary;
+use super::{Cell, PATH_ID};
+use crate::Style;
+
+/// Columns that a terminal is taken to have.
+const N_COLUMNS: usize = 80;
+const GAP: &str = "   ";
+
+/// Question and answer, `[side * side]` each, ending in a newline.
+///
+/// The answer stands right of the question, or below it where 80 columns are
+/// too few.
+pub(super) fn pair(side: usize, question: &[u32], answer: &[u32], style: Style) -> String {
+    let (question, answer) = (panel(side, question, style), panel(side, answer, style));
+    let is_wide = 2 * panel_width(side, style) + GAP.len() > N_COLUMNS;
+    let lines: Vec<String> = if is_wide {
+        question.into_iter().chain([String::new()]).chain(answer).collect()
+    } else {
+        question.into_iter().zip(answer).map(|(left, right)| left + GAP + &right).collect()
+    };
+    lines.join("\n") + "\n"
+}
+
+/// One maze, ending in a newline.
+pub(super) fn single(side: usize, ids: &[u32], style: Style) -> String {
+    panel(side, ids, style).join("\n") + "\n"
+}
+
+fn panel(side: usize, ids: &[u32], style: Style) -> Vec<String> {
+    let rows = ids.chunks(side);
+    match style {
+        Style::Plain => {
+            // The frame shows where rows end that end in spaces.
+            let border = format!("+{}+", "-".repeat(side));
+            let rows = rows.map(|row| format!("|{}|", vocabulary().decode(row)));
+            [border.clone()].into_iter().chain(rows).chain([border]).collect()
+        }
+        Style::Ansi => rows.map(coloured).collect(),
+    }
+}
+
+fn panel_width(side: usize, style: Style) -> usize {
+    match style {
+        Style::Plain => side + 2,
+        Style::Ansi => 2 * side,
+    }
+}
+
+/// A row of blocks, two columns per cell: about as wide as a line is high.
+fn coloured(row: &[u32]) -> String {
+    let runs = row.chunk_by(|left, right| left == right);
+    let run = |ids: &[u32]| {
+        let (text, background) = block(ids[0]);
+        format!("\x1b[{background}m{}\x1b[0m", text.repeat(ids.len()))
+    };
+    runs.map(run).collect()
+}
+
+/// Two columns of text, and colours as ANSI codes.
+fn block(id: u32) -> (&'static str, &'static str) {
+    const WALL: u32 = Cell::Wall as u32;
+    const FREE: u32 = Cell::Free as u32;
+    const START: u32 = Cell::Start as u32;
+    const GOAL: u32 = Cell::Goal as u32;
+    match id {
+        WALL => ("  ", "48;5;238"),
+        FREE => ("  ", "48;5;254"),
+        START => ("S ", "1;38;5;231;48;5;28"),
+        GOAL => ("G ", "1;38;5;231;48;5;160"),
+        PATH_ID => ("  ", "48;5;214"),
+        _ => ("??", "1;38;5;231;48;5;90"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_mazes_are_framed_side_by_side() {
+        let (question, answer) = ([3, 1, 2, 4], [3, 0, 5, 99]);
+        let want = "+--+   +--+\n|S#|   |S_|\n| G|   |o?|\n+--+   +--+\n";
+        assert_eq!(pair(2, &question, &answer, Style::Plain), want);
+        assert_eq!(single(2, &question, Style::Plain), "+--+\n|S#|\n| G|\n+--+\n");
+    }
+
+    #[test]
+    fn coloured_mazes_are_runs_of_blocks() {
+        let want = "\x1b[1;38;5;231;48;5;28mS \x1b[0m\x1b[48;5;238m  \x1b[0m\n\
+                    \x1b[48;5;214m    \x1b[0m\n";
+        assert_eq!(single(2, &[3, 1, 5, 5], Style::Ansi), want);
+        assert!(single(2, &[0, 6, 7, u32::MAX], Style::Ansi).contains("??"));
+    }
+
+    #[test]
+    fn what_does_not_fit_beside_stands_below() {
+        let n_lines = |side: usize, style| {
+            let ids = vec![2; side * side];
+            pair(side, &ids, &ids, style).lines().count()
+        };
+        assert_eq!(n_lines(36, Style::Plain), 38);
+        assert_eq!(n_lines(37, Style::Plain), 39 + 1 + 39);
+        assert_eq!(n_lines(19, Style::Ansi), 19);
+        assert_eq!(n_lines(20, Style::Ansi), 20 + 1 + 20);
+    }
+}

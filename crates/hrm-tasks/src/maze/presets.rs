@@ -1,0 +1,80 @@
+//! What a run on mazes consists of, at three sizes.
+
+use hrm_core::HrmConfig;
+use hrm_train::TrainConfig;
+
+use super::{MazeAugment, MazeConfig};
+use crate::{Preset, RunConfig, TaskConfig};
+
+impl MazeConfig {
+    /// A run on mazes: built-in ones unless data are given.
+    pub fn preset(preset: Preset) -> RunConfig {
+        let paper = Self {
+            side: 30,
+            min_path: 110,
+            augment: MazeAugment::None,
+            seed: 0,
+            n_train: 1000,
+            n_eval: 1000,
+            held_out: 0.1,
+        };
+        // The published run on eight devices: 20,000 epochs of 1000 mazes.
+        let paper_train = TrainConfig {
+            batch_size: 768,
+            steps: 26_041,
+            learning_rate: 1e-4,
+            puzzle_learning_rate: 1e-4,
+            ..TrainConfig::paper()
+        };
+        let (task, model, train) = match preset {
+            Preset::Tiny => {
+                let task = Self {
+                    side: 6,
+                    min_path: 5,
+                    augment: MazeAugment::Dihedral,
+                    n_eval: 200,
+                    ..paper
+                };
+                let train = TrainConfig {
+                    batch_size: 32,
+                    steps: 800,
+                    learning_rate: 2e-3,
+                    weight_decay: 0.1,
+                    puzzle_learning_rate: 2e-3,
+                    puzzle_weight_decay: 0.1,
+                    warmup_steps: 50,
+                    lr_min_ratio: 0.1,
+                    eval_interval: 400,
+                    ..paper_train
+                };
+                (task, HrmConfig::tiny(), train)
+            }
+            Preset::Small => {
+                let task = Self {
+                    side: 12,
+                    min_path: 20,
+                    augment: MazeAugment::Dihedral,
+                    n_train: 2000,
+                    n_eval: 500,
+                    ..paper
+                };
+                let train = TrainConfig {
+                    batch_size: 32,
+                    steps: 8_000,
+                    learning_rate: 5e-4,
+                    weight_decay: 0.1,
+                    puzzle_learning_rate: 5e-4,
+                    puzzle_weight_decay: 0.1,
+                    warmup_steps: 200,
+                    lr_min_ratio: 0.1,
+                    eval_interval: 1000,
+                    ..paper_train
+                };
+                (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)
+            }
+            Preset::Paper => (paper, HrmConfig::paper(), paper_train),
+        };
+        let model = HrmConfig { vocab_size: 6, n_cells: task.side * task.side, ..model };
+        RunConfig { task: TaskConfig::Maze(task), model, train }
+    }
+}

@@ -1,0 +1,100 @@
+//! Every kind of puzzle, and what a run of each consists of.
+//!
+//! Adding a kind is one folder with a [`Family`], and one line in `families!`.
+
+use hrm_core::HrmConfig;
+use hrm_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::arc::ArcConfig;
+use crate::maze::MazeConfig;
+use crate::sudoku::SudokuConfig;
+use crate::{Family, TaskError};
+
+/// Declares [`TaskConfig`]: a variant, its name in files, and its settings.
+macro_rules! families {
+    ($($variant:ident, $name:literal, $config:ty;)+) => {
+        /// The settings of one kind of puzzle, tagged with its name.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum TaskConfig {
+            $(
+                #[doc = concat!("Settings of `", $name, "`.")]
+                $variant($config),
+            )+
+        }
+
+        impl TaskConfig {
+            /// Names of all kinds, as users write them.
+            pub const KINDS: &[&str] = &[$($name),+];
+
+            /// The name of this kind.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name),+ }
+            }
+
+            /// What this kind can do.
+            pub fn family(&self) -> &dyn Family {
+                match self { $(Self::$variant(config) => config),+ }
+            }
+
+            /// The same settings for puzzles of `n_cells` cells.
+            ///
+            /// # Errors
+            ///
+            /// As [`Family::with_cells`].
+            pub fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
+                match self {
+                    $(Self::$variant(config) => config.with_cells(n_cells).map(Self::$variant)),+
+                }
+            }
+        }
+
+        impl RunConfig {
+            /// The settings of a kind, by its name; `None` if there is no such
+            /// kind.
+            pub fn preset(kind: &str, preset: Preset) -> Option<Self> {
+                match kind {
+                    $($name => Some(<$config>::preset(preset)),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+families! {
+    Arc, "arc", ArcConfig;
+    Maze, "maze", MazeConfig;
+    Sudoku, "sudoku", SudokuConfig;
+}
+
+/// How much to ask of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preset {
+    /// Two minutes on two cores: enough to see learning.
+    Tiny,
+    /// An hour or two on a laptop.
+    Small,
+    /// The published configuration.
+    Paper,
+}
+
+impl Preset {
+    /// Every preset with its name.
+    pub const ALL: [(&str, Self); 3] =
+        [("tiny", Self::Tiny), ("small", Self::Small), ("paper", Self::Paper)];
+}
+
+/// Everything that decides a run but its data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The puzzles.
+    pub task: TaskConfig,
+    /// Sizes and schedule of the model. `vocab_size`, `n_cells` and
+    /// `n_puzzle_ids` are taken from the task.
+    pub model: HrmConfig,
+    /// How long and how fast to learn.
+    pub train: TrainConfig,
+}

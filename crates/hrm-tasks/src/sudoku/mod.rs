@@ -1,0 +1,19 @@
+//! Sudoku on boards of 4, 6, 9 and 16.
+//!
+//! Tokens: 0 padding, 1 blank, 2 and up the digits. A board is written row by
+//! row, one character per cell: `.` or `0` blank, then `1`..`9`, `A`..`G`.
+
+mod board;
+mod draw;
+mod generate;
+mod pose;
+mod presets;
+mod solver;
+mod symmetry;
+mod task;
+
+pub use board::{Board, Shape};
+pub use generate::{minimal_puzzle, solved_board};
+pub use solver::{Search, Solver};
+pub use symmetry::Symmetry;
+pub use task::SudokuConfig;

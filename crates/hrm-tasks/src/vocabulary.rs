@@ -1,0 +1,166 @@
+//! Characters and their token ids, saved as a `tokenizer.json`.
+//!
+//! Every puzzle is written with one character per cell, so a vocabulary is an
+//! ordered list of characters: the id of a character is its place. The file is
+//! a `WordLevel` tokenizer that splits text into characters, readable by any
+//! program that knows the `tokenizers` format.
+
+use std::path::Path;
+
+use tokenizers::decoders::fuse::Fuse;
+use tokenizers::models::wordlevel::WordLevel;
+use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::{SplitDelimiterBehavior, Tokenizer};
+
+use crate::TaskError;
+
+/// The character of padding, id 0 in every vocabulary.
+pub const PADDING_CHAR: char = '_';
+
+/// An ordered list of distinct characters; [`PADDING_CHAR`] comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vocabulary {
+    chars: Vec<char>,
+}
+
+impl Vocabulary {
+    /// Padding, then `symbols` with ids from 1 in order.
+    ///
+    /// # Panics
+    ///
+    /// If a symbol occurs twice or is [`PADDING_CHAR`].
+    pub fn new(symbols: impl IntoIterator<Item = char>) -> Self {
+        let mut chars = vec![PADDING_CHAR];
+        for symbol in symbols {
+            assert!(!chars.contains(&symbol), "symbol {symbol:?} occurs twice");
+            chars.push(symbol);
+        }
+        Self { chars }
+    }
+
+    /// Distinct ids, padding included.
+    #[allow(clippy::len_without_is_empty)] // Never empty: padding is always there.
+    pub fn len(&self) -> usize {
+        self.chars.len()
+    }
+
+    /// The id of a character, if it has one.
+    pub fn id(&self, symbol: char) -> Option<u32> {
+        self.chars.iter().position(|c| *c == symbol).map(|id| id as u32)
+    }
+
+    /// The character of an id, if it has one.
+    pub fn symbol(&self, id: u32) -> Option<char> {
+        self.chars.get(id as usize).copied()
+    }
+
+    /// Ids of a text, one per character.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Malformed`] at `place` for a character without an id.
+    pub fn encode(&self, text: &str, place: &str) -> Result<Vec<u32>, TaskError> {
+        let id_of = |(idx, symbol)| {
+            self.id(symbol).ok_or_else(|| {
+                let expected = format!("characters among {:?}", self.symbols());
+                let found = format!("{symbol:?} at character {}", idx + 1);
+                TaskError::malformed(place, expected, found)
+            })
+        };
+        text.chars().enumerate().map(id_of).collect()
+    }
+
+    /// The text of ids; an id outside the vocabulary becomes `?`.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        ids.iter().map(|id| self.symbol(*id).unwrap_or('?')).collect()
+    }
+
+    /// Every character but padding, in order of id.
+    pub fn symbols(&self) -> String {
+        self.chars[1..].iter().collect()
+    }
+
+    /// Writes the vocabulary as `tokenizer.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Tokenizer`] with what the library says.
+    pub fn save(&self, path: &Path) -> Result<(), TaskError> {
+        let failed = |source| TaskError::Tokenizer { path: path.to_owned(), source };
+        self.tokenizer().and_then(|tokenizer| tokenizer.save(path, true)).map_err(failed)
+    }
+
+    /// Reads a vocabulary that [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Tokenizer`] if the file is no tokenizer,
+    /// [`TaskError::Malformed`] if its tokens are not single characters with
+    /// consecutive ids.
+    pub fn load(path: &Path) -> Result<Self, TaskError> {
+        let tokenizer = Tokenizer::from_file(path)
+            .map_err(|source| TaskError::Tokenizer { path: path.to_owned(), source })?;
+        let vocab = tokenizer.get_vocab(true);
+        let mut tokens: Vec<_> = vocab.into_iter().collect();
+        tokens.sort_by_key(|(_, id)| *id);
+
+        let place = path.display().to_string();
+        let mut chars = Vec::with_capacity(tokens.len());
+        for (want, (token, id)) in tokens.iter().enumerate() {
+            let mut in_token = token.chars();
+            match (in_token.next(), in_token.next()) {
+                (Some(symbol), None) if *id as usize == want => chars.push(symbol),
+                _ => {
+                    let expected = format!("a single character with id {want}");
+                    return Err(TaskError::malformed(place, expected, format!("{token:?}: {id}")));
+                }
+            }
+        }
+        if chars.first() != Some(&PADDING_CHAR) {
+            let found = format!("{:?}", chars.first());
+            return Err(TaskError::malformed(place, format!("{PADDING_CHAR:?} with id 0"), found));
+        }
+        Ok(Self { chars })
+    }
+
+    /// The same vocabulary as a tokenizer.
+    fn tokenizer(&self) -> tokenizers::Result<Tokenizer> {
+        let vocab = self.chars.iter().enumerate().map(|(id, c)| (c.to_string(), id as u32));
+        let model = WordLevel::builder().vocab(vocab.collect()).build()?;
+        let every_char = SplitPattern::Regex("(?s).".to_owned());
+        let split = Split::new(every_char, SplitDelimiterBehavior::Isolated, false)?;
+        let mut tokenizer = Tokenizer::new(model);
+        tokenizer.with_pre_tokenizer(Some(split));
+        tokenizer.with_decoder(Some(Fuse::new()));
+        Ok(tokenizer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_saved_tokenizer_agrees_with_the_vocabulary() {
+        let vocabulary = Vocabulary::new("# SGo".chars());
+        let text = "S# oo#G";
+        let tokenizer = vocabulary.tokenizer().unwrap();
+        let encoding = tokenizer.encode(text, false).unwrap();
+        assert_eq!(encoding.get_ids(), vocabulary.encode(text, "test").unwrap());
+        assert_eq!(tokenizer.decode(encoding.get_ids(), false).unwrap(), text);
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokenizer.json");
+        vocabulary.save(&path).unwrap();
+        assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary);
+    }
+
+    #[test]
+    fn an_unknown_character_is_named_with_its_place() {
+        let err = Vocabulary::new(".12".chars()).encode("1x", "argument").unwrap_err();
+        assert_eq!(
+            err.to_string(),
+            "argument: expected characters among \".12\", found 'x' at character 2"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! What crosses from one segment to the next.
+
+use candle_core::{Device, Result, Tensor};
+use hrm_core::{Network, States};
+
+use crate::Batch;
+
+/// The puzzles at work and how far they have come, one per row.
+#[derive(Clone, Debug)]
+pub struct Carry {
+    /// Recurrent states, detached.
+    pub states: States,
+    /// The puzzles.
+    pub batch: Batch,
+    /// Segments each puzzle has run.
+    pub n_done: Vec<u32>,
+    /// Rows whose puzzle is finished. They take a fresh one on the next step.
+    pub halted: Vec<bool>,
+}
+
+impl Carry {
+    /// `n_rows` rows that wait for their first puzzle.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot hold the states.
+    pub fn waiting(network: &Network, n_rows: usize, n_cells: usize) -> Result<Self> {
+        Ok(Self {
+            states: network.initial_states(n_rows)?.detach(),
+            batch: Batch::blank(n_rows, n_cells),
+            n_done: vec![0; n_rows],
+            halted: vec![true; n_rows],
+        })
+    }
+
+    /// Gives every halted row a fresh puzzle and the initial states. `place`
+    /// writes the puzzle of one row.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub fn refill(
+        &mut self,
+        network: &Network,
+        mut place: impl FnMut(usize, &mut Batch),
+    ) -> Result<()> {
+        for row in (0..self.halted.len()).filter(|row| self.halted[*row]) {
+            place(row, &mut self.batch);
+            self.n_done[row] = 0;
+        }
+        let start = network.initial_states(self.halted.len())?;
+        let mask = row_mask(&self.halted, self.states.z_h.device())?;
+        let restart = |start: &Tensor, z: &Tensor| {
+            mask.broadcast_as(z.shape())?.where_cond(&start.detach(), z)
+        };
+        self.states = States {
+            z_h: restart(&start.z_h, &self.states.z_h)?,
+            z_l: restart(&start.z_l, &self.states.z_l)?,
+        };
+        self.halted.fill(false);
+        Ok(())
+    }
+}
+
+/// `[B, 1, 1]` u8, 1 where `rows` is true.
+fn row_mask(rows: &[bool], device: &Device) -> Result<Tensor> {
+    let mask: Vec<u8> = rows.iter().map(|row| u8::from(*row)).collect();
+    Tensor::from_vec(mask, (rows.len(), 1, 1), device)
+}

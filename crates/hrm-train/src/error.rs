@@ -1,0 +1,102 @@
+//! Why training or evaluation could not go on.
+
+use std::path::PathBuf;
+
+use hrm_core::weight_file::WeightFileError;
+
+/// Training or evaluation could not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A setting outside its range.
+    #[error("train.{field} must be {expected}, found {found}")]
+    Setting {
+        /// Field of the config.
+        field: &'static str,
+        /// The values accepted.
+        expected: &'static str,
+        /// The value given.
+        found: String,
+    },
+
+    /// Model and task are of different sizes.
+    #[error("the model has `{field}` {model}, but the task needs {task}")]
+    Mismatch {
+        /// Field of the model's config.
+        field: &'static str,
+        /// The model's.
+        model: usize,
+        /// The task's.
+        task: usize,
+    },
+
+    /// There is nothing to learn from, or nothing to be judged by.
+    #[error("the task has no {what} examples")]
+    NoExamples {
+        /// `training` or `evaluation`.
+        what: &'static str,
+    },
+
+    /// The loss is not a number, or infinite.
+    #[error("the loss at step {step} is {loss}")]
+    NotFinite {
+        /// Optimiser steps done so far, this one included.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
+
+    /// A run folder is there already.
+    #[error("{} exists already", .path.display())]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A folder that should be a run is something else.
+    #[error("{} is not a run folder: it has no {missing}", .path.display())]
+    NotARun {
+        /// The folder.
+        path: PathBuf,
+        /// The file it lacks.
+        missing: &'static str,
+    },
+
+    /// A file of a run could not be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A file of a run could not be written.
+    #[error("cannot write {}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A JSON file of a run does not hold what it should.
+    #[error("{} is not as expected", .path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// The weights of a checkpoint could not be read or written.
+    #[error("cannot use the weights of a checkpoint")]
+    Weights(#[from] WeightFileError),
+
+    /// The tensor backend failed.
+    #[error("the tensor backend failed")]
+    Backend(#[from] candle_core::Error),
+}

@@ -1,0 +1,133 @@
+//! How many puzzles are answered right.
+
+use candle_core::Tensor;
+use hrm_core::{Budget, Hrm, HrmConfig, Solution, Tracking, solve};
+
+use crate::task::{PADDING, Predicted, RowId, RowMut, Task};
+use crate::{Batch, TrainError};
+
+/// The result of an evaluation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evaluation {
+    /// Rows asked.
+    pub n_rows: u64,
+    /// Rows whose labelled cells are all right.
+    pub n_exact: u64,
+    /// Labelled cells.
+    pub n_cells: u64,
+    /// Those of them that are right.
+    pub n_cells_right: u64,
+    /// Rows where the halting head said whether the answer is right.
+    pub n_halting_right: u64,
+    /// Segments run, over all rows.
+    pub n_segments: u64,
+    /// The task's own figures, by name, shares in `0..=1`.
+    pub scores: Vec<(&'static str, f64)>,
+}
+
+impl Evaluation {
+    /// Share of rows whose labelled cells are all right.
+    pub fn exact(&self) -> f64 {
+        share(self.n_exact, self.n_rows)
+    }
+
+    /// Share of labelled cells that are right.
+    pub fn cells(&self) -> f64 {
+        share(self.n_cells_right, self.n_cells)
+    }
+
+    /// Share of rows where the sign of the halting logit says whether the
+    /// answer is right.
+    pub fn halting(&self) -> f64 {
+        share(self.n_halting_right, self.n_rows)
+    }
+
+    /// Segments per row.
+    pub fn mean_segments(&self) -> f64 {
+        share(self.n_segments, self.n_rows)
+    }
+
+    fn add(&mut self, labels: &[u32], solution: &Solution) {
+        let asked = || labels.iter().zip(&solution.tokens).filter(|(l, _)| **l != PADDING);
+        let n_cells = asked().count() as u64;
+        let n_right = asked().filter(|(label, token)| label == token).count() as u64;
+        let is_exact = n_right == n_cells;
+        self.n_rows += 1;
+        self.n_exact += u64::from(is_exact);
+        self.n_cells += n_cells;
+        self.n_cells_right += n_right;
+        self.n_halting_right += u64::from((solution.q[0] >= 0.0) == is_exact);
+        self.n_segments += solution.n_segments as u64;
+    }
+}
+
+/// Asks every evaluation row of `task`. `progress` is told the rows done.
+///
+/// # Errors
+///
+/// [`TrainError::NoExamples`] without evaluation rows, [`TrainError::Mismatch`]
+/// if model and task differ in size, [`TrainError::Backend`] if the backend
+/// fails.
+pub fn evaluate(
+    model: &Hrm,
+    task: &dyn Task,
+    budget: Budget,
+    batch_size: usize,
+    mut progress: impl FnMut(u64),
+) -> Result<Evaluation, TrainError> {
+    check_sizes(model.config(), task)?;
+    let network = model.network(Tracking::Frozen)?;
+    let mut evaluation = Evaluation::default();
+    let mut scorer = task.scorer();
+    let mut places = task.eval().row_ids();
+    loop {
+        let places: Vec<RowId> = places.by_ref().take(batch_size.max(1)).collect();
+        if places.is_empty() {
+            break;
+        }
+        let batch = Batch::read(task.eval(), &places, task.n_cells());
+        let rows = model.puzzle_rows(batch.puzzle_ids())?;
+        let tokens: Tensor = batch.input_tensor(model.device())?;
+        let solutions = solve(&network, &tokens, rows.as_ref(), budget)?;
+        for (at, solution) in places.into_iter().zip(&solutions) {
+            let (inputs, labels) = question(task, at);
+            evaluation.add(&labels, solution);
+            let (tokens, q_halt) = (solution.tokens.as_slice(), solution.q[0]);
+            scorer.add(Predicted { at, inputs: &inputs, labels: &labels, tokens, q_halt });
+        }
+        progress(evaluation.n_rows);
+    }
+    if evaluation.n_rows == 0 {
+        return Err(TrainError::NoExamples { what: "evaluation" });
+    }
+    evaluation.scores = scorer.finish();
+    Ok(evaluation)
+}
+
+/// Makes sure that the model can hold the task's examples.
+pub(crate) fn check_sizes(config: &HrmConfig, task: &dyn Task) -> Result<(), TrainError> {
+    let exactly = |field, model: usize, task: usize| {
+        if model == task { Ok(()) } else { Err(TrainError::Mismatch { field, model, task }) }
+    };
+    exactly("vocab_size", config.vocab_size, task.vocab_size())?;
+    exactly("n_cells", config.n_cells, task.n_cells())?;
+    // A model may know more puzzles than a task asks about.
+    if config.n_puzzle_ids < task.n_puzzle_ids() {
+        let (model, task) = (config.n_puzzle_ids, task.n_puzzle_ids());
+        return Err(TrainError::Mismatch { field: "n_puzzle_ids", model, task });
+    }
+    Ok(())
+}
+
+/// Question and answer of one evaluation row.
+fn question(task: &dyn Task, at: RowId) -> (Vec<u32>, Vec<u32>) {
+    let (mut inputs, mut labels) = (vec![PADDING; task.n_cells()], vec![PADDING; task.n_cells()]);
+    let mut puzzle_id = 0;
+    let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+    task.eval().write(at, row);
+    (inputs, labels)
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}

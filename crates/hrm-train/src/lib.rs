@@ -1,0 +1,47 @@
+//! Deep supervision: every segment is judged, and each judgement is a step.
+//!
+//! # Place in the stack
+//!
+//! ```text
+//! hrm-tasks     puzzles in, answers out
+//! hrm-train     <- this crate
+//! hrm-core      the hierarchical-convergence core
+//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-kernels   differentiable tensor operations
+//! ```
+//!
+//! # Not here
+//!
+//! - No puzzles: a [`task::Task`] is numbers in, numbers out.
+//! - No clocks and no terminal: the caller of [`train`] watches each step and
+//!   says when to stop.
+//!
+//! # Where to start
+//!
+//! [`Trainer::step`] is one segment, one judgement and one optimiser step;
+//! [`train`] repeats it.
+
+mod batch;
+mod carry;
+mod config;
+mod error;
+mod evaluate;
+mod loss;
+mod rows;
+mod train;
+mod trainer;
+
+pub mod optim;
+pub mod run;
+pub mod task;
+
+pub use batch::Batch;
+pub use carry::Carry;
+pub use config::TrainConfig;
+pub use error::TrainError;
+pub use evaluate::{Evaluation, evaluate};
+pub use hrm_blocks::rng;
+pub use loss::SegmentLoss;
+pub use rows::TrainingRows;
+pub use train::train;
+pub use trainer::{Forward, Gradients, StepReport, Trainer};

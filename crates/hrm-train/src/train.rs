@@ -1,0 +1,217 @@
+//! The training loop.
+
+use std::ops::ControlFlow;
+
+use hrm_core::halting::Exploration;
+use rand::Rng;
+
+use crate::rng::{self, ChaCha8Rng};
+use crate::task::Task;
+use crate::{StepReport, TrainError, Trainer, TrainingRows};
+
+/// Trains on `task` for the configured number of steps. `watch` sees every step
+/// and may stop early.
+///
+/// Batches and halting draws follow from `seed`.
+///
+/// # Errors
+///
+/// [`TrainError::Mismatch`] if model and task differ in size, or whatever ended
+/// a step or came from `watch`.
+pub fn train<E: From<TrainError>>(
+    trainer: &mut Trainer,
+    task: &dyn Task,
+    seed: u64,
+    mut watch: impl FnMut(&Trainer, &StepReport) -> Result<ControlFlow<()>, E>,
+) -> Result<(), E> {
+    check_sizes(trainer, task)?;
+    let mut rows = TrainingRows::new(task.train(), seed)?;
+    let mut rng = rng::stream(seed, "halting");
+    let n_rows = trainer.config().batch_size;
+    let n_segments_max = trainer.model().config().n_segments_max as u32;
+
+    while trainer.n_steps() < trainer.config().steps {
+        // A whole batch is drawn although only finished rows take theirs: the
+        // published code drops the rest too, which its epochs depend on.
+        let places = rows.next_batch(n_rows);
+        let exploration: Vec<_> = (0..n_rows).map(|_| explore(&mut rng, n_segments_max)).collect();
+        let place =
+            |row: usize, batch: &mut crate::Batch| batch.write(row, task.train(), places[row]);
+        let report = trainer.step(place, &exploration)?;
+        if watch(trainer, &report)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn explore(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration {
+    let u = rng.random();
+    Exploration { u, min_segments: rng.random_range(2..=n_segments_max.max(2)) }
+}
+
+/// Makes sure that the model can hold the task's examples.
+pub(crate) fn check_sizes(trainer: &Trainer, task: &dyn Task) -> Result<(), TrainError> {
+    crate::evaluate::check_sizes(trainer.model().config(), task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TrainConfig;
+    use crate::task::{Examples, Predicted, RowId, RowMut, Scorer};
+    use candle_core::Device;
+    use hrm_core::{Hrm, HrmConfig};
+
+    /// Copy the question: the easiest thing to learn.
+    struct Copying;
+
+    impl Examples for Copying {
+        fn n_groups(&self) -> usize {
+            24
+        }
+        fn n_versions(&self, _group: usize) -> usize {
+            1
+        }
+        fn n_rows(&self, _group: usize, _version: usize) -> usize {
+            1
+        }
+        fn write(&self, at: RowId, row: RowMut<'_>) {
+            for (cell, input) in row.inputs.iter_mut().enumerate() {
+                *input = ((at.group * 7 + cell * (at.group + 3)) % 4 + 1) as u32;
+            }
+            row.labels.copy_from_slice(row.inputs);
+            *row.puzzle_id = (at.group % 2) as u32;
+        }
+    }
+
+    impl Task for Copying {
+        fn name(&self) -> &'static str {
+            "copying"
+        }
+        fn vocab_size(&self) -> usize {
+            5
+        }
+        fn n_cells(&self) -> usize {
+            6
+        }
+        fn n_puzzle_ids(&self) -> usize {
+            2
+        }
+        fn train(&self) -> &dyn Examples {
+            self
+        }
+        fn eval(&self) -> &dyn Examples {
+            self
+        }
+        fn scorer(&self) -> Box<dyn Scorer + '_> {
+            struct Nothing;
+            impl Scorer for Nothing {
+                fn add(&mut self, _: Predicted<'_>) {}
+                fn finish(self: Box<Self>) -> Vec<(&'static str, f64)> {
+                    Vec::new()
+                }
+            }
+            Box::new(Nothing)
+        }
+    }
+
+    fn trainer(steps: u64) -> Trainer {
+        let config = HrmConfig {
+            vocab_size: 5,
+            n_cells: 6,
+            n_puzzle_ids: 2,
+            hidden_dim: 16,
+            puzzle_dim: 16,
+            n_heads: 2,
+            n_segments_max: 3,
+            ..HrmConfig::tiny()
+        };
+        let train = TrainConfig {
+            batch_size: 12,
+            steps,
+            learning_rate: 1e-2,
+            weight_decay: 0.0,
+            puzzle_learning_rate: 1e-2,
+            warmup_steps: 5,
+            ..TrainConfig::paper()
+        };
+        Trainer::new(Hrm::seeded(config, 1, &Device::Cpu).unwrap(), train).unwrap()
+    }
+
+    fn losses(steps: u64, seed: u64) -> Vec<f64> {
+        let mut losses = Vec::new();
+        train(&mut trainer(steps), &Copying, seed, |_, report| {
+            losses.push(report.loss);
+            Ok::<_, TrainError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        losses
+    }
+
+    #[test]
+    fn copying_is_learnt_and_measured() {
+        let mut trainer = trainer(60);
+        let never_stop =
+            |_: &Trainer, _: &StepReport| Ok::<_, TrainError>(ControlFlow::Continue(()));
+        train(&mut trainer, &Copying, 1, never_stop).unwrap();
+        let budget = hrm_core::Budget::Fixed(3);
+        let evaluation = crate::evaluate(trainer.model(), &Copying, budget, 7, |_| {}).unwrap();
+        assert_eq!(evaluation.n_rows, 24);
+        assert!(evaluation.exact() > 0.9, "{evaluation:?}");
+        assert!(evaluation.cells() >= evaluation.exact());
+    }
+
+    #[test]
+    fn a_seed_decides_the_run() {
+        assert_eq!(losses(4, 5), losses(4, 5));
+        assert_ne!(losses(4, 5), losses(4, 6));
+    }
+
+    #[test]
+    fn watching_may_stop_the_run() {
+        let mut trainer = trainer(100);
+        train(&mut trainer, &Copying, 1, |_, report| {
+            let done = report.step == 3;
+            Ok::<_, TrainError>(if done {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })
+        .unwrap();
+        assert_eq!(trainer.n_steps(), 3);
+    }
+
+    #[test]
+    fn another_size_is_refused_before_the_first_step() {
+        let config = HrmConfig { n_cells: 6, ..HrmConfig::tiny() };
+        let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
+        let mut trainer =
+            Trainer::new(model, TrainConfig { batch_size: 2, ..TrainConfig::paper() }).unwrap();
+        let err =
+            train(&mut trainer, &Copying, 1, |_, _| Ok::<_, TrainError>(ControlFlow::Continue(())));
+        let message = err.unwrap_err().to_string();
+        assert_eq!(message, "the model has `vocab_size` 6, but the task needs 5");
+    }
+
+    #[test]
+    fn finished_rows_take_fresh_puzzles_on_the_next_step() {
+        let mut trainer = trainer(10);
+        let hold = Exploration { u: 0.0, min_segments: 3 };
+        let mut n_placed = Vec::new();
+        for _ in 0..7 {
+            let mut placed = 0;
+            let place = |row: usize, batch: &mut crate::Batch| {
+                placed += 1;
+                batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
+            };
+            // Exploring everywhere holds every row for all of its 3 segments.
+            trainer.step(place, &[hold; 12]).unwrap();
+            n_placed.push(placed);
+        }
+        // The bias of the halting head makes it prefer neither, so a row runs
+        // until its budget ends.
+        assert_eq!(n_placed, [12, 0, 0, 12, 0, 0, 12]);
+    }
+}

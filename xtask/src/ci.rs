@@ -1,0 +1,105 @@
+//! Everything a pull request needs, cheapest check first.
+//!
+//! Stops at the first step that fails: what follows costs more and says less.
+
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use xshell::{Shell, cmd};
+
+use crate::{test, tidy};
+
+/// Flags of `cargo xtask ci`.
+#[derive(clap::Args)]
+pub(crate) struct Ci {
+    /// Leave a step out; may be repeated.
+    #[arg(long, value_name = "STEP")]
+    skip: Vec<Step>,
+}
+
+/// One check. The order here is the order of running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Step {
+    /// Formatting, as `cargo fmt` writes it.
+    Fmt,
+    /// What `cargo xtask tidy` checks.
+    Tidy,
+    /// Lints, for libraries, programs, tests and benches.
+    Clippy,
+    /// Documentation builds and its links hold.
+    Doc,
+    /// All tests.
+    Test,
+}
+
+impl Ci {
+    /// Runs every step that is not left out.
+    pub(crate) fn run(&self, sh: &Shell) -> anyhow::Result<()> {
+        for step in self.steps() {
+            let value = step.to_possible_value().expect("no step is hidden");
+            let name = value.get_name();
+            println!("ci: {name}");
+            let start = Instant::now();
+            step.run(sh).with_context(|| format!("ci step `{name}` failed"))?;
+            println!("ci: {name} took {:.1} s", start.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    fn steps(&self) -> impl Iterator<Item = &'static Step> {
+        Step::value_variants().iter().filter(|step| !self.skip.contains(step))
+    }
+}
+
+impl Step {
+    fn run(self, sh: &Shell) -> anyhow::Result<()> {
+        match self {
+            Self::Fmt => cmd!(sh, "cargo fmt --all --check").run()?,
+            Self::Tidy => tidy::run(sh)?,
+            Self::Clippy => {
+                cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings").run()?;
+            }
+            Self::Doc => {
+                let doc = cmd!(sh, "cargo doc --workspace --no-deps");
+                doc.env("RUSTDOCFLAGS", "-D warnings").run()?;
+            }
+            Self::Test => test::run(sh, Vec::new())?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        ci: Ci,
+    }
+
+    #[track_caller]
+    fn check(arguments: &[&str], want: &[Step]) {
+        let typed = ["ci"].iter().chain(arguments);
+        let line = CommandLine::try_parse_from(typed).expect("a valid command line");
+        let steps: Vec<Step> = line.ci.steps().copied().collect();
+        assert_eq!(steps, want);
+    }
+
+    #[test]
+    fn steps_run_cheapest_first_without_the_skipped() {
+        check(&[], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Test]);
+        check(&["--skip", "test"], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc]);
+        check(&["--skip=fmt", "--skip=clippy"], &[Step::Tidy, Step::Doc, Step::Test]);
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused_with_the_known_ones() {
+        let err = CommandLine::try_parse_from(["ci", "--skip", "tests"]).err().unwrap();
+        assert!(err.to_string().contains("fmt, tidy, clippy, doc, test"), "{err}");
+    }
+}
