@@ -1,6 +1,5 @@
 //! `hrm train`: from puzzles to a checkpoint.
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -130,7 +129,7 @@ impl Train {
         let folder = RunFolder::create(&out, &record, self.force)?;
         self.introduce(preset, &out, task.as_ref(), n_parameters);
 
-        Run { trainer, task, puzzles, folder, limit, started: Instant::now(), last_eval: None }
+        Run { trainer, task, puzzles, folder, limit, started: Instant::now(), judged: None }
             .train(self.seed, self.json)
     }
 
@@ -178,50 +177,59 @@ struct Run {
     folder: RunFolder,
     limit: Limit,
     started: Instant,
-    /// The step of the last evaluation, and what it found.
-    last_eval: Option<(u64, Evaluation)>,
+    /// What the last evaluation found.
+    judged: Option<Evaluation>,
 }
 
 impl Run {
-    fn train(self, seed: u64, as_json: bool) -> anyhow::Result<()> {
-        let Self { mut trainer, task, puzzles, mut folder, limit, started, mut last_eval } = self;
-        let batch_size = trainer.config().batch_size;
-        let eval_interval = trainer.config().eval_interval;
-        let mut progress = Progress::start(limit);
+    fn train(mut self, seed: u64, as_json: bool) -> anyhow::Result<()> {
+        let batch_size = self.trainer.config().batch_size;
+        let eval_interval = self.trainer.config().eval_interval;
+        let mut progress = Progress::start(self.limit);
         let mut window = Window::open();
 
-        let mut judge = |trainer: &Trainer, folder: &mut RunFolder, progress: &Progress| {
-            let step = trainer.n_steps();
-            save_in_run(folder, trainer.model(), step, &puzzles, task.as_ref())?;
-            let Some(evaluation) = judge(trainer.model(), task.as_ref(), batch_size)? else {
-                return anyhow::Ok(());
-            };
-            folder.log(&eval::to_json(&evaluation, Some(step)))?;
-            progress.remark(format!("step {step}: {}", eval::describe(&evaluation)));
-            last_eval = Some((step, evaluation));
-            Ok(())
-        };
-        train(&mut trainer, task.as_ref(), seed, |trainer: &Trainer, report: &StepReport| {
+        let Self { trainer, task, puzzles, folder, limit, started, judged } = &mut self;
+        train(trainer, task.as_ref(), seed, |trainer: &Trainer, report: &StepReport| {
+            let step = report.step;
             window.add(report);
-            if report.step.is_multiple_of(LOG_EVERY) {
-                folder.log(&window.to_json(report.step, batch_size))?;
-                progress.show(report.step, &window, batch_size);
+            progress.show(step, &window, batch_size);
+            let is_late = matches!(*limit, Limit::Time(time) if started.elapsed() >= time);
+            let is_last = is_late || step == trainer.config().steps;
+            if is_last || step.is_multiple_of(LOG_EVERY) {
+                folder.log(&window.to_json(step, batch_size))?;
                 window = Window::open();
             }
-            let is_last = report.step == trainer.config().steps;
-            if eval_interval > 0 && report.step.is_multiple_of(eval_interval) && !is_last {
-                judge(trainer, &mut folder, &progress)?;
+            if is_last || (eval_interval > 0 && step.is_multiple_of(eval_interval)) {
+                save_in_run(folder, trainer.model(), step, puzzles, task.as_ref())?;
+                *judged = judge(trainer.model(), task.as_ref(), batch_size)?;
+                if let Some(evaluation) = judged {
+                    folder.log(&eval::to_json(evaluation, Some(step)))?;
+                    progress.remark(format!("step {step}: {}", eval::describe(evaluation)));
+                }
             }
-            let is_late = matches!(limit, Limit::Time(time) if started.elapsed() >= time);
-            let flow = if is_late { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-            anyhow::Ok(flow)
+            anyhow::Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         progress.finish();
-        judge(&trainer, &mut folder, &progress)?;
+        self.report(as_json)
+    }
 
-        let step = trainer.n_steps();
-        let evaluation = last_eval.map(|(_, evaluation)| evaluation);
-        report(folder.path(), task.name(), step, started.elapsed(), evaluation, as_json)
+    fn report(&self, as_json: bool) -> anyhow::Result<()> {
+        let (run, step) = (self.folder.path(), self.trainer.n_steps());
+        let seconds = self.started.elapsed().as_secs_f64();
+        if as_json {
+            let evaluation = self.judged.as_ref().map(|found| eval::to_json(found, None));
+            let line =
+                json!({"run": run, "steps": step, "seconds": seconds, "evaluation": evaluation});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        let table = match &self.judged {
+            Some(evaluation) => eval::table(evaluation),
+            None => "No evaluation puzzles: nothing to report.\n".to_owned(),
+        };
+        let (kind, run) = (self.task.name(), run.display());
+        Ok(result(format!(
+            "{step} steps in {seconds:.0} s.\n{table}Try it: cargo xtask solve {kind} --run {run}\n"
+        ))?)
     }
 }
 
@@ -237,30 +245,6 @@ fn judge(
     }
     let budget = Budget::Fixed(model.config().n_segments_max);
     Ok(Some(evaluate(model, task, budget, batch_size, |_| {})?))
-}
-
-fn report(
-    run: &Path,
-    task: &str,
-    step: u64,
-    time: Duration,
-    evaluation: Option<Evaluation>,
-    as_json: bool,
-) -> anyhow::Result<()> {
-    if as_json {
-        let evaluation = evaluation.map(|evaluation| eval::to_json(&evaluation, None));
-        let seconds = time.as_secs_f64();
-        let line = json!({"run": run, "steps": step, "seconds": seconds, "evaluation": evaluation});
-        return Ok(result(format!("{line}\n"))?);
-    }
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{step} steps in {:.0} s.", time.as_secs_f64())?;
-    match evaluation {
-        Some(evaluation) => write!(out, "{}", eval::table(&evaluation))?,
-        None => writeln!(out, "No evaluation puzzles: nothing to report.")?,
-    }
-    writeln!(out, "Try it: cargo xtask solve {task} --run {}", run.display())?;
-    Ok(())
 }
 
 /// The first of `runs/TASK-PRESET-1`, `-2`, ... that is not there.

@@ -91,14 +91,15 @@ impl RunFolder {
         self.metrics.write_all(text.as_bytes()).map_err(writing(&path))
     }
 
-    /// Writes a checkpoint of `model` after `step` optimiser steps and makes it
-    /// the latest. `extra` writes what else belongs to it into the folder that
-    /// it is given.
+    /// Writes a checkpoint of `model` after `step` optimiser steps, more than
+    /// any before, and makes it the latest. `extra` writes what else belongs to
+    /// it into the folder that it is given.
     ///
     /// # Errors
     ///
-    /// [`TrainError::Write`] or [`TrainError::Weights`]; the checkpoints written
-    /// before are then untouched.
+    /// [`TrainError::Write`], also if there is a checkpoint of this step, or
+    /// [`TrainError::Weights`]; the checkpoints written before are then
+    /// untouched.
     pub fn checkpoint<E: From<TrainError>>(
         &self,
         model: &Hrm,
@@ -108,8 +109,9 @@ impl RunFolder {
         let name = format!("step-{step:06}");
         let checkpoints = self.path.join(files::CHECKPOINTS);
         let (partial, done) = (checkpoints.join(format!("{name}.tmp")), checkpoints.join(&name));
-        for stale in [&partial, &done].into_iter().filter(|path| path.exists()) {
-            fs::remove_dir_all(stale).map_err(writing(stale))?;
+        // What a killed run left half written; nothing names it.
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(writing(&partial))?;
         }
         fs::create_dir_all(&partial).map_err(writing(&partial))?;
         save_model(model, &partial)?;
@@ -303,6 +305,14 @@ mod tests {
         let fails = |_: &Path| Err(TrainError::NoExamples { what: "no" });
         run.checkpoint(&model(2), 2, fails).unwrap_err();
         assert_eq!(find_checkpoint(&path).unwrap(), first);
+        // Nor is the one that `latest` names ever replaced.
+        run.checkpoint(&model(2), 1, nothing_else).unwrap_err();
+        let kept = load_model(&first, &Device::Cpu).unwrap();
+        let wanted = model(1);
+        for ((name, kept), (_, wanted)) in kept.weights().tensors().zip(wanted.weights().tensors())
+        {
+            hrm_testkit::assert_close(name, &kept, &wanted, hrm_testkit::Tol::EXACT);
+        }
     }
 
     #[test]
