@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 
-use crate::outcome::usage;
+use crate::outcome::{backend_message, usage};
 
 /// Where and how precisely to compute.
 #[derive(Args, Clone, Debug)]
@@ -38,7 +38,8 @@ impl Compute {
     /// If this machine or this build does not have it.
     pub(crate) fn device(&self) -> anyhow::Result<Device> {
         let missing = |kind: &str, err: candle_core::Error| {
-            usage(format!("--device {kind}: not there on this machine or in this build ({err})"))
+            let why = backend_message(&err);
+            usage(format!("--device {kind}: not there on this machine or in this build ({why})"))
         };
         match self.device {
             DeviceKind::Cpu => Ok(Device::Cpu),

@@ -33,9 +33,24 @@ pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     }
     #[allow(clippy::print_stderr)] // The one place that reports errors.
     {
-        eprintln!("error: {err:#}");
+        eprintln!("error: {}", message(&err));
     }
     ExitCode::from(if is_bad_input(&err) { 2 } else { 1 })
+}
+
+/// The error and its causes, outermost first.
+fn message(err: &anyhow::Error) -> String {
+    let text = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
+        Some(backend) => backend_message(backend),
+        None => cause.to_string(),
+    };
+    err.chain().map(text).collect::<Vec<_>>().join(": ")
+}
+
+/// What the tensor library says, without the backtrace that it appends where
+/// the environment asks for one.
+pub(crate) fn backend_message(err: &candle_core::Error) -> String {
+    err.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 /// Whether the user can mend it by asking for something else.

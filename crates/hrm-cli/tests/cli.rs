@@ -173,7 +173,8 @@ fn refused(here: &Path, args: &[&str], why: &str) {
     let ran = hrm(here, args);
     assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
     assert!(ran.stderr.contains(why), "{args:?}: expected {why:?} in {}", ran.stderr);
-    assert!(!ran.stderr.contains("panicked"), "{args:?}: {}", ran.stderr);
+    let is_message = !ran.stderr.contains("panicked") && !ran.stderr.contains("backtrace");
+    assert!(is_message && !ran.stderr.contains("rust_begin"), "{args:?}: {}", ran.stderr);
     assert!(!here.join("runs").exists(), "{args:?} left a run behind");
 }
 

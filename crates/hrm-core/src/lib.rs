@@ -56,6 +56,7 @@ mod config;
 mod error;
 mod model;
 mod network;
+mod pickle;
 mod schedule;
 mod solver;
 

@@ -290,7 +290,10 @@ mod tests {
                     None => 0.0,
                 };
                 // Written so that NaN is reported rather than slipping past `== 0`.
-                assert!(norm.is_finite() && norm > 0.0, "{name} ({norm}) with {mixer:?}, {positions:?}");
+                assert!(
+                    norm.is_finite() && norm > 0.0,
+                    "{name} ({norm}) with {mixer:?}, {positions:?}"
+                );
             }
         }
         Ok(())

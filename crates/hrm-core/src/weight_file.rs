@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use crate::Weights;
+pub use crate::pickle::PickleError;
+use crate::{Weights, pickle};
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +50,7 @@ pub enum WeightFileError {
         path: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: candle_core::Error,
+        source: PickleError,
     },
 
     /// Two tensors of the file have the same name but for wrapper prefixes.
@@ -138,7 +139,7 @@ fn without_wrappers(mut name: &str) -> &str {
     name
 }
 
-fn read_safetensors(path: &Path) -> Result<Vec<(String, Tensor)>, WeightFileError> {
+fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
     let bytes = std::fs::read(path)
         .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
     let file = safetensors::SafeTensors::deserialize(&bytes)
@@ -152,12 +153,11 @@ fn read_safetensors(path: &Path) -> Result<Vec<(String, Tensor)>, WeightFileErro
     file.tensors().into_iter().map(load).collect()
 }
 
-fn read_pickle(path: &Path) -> Result<Vec<(String, Tensor)>, WeightFileError> {
+fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
     // Opened first, so that a missing file is not reported as a wrong format.
     std::fs::File::open(path)
         .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
-    candle_core::pickle::read_all(path)
-        .map_err(|source| WeightFileError::Pickle { path: path.to_owned(), source })
+    pickle::read(path).map_err(|source| WeightFileError::Pickle { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

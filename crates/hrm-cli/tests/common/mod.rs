@@ -21,6 +21,8 @@ pub(crate) fn hrm_with_input(folder: &Path, args: &[&str], input: &str) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
         .current_dir(folder)
         .args(args)
+        // Messages are for people whatever the environment asks of programmers.
+        .env("RUST_BACKTRACE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
