@@ -19,19 +19,19 @@ use xshell::Shell;
 /// Prints every finding and fails if there is one.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     let root = sh.current_dir();
-    let metadata = MetadataCommand::new()
-        .manifest_path(root.join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .context("cannot read the workspace's metadata")?;
-
-    let mut findings = crate_findings(&root, &metadata)?;
+    let mut findings = crate_findings(&root, &metadata(&root)?)?;
     findings.extend(file_findings(&root)?);
     for finding in &findings {
         println!("{finding}");
     }
     anyhow::ensure!(findings.is_empty(), "tidy: {} to put right", findings.len());
     Ok(())
+}
+
+fn metadata(root: &Path) -> anyhow::Result<Metadata> {
+    let mut command = MetadataCommand::new();
+    command.manifest_path(root.join("Cargo.toml")).no_deps();
+    command.exec().context("cannot read the workspace's metadata")
 }
 
 /// Layering and manifests of the workspace's crates.
@@ -87,4 +87,41 @@ fn file_findings(root: &Path) -> anyhow::Result<Vec<String>> {
 
 fn at(path: &Path, problems: impl IntoIterator<Item = String>) -> impl Iterator<Item = String> {
     problems.into_iter().map(move |problem| format!("{}: {problem}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workspace_keeps_its_layers() {
+        // Asked when run: checkouts may share a build folder.
+        let own_folder = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
+        let root = own_folder.parent().unwrap();
+        let metadata = metadata(root).unwrap();
+        assert!(metadata.workspace_packages().len() >= 8, "every crate is looked at");
+        assert_eq!(crate_findings(root, &metadata).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_upward_edge_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"low\", \"high\"]\n");
+        let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
+        let edge = "[dev-dependencies]\nhrm-core = { path = \"../high\" }\n";
+        write("low/Cargo.toml", &(package("hrm-kernels") + edge));
+        write("high/Cargo.toml", &package("hrm-core"));
+        write("low/src/lib.rs", "");
+        write("high/src/lib.rs", "");
+        let findings = crate_findings(root, &metadata(root).unwrap()).unwrap();
+        let want =
+            "low/Cargo.toml: `hrm-kernels` must not depend on `hrm-core`: it is not below it";
+        assert!(findings.iter().any(|finding| finding == want), "{findings:?}");
+    }
 }

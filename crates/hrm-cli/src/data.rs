@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use hrm_tasks::{PuzzleTask, TaskConfig, TaskError};
+use hrm_tasks::{PuzzleTask, TaskError};
 use hrm_train::task::{Examples, RowMut};
 use serde_json::json;
 
+use crate::choice::Choice;
 use crate::outcome::usage;
 use crate::term::{remark, result, style};
-use crate::train::{default_preset, kinds, presets, run_config};
 
 #[derive(Args)]
 pub(crate) struct Data {
@@ -28,27 +28,10 @@ enum Action {
     Stats(Stats),
 }
 
-/// Which puzzles.
-#[derive(Args)]
-struct Which {
-    /// Kind of puzzle.
-    #[arg(value_parser = kinds())]
-    task: String,
-    /// Puzzle files or folders; without any, built-in puzzles.
-    #[arg(long, value_name = "PATH")]
-    data: Vec<PathBuf>,
-    /// Settings to start from. Default: tiny, or small with --data.
-    #[arg(long, value_parser = presets())]
-    preset: Option<String>,
-    /// Change one setting, e.g. task.board=6.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
-}
-
 #[derive(Args)]
 struct Generate {
     #[command(flatten)]
-    which: Which,
+    choice: Choice,
     /// Puzzles to generate.
     #[arg(long, short, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
@@ -63,7 +46,7 @@ struct Generate {
 #[derive(Args)]
 struct Show {
     #[command(flatten)]
-    which: Which,
+    choice: Choice,
     /// Puzzles to draw.
     #[arg(long, short, default_value_t = 3)]
     n: usize,
@@ -84,7 +67,7 @@ enum Split {
 #[derive(Args)]
 struct Stats {
     #[command(flatten)]
-    which: Which,
+    choice: Choice,
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
@@ -100,30 +83,24 @@ impl Data {
     }
 }
 
-impl Which {
-    fn config(&self) -> anyhow::Result<TaskConfig> {
-        let preset = self.preset.as_deref().unwrap_or(default_preset(&self.data));
-        Ok(run_config(&self.task, preset, &self.set, &self.data)?.task)
+/// The puzzles, with remarks about them.
+fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
+    let task = choice.config()?.task.family().open(&choice.data)?;
+    for note in task.notes() {
+        remark(note);
     }
-
-    fn open(&self) -> anyhow::Result<Box<dyn PuzzleTask>> {
-        let task = self.config()?.family().open(&self.data)?;
-        for note in task.notes() {
-            remark(note);
-        }
-        Ok(task)
-    }
+    Ok(task)
 }
 
 impl Generate {
     fn run(self) -> anyhow::Result<()> {
-        if !self.which.data.is_empty() {
+        if !self.choice.data.is_empty() {
             return Err(usage("`data generate` makes its own puzzles and takes no --data"));
         }
         if let Some(out) = self.out.as_deref().filter(|out| out.exists()) {
             return Err(usage(format!("{} exists already", out.display())));
         }
-        let text = self.which.config()?.family().generate(self.n as usize, self.seed)?;
+        let text = self.choice.config()?.task.family().generate(self.n as usize, self.seed)?;
         match self.out {
             None => Ok(result(text)?),
             Some(out) => {
@@ -137,7 +114,7 @@ impl Generate {
 
 impl Show {
     fn run(self) -> anyhow::Result<()> {
-        let task = self.which.open()?;
+        let task = open(&self.choice)?;
         let examples = match self.split {
             Split::Train => task.train(),
             Split::Eval => task.eval(),
@@ -158,7 +135,7 @@ impl Show {
 
 impl Stats {
     fn run(self) -> anyhow::Result<()> {
-        let stats = self.which.open()?.stats();
+        let stats = open(&self.choice)?.stats();
         if self.json {
             let stats: serde_json::Map<_, _> =
                 stats.into_iter().map(|(name, value)| (name, json!(value))).collect();

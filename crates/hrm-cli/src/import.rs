@@ -14,9 +14,9 @@ use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
 use serde::Deserialize;
 
 use crate::checkpoint::{Puzzles, save_alone};
+use crate::choice::kinds;
 use crate::outcome::usage;
 use crate::term::remark;
-use crate::train::kinds;
 
 #[derive(Args)]
 pub(crate) struct Import {

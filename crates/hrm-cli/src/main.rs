@@ -5,6 +5,7 @@
 //! to standard error. Exit code 2 means bad usage or input, 1 a failure.
 
 mod checkpoint;
+mod choice;
 mod compute;
 mod data;
 mod eval;

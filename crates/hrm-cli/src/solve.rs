@@ -13,11 +13,11 @@ use hrm_train::run::{find_checkpoint, read_json};
 use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
+use crate::choice::kinds;
 use crate::compute::Compute;
 use crate::outcome::usage;
 use crate::record::RunRecord;
 use crate::term::{remark, result, style};
-use crate::train::kinds;
 
 /// Questions put to the model at a time.
 const BATCH: usize = 32;

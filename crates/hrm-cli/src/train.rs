@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use hrm_core::{Budget, Hrm};
-use hrm_tasks::{Preset, PuzzleTask, RunConfig};
+use hrm_tasks::{PuzzleTask, RunConfig};
 use hrm_train::run::RunFolder;
 use hrm_train::{Evaluation, StepReport, Trainer, evaluate, train};
 use serde_json::json;
 
 use crate::checkpoint::{Puzzles, save_in_run};
+use crate::choice::Choice;
 use crate::compute::{Compute, device_name};
 use crate::eval;
 use crate::outcome::usage;
 use crate::progress::{Limit, Progress, Window};
 use crate::record::{self, Host, RunRecord};
-use crate::settings;
 use crate::term::{remark, result};
 
 /// Steps per line of `metrics.jsonl`.
@@ -25,18 +25,8 @@ const LOG_EVERY: u64 = 10;
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Kind of puzzle.
-    #[arg(value_parser = kinds())]
-    task: String,
-    /// Puzzle files or folders; without any, built-in puzzles.
-    #[arg(long, value_name = "PATH")]
-    data: Vec<PathBuf>,
-    /// How much to ask of the machine. Default: tiny, or small with --data.
-    #[arg(long, value_parser = presets())]
-    preset: Option<String>,
-    /// Change one setting, e.g. model.hidden_dim=256.
-    #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// Optimiser steps.
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
@@ -59,49 +49,12 @@ pub(crate) struct Train {
     compute: Compute,
 }
 
-/// The names of all kinds of puzzle, for the command line.
-pub(crate) fn kinds() -> clap::builder::PossibleValuesParser {
-    hrm_tasks::TaskConfig::KINDS.to_vec().into()
-}
-
-/// The names of all presets, for the command line.
-pub(crate) fn presets() -> clap::builder::PossibleValuesParser {
-    Preset::ALL.map(|(name, _)| name).into()
-}
-
-/// The settings of a preset, changed as asked and fitted to the data.
-pub(crate) fn run_config(
-    task: &str,
-    preset: &str,
-    set: &[String],
-    data: &[PathBuf],
-) -> anyhow::Result<RunConfig> {
-    let (_, preset) = Preset::ALL
-        .into_iter()
-        .find(|(name, _)| *name == preset)
-        .ok_or_else(|| usage(format!("no preset `{preset}`")))?;
-    let config = RunConfig::preset(task, preset)
-        .ok_or_else(|| usage(format!("no kind of puzzle `{task}`")))?;
-    // Fitted first, so that a size the user sets is kept, and checked.
-    let config = match config.task.family().cells_in(data)? {
-        Some(n_cells) => RunConfig { task: config.task.with_cells(n_cells)?, ..config },
-        None => config,
-    };
-    settings::apply(config, set)
-}
-
-/// The preset that is meant when none is named.
-pub(crate) fn default_preset(data: &[PathBuf]) -> &'static str {
-    if data.is_empty() { "tiny" } else { "small" }
-}
-
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        let preset = self.preset.as_deref().unwrap_or(default_preset(&self.data));
-        let mut config = run_config(&self.task, preset, &self.set, &self.data)?;
+        let mut config = self.choice.config()?;
         let limit = self.limit(&mut config)?;
 
-        let task = config.task.family().open(&self.data)?;
+        let task = config.task.family().open(&self.choice.data)?;
         config.model.vocab_size = task.vocab_size();
         config.model.n_cells = task.n_cells();
         config.model.n_puzzle_ids = task.n_puzzle_ids();
@@ -112,7 +65,7 @@ impl Train {
         let n_parameters = config.model.n_parameters()?;
         let trainer = Trainer::new(model, config.train.clone())?;
 
-        let puzzles = Puzzles { task: config.task.clone(), data: absolute(&self.data)? };
+        let puzzles = Puzzles { task: config.task.clone(), data: absolute(&self.choice.data)? };
         let record = RunRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: record::revision(),
@@ -125,9 +78,9 @@ impl Train {
             cargo_features: record::cargo_features(),
             host: Host::here(),
         };
-        let out = self.out.clone().unwrap_or_else(|| free_folder(&self.task, preset));
+        let out = self.out.clone().unwrap_or_else(|| free_folder(&self.choice));
         let folder = RunFolder::create(&out, &record, self.force)?;
-        self.introduce(preset, &out, task.as_ref(), n_parameters);
+        self.introduce(&out, task.as_ref(), n_parameters);
 
         Run { trainer, task, puzzles, folder, limit, started: Instant::now(), judged: None }
             .train(self.seed, self.json)
@@ -148,11 +101,12 @@ impl Train {
         Ok(Limit::Time(Duration::from_secs_f64(minutes * 60.0)))
     }
 
-    fn introduce(&self, preset: &str, out: &Path, task: &dyn PuzzleTask, n_parameters: usize) {
-        let Self { task: kind, data, .. } = self;
-        if data.is_empty() {
+    fn introduce(&self, out: &Path, task: &dyn PuzzleTask, n_parameters: usize) {
+        let (kind, preset) = (&self.choice.task, self.choice.preset());
+        if self.choice.data.is_empty() {
             remark(format!(
-                "Training on built-in {kind} puzzles. For your own: --data PATH (see README)."
+                "Training on built-in {kind} puzzles. For real ones add --data PATH; README.md \
+                 says which files, and datasets/ where they come from."
             ));
         }
         for note in task.notes() {
@@ -248,7 +202,8 @@ fn judge(
 }
 
 /// The first of `runs/TASK-PRESET-1`, `-2`, ... that is not there.
-fn free_folder(task: &str, preset: &str) -> PathBuf {
+fn free_folder(choice: &Choice) -> PathBuf {
+    let (task, preset) = (&choice.task, choice.preset());
     let folder = |n: u32| Path::new("runs").join(format!("{task}-{preset}-{n}"));
     (1..).map(folder).find(|path| !path.exists()).expect("folder names do not run out")
 }

@@ -27,6 +27,7 @@ pub mod sudoku;
 mod dihedral;
 mod error;
 mod family;
+mod figures;
 mod registry;
 mod vocabulary;
 

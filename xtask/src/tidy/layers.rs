@@ -7,7 +7,7 @@
 const LAYERS: &[&str] = &["hrm-kernels", "hrm-blocks", "hrm-core", "hrm-train", "hrm-tasks"];
 
 /// Programs on top of the stack. They may use any library; nothing uses them.
-const PROGRAMS: &[&str] = &["hrm-cli", "xtask"];
+const PROGRAMS: &[&str] = &["hrm-cli", "hrm-benches", "xtask"];
 
 /// Below every layer, and for tests only.
 const TESTKIT: &str = "hrm-testkit";

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::generate::attainable_path;
 use super::grid::{check_side, vocabulary};
 use super::{Generator, Maze, SIDE_MAX, SIDE_MIN, draw, pose, shortest_path, walk};
+use crate::figures::spread;
 use crate::records::{self, Located, Record};
 use crate::{Dihedral, Family, Posed, PuzzleTask, Style, TaskError, Vocabulary};
 
@@ -353,8 +354,8 @@ impl PuzzleTask for MazeTask {
             ("evaluation puzzles".to_owned(), self.eval.solved.len() as f64),
             ("versions per training puzzle".to_owned(), self.train.n_versions as f64),
         ];
-        stats.extend(spread("walls", both().map(|solved| solved.maze.n_walls())));
-        stats.extend(spread("moves", both().map(Solved::n_moves)));
+        stats.extend(spread("walls", both().map(|solved| solved.maze.n_walls() as u64)));
+        stats.extend(spread("moves", both().map(|solved| solved.n_moves() as u64)));
         stats
     }
 
@@ -369,18 +370,6 @@ impl PuzzleTask for MazeTask {
         );
         if n_known > 0 { vec![note] } else { Vec::new() }
     }
-}
-
-/// Mean, extremes and median of `values`; nothing if there are none.
-fn spread(name: &str, values: impl Iterator<Item = usize>) -> Vec<(String, f64)> {
-    let mut values: Vec<usize> = values.collect();
-    values.sort_unstable();
-    let (Some(min), Some(max)) = (values.first(), values.last()) else { return Vec::new() };
-    let mean = values.iter().sum::<usize>() as f64 / values.len() as f64;
-    let median = values[values.len() / 2];
-    let figures =
-        [("min", *min as f64), ("mean", mean), ("median", median as f64), ("max", *max as f64)];
-    figures.map(|(figure, value)| (format!("{name} {figure}"), value)).into()
 }
 
 /// Counts answers that hold by the rules, whichever path the label shows.

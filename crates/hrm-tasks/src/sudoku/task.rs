@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::generate::Generator;
 use super::{Board, Shape, Symmetry, draw, pose};
+use crate::figures::spread;
 use crate::records::{self, Located, Record};
 use crate::{Family, Posed, PuzzleTask, Style, TaskError, Vocabulary};
 
@@ -327,26 +328,12 @@ impl PuzzleTask for SudokuTask {
             ("evaluation puzzles".to_owned(), self.eval.puzzles.len() as f64),
             ("versions per training puzzle".to_owned(), self.train.n_versions as f64),
         ];
-        stats.extend(spread("givens", puzzles().map(|p| p.question.n_givens() as f64)));
+        stats.extend(spread("givens", puzzles().map(|p| p.question.n_givens() as u64)));
         let generator = Generator::new(self.shape);
-        let rated = puzzles().take(N_RATED_MAX).map(|p| generator.rate(&p.question) as f64);
+        let rated = puzzles().take(N_RATED_MAX).map(|p| generator.rate(&p.question));
         stats.extend(spread("guesses", rated));
         stats
     }
-}
-
-/// Least, mean and largest of some figures.
-fn spread(name: &str, values: impl Iterator<Item = f64>) -> Vec<(String, f64)> {
-    let values: Vec<f64> = values.collect();
-    if values.is_empty() {
-        return Vec::new();
-    }
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    [("least", least), ("mean", mean), ("most", most)]
-        .map(|(which, value)| (format!("{name}, {which}"), value))
-        .into()
 }
 
 /// Share of answers that obey the rules, whatever the label.
