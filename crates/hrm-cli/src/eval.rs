@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
+use crate::progress;
 use crate::term::{remark, result};
 
 #[derive(Args)]
@@ -51,7 +52,8 @@ impl Eval {
         let n_segments = self.segments.map_or(model.config().n_segments_max, |n| n as usize);
         let budget =
             if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
-        let evaluation = evaluate(model, task.as_ref(), budget, self.batch as usize, |_| {})?;
+        let progress = progress::rows(task.eval().row_ids().count() as u64);
+        let evaluation = evaluate(model, task.as_ref(), budget, self.batch as usize, progress)?;
 
         if self.json {
             let mut line = to_json(&evaluation, None);

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use candle_core::Tensor;
 use clap::{Args, ValueEnum};
 use hrm_core::weight_file;
+use serde_json::json;
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
 use crate::outcome::usage;
-use crate::term::remark;
+use crate::term::result;
 
 #[derive(Args)]
 pub(crate) struct Export {
@@ -21,6 +22,9 @@ pub(crate) struct Export {
     /// How tensors are named.
     #[arg(long, value_enum, default_value_t = Names::Plain)]
     names: Names,
+    /// Print the result as one line of JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     compute: Compute,
 }
@@ -54,7 +58,10 @@ impl Export {
             .collect();
         let n_tensors = tensors.len();
         weight_file::write_tensors(tensors, &self.out)?;
-        remark(format!("{n_tensors} tensors written to {}", self.out.display()));
-        Ok(())
+        if self.json {
+            let line = json!({"file": self.out, "tensors": n_tensors});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        Ok(result(format!("{n_tensors} tensors written to {}\n", self.out.display()))?)
     }
 }

@@ -12,11 +12,12 @@ use clap::Args;
 use hrm_core::{Hrm, HrmConfig, Mixer, ModelError, Positions, Weights, names, weight_file};
 use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::checkpoint::{Puzzles, save_alone};
 use crate::choice::kinds;
 use crate::outcome::usage;
-use crate::term::remark;
+use crate::term::{remark, result};
 
 #[derive(Args)]
 pub(crate) struct Import {
@@ -35,6 +36,9 @@ pub(crate) struct Import {
     /// Cells per puzzle. Default: from the config, or the kind's published size.
     #[arg(long)]
     cells: Option<usize>,
+    /// Print the result as one line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// What the published code's config says of a model. In its training runs the
@@ -87,12 +91,13 @@ impl Import {
         let identifiers: Vec<String> = std::iter::once(blank).chain(unnamed).collect();
         let puzzles = Puzzles { task, data: Vec::new() };
         save_alone(&self.out, &model, &puzzles, &identifiers)?;
-        remark(format!(
-            "{kind} model with {} parameters written to {}",
-            model.config().n_parameters()?,
-            self.out.display()
-        ));
-        Ok(())
+        let n_parameters = model.config().n_parameters()?;
+        if self.json {
+            let line = json!({"checkpoint": self.out, "task": kind, "parameters": n_parameters});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        let out = self.out.display();
+        Ok(result(format!("{kind} model with {n_parameters} parameters written to {out}\n"))?)
     }
 
     /// The published config, empty if there is none.

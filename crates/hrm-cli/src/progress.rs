@@ -153,6 +153,23 @@ impl Progress {
     }
 }
 
+/// The progress of an evaluation of `n_rows` rows, told the rows done.
+pub(crate) fn rows(n_rows: u64) -> impl FnMut(u64) {
+    let bar = ProgressBar::with_draw_target(Some(n_rows), ProgressDrawTarget::stderr());
+    let template = "{bar:24} {pos} of {len} rows, {eta} left";
+    bar.set_style(ProgressStyle::with_template(template).expect("the template is constant"));
+    let mut last_line = Instant::now();
+    move |n_done| {
+        bar.set_position(n_done);
+        if n_done >= n_rows {
+            bar.finish_and_clear();
+        } else if bar.is_hidden() && last_line.elapsed() >= PLAIN_EVERY {
+            last_line = Instant::now();
+            remark(format!("{n_done} of {n_rows} rows"));
+        }
+    }
+}
+
 /// Hours, minutes and seconds as far as they matter.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();

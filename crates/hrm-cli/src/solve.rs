@@ -144,6 +144,7 @@ fn ask(model: &Hrm, puzzle: &dyn Posed, budget: Budget) -> anyhow::Result<Vec<Re
 fn describe(answer: &Answer, n_segments: usize) -> String {
     let verdict = match &answer.verdict {
         Verdict::Valid => "Valid by the rules".to_owned(),
+        Verdict::Expected => "As the label has it".to_owned(),
         Verdict::Invalid(why) => format!("Not valid: {why}"),
         Verdict::Unchecked(why) => format!("Not checked: {why}"),
     };
@@ -153,7 +154,7 @@ fn describe(answer: &Answer, n_segments: usize) -> String {
 
 fn to_json(answer: &Answer, n_segments: usize) -> Value {
     let (valid, why) = match &answer.verdict {
-        Verdict::Valid => (Some(true), None),
+        Verdict::Valid | Verdict::Expected => (Some(true), None),
         Verdict::Invalid(why) => (Some(false), Some(why)),
         Verdict::Unchecked(why) => (None, Some(why)),
     };

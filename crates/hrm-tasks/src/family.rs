@@ -148,17 +148,20 @@ pub struct Answer {
     pub drawing: String,
     /// The answer in the form the puzzle was given in.
     pub text: String,
-    /// Whether it is right, as far as the rules tell.
+    /// Whether it is right, as far as that can be told.
     pub verdict: Verdict,
     /// The reply that was taken.
     pub reply_idx: usize,
 }
 
-/// Whether an answer is right, as far as the rules tell without a label.
+/// Whether an answer is right: by the rules, or by the label where a puzzle has
+/// no rules to check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Every rule holds.
     Valid,
+    /// It is the label, where that alone can tell.
+    Expected,
     /// The rule that is broken.
     Invalid(String),
     /// Why the rules cannot tell.

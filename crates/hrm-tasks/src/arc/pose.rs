@@ -104,7 +104,7 @@ fn verdict(attempt: Option<&Grid>, expected: Option<&Grid>) -> Verdict {
     let size = |grid: &Grid| (grid.n_rows(), grid.n_cols());
     match attempt {
         None => Verdict::Invalid("the answer is not a grid".to_owned()),
-        Some(attempt) if attempt == expected => Verdict::Valid,
+        Some(attempt) if attempt == expected => Verdict::Expected,
         Some(attempt) if size(attempt) != size(expected) => {
             let ((n_rows, n_cols), want) = (size(attempt), size(expected));
             Verdict::Invalid(format!(
@@ -163,7 +163,7 @@ mod tests {
 
         let replies = [reply("abc", "21", -9.0), reply(turned, "21", -1.0)];
         let answer = posed[0].answer(&replies, Style::Plain);
-        assert_eq!((answer.verdict, answer.reply_idx), (Verdict::Valid, 1));
+        assert_eq!((answer.verdict, answer.reply_idx), (Verdict::Expected, 1));
     }
 
     #[test]

@@ -13,7 +13,7 @@ impl ArcConfig {
             canvas: 30,
             augmentations: 1000,
             translate: true,
-            seed: 0,
+            seed: 1,
             n_train: 400,
             n_eval: 400,
             held_out: 0.1,
@@ -32,34 +32,35 @@ impl ArcConfig {
         let (task, model, train) = match preset {
             Preset::Tiny => {
                 let task = Self {
-                    canvas: 5,
-                    augmentations: 7,
+                    canvas: 3,
+                    augmentations: 0,
                     translate: false,
                     n_train: 66,
                     n_eval: 33,
                     ..paper
                 };
                 let train = TrainConfig {
-                    batch_size: 64,
-                    steps: 500,
-                    learning_rate: 1e-3,
+                    batch_size: 32,
+                    steps: 2000,
+                    learning_rate: 2e-3,
+                    weight_decay: 1.0,
                     warmup_steps: 50,
                     lr_min_ratio: 0.1,
-                    eval_interval: 250,
+                    eval_interval: 1000,
                     ..paper_train
                 };
                 (task, HrmConfig::tiny(), train)
             }
             Preset::Small => {
                 let task =
-                    Self { canvas: 12, augmentations: 100, n_train: 165, n_eval: 66, ..paper };
+                    Self { canvas: 12, augmentations: 20, n_train: 165, n_eval: 33, ..paper };
                 let train = TrainConfig {
                     batch_size: 32,
-                    steps: 8_000,
+                    steps: 3_000,
                     learning_rate: 5e-4,
                     warmup_steps: 200,
                     lr_min_ratio: 0.1,
-                    eval_interval: 2000,
+                    eval_interval: 1000,
                     ..paper_train
                 };
                 (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)

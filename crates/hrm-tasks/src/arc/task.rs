@@ -491,7 +491,7 @@ mod tests {
                 Reply { tokens: row.unwrap().1, q_halt: 0.0, n_segments: 1 }
             };
             let replies: Vec<_> = questions.iter().map(reply).collect();
-            assert_eq!(posed[0].answer(&replies, Style::Plain).verdict, Verdict::Valid);
+            assert_eq!(posed[0].answer(&replies, Style::Plain).verdict, Verdict::Expected);
         }
         let training_only = ArcConfig { n_eval: 0, ..config };
         assert!(training_only.example(1).unwrap().contains("-0000"));

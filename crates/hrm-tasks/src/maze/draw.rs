@@ -23,11 +23,6 @@ pub(super) fn pair(side: usize, question: &[u32], answer: &[u32], style: Style) 
     lines.join("\n") + "\n"
 }
 
-/// One maze, ending in a newline.
-pub(super) fn single(side: usize, ids: &[u32], style: Style) -> String {
-    panel(side, ids, style).join("\n") + "\n"
-}
-
 fn panel(side: usize, ids: &[u32], style: Style) -> Vec<String> {
     let rows = ids.chunks(side);
     match style {
@@ -83,15 +78,16 @@ mod tests {
         let (question, answer) = ([3, 1, 2, 4], [3, 0, 5, 99]);
         let want = "+--+   +--+\n|S#|   |S_|\n| G|   |o?|\n+--+   +--+\n";
         assert_eq!(pair(2, &question, &answer, Style::Plain), want);
-        assert_eq!(single(2, &question, Style::Plain), "+--+\n|S#|\n| G|\n+--+\n");
     }
 
     #[test]
     fn coloured_mazes_are_runs_of_blocks() {
-        let want = "\x1b[1;38;5;231;48;5;28mS \x1b[0m\x1b[48;5;238m  \x1b[0m\n\
-                    \x1b[48;5;214m    \x1b[0m\n";
-        assert_eq!(single(2, &[3, 1, 5, 5], Style::Ansi), want);
-        assert!(single(2, &[0, 6, 7, u32::MAX], Style::Ansi).contains("??"));
+        let want = [
+            "\x1b[1;38;5;231;48;5;28mS \x1b[0m\x1b[48;5;238m  \x1b[0m",
+            "\x1b[48;5;214m    \x1b[0m",
+        ];
+        assert_eq!(panel(2, &[3, 1, 5, 5], Style::Ansi), want);
+        assert!(panel(2, &[0, 6, 7, u32::MAX], Style::Ansi)[1].contains("??"));
     }
 
     #[test]

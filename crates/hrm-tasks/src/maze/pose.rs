@@ -40,7 +40,7 @@ impl Posed for PosedMaze {
             panic!("one question has one reply, found {}", replies.len())
         };
         Answer {
-            drawing: draw::single(self.maze.side(), &reply.tokens, style),
+            drawing: draw::pair(self.maze.side(), &self.maze.ids(&[]), &reply.tokens, style),
             text: self.text(&reply.tokens),
             verdict: verdict(&self.maze, &reply.tokens),
             reply_idx: 0,
@@ -207,7 +207,8 @@ mod tests {
     #[test]
     fn an_answer_is_drawn_written_and_judged() {
         let right = answer("S  \n # \n  G", 3, "Soo #o  G");
-        assert_eq!(right.drawing, "+---+\n|Soo|\n| #o|\n|  G|\n+---+\n");
+        let want = "+---+   +---+\n|S  |   |Soo|\n| # |   | #o|\n|  G|   |  G|\n+---+   +---+\n";
+        assert_eq!(right.drawing, want);
         assert_eq!(right.text, "Soo\n #o\n  G");
         assert_eq!((right.verdict, right.reply_idx), (Verdict::Valid, 0));
 

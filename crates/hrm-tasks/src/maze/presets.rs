@@ -13,7 +13,7 @@ impl MazeConfig {
             side: 30,
             min_path: 110,
             augment: MazeAugment::None,
-            seed: 0,
+            seed: 1,
             n_train: 1000,
             n_eval: 1000,
             held_out: 0.1,
@@ -37,17 +37,15 @@ impl MazeConfig {
                 };
                 let train = TrainConfig {
                     batch_size: 32,
-                    steps: 800,
+                    steps: 1200,
                     learning_rate: 2e-3,
-                    weight_decay: 0.1,
                     puzzle_learning_rate: 2e-3,
-                    puzzle_weight_decay: 0.1,
                     warmup_steps: 50,
                     lr_min_ratio: 0.1,
-                    eval_interval: 400,
+                    eval_interval: 600,
                     ..paper_train
                 };
-                (task, HrmConfig::tiny(), train)
+                (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
             }
             Preset::Small => {
                 let task = Self {
@@ -55,12 +53,12 @@ impl MazeConfig {
                     min_path: 20,
                     augment: MazeAugment::Dihedral,
                     n_train: 2000,
-                    n_eval: 500,
+                    n_eval: 200,
                     ..paper
                 };
                 let train = TrainConfig {
                     batch_size: 32,
-                    steps: 8_000,
+                    steps: 3_000,
                     learning_rate: 5e-4,
                     weight_decay: 0.1,
                     puzzle_learning_rate: 5e-4,

@@ -12,7 +12,7 @@ impl SudokuConfig {
         let paper = Self {
             board: 9,
             augmentations: 1000,
-            seed: 0,
+            seed: 1,
             n_train: 1000,
             n_eval: 1000,
             reveal: 0,
@@ -26,9 +26,7 @@ impl SudokuConfig {
                     batch_size: 32,
                     steps: 1500,
                     learning_rate: 2e-3,
-                    weight_decay: 0.1,
                     puzzle_learning_rate: 2e-3,
-                    puzzle_weight_decay: 0.1,
                     warmup_steps: 50,
                     lr_min_ratio: 0.1,
                     eval_interval: 500,
@@ -40,7 +38,7 @@ impl SudokuConfig {
                 let task = Self { n_train: 10_000, n_eval: 500, reveal: 24, ..paper };
                 let train = TrainConfig {
                     batch_size: 64,
-                    steps: 12_000,
+                    steps: 3_500,
                     learning_rate: 5e-4,
                     weight_decay: 0.1,
                     puzzle_learning_rate: 5e-4,
