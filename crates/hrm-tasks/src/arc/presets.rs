@@ -35,21 +35,21 @@ impl ArcConfig {
                     canvas: 3,
                     augmentations: 0,
                     translate: false,
-                    n_train: 66,
-                    n_eval: 33,
+                    n_train: 200,
+                    n_eval: 66,
                     ..paper
                 };
                 let train = TrainConfig {
                     batch_size: 32,
-                    steps: 2000,
+                    steps: 2800,
                     learning_rate: 2e-3,
                     weight_decay: 1.0,
                     warmup_steps: 50,
                     lr_min_ratio: 0.1,
-                    eval_interval: 1000,
+                    eval_interval: 1400,
                     ..paper_train
                 };
-                (task, HrmConfig::tiny(), train)
+                (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
             }
             Preset::Small => {
                 let task =
