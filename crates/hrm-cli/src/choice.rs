@@ -55,11 +55,46 @@ impl Choice {
             .ok_or_else(|| usage(format!("no preset `{name}`")))?;
         let config = RunConfig::preset(&self.task, preset)
             .ok_or_else(|| usage(format!("no kind of puzzle `{}`", self.task)))?;
-        // Fitted first, so that a size the user sets is kept, and checked.
+        // Fitted first, so that what the user sets is kept, and checked.
         let config = match config.task.family().cells_in(&self.data)? {
-            Some(n_cells) => RunConfig { task: config.task.with_cells(n_cells)?, ..config },
+            Some(n_cells) => fitted(config, preset, n_cells)?,
             None => config,
         };
         settings::apply(config, &self.set)
+    }
+}
+
+/// Fewest puzzles per step that a preset is cut down to.
+const BATCH_MIN: usize = 4;
+
+/// The settings for puzzles of another size. Larger ones come fewer at a time,
+/// so that a preset keeps its promise of memory and, as far as it can, of time;
+/// the published configuration stays as it is.
+fn fitted(mut config: RunConfig, preset: Preset, n_cells: usize) -> anyhow::Result<RunConfig> {
+    config.task = config.task.with_cells(n_cells)?;
+    if preset != Preset::Paper {
+        let in_proportion = config.train.batch_size * config.model.n_cells / n_cells.max(1);
+        config.train.batch_size = config.train.batch_size.min(in_proportion.max(BATCH_MIN));
+    }
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn larger_puzzles_come_fewer_at_a_time() {
+        let batch_size = |preset, n_cells| {
+            let config = RunConfig::preset("maze", preset).unwrap();
+            fitted(config, preset, n_cells).unwrap().train.batch_size
+        };
+        // Mazes of 12 by 12 by default, 32 at a time.
+        assert_eq!(batch_size(Preset::Small, 144), 32);
+        assert_eq!(batch_size(Preset::Small, 100), 32);
+        assert_eq!(batch_size(Preset::Small, 400), 11);
+        assert_eq!(batch_size(Preset::Small, 900), 5);
+        assert_eq!(batch_size(Preset::Tiny, 900), BATCH_MIN);
+        assert_eq!(batch_size(Preset::Paper, 900), 768);
     }
 }
