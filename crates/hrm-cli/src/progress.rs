@@ -84,11 +84,10 @@ impl Window {
             None => "-".to_owned(),
         };
         let segments = self.mean_segments().map_or("-".to_owned(), |n| format!("{n:.1}"));
-        format!(
-            "{:.0} examples/s, loss {loss:.4}, exact {}, segments {segments}",
-            self.examples_per_s(batch_size),
-            percent(self.exact()),
-        )
+        let speed = self.examples_per_s(batch_size);
+        let digits = if speed < 10.0 { 2 } else { 0 };
+        let exact = percent(self.exact());
+        format!("{speed:.digits$} examples/s, loss {loss:.4}, exact {exact}, segments {segments}")
     }
 }
 
