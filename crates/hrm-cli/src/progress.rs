@@ -132,9 +132,19 @@ impl Progress {
         };
         let left = elapsed.mul_f64(((1.0 - share) / share.max(1e-9)).clamp(0.0, 1e6));
         let line = format!("{of}, {}, {} left", window.describe(batch_size), clock(left));
+        let length = self.bar.length().unwrap_or(1);
+        self.bar.set_position((share * length as f64) as u64);
+        self.say(line);
+    }
+
+    /// Shows how far an evaluation in between is.
+    pub(crate) fn show_evaluation(&mut self, n_done: u64, n_rows: u64) {
+        self.say(format!("evaluating, {n_done} of {n_rows} rows"));
+    }
+
+    /// Replaces the live line, or prints a plain one now and then.
+    fn say(&mut self, line: String) {
         if !self.bar.is_hidden() {
-            let length = self.bar.length().unwrap_or(1);
-            self.bar.set_position((share * length as f64) as u64);
             self.bar.set_message(line);
         } else if self.last_line.elapsed() >= PLAIN_EVERY {
             self.last_line = Instant::now();

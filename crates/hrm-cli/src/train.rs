@@ -155,7 +155,7 @@ impl Run {
             }
             if is_last || (eval_interval > 0 && step.is_multiple_of(eval_interval)) {
                 save_in_run(folder, trainer.model(), step, puzzles, task.as_ref())?;
-                *judged = judge(trainer.model(), task.as_ref(), batch_size)?;
+                *judged = judge(trainer.model(), task.as_ref(), batch_size, &mut progress)?;
                 if let Some(evaluation) = judged {
                     folder.log(&eval::to_json(evaluation, Some(step)))?;
                     progress.remark(format!("step {step}: {}", eval::describe(evaluation)));
@@ -193,12 +193,15 @@ fn judge(
     model: &Hrm,
     task: &dyn PuzzleTask,
     batch_size: usize,
+    progress: &mut Progress,
 ) -> anyhow::Result<Option<Evaluation>> {
-    if task.eval().row_ids().next().is_none() {
+    let n_rows = task.eval().row_ids().count() as u64;
+    if n_rows == 0 {
         return Ok(None);
     }
     let budget = Budget::Fixed(model.config().n_segments_max);
-    Ok(Some(evaluate(model, task, budget, batch_size, |_| {})?))
+    let show = |n_done| progress.show_evaluation(n_done, n_rows);
+    Ok(Some(evaluate(model, task, budget, batch_size, show)?))
 }
 
 /// The first of `runs/TASK-PRESET-1`, `-2`, ... that is not there.
