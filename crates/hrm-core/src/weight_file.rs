@@ -106,7 +106,7 @@ pub fn write(weights: &Weights, path: &Path) -> Result<(), WeightFileError> {
     write_tensors(weights.tensors(), path)
 }
 
-/// Writes tensors under the names given, as [`write`] does.
+/// Writes tensors under the names given, as [`write()`] does.
 ///
 /// # Errors
 ///
