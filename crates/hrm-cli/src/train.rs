@@ -8,7 +8,7 @@ use clap::Args;
 use hrm_core::{Budget, Hrm};
 use hrm_tasks::{PuzzleTask, RunConfig};
 use hrm_train::run::RunFolder;
-use hrm_train::{Evaluation, StepReport, Trainer, evaluate, train};
+use hrm_train::{Evaluation, StepReport, TrainError, Trainer, evaluate, train};
 use serde_json::json;
 
 use crate::checkpoint::{Puzzles, save_in_run};
@@ -59,6 +59,10 @@ impl Train {
         config.model.n_cells = task.n_cells();
         config.model.n_puzzle_ids = task.n_puzzle_ids();
         config.train.check()?;
+        // Known before a run folder is made.
+        if task.train().row_ids().next().is_none() {
+            return Err(TrainError::NoExamples { what: "training" }.into());
+        }
         let device = self.compute.device()?;
         let dtype = self.compute.dtype();
         let model = Hrm::seeded(config.model.clone(), self.seed, &device)?.with_dtype(dtype);

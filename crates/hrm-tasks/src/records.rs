@@ -71,8 +71,8 @@ pub struct Split {
 /// Reads files, and folders that hold `train.csv` and maybe `test.csv`.
 ///
 /// Without any `test.csv`, a share `held_out` of the records, at least one if
-/// it is positive, is kept for evaluation. `seed` decides which, whatever
-/// their order in the files means.
+/// it is positive, is kept for evaluation; the last one left is never taken
+/// from training. `seed` decides which, whatever their order in the files means.
 ///
 /// # Errors
 ///
@@ -88,7 +88,8 @@ pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, TaskEr
     }
     if split.eval.is_empty() && held_out > 0.0 {
         let n_records = split.train.len();
-        let n_eval = ((n_records as f64 * held_out).round() as usize).clamp(1, n_records);
+        let n_eval = (n_records as f64 * held_out).round().max(1.0) as usize;
+        let n_eval = n_eval.min(n_records - 1);
         split.train.shuffle(&mut stream(seed, "held out"));
         split.eval = split.train.split_off(n_records - n_eval);
     }
@@ -234,6 +235,8 @@ mod tests {
         assert_eq!(questions(&split(&data, 0.1, 1).unwrap().eval), eval);
         assert_eq!(split(&data, 1e-9, 1).unwrap().eval.len(), 1);
         assert!(split(&data, 0.0, 1).unwrap().eval.is_empty());
+        let only = split(&[file(folder.path(), "only.csv", 1)], 0.9, 1).unwrap();
+        assert_eq!((only.train.len(), only.eval.len()), (1, 0));
     }
 
     #[test]
