@@ -11,6 +11,8 @@
 
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 
+use crate::contiguous;
+
 /// `atan2(y, x)` elementwise for `x >= 0`; `atan2(0, 0)` is 0.
 ///
 /// # Errors
@@ -67,13 +69,8 @@ impl CustomOp2 for Atan2 {
             let (y, x) = (y_layout.shape(), x_layout.shape());
             candle_core::bail!("{} needs equal shapes, found {y:?} and {x:?}", self.name());
         }
-        let (Some(y_at), Some(x_at)) =
-            (y_layout.contiguous_offsets(), x_layout.contiguous_offsets())
-        else {
-            candle_core::bail!("{} needs contiguous tensors", self.name());
-        };
-        let y = &y.as_slice::<f32>()?[y_at.0..y_at.1];
-        let x = &x.as_slice::<f32>()?[x_at.0..x_at.1];
+        let y = contiguous(self.name(), y, y_layout)?;
+        let x = contiguous(self.name(), x, x_layout)?;
         let angles = y.iter().zip(x).map(|(y, x)| y.atan2(*x)).collect();
         Ok((CpuStorage::F32(angles), y_layout.shape().clone()))
     }

@@ -52,9 +52,17 @@ pub use rotary::Rotary;
 pub use softmax::softmax;
 pub use swiglu::swiglu;
 
-use candle_core::DType;
+use candle_core::{CpuStorage, DType, Layout, Result};
 
 /// The dtype in which means and sums of `dtype` are taken: at least f32.
 fn accumulator(dtype: DType) -> DType {
     if dtype == DType::F64 { DType::F64 } else { DType::F32 }
+}
+
+/// The elements of a contiguous f32 tensor.
+fn contiguous<'a>(name: &str, x: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("{name} needs contiguous tensors");
+    };
+    Ok(&x.as_slice::<f32>()?[start..end])
 }
