@@ -7,8 +7,8 @@
 //! Positions are mixed by attention, or by a SwiGLU that runs over positions
 //! instead of channels, the same for every channel.
 
-use candle_core::{Result, Tensor};
-use hrm_kernels::{Rotary, attn_block, mlp_block};
+use candle_core::Result;
+use hrm_kernels::{Rotary, Rows, Weight};
 
 use crate::{Init, ParamSpec, WeightsView};
 
@@ -53,15 +53,15 @@ pub fn inner_dim(width: usize, expansion: f64) -> usize {
 #[derive(Clone, Debug)]
 pub struct Block {
     mixer: Mixer,
-    w_gate_up: Tensor,
-    w_down: Tensor,
+    w_gate_up: Weight,
+    w_down: Weight,
     norm_eps: f64,
 }
 
 #[derive(Clone, Debug)]
 enum Mixer {
-    Attention { w_qkv: Tensor, w_o: Tensor, n_heads: usize },
-    Mlp { w_gate_up: Tensor, w_down: Tensor },
+    Attention { w_qkv: Weight, w_o: Weight, n_heads: usize },
+    Mlp { w_gate_up: Weight, w_down: Weight },
 }
 
 const QKV: &str = "self_attn.qkv_proj.weight";
@@ -87,21 +87,23 @@ impl Block {
         vec![one, other, matrix(GATE_UP, 2 * i, d), matrix(DOWN, d, i)]
     }
 
-    /// Binds the block to the weights under `view`.
+    /// Binds the block to the weights under `view`, as they are now.
     ///
     /// # Errors
     ///
     /// If a parameter is missing.
     pub fn bind(view: &WeightsView<'_>, dims: BlockDims) -> Result<Self> {
+        let plain = |name: &str| Weight::new(view.parameter(name)?, view.dtype());
+        let gated = |name: &str| Weight::gated(view.parameter(name)?, view.dtype());
         let mixer = match dims.mixer {
             MixerDims::Attention { n_heads } => {
-                Mixer::Attention { w_qkv: view.get(QKV)?, w_o: view.get(O)?, n_heads }
+                Mixer::Attention { w_qkv: plain(QKV)?, w_o: plain(O)?, n_heads }
             }
             MixerDims::Mlp { .. } => {
-                Mixer::Mlp { w_gate_up: view.get(MIX_GATE_UP)?, w_down: view.get(MIX_DOWN)? }
+                Mixer::Mlp { w_gate_up: gated(MIX_GATE_UP)?, w_down: plain(MIX_DOWN)? }
             }
         };
-        let (w_gate_up, w_down) = (view.get(GATE_UP)?, view.get(DOWN)?);
+        let (w_gate_up, w_down) = (gated(GATE_UP)?, plain(DOWN)?);
         Ok(Self { mixer, w_gate_up, w_down, norm_eps: dims.norm_eps })
     }
 
@@ -124,23 +126,23 @@ impl Block {
         }
     }
 
-    /// Maps `x: [B, S, D]` to the same shape.
+    /// Applies the block to hidden states `[B, S, D]`.
     ///
     /// # Errors
     ///
-    /// If `x` has another number of channels or another dtype.
-    pub fn forward(&self, x: &Tensor, rotary: Option<&Rotary>) -> Result<Tensor> {
-        let x = match &self.mixer {
+    /// If they have another number of channels or another dtype.
+    pub fn forward(&self, x: &mut Rows<'_>, rotary: Option<&Rotary>) -> Result<()> {
+        match &self.mixer {
             Mixer::Attention { w_qkv, w_o, n_heads } => {
-                attn_block(x, w_qkv, w_o, *n_heads, rotary, self.norm_eps)?
+                x.attn_block(w_qkv, w_o, *n_heads, rotary, self.norm_eps)?;
             }
             Mixer::Mlp { w_gate_up, w_down } => {
-                let by_channel = x.transpose(1, 2)?.contiguous()?;
-                let mixed = mlp_block(&by_channel, w_gate_up, w_down, self.norm_eps)?;
-                mixed.transpose(1, 2)?.contiguous()?
+                x.transpose()?;
+                x.mlp_block(w_gate_up, w_down, self.norm_eps)?;
+                x.transpose()?;
             }
-        };
-        mlp_block(&x, &self.w_gate_up, &self.w_down, self.norm_eps)
+        }
+        x.mlp_block(&self.w_gate_up, &self.w_down, self.norm_eps)
     }
 }
 
@@ -148,7 +150,7 @@ impl Block {
 mod tests {
     use super::*;
     use crate::{Tracking, Weights};
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Tensor};
 
     const ATTENTION: BlockDims = BlockDims {
         hidden_dim: 8,
@@ -165,6 +167,12 @@ mod tests {
         Ok((weights, block))
     }
 
+    fn forward(block: &Block) -> Result<Tensor> {
+        let mut x = Rows::from(hrm_testkit::ramp((2, 3, 8))?);
+        block.forward(&mut x, None)?;
+        x.into_tensor()
+    }
+
     #[test]
     fn inner_sizes_follow_the_published_rounding() {
         assert_eq!(inner_dim(512, 4.0), 1536);
@@ -178,7 +186,7 @@ mod tests {
     fn a_gradient_reaches_every_parameter() -> Result<()> {
         for dims in [ATTENTION, MLP] {
             let (weights, block) = bound(dims, Tracking::Live)?;
-            let y = block.forward(&hrm_testkit::ramp((2, 3, 8))?, None)?;
+            let y = forward(&block)?;
             let grads = (y * hrm_testkit::ramp((2, 3, 8))?)?.sum_all()?.backward()?;
             assert_eq!(weights.trained().count(), 4);
             for (name, var) in weights.trained() {
@@ -194,9 +202,9 @@ mod tests {
     fn a_frozen_block_records_nothing() -> Result<()> {
         for dims in [ATTENTION, MLP] {
             let (_, block) = bound(dims, Tracking::Frozen)?;
-            assert!(!block.forward(&hrm_testkit::ramp((2, 3, 8))?, None)?.track_op());
+            assert!(!forward(&block)?.track_op());
             let (_, block) = bound(dims, Tracking::Live)?;
-            assert!(!block.detach().forward(&hrm_testkit::ramp((2, 3, 8))?, None)?.track_op());
+            assert!(!forward(&block.detach())?.track_op());
         }
         Ok(())
     }

@@ -230,13 +230,21 @@ impl WeightsView<'_> {
     ///
     /// If the model has no such parameter.
     pub fn get(&self, name: &str) -> candle_core::Result<Tensor> {
+        self.parameter(name)?.to_dtype(self.dtype)
+    }
+
+    /// The parameter `name` below this prefix as it is held, f32.
+    ///
+    /// # Errors
+    ///
+    /// If the model has no such parameter.
+    pub fn parameter(&self, name: &str) -> candle_core::Result<Tensor> {
         let name = self.full_name(name);
         let Some((role, var)) = self.weights.params.get(&name) else {
             candle_core::bail!("the model has no parameter `{name}`");
         };
         let is_live = self.tracking == Tracking::Live && *role == Role::Trained;
-        let tensor = if is_live { var.as_tensor().clone() } else { var.as_detached_tensor() };
-        tensor.to_dtype(self.dtype)
+        Ok(if is_live { var.as_tensor().clone() } else { var.as_detached_tensor() })
     }
 
     /// Where the parameters live.
@@ -247,6 +255,11 @@ impl WeightsView<'_> {
     /// The dtype that tensors are converted to.
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// Whether what is made of them can be differentiated.
+    pub fn tracking(&self) -> Tracking {
+        self.tracking
     }
 
     fn full_name(&self, name: &str) -> String {

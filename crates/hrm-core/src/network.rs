@@ -4,8 +4,8 @@
 //! halting logits `[B, 2]` as `[halt, continue]`.
 
 use candle_core::{DType, IndexOp, Result, Tensor};
-use hrm_blocks::{Block, WeightsView, embed};
-use hrm_kernels::{Rotary, linear};
+use hrm_blocks::{Block, Tracking, WeightsView, embed};
+use hrm_kernels::{Rotary, Rows, by_chunks, linear};
 
 use crate::schedule::{Schedule, Update};
 use crate::{Dims, HrmConfig, Positions, names};
@@ -56,6 +56,8 @@ pub struct Network {
     /// The same weights without their variables, so that warm-up holds no
     /// activations for a backward pass that ignores them.
     frozen: Modules,
+    /// Whether results can be differentiated at all.
+    tracking: Tracking,
 }
 
 impl Network {
@@ -92,6 +94,7 @@ impl Network {
             l_start: view.get(names::L_START)?,
             frozen: live.detach(),
             live,
+            tracking: view.tracking(),
         })
     }
 
@@ -105,6 +108,7 @@ impl Network {
             q_weight: self.q_weight.detach(),
             q_bias: self.q_bias.detach(),
             live: self.frozen.clone(),
+            tracking: Tracking::Frozen,
             ..self.clone()
         }
     }
@@ -155,12 +159,35 @@ impl Network {
     ///
     /// If the shapes do not fit.
     pub fn segment(&self, states: &States, input: &Tensor) -> Result<SegmentOutput> {
-        let states = self.frozen.run(self.schedule.warm_up(), states.detach(), &input.detach())?;
-        let states = self.live.run(self.schedule.tracked(), states, input)?;
-
+        let states = self.advance(states, input)?;
         let logits = self.read_cells(&states)?;
         let q = self.read_halting(&states)?;
         Ok(SegmentOutput { states, logits, q })
+    }
+
+    /// The states after one segment, unread; see [`segment`](Self::segment).
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn advance(&self, states: &States, input: &Tensor) -> Result<States> {
+        let (alone, tracked) = match self.tracking {
+            Tracking::Live => (self.schedule.warm_up(), self.schedule.tracked()),
+            Tracking::Frozen => (self.schedule.updates(), &[][..]),
+        };
+        let States { z_h, z_l } = self.unrecorded(alone, states, input)?;
+        let [mut z_h, mut z_l] = [z_h, z_l].map(Rows::from);
+        self.live.run(tracked, &mut z_h, &mut z_l, &Rows::from(input.clone()))?;
+        Ok(States { z_h: z_h.into_tensor()?, z_l: z_l.into_tensor()? })
+    }
+
+    /// Some updates of which nothing is recorded, so that a few puzzles at a
+    /// time can go through all of them.
+    fn unrecorded(&self, updates: &[Update], states: &States, input: &Tensor) -> Result<States> {
+        let [z_h, z_l, _] = by_chunks([&states.z_h, &states.z_l, input], |[z_h, z_l, x]| {
+            self.frozen.run(updates, z_h, z_l, x)
+        })?;
+        Ok(States { z_h, z_l })
     }
 
     /// What each cell should hold, `[B, S, vocab]`.
@@ -174,7 +201,11 @@ impl Network {
     }
 
     /// Preference to halt and to continue, `[B, 2]`, always f32.
-    fn read_halting(&self, states: &States) -> Result<Tensor> {
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn read_halting(&self, states: &States) -> Result<Tensor> {
         // With puzzle embeddings on, position 0 attends to every cell but is
         // never asked to predict one, which leaves it free to summarise.
         let summary = states.z_h.i((.., 0))?.contiguous()?;
@@ -206,25 +237,30 @@ struct Modules {
 }
 
 impl Modules {
-    fn run(&self, updates: &[Update], mut states: States, input: &Tensor) -> Result<States> {
+    fn run(
+        &self,
+        updates: &[Update],
+        z_h: &mut Rows<'_>,
+        z_l: &mut Rows<'_>,
+        x: &Rows<'_>,
+    ) -> Result<()> {
         for update in updates {
             match update {
                 Update::Low => {
-                    let injection = (&states.z_h + input)?;
-                    states.z_l = self.apply(&self.low, &states.z_l, &injection)?;
+                    z_l.inject(&[z_h, x])?;
+                    self.apply(&self.low, z_l)?;
                 }
                 Update::High => {
-                    states.z_h = self.apply(&self.high, &states.z_h, &states.z_l)?;
+                    z_h.inject(&[z_l])?;
+                    self.apply(&self.high, z_h)?;
                 }
             }
         }
-        Ok(states)
+        Ok(())
     }
 
-    /// `blocks(z + injection)`.
-    fn apply(&self, blocks: &[Block], z: &Tensor, injection: &Tensor) -> Result<Tensor> {
-        let z = (z + injection)?;
-        blocks.iter().try_fold(z, |z, block| block.forward(&z, self.rotary.as_ref()))
+    fn apply(&self, blocks: &[Block], z: &mut Rows<'_>) -> Result<()> {
+        blocks.iter().try_for_each(|block| block.forward(z, self.rotary.as_ref()))
     }
 
     fn detach(&self) -> Self {
@@ -305,8 +341,7 @@ mod tests {
         let network = model.network(Tracking::Live)?;
         let input = network.encode(&tokens(), Some(&ramp((2, 12))?))?;
         let states = network.initial_states(2)?;
-        let warm =
-            network.frozen.run(&[Update::Low, Update::High], states.detach(), &input.detach())?;
+        let warm = network.unrecorded(&[Update::Low, Update::High], &states, &input)?;
         assert!(!warm.z_l.track_op() && !warm.z_h.track_op());
         assert!(network.segment(&states, &input)?.states.z_h.track_op());
         let out = network.detach().segment(&states, &input.detach())?;
@@ -329,7 +364,7 @@ mod tests {
         let whole = grads_of(&network.segment(&start, &input)?)?;
 
         let warm_up = network.schedule.warm_up();
-        let states = network.frozen.run(warm_up, start, &input.detach())?;
+        let states = network.unrecorded(warm_up, &start, &input)?;
         let half = Network { schedule: Schedule::new(1, 1), ..network.clone() };
         let input = network.encode(&tokens(), Some(&rows))?;
         let tracked = grads_of(&half.segment(&states, &input)?)?;

@@ -34,6 +34,11 @@ impl Schedule {
         Self { updates: (0..n_h_cycles).flat_map(|_| one_cycle()).collect() }
     }
 
+    /// All updates, in order.
+    pub fn updates(&self) -> &[Update] {
+        &self.updates
+    }
+
     /// The updates that run without gradient.
     pub fn warm_up(&self) -> &[Update] {
         &self.updates[..self.updates.len() - N_TRACKED]

@@ -11,7 +11,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
 
-use crate::contiguous;
+use crate::element::contiguous;
 
 /// `atan2(y, x)` elementwise for `x >= 0`; `atan2(0, 0)` is 0.
 ///
@@ -69,8 +69,8 @@ impl CustomOp2 for Atan2 {
             let (y, x) = (y_layout.shape(), x_layout.shape());
             candle_core::bail!("{} needs equal shapes, found {y:?} and {x:?}", self.name());
         }
-        let y = contiguous(self.name(), y, y_layout)?;
-        let x = contiguous(self.name(), x, x_layout)?;
+        let y = contiguous::<f32>(self.name(), y, y_layout)?;
+        let x = contiguous::<f32>(self.name(), x, x_layout)?;
         let angles = y.iter().zip(x).map(|(y, x)| y.atan2(*x)).collect();
         Ok((CpuStorage::F32(angles), y_layout.shape().clone()))
     }

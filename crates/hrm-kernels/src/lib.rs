@@ -27,42 +27,49 @@
 //! [`attn_block`] and [`mlp_block`] are the two halves of a transformer block
 //! and call everything else but the losses.
 
-// Named for its `x86-v4` feature: the matrix products below run through it.
+// Named for its `x86-v4` feature: the plain matrix products run through it.
 use gemm as _;
 
 mod atan2;
 mod attention;
 mod attn_block;
+mod cpu;
 mod cross_entropy;
+mod element;
 mod linear;
 mod mlp_block;
 mod rms_norm;
 mod rotary;
+mod rows;
 mod softmax;
+mod sublayer;
 mod swiglu;
+mod weight;
 
 pub use atan2::atan2;
 pub use attention::attention;
 pub use attn_block::attn_block;
+pub use cpu::Path;
+pub use cpu::profile;
 pub use cross_entropy::{IGNORED, binary_cross_entropy_with_logits, stablemax_cross_entropy};
 pub use linear::linear;
 pub use mlp_block::mlp_block;
 pub use rms_norm::rms_norm;
 pub use rotary::Rotary;
+pub use rows::{Rows, by_chunks};
 pub use softmax::softmax;
 pub use swiglu::swiglu;
+pub use weight::Weight;
 
-use candle_core::{CpuStorage, DType, Layout, Result};
+/// What fused versions mean: compositions of tensor operations, for any device.
+pub mod reference {
+    pub use crate::attn_block::reference as attn_block;
+    pub use crate::mlp_block::reference as mlp_block;
+}
+
+use candle_core::DType;
 
 /// The dtype in which means and sums of `dtype` are taken: at least f32.
 fn accumulator(dtype: DType) -> DType {
     if dtype == DType::F64 { DType::F64 } else { DType::F32 }
-}
-
-/// The elements of a contiguous f32 tensor.
-fn contiguous<'a>(name: &str, x: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    let Some((start, end)) = layout.contiguous_offsets() else {
-        candle_core::bail!("{name} needs contiguous tensors");
-    };
-    Ok(&x.as_slice::<f32>()?[start..end])
 }

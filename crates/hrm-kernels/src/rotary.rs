@@ -8,6 +8,8 @@
 //! y2 = x2 cos + x1 sin
 //! ```
 
+use std::sync::Arc;
+
 use candle_core::{D, DType, Device, Result, Tensor};
 
 use crate::accumulator;
@@ -19,6 +21,8 @@ pub struct Rotary {
     cos: Tensor,
     /// `[positions, d/2]`, f32.
     sin: Tensor,
+    /// The same numbers for fused versions, which run on the CPU.
+    host: Arc<(Vec<f32>, Vec<f32>)>,
 }
 
 impl Rotary {
@@ -41,8 +45,23 @@ impl Rotary {
         let angles: Vec<f32> = (0..n_positions)
             .flat_map(|position| (0..n_pairs).map(move |pair| position as f32 * frequency(pair)))
             .collect();
-        let angles = Tensor::from_vec(angles, (n_positions, n_pairs), device)?;
-        Ok(Self { cos: angles.cos()?, sin: angles.sin()? })
+        let cos: Vec<f32> = angles.iter().map(|angle| angle.cos()).collect();
+        let sin: Vec<f32> = angles.iter().map(|angle| angle.sin()).collect();
+        let table = |values: &[f32]| Tensor::from_slice(values, (n_positions, n_pairs), device);
+        Ok(Self { cos: table(&cos)?, sin: table(&sin)?, host: Arc::new((cos, sin)) })
+    }
+
+    /// Cosines and sines as slices, if there are enough for `n_positions`
+    /// positions of heads with `head_dim` channels.
+    pub(crate) fn host(&self, n_positions: usize, head_dim: usize) -> Result<(&[f32], &[f32])> {
+        let (known, n_pairs) = self.cos.dims2()?;
+        if n_positions > known || head_dim != 2 * n_pairs {
+            candle_core::bail!(
+                "rotary tables are for {known} positions of {} channels, found {n_positions} of {head_dim}",
+                2 * n_pairs
+            );
+        }
+        Ok((&self.host.0, &self.host.1))
     }
 
     /// Turns `x: [B, N, S, d]`; shape and dtype are preserved.

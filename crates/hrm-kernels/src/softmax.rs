@@ -12,7 +12,8 @@
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::{accumulator, contiguous};
+use crate::accumulator;
+use crate::element::contiguous;
 
 /// `exp(x) / sum(exp(x))` over the last axis; shape and dtype are preserved.
 ///
@@ -46,7 +47,7 @@ impl CustomOp1 for Softmax {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = contiguous(self.name(), x, layout)?;
+        let x = contiguous::<f32>(self.name(), x, layout)?;
         let y = by_rows(x, layout.dim(D::Minus1)?, |at, y| {
             let x = &x[at..at + y.len()];
             let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -77,8 +78,8 @@ impl CustomOp2 for SoftmaxBackward {
         dy: &CpuStorage,
         dy_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let y = contiguous(self.name(), y, y_layout)?;
-        let dy = contiguous(self.name(), dy, dy_layout)?;
+        let y = contiguous::<f32>(self.name(), y, y_layout)?;
+        let dy = contiguous::<f32>(self.name(), dy, dy_layout)?;
         let dx = by_rows(y, y_layout.dim(D::Minus1)?, |at, dx| {
             let (y, dy) = (&y[at..at + dx.len()], &dy[at..at + dx.len()]);
             let along_y = y.iter().zip(dy).map(|(y, dy)| y * dy).sum::<f32>();

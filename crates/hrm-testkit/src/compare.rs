@@ -18,6 +18,9 @@ impl Tol {
     /// One kernel in f32: a few roundings of 6e-8 on sums of a hundred terms.
     pub const F32_KERNEL: Self = Self { absolute: 1e-6, relative: 2e-6 };
 
+    /// One sublayer in f32: a product of products, and a norm.
+    pub const F32_SUBLAYER: Self = Self { absolute: 2e-6, relative: 1e-5 };
+
     /// Logits and states of a segment in f32. The recurrence amplifies the
     /// different summation orders of two implementations to about 1e-5.
     pub const F32_SEGMENT: Self = Self { absolute: 0.0, relative: 1e-4 };
@@ -127,6 +130,24 @@ pub fn assert_close(name: &str, found: &Tensor, wanted: &Tensor, tol: Tol) {
     if let Some(difference) = mismatch(found, wanted, tol) {
         panic!("`{name}` differs: {difference}");
     }
+}
+
+/// The distance of two tensors of one shape as a share of the wanted one, both
+/// as root mean squares. One stray element hardly moves it; use it where every
+/// element carries a rounding of its own.
+///
+/// # Panics
+///
+/// If the shapes differ.
+pub fn relative_rms(found: &Tensor, wanted: &Tensor) -> f64 {
+    let rms = |t: Tensor| -> Result<f64> {
+        Ok(t.to_dtype(DType::F64)?.sqr()?.mean_all()?.to_scalar::<f64>()?.sqrt())
+    };
+    let in_f64 = |t: &Tensor| t.to_dtype(DType::F64);
+    let apart = in_f64(found).and_then(|found| found - in_f64(wanted)?).and_then(rms);
+    let apart = apart.expect("tensors of one shape are comparable");
+    let size = rms(wanted.clone()).expect("the backend sums");
+    if apart == 0.0 { 0.0 } else { apart / size.max(f64::MIN_POSITIVE) }
 }
 
 fn unravel(mut flat: usize, dims: &[usize]) -> Vec<usize> {

@@ -12,6 +12,6 @@ mod compare;
 mod golden;
 mod gradient;
 
-pub use compare::{Difference, Tol, assert_close, difference, mismatch};
+pub use compare::{Difference, Tol, assert_close, difference, mismatch, relative_rms};
 pub use golden::{Golden, GoldenError};
 pub use gradient::{check_gradient, ramp, ramp64, value_and_grad};

@@ -236,8 +236,10 @@ impl Trainer {
         if n_max <= 1 {
             return Ok(None);
         }
-        let next = network.detach().segment(&out.states.detach(), &input.detach())?;
-        let rows = next.q.to_vec2::<f32>()?.into_iter().zip(&self.carry.n_done);
+        let network = network.detach();
+        let next = network.advance(&out.states.detach(), &input.detach())?;
+        let next_q = network.read_halting(&next)?.to_vec2::<f32>()?;
+        let rows = next_q.into_iter().zip(&self.carry.n_done);
         let target =
             |(q, n_done): (Vec<f32>, &u32)| continue_target([q[0], q[1]], n_done + 1 >= n_max);
         Ok(Some(rows.map(target).collect()))

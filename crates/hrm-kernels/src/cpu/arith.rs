@@ -1,0 +1,459 @@
+//! The tile of a matrix product, once per instruction set.
+//!
+//! ```text
+//! out[i, j] = sum over k of a[i, k] b[k, j]      i < MR, j < NR
+//! ```
+//!
+//! `b` comes as a *panel*: for each step along `k` the values of all `NR`
+//! columns side by side, [`GROUP`](Arith::GROUP) consecutive `k` of a column
+//! together. `a` is read where it lies, `GROUP` consecutive `k` at a time. The
+//! sums stay in registers until the end.
+
+use half::bf16;
+
+/// A number as products read it.
+pub(crate) trait Element:
+    Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
+{
+    fn from_f32(x: f32) -> Self;
+    fn to_f32(self) -> f32;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        x
+    }
+
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        self
+    }
+}
+
+impl Element for bf16 {
+    #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        // To the nearest, ties to even; written without branches so that loops
+        // over it become vector code.
+        let bits = x.to_bits();
+        let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1));
+        let kept = if x.is_nan() { bits | 0x0040_0000 } else { rounded };
+        Self::from_bits((kept >> 16) as u16)
+    }
+
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+}
+
+/// Rows of the tallest tile.
+const MR_MAX: usize = 12;
+/// Columns of the widest tile.
+const NR_MAX: usize = 32;
+
+/// What a tile writes: row `i` starts at `i * NR`.
+#[repr(align(64))]
+pub(crate) struct Tile(pub(crate) [f32; MR_MAX * NR_MAX]);
+
+impl Tile {
+    pub(crate) fn new() -> Self {
+        Self([0.0; MR_MAX * NR_MAX])
+    }
+}
+
+/// An instruction set, and the operands it multiplies.
+///
+/// A value of such a type exists only where [`Path::is_available`] said so;
+/// [`with_arith`](super::with_arith) is the one place that picks them.
+///
+/// [`Path::is_available`]: super::Path
+pub(crate) trait Arith: Copy + Send + Sync + 'static {
+    /// Operands. Sums are f32.
+    type Elem: Element;
+    /// Operands that are multiplied and added in one lane at once.
+    const GROUP: usize;
+    /// Rows of a tile.
+    const MR: usize;
+    /// Columns of a tile, an even number.
+    const NR: usize;
+
+    /// Runs `f` compiled for this instruction set, as far as it is inlined.
+    fn vectorized<R>(f: impl FnOnce() -> R) -> R;
+
+    /// One tile of `n_rows <= MR` rows over `depth` products each.
+    ///
+    /// # Safety
+    ///
+    /// Reads `a[i * row + s * step + g]` for `i < n_rows` and all `s`, `g` with
+    /// `s * GROUP + g < depth`, and `ceil(depth / GROUP) * GROUP * NR` elements
+    /// of `panel`. The CPU has this instruction set.
+    unsafe fn tile(
+        n_rows: usize,
+        a: *const Self::Elem,
+        row: usize,
+        step: usize,
+        depth: usize,
+        panel: *const Self::Elem,
+        out: &mut Tile,
+    );
+
+    /// Rounds `from` to operands, as many as `to` holds.
+    #[inline(always)]
+    fn narrow(from: &[f32], to: &mut [Self::Elem]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = Self::Elem::from_f32(*from);
+        }
+    }
+}
+
+/// Calls a kernel that is generic over its number of rows.
+macro_rules! by_rows {
+    ($n_rows:expr, $kernel:ident, [$($n:literal)+], $arguments:tt) => {
+        match $n_rows {
+            // SAFETY: what the caller of `tile` promises, passed on.
+            $($n => unsafe { by_rows!(@call $kernel, $n, $arguments) },)+
+            n => unreachable!("a tile of {n} rows"),
+        }
+    };
+    (@call $kernel:ident, $n:literal, ($($argument:expr),*)) => {
+        $kernel::<$n>($($argument),*)
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512, Avx512Bf16};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use half::bf16;
+
+    use super::{Arith, Tile};
+
+    /// bf16 pairs, 16 lanes, two registers wide.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512Bf16;
+
+    impl Arith for Avx512Bf16 {
+        type Elem = bf16;
+        const GROUP: usize = 2;
+        const MR: usize = 12;
+        const NR: usize = 32;
+
+        #[inline]
+        fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { in_avx512(f) }
+        }
+
+        #[inline]
+        unsafe fn tile(
+            n_rows: usize,
+            a: *const bf16,
+            row: usize,
+            step: usize,
+            depth: usize,
+            panel: *const bf16,
+            out: &mut Tile,
+        ) {
+            by_rows!(n_rows, dot_bf16, [1 2 3 4 5 6 7 8 9 10 11 12], (a, row, step, depth, panel, out))
+        }
+
+        #[inline(always)]
+        fn narrow(from: &[f32], to: &mut [bf16]) {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { narrow_bf16(from, to) }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+    unsafe fn dot_bf16<const M: usize>(
+        a: *const bf16,
+        row: usize,
+        step: usize,
+        depth: usize,
+        panel: *const bf16,
+        out: &mut Tile,
+    ) {
+        const NR: usize = Avx512Bf16::NR;
+        let mut sums = [[_mm512_setzero_ps(); 2]; M];
+        let (mut a, mut panel) = (a, panel);
+        for _ in 0..depth / 2 {
+            // SAFETY: `tile` promises this many steps of `panel` and pairs of `a`.
+            unsafe {
+                let b = [load_bf16(panel), load_bf16(panel.add(NR))];
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let pair = a.add(i * row).cast::<i32>().read_unaligned();
+                    let pair = as_bf16(_mm512_set1_epi32(pair));
+                    sums[0] = _mm512_dpbf16_ps(sums[0], pair, b[0]);
+                    sums[1] = _mm512_dpbf16_ps(sums[1], pair, b[1]);
+                }
+                panel = panel.add(2 * NR);
+                a = a.add(step);
+            }
+        }
+        if depth % 2 == 1 {
+            // SAFETY: as above, but the second of the pair is not there; the
+            // panel holds a zero for it.
+            unsafe {
+                let b = [load_bf16(panel), load_bf16(panel.add(NR))];
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let single = i32::from((*a.add(i * row)).to_bits());
+                    let single = as_bf16(_mm512_set1_epi32(single));
+                    sums[0] = _mm512_dpbf16_ps(sums[0], single, b[0]);
+                    sums[1] = _mm512_dpbf16_ps(sums[1], single, b[1]);
+                }
+            }
+        }
+        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(NR)) {
+            // SAFETY: a row of the tile holds two vectors.
+            unsafe {
+                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm512_storeu_ps(out.as_mut_ptr().add(16), sums[1]);
+            }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn load_bf16(at: *const bf16) -> __m512bh {
+        // SAFETY: the caller has 32 elements there.
+        as_bf16(unsafe { _mm512_loadu_si512(at.cast()) })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    fn as_bf16(bits: __m512i) -> __m512bh {
+        // SAFETY: both are 64 bytes of which every pattern is a value.
+        unsafe { std::mem::transmute(bits) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    unsafe fn narrow_bf16(from: &[f32], to: &mut [bf16]) {
+        let (n_whole, n) = (from.len().min(to.len()) / 16 * 16, from.len().min(to.len()));
+        for at in (0..n_whole).step_by(16) {
+            // SAFETY: 16 elements from `at` lie within both slices.
+            unsafe {
+                let narrow = _mm512_cvtneps_pbh(_mm512_loadu_ps(from.as_ptr().add(at)));
+                _mm256_storeu_si256(to.as_mut_ptr().add(at).cast(), std::mem::transmute(narrow));
+            }
+        }
+        for (to, from) in to[n_whole..n].iter_mut().zip(&from[n_whole..n]) {
+            *to = super::Element::from_f32(*from);
+        }
+    }
+
+    /// f32, 16 lanes, two registers wide.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512;
+
+    impl Arith for Avx512 {
+        type Elem = f32;
+        const GROUP: usize = 1;
+        const MR: usize = 12;
+        const NR: usize = 32;
+
+        #[inline]
+        fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { in_avx512(f) }
+        }
+
+        #[inline]
+        unsafe fn tile(
+            n_rows: usize,
+            a: *const f32,
+            row: usize,
+            step: usize,
+            depth: usize,
+            panel: *const f32,
+            out: &mut Tile,
+        ) {
+            by_rows!(n_rows, fma_avx512, [1 2 3 4 5 6 7 8 9 10 11 12], (a, row, step, depth, panel, out))
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    unsafe fn fma_avx512<const M: usize>(
+        a: *const f32,
+        row: usize,
+        step: usize,
+        depth: usize,
+        panel: *const f32,
+        out: &mut Tile,
+    ) {
+        const NR: usize = Avx512::NR;
+        let mut sums = [[_mm512_setzero_ps(); 2]; M];
+        let (mut a, mut panel) = (a, panel);
+        for _ in 0..depth {
+            // SAFETY: `tile` promises this many steps of `panel` and of `a`.
+            unsafe {
+                let b = [_mm512_loadu_ps(panel), _mm512_loadu_ps(panel.add(16))];
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let single = _mm512_set1_ps(*a.add(i * row));
+                    sums[0] = _mm512_fmadd_ps(single, b[0], sums[0]);
+                    sums[1] = _mm512_fmadd_ps(single, b[1], sums[1]);
+                }
+                panel = panel.add(NR);
+                a = a.add(step);
+            }
+        }
+        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(NR)) {
+            // SAFETY: a row of the tile holds two vectors.
+            unsafe {
+                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm512_storeu_ps(out.as_mut_ptr().add(16), sums[1]);
+            }
+        }
+    }
+
+    /// f32, 8 lanes, two registers wide.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2;
+
+    impl Arith for Avx2 {
+        type Elem = f32;
+        const GROUP: usize = 1;
+        const MR: usize = 6;
+        const NR: usize = 16;
+
+        #[inline]
+        fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { in_avx2(f) }
+        }
+
+        #[inline]
+        unsafe fn tile(
+            n_rows: usize,
+            a: *const f32,
+            row: usize,
+            step: usize,
+            depth: usize,
+            panel: *const f32,
+            out: &mut Tile,
+        ) {
+            by_rows!(n_rows, fma_avx2, [1 2 3 4 5 6], (a, row, step, depth, panel, out))
+        }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn fma_avx2<const M: usize>(
+        a: *const f32,
+        row: usize,
+        step: usize,
+        depth: usize,
+        panel: *const f32,
+        out: &mut Tile,
+    ) {
+        const NR: usize = Avx2::NR;
+        let mut sums = [[_mm256_setzero_ps(); 2]; M];
+        let (mut a, mut panel) = (a, panel);
+        for _ in 0..depth {
+            // SAFETY: `tile` promises this many steps of `panel` and of `a`.
+            unsafe {
+                let b = [_mm256_loadu_ps(panel), _mm256_loadu_ps(panel.add(8))];
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let single = _mm256_set1_ps(*a.add(i * row));
+                    sums[0] = _mm256_fmadd_ps(single, b[0], sums[0]);
+                    sums[1] = _mm256_fmadd_ps(single, b[1], sums[1]);
+                }
+                panel = panel.add(NR);
+                a = a.add(step);
+            }
+        }
+        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(NR)) {
+            // SAFETY: a row of the tile holds two vectors.
+            unsafe {
+                _mm256_storeu_ps(out.as_mut_ptr(), sums[0]);
+                _mm256_storeu_ps(out.as_mut_ptr().add(8), sums[1]);
+            }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    unsafe fn in_avx512<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn in_avx2<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+}
+
+/// f32 in plain loops.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Arith for Portable {
+    type Elem = f32;
+    const GROUP: usize = 1;
+    const MR: usize = 4;
+    const NR: usize = 8;
+
+    #[inline]
+    fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[inline]
+    unsafe fn tile(
+        n_rows: usize,
+        a: *const f32,
+        row: usize,
+        step: usize,
+        depth: usize,
+        panel: *const f32,
+        out: &mut Tile,
+    ) {
+        by_rows!(n_rows, multiply_add, [1 2 3 4], (a, row, step, depth, panel, out))
+    }
+}
+
+unsafe fn multiply_add<const M: usize>(
+    a: *const f32,
+    row: usize,
+    step: usize,
+    depth: usize,
+    panel: *const f32,
+    out: &mut Tile,
+) {
+    const NR: usize = Portable::NR;
+    let mut sums = [[0f32; NR]; M];
+    for s in 0..depth {
+        // SAFETY: `tile` promises this many steps of `panel` and of `a`.
+        let b = unsafe { panel.add(s * NR).cast::<[f32; NR]>().read() };
+        for (i, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: as above.
+            let single = unsafe { *a.add(i * row + s * step) };
+            for (sum, b) in sums.iter_mut().zip(&b) {
+                *sum += single * b;
+            }
+        }
+    }
+    for (sums, out) in sums.iter().zip(out.0.chunks_exact_mut(NR)) {
+        out.copy_from_slice(sums);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_to_bf16_is_to_nearest_even_and_keeps_what_is_not_finite() {
+        for x in [0.0, -0.0, 1.0, 1.00390625, 1.01171875, -3.4e38, 1e-40, f32::INFINITY, 65535.9] {
+            assert_eq!(<bf16 as Element>::from_f32(x), bf16::from_f32(x), "{x}");
+        }
+        assert!(<bf16 as Element>::from_f32(f32::NAN).is_nan());
+        assert!(<bf16 as Element>::from_f32(f32::from_bits(0x7fff_ffff)).is_nan());
+        assert_eq!(<bf16 as Element>::to_f32(bf16::from_f32(-2.5)), -2.5);
+    }
+}

@@ -1,0 +1,419 @@
+//! Matrix products on packed operands.
+//!
+//! [`matmul`] hands out its result tile by tile while it is in the first-level
+//! cache, so that what follows (an activation, a sum, a conversion) costs no
+//! pass over memory of its own.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::arith::Tile;
+use super::profile::{Part, section};
+use super::{Arith, Element, Scratch, Threads, scratch};
+
+/// The left operand `a[i, k]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a, E> {
+    data: &'a [E],
+    /// From one tile's first row to the next tile's.
+    tile: usize,
+    row: usize,
+    step: usize,
+    depth: usize,
+}
+
+impl<'a, E: Element> Left<'a, E> {
+    /// A matrix that lies row by row, `stride` apart; `depth` of each are used.
+    pub(crate) fn rows<A: Arith<Elem = E>>(data: &'a [E], stride: usize, depth: usize) -> Self {
+        Self { data, tile: A::MR * stride, row: stride, step: A::GROUP, depth }
+    }
+
+    /// The columns of a matrix, packed [`Panels::tall`].
+    pub(crate) fn columns<A: Arith<Elem = E>>(panels: &'a Panels<E>) -> Self {
+        let (row, step) = (A::GROUP, A::MR * A::GROUP);
+        let depth = panels.depth.next_multiple_of(A::GROUP);
+        Self { data: &panels.data, tile: panels.panel_len, row, step, depth }
+    }
+
+    /// One past the last element that a tile of `n_rows` at `idx` reads.
+    fn end<A: Arith>(&self, idx: usize, n_rows: usize) -> usize {
+        let n_steps = self.depth / A::GROUP;
+        let along = if self.depth.is_multiple_of(A::GROUP) {
+            (n_steps - 1) * self.step + A::GROUP
+        } else {
+            n_steps * self.step + 1
+        };
+        idx * self.tile + (n_rows - 1) * self.row + along
+    }
+}
+
+/// A matrix in the order in which tiles read it: panels of a few columns, each
+/// panel step by step along the depth. Missing columns and products are zero.
+#[derive(Debug)]
+pub(crate) struct Panels<E: Element> {
+    data: Scratch<E>,
+    width: usize,
+    panel_len: usize,
+    n_columns: usize,
+    depth: usize,
+}
+
+impl<E: Element> Panels<E> {
+    /// Right operand `b[k, j] = w[j, k]`, from rows of `w` that are `stride`
+    /// apart: the transpose of a weight as it is stored.
+    ///
+    /// `w` has `n_columns` rows of `depth`.
+    pub(crate) fn from_rows<A: Arith<Elem = E>>(
+        w: &[E],
+        stride: usize,
+        n_columns: usize,
+        depth: usize,
+    ) -> Self {
+        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
+        for (p, panel) in panels.data.chunks_exact_mut(panels.panel_len).enumerate() {
+            for j in 0..A::NR {
+                let column = p * A::NR + j;
+                let from = if column < n_columns { &w[column * stride..][..depth] } else { &[] };
+                write_column::<A>(panel, j, from.iter().copied());
+            }
+        }
+        panels
+    }
+
+    /// Right operand `b[k, j]` from rows that are `stride` apart.
+    pub(crate) fn from_columns<A: Arith<Elem = E>>(
+        b: &[E],
+        stride: usize,
+        n_columns: usize,
+        depth: usize,
+        threads: Threads,
+    ) -> Self {
+        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
+        panels.fill(threads, |p, panel| {
+            A::vectorized(|| {
+                write_panel(panel, A::NR, A::GROUP, b, stride, p * A::NR, n_columns, depth);
+            });
+        });
+        panels
+    }
+
+    /// The columns of `b` for a left operand: see [`Left::columns`].
+    pub(crate) fn tall<A: Arith<Elem = E>>(
+        b: &[E],
+        stride: usize,
+        n_columns: usize,
+        depth: usize,
+        threads: Threads,
+    ) -> Self {
+        let mut panels = Self::new::<A>(A::MR, n_columns, depth);
+        panels.fill(threads, |p, panel| {
+            A::vectorized(|| {
+                write_panel(panel, A::MR, A::GROUP, b, stride, p * A::MR, n_columns, depth);
+            });
+        });
+        panels
+    }
+
+    /// Right operand `b[k, j] = w[source(j), k]` of an f32 weight with rows of
+    /// `depth`; columns without a source are zero.
+    pub(crate) fn of_weight<A: Arith<Elem = E>>(
+        w: &[f32],
+        n_columns: usize,
+        depth: usize,
+        source: impl Fn(usize) -> Option<usize> + Sync,
+    ) -> Self {
+        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
+        panels.fill(Threads::All, |p, panel| {
+            for j in 0..A::NR {
+                let from = match source(p * A::NR + j) {
+                    Some(row) => &w[row * depth..][..depth],
+                    None => &[],
+                };
+                write_column::<A>(panel, j, from.iter().map(|x| E::from_f32(*x)));
+            }
+        });
+        panels
+    }
+
+    /// Right operand `b[k, j] = w[k, j]` of an f32 weight `[depth, n_columns]`.
+    pub(crate) fn of_weight_transposed<A: Arith<Elem = E>>(
+        w: &[f32],
+        n_columns: usize,
+        depth: usize,
+    ) -> Self {
+        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
+        panels.fill(Threads::All, |p, panel| {
+            A::vectorized(|| {
+                write_panel(panel, A::NR, A::GROUP, w, n_columns, p * A::NR, n_columns, depth);
+            });
+        });
+        panels
+    }
+
+    fn new<A: Arith<Elem = E>>(width: usize, n_columns: usize, depth: usize) -> Self {
+        // An empty operand still has a panel, so that there is something to cut by.
+        let panel_len = depth.next_multiple_of(A::GROUP).max(A::GROUP) * width;
+        let data = scratch::<E>(panel_len * n_columns.div_ceil(width));
+        Self { data, width, panel_len, n_columns, depth }
+    }
+
+    /// Calls `write` with every panel and its number.
+    fn fill(&mut self, threads: Threads, write: impl Fn(usize, &mut [E]) + Sync + Send) {
+        let panel_len = self.panel_len;
+        match threads {
+            // What one thread packs is part of what it is about to compute.
+            Threads::One => {
+                let panels = self.data.chunks_exact_mut(panel_len);
+                panels.enumerate().for_each(|(p, panel)| write(p, panel));
+            }
+            Threads::All => {
+                let panels = self.data.par_chunks_exact_mut(panel_len);
+                panels.enumerate().for_each(|(p, panel)| {
+                    let _packing = section(Part::Pack);
+                    write(p, panel);
+                });
+            }
+        }
+    }
+
+    /// Panels there are.
+    pub(crate) fn len(&self) -> usize {
+        self.n_columns.div_ceil(self.width)
+    }
+}
+
+/// Writes column `j` of a panel; what `values` does not reach is zero.
+#[inline(always)]
+fn write_column<A: Arith>(
+    panel: &mut [A::Elem],
+    j: usize,
+    mut values: impl Iterator<Item = A::Elem>,
+) {
+    for step in panel.chunks_exact_mut(A::GROUP * A::NR) {
+        for value in &mut step[j * A::GROUP..][..A::GROUP] {
+            *value = values.next().unwrap_or_default();
+        }
+    }
+}
+
+/// Writes the columns from `first` on into a panel, step by step.
+#[inline(always)]
+fn write_panel<S: Element, E: Element>(
+    panel: &mut [E],
+    width: usize,
+    group: usize,
+    b: &[S],
+    stride: usize,
+    first: usize,
+    n_columns: usize,
+    depth: usize,
+) {
+    let n = width.min(n_columns - first);
+    for (step, to) in panel.chunks_exact_mut(group * width).enumerate() {
+        let k = step * group;
+        if n < width || k + group > depth {
+            to.fill(E::default());
+        }
+        if group == 2 && k + 1 < depth {
+            let (one, other) = (&b[k * stride + first..][..n], &b[(k + 1) * stride + first..][..n]);
+            for (to, (one, other)) in to.chunks_exact_mut(2).zip(one.iter().zip(other)) {
+                to[0] = E::from_f32(one.to_f32());
+                to[1] = E::from_f32(other.to_f32());
+            }
+        } else if k < depth {
+            let from = &b[k * stride + first..][..n];
+            for (to, from) in to.chunks_exact_mut(group).zip(from) {
+                to[0] = E::from_f32(from.to_f32());
+            }
+        }
+    }
+}
+
+/// Where a tile lies in the result, and its values.
+pub(crate) struct At<'a> {
+    /// Its first row.
+    pub(crate) row: usize,
+    /// Its first column.
+    pub(crate) column: usize,
+    n_rows: usize,
+    n_columns: usize,
+    width: usize,
+    tile: &'a Tile,
+}
+
+impl At<'_> {
+    /// Rows of the result with the columns of this tile.
+    #[inline(always)]
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        let rows = self.tile.0.chunks_exact(self.width).take(self.n_rows);
+        rows.enumerate().map(|(i, row)| (self.row + i, &row[..self.n_columns]))
+    }
+}
+
+/// `a b`, all columns; see [`matmul_panels`].
+#[inline(always)]
+pub(crate) fn matmul<A: Arith>(
+    n_rows: usize,
+    a: Left<'_, A::Elem>,
+    b: &Panels<A::Elem>,
+    each: impl FnMut(At<'_>),
+) {
+    matmul_panels::<A>(n_rows, a, b, 0..b.len(), each);
+}
+
+/// The columns of `a b` in some panels of `b`, `n_rows` of them, tile by tile.
+///
+/// # Panics
+///
+/// If an operand is smaller than it says.
+#[inline(always)]
+pub(crate) fn matmul_panels<A: Arith>(
+    n_rows: usize,
+    a: Left<'_, A::Elem>,
+    b: &Panels<A::Elem>,
+    panels: Range<usize>,
+    mut each: impl FnMut(At<'_>),
+) {
+    assert_eq!(b.width, A::NR, "a right operand is packed wide");
+    assert_eq!(a.depth.div_ceil(A::GROUP), b.depth.div_ceil(A::GROUP), "operands fit");
+    if n_rows == 0 || a.depth == 0 {
+        return;
+    }
+    let (n_tiles, last) = (n_rows.div_ceil(A::MR), (n_rows - 1) % A::MR + 1);
+    assert!(a.end::<A>(n_tiles - 1, last) <= a.data.len(), "a left operand has all its rows");
+    assert!(n_tiles == 1 || a.end::<A>(n_tiles - 2, A::MR) <= a.data.len());
+    let mut tile = Tile::new();
+    for p in panels {
+        let panel = &b.data[p * b.panel_len..][..b.panel_len];
+        for i in 0..n_tiles {
+            let n_rows = if i + 1 == n_tiles { last } else { A::MR };
+            // SAFETY: the assertions above bound what is read of `a`; the
+            // slice of `b` is a whole panel, padded to whole steps. `A` exists
+            // only where the CPU has its instructions.
+            unsafe {
+                let a_tile = a.data.as_ptr().add(i * a.tile);
+                A::tile(n_rows, a_tile, a.row, a.step, a.depth, panel.as_ptr(), &mut tile);
+            }
+            let column = p * A::NR;
+            let n_columns = A::NR.min(b.n_columns - column);
+            each(At { row: i * A::MR, column, n_rows, n_columns, width: A::NR, tile: &tile });
+        }
+    }
+}
+
+/// `left^T right` for `left: [M, N]` and `right: [M, K]`, `[N, K]` f32: the
+/// gradient of a weight.
+pub(crate) fn transposed_product<A: Arith>(
+    left: &[A::Elem],
+    right: &[A::Elem],
+    [m, n, k]: [usize; 3],
+    threads: Threads,
+) -> Vec<f32> {
+    let mut out = vec![0.0; n * k];
+    if m == 0 || n == 0 || k == 0 {
+        return out;
+    }
+    let a = Panels::tall::<A>(left, n, n, m, threads);
+    let b = Panels::from_columns::<A>(right, k, k, m, threads);
+    // Pieces start at a tile, and there are several for each thread.
+    let rows_per_piece = threads.piece_len(n.div_ceil(A::MR), 16) * A::MR;
+    out.par_chunks_mut(rows_per_piece * k).with_min_len(threads.min_len()).enumerate().for_each(
+        |(piece, out)| {
+            let _multiplying = section(Part::WeightGradient);
+            let mut a = Left::columns::<A>(&a);
+            a.data = &a.data[piece * rows_per_piece / A::MR * a.tile..];
+            A::vectorized(|| {
+                matmul::<A>(out.len() / k, a, &b, |at| {
+                    for (row, values) in at.rows() {
+                        out[row * k + at.column..][..values.len()].copy_from_slice(values);
+                    }
+                });
+            });
+        },
+    );
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::{Path, Scheme, with_arith};
+    use candle_core::DType;
+
+    /// Both operands and their product, in numbers that every dtype holds.
+    fn numbers(n: usize, seed: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 7 + seed * 5 + i / 3) % 9) as f32 - 4.0).collect()
+    }
+
+    fn narrow<E: Element>(x: &[f32]) -> Vec<E> {
+        x.iter().map(|x| E::from_f32(*x)).collect()
+    }
+
+    const SIZES: [(usize, usize, usize); 12] = [
+        (1, 1, 1),
+        (1, 7, 33),
+        (2, 2, 2),
+        (5, 3, 31),
+        (11, 17, 32),
+        (12, 16, 33),
+        (13, 15, 64),
+        (24, 33, 65),
+        (25, 64, 15),
+        (82, 32, 17),
+        (7, 0, 5),
+        (0, 4, 5),
+    ];
+
+    fn check<A: Arith>() {
+        for (m, k, n) in SIZES {
+            let (a, w) = (numbers(m * k, 1), numbers(n * k, 2));
+            let (ae, we) = (narrow::<A::Elem>(&a), narrow::<A::Elem>(&w));
+            let want =
+                |i: usize, j: usize| -> f32 { (0..k).map(|t| a[i * k + t] * w[j * k + t]).sum() };
+            let transposed: Vec<f32> = (0..k * n).map(|at| w[at % n * k + at / n]).collect();
+            let rights = [
+                Panels::from_rows::<A>(&we, k, n, k),
+                Panels::from_columns::<A>(&narrow::<A::Elem>(&transposed), n, n, k, Threads::One),
+                Panels::of_weight::<A>(&w, n, k, |j| (j < n).then_some(j)),
+                Panels::of_weight_transposed::<A>(&transposed, n, k),
+            ];
+            for (which, b) in rights.iter().enumerate() {
+                let mut found = vec![0.0; m * n];
+                matmul::<A>(m, Left::rows::<A>(&ae, k, k), b, |at| {
+                    for (row, values) in at.rows() {
+                        found[row * n + at.column..][..values.len()].copy_from_slice(values);
+                    }
+                });
+                for (at, found) in found.iter().enumerate() {
+                    assert_eq!(
+                        *found,
+                        want(at / n, at % n),
+                        "{m} {k} {n} at {at}, packing {which}"
+                    );
+                }
+            }
+            // [k, m]^T [k, n]: the same numbers, read the other way.
+            let left: Vec<f32> = (0..k * m).map(|at| a[at % m * k + at / m]).collect();
+            let found = transposed_product::<A>(
+                &narrow::<A::Elem>(&left),
+                &narrow::<A::Elem>(&transposed),
+                [k, m, n],
+                Threads::All,
+            );
+            for (at, found) in found.iter().enumerate() {
+                assert_eq!(*found, want(at / n, at % n), "transposed {m} {k} {n} at {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn products_are_exact_on_small_integers_on_every_path() {
+        for path in Path::available() {
+            for dtype in [DType::F32, DType::BF16] {
+                let scheme = Scheme::of(dtype, path).unwrap();
+                with_arith!(scheme, A => check::<A>());
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What happens to one row between two products.
+//!
+//! Plain loops, written so that a compiler turns them into vectors of any
+//! width: no branches, sums in [`LANES`] independent parts.
+
+use super::{Arith, Element};
+
+/// Independent partial sums.
+const LANES: usize = 16;
+
+/// `sum of f(i)` for `i < n`, in lanes.
+#[inline(always)]
+fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
+    let mut sums = [0f32; LANES];
+    let n_whole = n / LANES * LANES;
+    for at in (0..n_whole).step_by(LANES) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += f(at + lane);
+        }
+    }
+    let rest: f32 = (n_whole..n).map(&f).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// `sum x y`.
+#[inline(always)]
+pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
+    let y = &y[..x.len()];
+    sum_by(x.len(), |i| x[i] * y[i])
+}
+
+/// The largest of `x`; negative infinity if there is none.
+#[inline(always)]
+pub(crate) fn max(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let mut chunks = x.chunks_exact(LANES);
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    for chunk in chunks.by_ref() {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, *x);
+        }
+    }
+    let rest = chunks.remainder().iter().copied();
+    rest.chain(lanes).fold(f32::NEG_INFINITY, larger)
+}
+
+/// `e^x` to about one unit in the last place; 0 and infinity beyond the range.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    // e^x = 2^n e^r with |r| <= ln 2 / 2. Adding and subtracting 1.5 * 2^23
+    // rounds to an integer and leaves it in the low bits of the sum.
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts, of which the first has few bits: n times it is exact.
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let clamped = x.clamp(-87.3, 88.7);
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (clamped - n * LN_2_HIGH) - n * LN_2_LOW;
+    // The series; its next term is below 5e-9.
+    let mut series = 1.0 / 5040.0;
+    for k in [720.0, 120.0, 24.0, 6.0, 2.0, 1.0, 1.0] {
+        series = series * r + 1.0 / k;
+    }
+    // In two factors, as 2^n alone overflows at the upper end of the range.
+    let half = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32 >> 1;
+    let other = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32 - half;
+    let power = |n: i32| f32::from_bits(((n + 127) as u32) << 23);
+    let y = series * power(half) * power(other);
+    let y = if x < -87.3 { 0.0 } else { y };
+    if x > 88.7 { f32::INFINITY } else { y }
+}
+
+/// `1 / (1 + e^-x)`.
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// Scales `x` to a root mean square of one; gives the factor.
+#[inline(always)]
+pub(crate) fn normalise(x: &mut [f32], eps: f32) -> f32 {
+    let mean_square = dot(x, x) / x.len() as f32;
+    let scale = 1.0 / (mean_square + eps).sqrt();
+    x.iter_mut().for_each(|x| *x *= scale);
+    scale
+}
+
+/// The gradient before [`normalise`], from `dy` after it, its result `y` and
+/// its factor.
+#[inline(always)]
+pub(crate) fn normalise_backward<E: Element>(dy: &[E], y: &[E], scale: f32, ds: &mut [f32]) {
+    let n = ds.len();
+    let (dy, y) = (&dy[..n], &y[..n]);
+    let along = sum_by(n, |i| dy[i].to_f32() * y[i].to_f32()) / n as f32;
+    for (ds, (dy, y)) in ds.iter_mut().zip(dy.iter().zip(y)) {
+        *ds = scale * (dy.to_f32() - y.to_f32() * along);
+    }
+}
+
+/// `e^(scale (x - max))` in place; gives `(scale max, sum)`.
+#[inline(always)]
+pub(crate) fn exp_row(x: &mut [f32], scale: f32) -> (f32, f32) {
+    let max = max(x);
+    x.iter_mut().for_each(|x| *x = exp(scale * (*x - max)));
+    (scale * max, sum_by(x.len(), |i| x[i]))
+}
+
+/// Turns pairs of channels half a head apart by angles with these cosines and
+/// sines, one per pair. `sign` is -1 to turn back.
+#[inline(always)]
+pub(crate) fn rotate<S: Element, E: Element>(
+    x: &[S],
+    cos: &[f32],
+    sin: &[f32],
+    sign: f32,
+    y: &mut [E],
+) {
+    let half = cos.len();
+    let ((x1, x2), (y1, y2)) = (x.split_at(half), y.split_at_mut(half));
+    let (x2, sin) = (&x2[..half], &sin[..half]);
+    for i in 0..half {
+        let (a, b, sin) = (x1[i].to_f32(), x2[i].to_f32(), sign * sin[i]);
+        y1[i] = E::from_f32(a * cos[i] - b * sin);
+        y2[i] = E::from_f32(b * cos[i] + a * sin);
+    }
+}
+
+/// `x + other`, elementwise, in f32.
+#[inline(always)]
+pub(crate) fn add_to<A: Arith>(x: &mut [f32], other: &[A::Elem]) {
+    for (x, other) in x.iter_mut().zip(other) {
+        *x += other.to_f32();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_are_right_to_the_last_places() {
+        let mut worst = 0f64;
+        for i in -87_000..88_700 {
+            let x = i as f32 * 1e-3;
+            let want = f64::from(x).exp();
+            worst = worst.max((f64::from(exp(x)) - want).abs() / want);
+        }
+        assert!(worst < 2.0 * f64::from(f32::EPSILON), "{worst:e}");
+        assert_eq!([exp(-1e9), exp(f32::NEG_INFINITY), exp(0.0)], [0.0, 0.0, 1.0]);
+        assert_eq!([exp(1e9), exp(f32::INFINITY)], [f32::INFINITY; 2]);
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn sums_and_maxima_cover_every_length() {
+        for n in 0..70 {
+            let x: Vec<f32> =
+                (0..n).map(|i| (i % 5) as f32 - 7.0 + (i == n - 1) as u8 as f32 * 9.0).collect();
+            assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f32>(), "{n}");
+            assert_eq!(max(&x), x.iter().copied().fold(f32::NEG_INFINITY, f32::max), "{n}");
+        }
+    }
+
+    #[test]
+    fn turning_back_undoes_turning() {
+        let x = [0.5f32, -1.0, 2.0, 0.25];
+        let (cos, sin) = ([0.6f32, 0.8], [0.8f32, 0.6]);
+        let (mut there, mut back) = ([0f32; 4], [0f32; 4]);
+        rotate(&x, &cos, &sin, 1.0, &mut there);
+        rotate(&there, &cos, &sin, -1.0, &mut back);
+        assert!(x.iter().zip(back).all(|(x, y)| (x - y).abs() < 1e-6), "{back:?}");
+        assert_ne!(x, there);
+    }
+}

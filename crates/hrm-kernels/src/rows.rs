@@ -1,0 +1,277 @@
+//! Hidden states of some puzzles, passed from sublayer to sublayer.
+//!
+//! [`Rows`] are either a tensor, on any device and recorded if it is tracked,
+//! or part of one on the CPU, changed in place without a record. Code that
+//! updates states is written once, for both. [`by_chunks`] cuts a batch into
+//! parts that stay in a core's cache through all their updates.
+
+use candle_core::{Result, Tensor, WithDType as _};
+use rayon::prelude::*;
+
+use crate::attn_block::Attn;
+use crate::cpu::rows::add_to;
+use crate::cpu::{Arith, Path, Scheme, Threads, scratch, with_arith};
+use crate::element::{Operand, Values, with_values};
+use crate::mlp_block::Mlp;
+use crate::sublayer::Sublayer;
+use crate::{Rotary, Weight, attn_block, mlp_block};
+
+/// Rows of a chunk: enough to read weights seldom, few enough for a cache.
+const ROWS_PER_CHUNK: usize = 384;
+
+/// Hidden states `[B, S, D]` of some puzzles.
+#[derive(Debug)]
+pub struct Rows<'a>(State<'a>);
+
+#[derive(Debug)]
+enum State<'a> {
+    Tensor(Tensor),
+    Chunk(Chunk<'a>),
+}
+
+/// Rows that are changed in place.
+#[derive(Debug)]
+struct Chunk<'a> {
+    values: Values<'a>,
+    /// `S` and `D`.
+    shape: [usize; 2],
+    scheme: Scheme,
+    threads: Threads,
+}
+
+impl From<Tensor> for Rows<'_> {
+    fn from(tensor: Tensor) -> Self {
+        Self(State::Tensor(tensor))
+    }
+}
+
+impl Rows<'_> {
+    /// The tensor they were made from, with all that was done to it since.
+    ///
+    /// # Errors
+    ///
+    /// If they are a chunk.
+    pub fn into_tensor(self) -> Result<Tensor> {
+        match self.0 {
+            State::Tensor(tensor) => Ok(tensor),
+            State::Chunk(_) => candle_core::bail!("rows of a chunk belong to a batch"),
+        }
+    }
+
+    /// Adds the sum of `terms`.
+    ///
+    /// # Errors
+    ///
+    /// If shapes or dtypes differ, or a chunk meets a tensor.
+    pub fn inject(&mut self, terms: &[&Rows<'_>]) -> Result<()> {
+        match &mut self.0 {
+            State::Tensor(tensor) => {
+                let mut sum: Option<Tensor> = None;
+                for term in terms {
+                    let State::Tensor(term) = &term.0 else { return mixed() };
+                    sum = Some(sum.map_or(Ok(term.clone()), |sum| sum + term)?);
+                }
+                if let Some(sum) = sum {
+                    *tensor = (&*tensor + sum)?;
+                }
+                Ok(())
+            }
+            State::Chunk(chunk) => with_arith!(chunk.scheme, A => chunk.inject::<A>(terms)),
+        }
+    }
+
+    /// Applies [`attn_block`].
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn attn_block(
+        &mut self,
+        w_qkv: &Weight,
+        w_o: &Weight,
+        n_heads: usize,
+        rotary: Option<&Rotary>,
+        eps: f64,
+    ) -> Result<()> {
+        match &mut self.0 {
+            State::Tensor(x) => *x = attn_block(x, w_qkv, w_o, n_heads, rotary, eps)?,
+            State::Chunk(chunk) => {
+                let sublayer = Attn::new(chunk.shape, w_qkv, w_o, n_heads, rotary, eps)?;
+                with_arith!(chunk.scheme, A => chunk.apply::<A, _>(&sublayer)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies [`mlp_block`].
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn mlp_block(&mut self, w_gate_up: &Weight, w_down: &Weight, eps: f64) -> Result<()> {
+        match &mut self.0 {
+            State::Tensor(x) => *x = mlp_block(x, w_gate_up, w_down, eps)?,
+            State::Chunk(chunk) => {
+                let sublayer = Mlp::new(chunk.shape[1], w_gate_up, w_down, eps)?;
+                with_arith!(chunk.scheme, A => chunk.apply::<A, _>(&sublayer)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Swaps positions and channels: `[B, S, D]` becomes `[B, D, S]`.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub fn transpose(&mut self) -> Result<()> {
+        match &mut self.0 {
+            State::Tensor(x) => *x = x.transpose(1, 2)?.contiguous()?,
+            State::Chunk(chunk) => with_arith!(chunk.scheme, A => chunk.transpose::<A>()),
+        }
+        Ok(())
+    }
+}
+
+impl Chunk<'_> {
+    fn values<A: Arith<Elem: Operand>>(&mut self) -> &mut [A::Elem] {
+        A::Elem::slice_mut(&mut self.values).expect("a chunk holds operands of its scheme")
+    }
+
+    fn apply<A: Arith<Elem: Operand>, S: Sublayer<A>>(&mut self, sublayer: &S) -> Result<()> {
+        let scheme = Some(self.scheme);
+        if sublayer.w_in().scheme() != scheme || sublayer.w_out().scheme() != scheme {
+            candle_core::bail!("{}: weights are packed for another dtype than the rows", S::NAME);
+        }
+        let threads = self.threads;
+        sublayer.forward_only(self.values::<A>(), threads);
+        Ok(())
+    }
+
+    fn inject<A: Arith<Elem: Operand>>(&mut self, terms: &[&Rows<'_>]) -> Result<()> {
+        const BLOCK: usize = 256;
+        let values = self.values::<A>();
+        let mut slices = Vec::with_capacity(terms.len());
+        for term in terms {
+            let State::Chunk(chunk) = &term.0 else { return mixed() };
+            match A::Elem::slice(&chunk.values) {
+                Some(slice) if slice.len() == values.len() => slices.push(slice),
+                _ => candle_core::bail!("rows of another shape or dtype cannot be added"),
+            }
+        }
+        A::vectorized(|| {
+            for (idx, values) in values.chunks_mut(BLOCK).enumerate() {
+                let mut sum = [0f32; BLOCK];
+                let sum = &mut sum[..values.len()];
+                for slice in &slices {
+                    add_to::<A>(sum, &slice[idx * BLOCK..]);
+                }
+                add_to::<A>(sum, values);
+                A::narrow(sum, values);
+            }
+        });
+        Ok(())
+    }
+
+    fn transpose<A: Arith<Elem: Operand>>(&mut self) {
+        let [n_positions, width] = self.shape;
+        for puzzle in self.values::<A>().chunks_exact_mut((n_positions * width).max(1)) {
+            let mut before = scratch::<A::Elem>(puzzle.len());
+            before.copy_from_slice(puzzle);
+            for (channel, row) in puzzle.chunks_exact_mut(n_positions).enumerate() {
+                for (position, value) in row.iter_mut().enumerate() {
+                    *value = before[position * width + channel];
+                }
+            }
+        }
+        self.shape = [width, n_positions];
+    }
+}
+
+fn mixed<R>() -> Result<R> {
+    candle_core::bail!("rows of a chunk and of a tensor cannot be added")
+}
+
+/// Applies `update` to batches `[B, S, D]` of one shape, without a record.
+///
+/// On the CPU a few puzzles at a time go through the whole of it, on all cores;
+/// elsewhere the whole batch does at once. Weights must be bound for the dtype
+/// of the tensors.
+///
+/// # Errors
+///
+/// If the shapes differ, or `update` fails.
+pub fn by_chunks<const N: usize>(
+    tensors: [&Tensor; N],
+    update: impl Fn(&mut [Rows<'_>; N]) -> Result<()> + Sync,
+) -> Result<[Tensor; N]> {
+    let Some(first) = tensors.first() else { return Ok(tensors.map(Tensor::clone)) };
+    let shape = first.dims3()?;
+    if let Some(other) = tensors.iter().find(|t| t.dims() != first.dims()) {
+        candle_core::bail!("batches of shapes {:?} and {:?}", first.dims(), other.dims());
+    }
+    match Scheme::of(first.dtype(), Path::current()?) {
+        Some(scheme) if first.device().is_cpu() => {
+            with_arith!(scheme, A => chunk_by_chunk::<A, N>(tensors, shape, scheme, update))
+        }
+        _ => {
+            let mut rows = tensors.map(|t| Rows::from(t.detach()));
+            update(&mut rows)?;
+            try_map(rows, Rows::into_tensor)
+        }
+    }
+}
+
+fn chunk_by_chunk<A: Arith<Elem: Operand>, const N: usize>(
+    tensors: [&Tensor; N],
+    (n_puzzles, n_positions, width): (usize, usize, usize),
+    scheme: Scheme,
+    update: impl Fn(&mut [Rows<'_>; N]) -> Result<()> + Sync,
+) -> Result<[Tensor; N]> {
+    let mut batches = try_map(tensors, |t| {
+        let t = t.detach().to_dtype(A::Elem::DTYPE)?.contiguous()?;
+        with_values("by_chunks", &t, |t: &[A::Elem]| Ok(t.to_vec()))
+    })?;
+    let (per_chunk, threads) = split(n_puzzles, n_positions);
+    let chunk_len = (per_chunk * n_positions * width).max(1);
+    let mut cuts = batches.each_mut().map(|batch| batch.chunks_mut(chunk_len));
+    let chunks: Vec<_> = std::iter::from_fn(|| {
+        let chunk = cuts.each_mut().map(Iterator::next);
+        chunk.iter().all(Option::is_some).then(|| chunk.map(|c| c.expect("all have one more")))
+    })
+    .collect();
+    chunks.into_par_iter().with_max_len(1).try_for_each(|chunk| {
+        let shape = [n_positions, width];
+        let mut rows = chunk.map(|values| {
+            let values = A::Elem::values(values);
+            Rows(State::Chunk(Chunk { values, shape, scheme, threads }))
+        });
+        update(&mut rows)
+    })?;
+    let mut like = tensors.into_iter();
+    try_map(batches, |batch| {
+        let like = like.next().expect("there are as many tensors as batches");
+        Tensor::from_vec(batch, like.shape(), like.device())?.to_dtype(like.dtype())
+    })
+}
+
+/// Puzzles of a chunk, and who works on one.
+fn split(n_puzzles: usize, n_positions: usize) -> (usize, Threads) {
+    let n_threads = rayon::current_num_threads();
+    // With few puzzles some threads would wait for the last chunk.
+    let is_even = n_puzzles.is_multiple_of(n_threads) || n_puzzles >= 8 * n_threads;
+    if !is_even || n_puzzles == 0 {
+        return (n_puzzles.max(1), Threads::All);
+    }
+    let per_chunk_max = (ROWS_PER_CHUNK / n_positions.max(1)).max(1);
+    let n_chunks = n_puzzles.div_ceil(per_chunk_max).next_multiple_of(n_threads);
+    (n_puzzles.div_ceil(n_chunks), Threads::One)
+}
+
+fn try_map<T, U, const N: usize>(
+    from: [T; N],
+    mut f: impl FnMut(T) -> Result<U>,
+) -> Result<[U; N]> {
+    let all = from.into_iter().map(&mut f).collect::<Result<Vec<U>>>()?;
+    Ok(all.try_into().ok().expect("an array keeps its length"))
+}
