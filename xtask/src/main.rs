@@ -1,7 +1,7 @@
 //! `cargo xtask <verb>`: the one front door of the workspace.
 //!
 //! Verbs about models (`train`, `solve`, ...) are handed to the `hrm` binary,
-//! built in release mode. Verbs about the repository (`test`, `tidy`, `ci`)
+//! built in release mode. Verbs about the repository (`test`, `tidy`, `bench`, ...)
 //! each have a module here.
 //!
 //! Add a verb by adding a module with a `run`, then a line in [`Verb`] and a
@@ -10,8 +10,11 @@
 // A program may talk to its terminal; the libraries may not.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
+mod check_cuda;
 mod ci;
 mod hrm;
+mod python;
 mod test;
 mod tidy;
 
@@ -47,6 +50,10 @@ enum Verb {
     Tidy,
     /// Everything a pull request needs, cheapest check first.
     Ci(ci::Ci),
+    /// Run benchmarks; compare with a baseline or with another implementation.
+    Bench(bench::Bench),
+    /// Compile the workspace for CUDA; needs Linux and Python, and no card.
+    CheckCuda,
 }
 
 /// Arguments that belong to the program behind the verb, `--help` included.
@@ -84,6 +91,8 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Test(_) => test::run(&sh, typed.skip(1).collect())?,
         Verb::Tidy => tidy::run(&sh)?,
         Verb::Ci(ci) => ci.run(&sh)?,
+        Verb::Bench(bench) => bench.run(&sh)?,
+        Verb::CheckCuda => check_cuda::run(&sh)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 //! and a line in [`main`]. Results go to standard output, progress and remarks
 //! to standard error. Exit code 2 means bad usage or input, 1 a failure.
 
+mod bench;
 mod checkpoint;
 mod choice;
 mod compute;
@@ -41,6 +42,8 @@ enum Verb {
     Import(import::Import),
     /// Write the weights of a checkpoint for the published code.
     Export(export::Export),
+    /// Measure how long the model takes on this machine.
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Verb::Golden(verb) => verb.run(),
         Verb::Import(verb) => verb.run(),
         Verb::Export(verb) => verb.run(),
+        Verb::Bench(verb) => verb.run(),
     };
     outcome::exit_code(result)
 }

@@ -1,0 +1,29 @@
+//! `hrm bench`: how long the model takes on this machine.
+//!
+//! Each subcommand measures in its own process and prints one line of JSON, so
+//! that a script can run it beside another program and compare. Data and
+//! weights are random: time does not depend on them.
+
+mod step;
+
+use clap::{Args, Subcommand};
+
+#[derive(Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Time training steps, or segments of inference, at sizes of your choice.
+    Step(step::Step),
+}
+
+impl Bench {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.action {
+            Action::Step(step) => step.run(),
+        }
+    }
+}

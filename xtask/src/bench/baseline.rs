@@ -1,0 +1,255 @@
+//! What a run of the benchmarks is worth, and whether another is slower.
+//!
+//! A benchmark counts as its ratio to the calibration of the same run: a slower
+//! machine is slower at both. It became slower if the ratio grew by more than
+//! [`MIN_GROWTH`] and by more than the noise of the two runs explains.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Growth that is not worth a failure however quiet the runs were, as a share.
+const MIN_GROWTH: f64 = 0.10;
+
+/// Growth within this many combined spreads is noise.
+const NOISE_FACTOR: f64 = 3.0;
+
+/// One benchmark in one run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Measured {
+    /// Typical time of one iteration, in nanoseconds.
+    pub(crate) time_ns: f64,
+    /// Scatter of the samples, as a share of the time.
+    pub(crate) spread: f64,
+}
+
+/// One run: what is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Baseline {
+    benchmarks: BTreeMap<String, Entry>,
+}
+
+/// One benchmark of a run, freed from the speed of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// Time, in times of the calibration.
+    ratio: f64,
+    /// How far off the ratio may be, as a share of it.
+    spread: f64,
+}
+
+impl Baseline {
+    /// The results of a run that was calibrated `before` and `after`.
+    pub(crate) fn new(
+        measured: impl IntoIterator<Item = (String, Measured)>,
+        before: Measured,
+        after: Measured,
+    ) -> Self {
+        let unit_ns = f64::midpoint(before.time_ns, after.time_ns);
+        // A machine that changed its pace during the run did so by an unknown
+        // amount at each benchmark, up to the whole.
+        let drift = (after.time_ns - before.time_ns).abs() / unit_ns;
+        let entry = |measured: Measured| Entry {
+            ratio: rounded(measured.time_ns / unit_ns),
+            spread: rounded(combined(&[measured.spread, before.spread, after.spread, drift])),
+        };
+        let benchmarks = measured.into_iter().map(|(name, measured)| (name, entry(measured)));
+        Self { benchmarks: benchmarks.collect() }
+    }
+
+    /// How many were measured.
+    pub(crate) fn n_benchmarks(&self) -> usize {
+        self.benchmarks.len()
+    }
+
+    /// The committed form: a line per figure, sorted by name.
+    pub(crate) fn to_json(&self) -> serde_json::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+/// How one run compares with an earlier one. Displays as a table.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    changes: Vec<Change>,
+    /// Measured before and no longer.
+    gone: Vec<String>,
+    /// Not measured before.
+    new: Vec<String>,
+}
+
+/// A benchmark that both runs know.
+#[derive(Debug)]
+struct Change {
+    name: String,
+    /// Of the ratio, as a share: 0.3 is 30 % slower.
+    growth: f64,
+    /// The growth that would be tolerated.
+    tolerance: f64,
+}
+
+impl Verdict {
+    /// Compares `after` with `before`.
+    pub(crate) fn of(before: &Baseline, after: &Baseline) -> Self {
+        let missing_in = |other: &Baseline, run: &Baseline| -> Vec<String> {
+            let names = run.benchmarks.keys();
+            names.filter(|name| !other.benchmarks.contains_key(*name)).cloned().collect()
+        };
+        let both = before.benchmarks.iter().filter_map(|(name, before)| {
+            let after = after.benchmarks.get(name)?;
+            let noise = NOISE_FACTOR * combined(&[before.spread, after.spread]);
+            let growth = after.ratio / before.ratio - 1.0;
+            Some(Change { name: name.clone(), growth, tolerance: noise.max(MIN_GROWTH) })
+        });
+        Self {
+            changes: both.collect(),
+            gone: missing_in(after, before),
+            new: missing_in(before, after),
+        }
+    }
+
+    /// Names of the benchmarks that became slower.
+    pub(crate) fn slower(&self) -> impl Iterator<Item = &str> {
+        self.changes.iter().filter(|change| change.is_slower()).map(|change| change.name.as_str())
+    }
+}
+
+impl Change {
+    fn is_slower(&self) -> bool {
+        // Written so that a ratio that is no number is reported.
+        let is_tolerated = self.growth <= self.tolerance;
+        !is_tolerated
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<40} {:>8} {:>10}", "benchmark", "change", "tolerated")?;
+        for change in &self.changes {
+            let (growth, tolerance) = (100.0 * change.growth, 100.0 * change.tolerance);
+            let mark = if change.is_slower() { "  SLOWER" } else { "" };
+            writeln!(f, "{:<40} {growth:>+7.1}% {tolerance:>9.1}%{mark}", change.name)?;
+        }
+        for name in &self.gone {
+            writeln!(f, "{name:<40} in the baseline only, not compared")?;
+        }
+        for name in &self.new {
+            writeln!(f, "{name:<40} not in the baseline, not compared")?;
+        }
+        Ok(())
+    }
+}
+
+/// The spread of a product of independent factors.
+fn combined(spreads: &[f64]) -> f64 {
+    spreads.iter().map(|spread| spread * spread).sum::<f64>().sqrt()
+}
+
+/// Four significant digits: the others are noise, and would be committed.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.3e}").parse().expect("a formatted number is a number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run on a machine that takes `pace` times as long for everything, with
+    /// samples that scatter by `spread`.
+    fn run(pace: f64, spread: f64, times: &[(&str, f64)]) -> Baseline {
+        let measured = |time_ns: f64| Measured { time_ns: pace * time_ns, spread };
+        let benchmarks = times.iter().map(|(name, time)| ((*name).to_owned(), measured(*time)));
+        Baseline::new(benchmarks, measured(1e6), measured(1e6))
+    }
+
+    #[track_caller]
+    fn check(before: &Baseline, after: &Baseline, want: &[&str]) {
+        let verdict = Verdict::of(before, after);
+        assert_eq!(verdict.slower().collect::<Vec<_>>(), want, "{verdict}");
+    }
+
+    #[test]
+    fn a_slower_machine_is_no_regression() {
+        let times = [("segment/tiny", 3e5), ("step/paper", 7e8)];
+        check(&run(1.0, 0.01, &times), &run(4.0, 0.01, &times), &[]);
+        check(&run(4.0, 0.01, &times), &run(1.0, 0.01, &times), &[]);
+    }
+
+    #[test]
+    fn a_real_slowdown_is_found_on_any_machine() {
+        let before = run(1.0, 0.01, &[("a", 3e5), ("b", 7e8)]);
+        for pace in [0.5, 1.0, 3.0] {
+            check(&before, &run(pace, 0.01, &[("a", 3.9e5), ("b", 7e8)]), &["a"]);
+            check(&before, &run(pace, 0.01, &[("a", 1e5), ("b", 9.1e8)]), &["b"]);
+        }
+    }
+
+    #[test]
+    fn small_growth_is_tolerated_however_quiet() {
+        let before = run(1.0, 0.0, &[("a", 1e6)]);
+        check(&before, &run(1.0, 0.0, &[("a", 1.09e6)]), &[]);
+        check(&before, &run(1.0, 0.0, &[("a", 1.11e6)]), &["a"]);
+    }
+
+    #[test]
+    fn noise_in_either_run_explains_growth() {
+        let (quiet, noisy) = (0.01, 0.1);
+        let (before, after) = ([("a", 1e6)], [("a", 1.3e6)]);
+        check(&run(1.0, noisy, &before), &run(1.0, quiet, &after), &[]);
+        check(&run(1.0, quiet, &before), &run(1.0, noisy, &after), &[]);
+        check(&run(1.0, quiet, &before), &run(1.0, quiet, &after), &["a"]);
+    }
+
+    #[test]
+    fn drift_during_a_run_widens_its_tolerance() {
+        let before = run(1.0, 0.01, &[("a", 1e6)]);
+        let steady = Measured { time_ns: 1e6, spread: 0.01 };
+        let slowed = Measured { time_ns: 1.2e6, spread: 0.01 };
+        let a = [("a".to_owned(), Measured { time_ns: 1.45e6, spread: 0.01 })];
+        check(&before, &Baseline::new(a.clone(), steady, steady), &["a"]);
+        check(&before, &Baseline::new(a, steady, slowed), &[]);
+    }
+
+    #[test]
+    fn missing_names_are_said_and_fail_nothing() {
+        let verdict = Verdict::of(
+            &run(1.0, 0.01, &[("kept", 1e6), ("old", 1e6)]),
+            &run(1.0, 0.01, &[("fresh", 1e6), ("kept", 1e6)]),
+        );
+        assert_eq!(verdict.slower().count(), 0);
+        let text = verdict.to_string();
+        let has = |name: &str, remark: &str| {
+            text.lines().any(|line| line.starts_with(name) && line.ends_with(remark))
+        };
+        assert!(has("old", "in the baseline only, not compared"), "{text}");
+        assert!(has("fresh", "not in the baseline, not compared"), "{text}");
+    }
+
+    #[test]
+    fn a_ratio_that_is_no_number_is_not_let_through() {
+        let before = run(1.0, 0.01, &[("a", 0.0)]);
+        check(&before, &run(1.0, 0.01, &[("a", 0.0)]), &["a"]);
+    }
+
+    #[test]
+    fn the_stored_form_is_sorted_short_and_reads_back() {
+        let baseline = run(1.0, 0.0, &[("b", 1_234_567.0), ("a", 1e6)]);
+        let text = baseline.to_json().unwrap();
+        let want = r#"{
+  "a": {
+    "ratio": 1.0,
+    "spread": 0.0
+  },
+  "b": {
+    "ratio": 1.235,
+    "spread": 0.0
+  }
+}
+"#;
+        assert_eq!(text, want);
+        assert_eq!(serde_json::from_str::<Baseline>(&text).unwrap(), baseline);
+    }
+}
