@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor, Var};
+use rayon::prelude::*;
 
 use crate::{Init, rng};
 
@@ -127,13 +128,13 @@ impl Weights {
     ///
     /// [`WeightsError::Backend`] if the device cannot hold a parameter.
     pub fn seeded(specs: &[ParamSpec], seed: u64, device: &Device) -> Result<Self, WeightsError> {
-        let mut params = BTreeMap::new();
-        for spec in specs {
+        let param = |spec: &ParamSpec| {
             let values = spec.init.draw(spec.len(), &mut rng::stream(seed, &spec.name));
             let var = Var::from_vec(values, spec.shape.as_slice(), device)
                 .map_err(|source| WeightsError::Backend { name: spec.name.clone(), source })?;
-            params.insert(spec.name.clone(), (spec.role, var));
-        }
+            Ok((spec.name.clone(), (spec.role, var)))
+        };
+        let params = specs.par_iter().map(param).collect::<Result<_, WeightsError>>()?;
         Ok(Self { params, device: device.clone() })
     }
 

@@ -30,6 +30,7 @@
 // Named for its `x86-v4` feature: the plain matrix products run through it.
 use gemm as _;
 
+mod adam_atan2;
 mod atan2;
 mod attention;
 mod attn_block;
@@ -46,6 +47,7 @@ mod sublayer;
 mod swiglu;
 mod weight;
 
+pub use adam_atan2::{AdamStep, adam_atan2};
 pub use atan2::atan2;
 pub use attention::attention;
 pub use attn_block::attn_block;
@@ -63,6 +65,7 @@ pub use weight::Weight;
 
 /// What fused versions mean: compositions of tensor operations, for any device.
 pub mod reference {
+    pub use crate::adam_atan2::reference as adam_atan2;
     pub use crate::attn_block::reference as attn_block;
     pub use crate::mlp_block::reference as mlp_block;
 }

@@ -99,6 +99,12 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
         out: &mut Tile,
     );
 
+    /// `a b + c`, in one instruction where there is one.
+    #[inline(always)]
+    fn fma(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+
     /// Rounds `from` to operands, as many as `to` holds.
     #[inline(always)]
     fn narrow(from: &[f32], to: &mut [Self::Elem]) {
@@ -146,7 +152,7 @@ mod x86 {
         #[inline]
         fn vectorized<R>(f: impl FnOnce() -> R) -> R {
             // SAFETY: this type is picked only where the CPU has it.
-            unsafe { in_avx512(f) }
+            unsafe { in_avx512_bf16(f) }
         }
 
         #[inline]
@@ -376,6 +382,12 @@ mod x86 {
     }
 
     #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
+    unsafe fn in_avx512_bf16<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
     unsafe fn in_avx512<R>(f: impl FnOnce() -> R) -> R {
         f()
@@ -401,6 +413,12 @@ impl Arith for Portable {
     #[inline]
     fn vectorized<R>(f: impl FnOnce() -> R) -> R {
         f()
+    }
+
+    #[inline(always)]
+    fn fma(a: f32, b: f32, c: f32) -> f32 {
+        // Without the instruction, a call to a library function would take its place.
+        a * b + c
     }
 
     #[inline]

@@ -315,7 +315,7 @@ fn head_forward<A: Arith>(
             });
             for row in 0..n {
                 let scores = &mut scores[row * s..][..s];
-                let (max, sum) = exp_row(scores, scale);
+                let (max, sum) = exp_row::<A>(scores, scale);
                 A::narrow(scores, &mut weights[row * s..][..s]);
                 per_sum[row] = sum.recip();
                 log_sums[first + row] = max + sum.ln();
@@ -366,7 +366,7 @@ fn head_backward<A: Arith>(
             for row in 0..n {
                 let (p, dp) = (&mut scores[row * s..][..s], &mut d_weights[row * s..][..s]);
                 let log_sum = log_sums[first + row];
-                p.iter_mut().for_each(|p| *p = exp(scale * *p - log_sum));
+                p.iter_mut().for_each(|p| *p = exp::<A>(scale * *p - log_sum));
                 // Each row of weights sums to one, so a shift of their gradients
                 // is none of the scores. From rounded results it would leave a
                 // remainder in every score.

@@ -210,23 +210,48 @@ fn write_panel<S: Element, E: Element>(
     depth: usize,
 ) {
     let n = width.min(n_columns - first);
-    for (step, to) in panel.chunks_exact_mut(group * width).enumerate() {
-        let k = step * group;
-        if n < width || k + group > depth {
-            to.fill(E::default());
+    let mut steps = panel.chunks_exact_mut(group * width);
+    let mut k = 0;
+    if n == width {
+        // Whole steps, of a width that the compiler knows.
+        let n_whole = depth / group;
+        let whole = steps.by_ref().take(n_whole);
+        let rows = |k: usize| &b[k * stride + first..];
+        match (group, width) {
+            (2, 32) => whole.for_each(|to| {
+                pair::<S, E, 32>(rows(k), rows(k + 1), to);
+                k += 2;
+            }),
+            (2, 12) => whole.for_each(|to| {
+                pair::<S, E, 12>(rows(k), rows(k + 1), to);
+                k += 2;
+            }),
+            (1, _) => whole.for_each(|to| {
+                to.iter_mut().zip(rows(k)).for_each(|(to, from)| *to = E::from_f32(from.to_f32()));
+                k += 1;
+            }),
+            _ => unreachable!("operands are grouped by one, or by two in these widths"),
         }
-        if group == 2 && k + 1 < depth {
-            let (one, other) = (&b[k * stride + first..][..n], &b[(k + 1) * stride + first..][..n]);
-            for (to, (one, other)) in to.chunks_exact_mut(2).zip(one.iter().zip(other)) {
-                to[0] = E::from_f32(one.to_f32());
-                to[1] = E::from_f32(other.to_f32());
-            }
-        } else if k < depth {
-            let from = &b[k * stride + first..][..n];
-            for (to, from) in to.chunks_exact_mut(group).zip(from) {
-                to[0] = E::from_f32(from.to_f32());
+    }
+    for to in steps {
+        to.fill(E::default());
+        for g in (0..group).take_while(|g| k + g < depth) {
+            let from = &b[(k + g) * stride + first..][..n];
+            for (to, from) in to[g..].iter_mut().step_by(group).zip(from) {
+                *to = E::from_f32(from.to_f32());
             }
         }
+        k += group;
+    }
+}
+
+/// Puts the first elements of two rows beside each other, pair by pair.
+#[inline(always)]
+fn pair<S: Element, E: Element, const W: usize>(one: &[S], other: &[S], to: &mut [E]) {
+    let (one, other, to) = (&one[..W], &other[..W], &mut to[..2 * W]);
+    for j in 0..W {
+        to[2 * j] = E::from_f32(one[j].to_f32());
+        to[2 * j + 1] = E::from_f32(other[j].to_f32());
     }
 }
 

@@ -102,7 +102,7 @@ fn block_forward<A: Arith>(
             for (row, values) in at.rows() {
                 let (gate, up) = values.split_at(half);
                 for (h, (gate, up)) in activated[..half].iter_mut().zip(gate.iter().zip(up)) {
-                    *h = gate * sigmoid(*gate) * up;
+                    *h = gate * sigmoid::<A>(*gate) * up;
                 }
                 A::narrow(&activated[..n], &mut h[row * inner + first..][..n]);
                 if let Some((saved, _)) = &mut saved {
@@ -250,7 +250,7 @@ fn swiglu_backward<A: Arith>(
             let [hs, gates, ups] = &mut results;
             for i in 0..n {
                 let (g, u, dh) = (gate[i].to_f32(), up[i].to_f32(), dh[i]);
-                let sigmoid = sigmoid(g);
+                let sigmoid = sigmoid::<A>(g);
                 let silu = g * sigmoid;
                 hs[i] = silu * u;
                 gates[i] = dh * u * (sigmoid + silu * (1.0 - sigmoid));

@@ -10,7 +10,7 @@
 //! step, outside the arc tangent.
 
 use candle_core::{Result, Tensor, Var, backprop::GradStore};
-use hrm_kernels::atan2;
+use hrm_kernels::{AdamStep, adam_atan2};
 
 /// The optimiser of dense weights.
 #[derive(Debug)]
@@ -56,16 +56,16 @@ impl AdamAtan2 {
     pub fn step(&mut self, grads: &GradStore, learning_rate: f64, weight_decay: f64) -> Result<()> {
         self.n_steps += 1;
         let (beta1, beta2) = (self.beta1, self.beta2);
-        let size = learning_rate / (1.0 - beta1.powi(self.n_steps));
-        let root_correction = (1.0 - beta2.powi(self.n_steps)).sqrt();
+        let step = AdamStep {
+            beta1,
+            beta2,
+            size: learning_rate / (1.0 - beta1.powi(self.n_steps)),
+            kept: 1.0 - learning_rate * weight_decay,
+            root_correction: (1.0 - beta2.powi(self.n_steps)).sqrt(),
+        };
         for Slot { param, mean, mean_square } in &mut self.slots {
             let Some(grad) = grads.get(param) else { continue };
-            let grad = grad.detach();
-            *mean = ((&*mean * beta1)? + (&grad * (1.0 - beta1))?)?;
-            *mean_square = ((&*mean_square * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            let angle = atan2(mean, &(mean_square.sqrt()? / root_correction)?)?;
-            let kept = (param.as_detached_tensor() * (1.0 - learning_rate * weight_decay))?;
-            param.set(&(kept - (angle * size)?)?)?;
+            adam_atan2(param, mean, mean_square, &grad.detach(), step)?;
         }
         Ok(())
     }
