@@ -105,13 +105,17 @@ fn move_all<A: Arith>(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], st
         .zip(g.par_chunks(N_ELEMENTS_PER_TASK))
         .for_each(|(((p, m), v), g)| {
             let _moving = section(Part::Optimiser);
-            A::vectorized(|| {
-                for ((p, g), (m, v)) in p.iter_mut().zip(g).zip(m.iter_mut().zip(v.iter_mut())) {
-                    *m = A::fma(b1, *m, c1 * g);
-                    *v = A::fma(b2, *v, c2 * (g * g));
-                    *p = A::fma(kept, *p, -size * angle::<A>(*m, v.sqrt() * per_root));
-                }
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    for ((p, g), (m, v)) in p.iter_mut().zip(g).zip(m.iter_mut().zip(v.iter_mut()))
+                    {
+                        *m = A::fma(b1, *m, c1 * g);
+                        *v = A::fma(b2, *v, c2 * (g * g));
+                        *p = A::fma(kept, *p, -size * angle::<A>(*m, v.sqrt() * per_root));
+                    }
+                },
+            );
         });
 }
 

@@ -159,17 +159,20 @@ impl Chunk<'_> {
                 _ => candle_core::bail!("rows of another shape or dtype cannot be added"),
             }
         }
-        A::vectorized(|| {
-            for (idx, values) in values.chunks_mut(BLOCK).enumerate() {
-                let mut sum = [0f32; BLOCK];
-                let sum = &mut sum[..values.len()];
-                for slice in &slices {
-                    add_to::<A>(sum, &slice[idx * BLOCK..]);
+        A::vectorized(
+            #[inline(always)]
+            || {
+                for (idx, values) in values.chunks_mut(BLOCK).enumerate() {
+                    let mut sum = [0f32; BLOCK];
+                    let sum = &mut sum[..values.len()];
+                    for slice in &slices {
+                        add_to::<A>(sum, &slice[idx * BLOCK..]);
+                    }
+                    add_to::<A>(sum, values);
+                    A::narrow(sum, values);
                 }
-                add_to::<A>(sum, values);
-                A::narrow(sum, values);
-            }
-        });
+            },
+        );
         Ok(())
     }
 

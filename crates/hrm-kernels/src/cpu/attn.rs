@@ -105,13 +105,23 @@ pub(crate) fn forward<A: Arith>(
             let mut sum = scratch::<f32>(x.len());
             let multiplying = section(Part::Matmul);
             gather_heads(mixed, idx * block, sizes, 1, &mut rows);
-            A::vectorized(|| {
-                matmul::<A>(scales.len(), Left::rows::<A>(&rows, width, width), o, |at| {
-                    for (row, values) in at.rows() {
-                        sum[row * width + at.column..][..values.len()].copy_from_slice(values);
-                    }
-                });
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    matmul::<A>(
+                        scales.len(),
+                        Left::rows::<A>(&rows, width, width),
+                        o,
+                        #[inline(always)]
+                        |at| {
+                            for (row, values) in at.rows() {
+                                sum[row * width + at.column..][..values.len()]
+                                    .copy_from_slice(values);
+                            }
+                        },
+                    );
+                },
+            );
             drop(multiplying);
             add_and_normalise::<A>(x, &mut sum, width, sizes.eps, Some(scales));
         });
@@ -175,20 +185,30 @@ pub(crate) fn backward<A: Arith>(
             gather_heads(&d_heads, idx * block, sizes, 3, d_qkv);
             gather_heads(mixed, idx * block, sizes, 1, mixed_rows);
             let ds = &ds[here(idx, dx.len())];
-            A::vectorized(|| {
-                let left = Left::rows::<A>(d_qkv, 3 * width, 3 * width);
-                matmul::<A>(dx.len() / width, left, qkv, |at| {
-                    let mut sum = [0f32; 64];
-                    for (row, values) in at.rows() {
-                        let (from, n) = (row * width + at.column, values.len());
-                        for (sum, (ds, value)) in sum.iter_mut().zip(ds[from..].iter().zip(values))
-                        {
-                            *sum = ds.to_f32() + value;
-                        }
-                        A::narrow(&sum[..n], &mut dx[from..][..n]);
-                    }
-                });
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    let left = Left::rows::<A>(d_qkv, 3 * width, 3 * width);
+                    matmul::<A>(
+                        dx.len() / width,
+                        left,
+                        qkv,
+                        #[inline(always)]
+                        |at| {
+                            let mut sum = [0f32; 64];
+                            for (row, values) in at.rows() {
+                                let (from, n) = (row * width + at.column, values.len());
+                                for (sum, (ds, value)) in
+                                    sum.iter_mut().zip(ds[from..].iter().zip(values))
+                                {
+                                    *sum = ds.to_f32() + value;
+                                }
+                                A::narrow(&sum[..n], &mut dx[from..][..n]);
+                            }
+                        },
+                    );
+                },
+            );
         });
 
     let w_in = wanted[0]
@@ -213,14 +233,23 @@ fn product_by_rows<A: Arith>(
             let _multiplying = section(Part::Matmul);
             let n_rows = out.len() / n_columns;
             let left = Left::rows::<A>(&x[idx * block * depth..], depth, depth);
-            A::vectorized(|| {
-                matmul::<A>(n_rows, left, b, |at| {
-                    for (row, values) in at.rows() {
-                        let to = &mut out[row * n_columns + at.column..][..values.len()];
-                        A::narrow(values, to);
-                    }
-                });
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    matmul::<A>(
+                        n_rows,
+                        left,
+                        b,
+                        #[inline(always)]
+                        |at| {
+                            for (row, values) in at.rows() {
+                                let to = &mut out[row * n_columns + at.column..][..values.len()];
+                                A::narrow(values, to);
+                            }
+                        },
+                    );
+                },
+            );
         },
     );
 }
@@ -298,40 +327,58 @@ fn head_forward<A: Arith>(
 ) {
     let (s, d) = (sizes.n_positions, sizes.head_dim);
     let scale = (d as f32).sqrt().recip();
-    A::vectorized(|| {
-        let (q, k) = (head.turned(head.q, sizes), head.turned(head.k, sizes));
-        let keys = Panels::from_rows::<A>(&k, d, s, d);
-        let values = Panels::from_columns::<A>(head.v, head.stride, d, s, Threads::One);
-        let block = sizes.queries_per_block();
-        let mut scores = scratch::<f32>(block * s);
-        let mut weights = scratch::<A::Elem>(block * s);
-        let mut per_sum = scratch::<f32>(block);
-        for first in (0..s).step_by(block) {
-            let n = block.min(s - first);
-            matmul::<A>(n, Left::rows::<A>(&q[first * d..], d, d), &keys, |at| {
-                for (row, values) in at.rows() {
-                    scores[row * s + at.column..][..values.len()].copy_from_slice(values);
+    A::vectorized(
+        #[inline(always)]
+        || {
+            let (q, k) = (head.turned(head.q, sizes), head.turned(head.k, sizes));
+            let keys = Panels::from_rows::<A>(&k, d, s, d);
+            let values = Panels::from_columns::<A>(head.v, head.stride, d, s, Threads::One);
+            let block = sizes.queries_per_block();
+            let mut scores = scratch::<f32>(block * s);
+            let mut weights = scratch::<A::Elem>(block * s);
+            let mut per_sum = scratch::<f32>(block);
+            for first in (0..s).step_by(block) {
+                let n = block.min(s - first);
+                matmul::<A>(
+                    n,
+                    Left::rows::<A>(&q[first * d..], d, d),
+                    &keys,
+                    #[inline(always)]
+                    |at| {
+                        for (row, values) in at.rows() {
+                            scores[row * s + at.column..][..values.len()].copy_from_slice(values);
+                        }
+                    },
+                );
+                for row in 0..n {
+                    let scores = &mut scores[row * s..][..s];
+                    let (max, sum) = exp_row::<A>(scores, scale);
+                    A::narrow(scores, &mut weights[row * s..][..s]);
+                    per_sum[row] = sum.recip();
+                    log_sums[first + row] = max + sum.ln();
                 }
-            });
-            for row in 0..n {
-                let scores = &mut scores[row * s..][..s];
-                let (max, sum) = exp_row::<A>(scores, scale);
-                A::narrow(scores, &mut weights[row * s..][..s]);
-                per_sum[row] = sum.recip();
-                log_sums[first + row] = max + sum.ln();
+                matmul::<A>(
+                    n,
+                    Left::rows::<A>(&weights, s, s),
+                    &values,
+                    #[inline(always)]
+                    |at| {
+                        let mut scaled = [0f32; 64];
+                        for (row, values) in at.rows() {
+                            let n = values.len();
+                            for (scaled, value) in scaled.iter_mut().zip(values) {
+                                *scaled = value * per_sum[row];
+                            }
+                            A::narrow(
+                                &scaled[..n],
+                                &mut mixed[(first + row) * d + at.column..][..n],
+                            );
+                        }
+                    },
+                );
             }
-            matmul::<A>(n, Left::rows::<A>(&weights, s, s), &values, |at| {
-                let mut scaled = [0f32; 64];
-                for (row, values) in at.rows() {
-                    let n = values.len();
-                    for (scaled, value) in scaled.iter_mut().zip(values) {
-                        *scaled = value * per_sum[row];
-                    }
-                    A::narrow(&scaled[..n], &mut mixed[(first + row) * d + at.column..][..n]);
-                }
-            });
-        }
-    });
+        },
+    );
 }
 
 /// Writes gradients of queries, keys and values, `[3, S, d]`, given those of
@@ -345,55 +392,58 @@ fn head_backward<A: Arith>(
 ) {
     let (s, d, width) = (sizes.n_positions, sizes.head_dim, sizes.width());
     let scale = (d as f32).sqrt().recip();
-    A::vectorized(|| {
-        let (q, k) = (head.turned(head.q, sizes), head.turned(head.k, sizes));
-        let keys = Panels::from_rows::<A>(&k, d, s, d);
-        let keys_by_channel = Panels::from_columns::<A>(&k, d, d, s, Threads::One);
-        let values = Panels::from_rows::<A>(head.v, head.stride, s, d);
-        let mut dq = scratch::<f32>(s * d);
-        let mut dk = scratch::<f32>(s * d).zeroed();
-        let mut dv = scratch::<f32>(s * d).zeroed();
+    A::vectorized(
+        #[inline(always)]
+        || {
+            let (q, k) = (head.turned(head.q, sizes), head.turned(head.k, sizes));
+            let keys = Panels::from_rows::<A>(&k, d, s, d);
+            let keys_by_channel = Panels::from_columns::<A>(&k, d, d, s, Threads::One);
+            let values = Panels::from_rows::<A>(head.v, head.stride, s, d);
+            let mut dq = scratch::<f32>(s * d);
+            let mut dk = scratch::<f32>(s * d).zeroed();
+            let mut dv = scratch::<f32>(s * d).zeroed();
 
-        let block = sizes.queries_per_block();
-        let [mut scores, mut d_weights] = [(); 2].map(|()| scratch::<f32>(block * s));
-        let [mut weights, mut d_scores] = [(); 2].map(|()| scratch::<A::Elem>(block * s));
-        for first in (0..s).step_by(block) {
-            let n = block.min(s - first);
-            let d_mixed = &d_mixed[first * width..];
-            let q = &q[first * d..];
-            store::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, s);
-            store::<A>(n, Left::rows::<A>(d_mixed, width, d), &values, &mut d_weights, s);
-            for row in 0..n {
-                let (p, dp) = (&mut scores[row * s..][..s], &mut d_weights[row * s..][..s]);
-                let log_sum = log_sums[first + row];
-                p.iter_mut().for_each(|p| *p = exp::<A>(scale * *p - log_sum));
-                // Each row of weights sums to one, so a shift of their gradients
-                // is none of the scores. From rounded results it would leave a
-                // remainder in every score.
-                let shift = dot(p, dp);
-                for (p, dp) in p.iter().zip(dp.iter_mut()) {
-                    *dp = scale * p * (*dp - shift);
+            let block = sizes.queries_per_block();
+            let [mut scores, mut d_weights] = [(); 2].map(|()| scratch::<f32>(block * s));
+            let [mut weights, mut d_scores] = [(); 2].map(|()| scratch::<A::Elem>(block * s));
+            for first in (0..s).step_by(block) {
+                let n = block.min(s - first);
+                let d_mixed = &d_mixed[first * width..];
+                let q = &q[first * d..];
+                store::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, s);
+                store::<A>(n, Left::rows::<A>(d_mixed, width, d), &values, &mut d_weights, s);
+                for row in 0..n {
+                    let (p, dp) = (&mut scores[row * s..][..s], &mut d_weights[row * s..][..s]);
+                    let log_sum = log_sums[first + row];
+                    p.iter_mut().for_each(|p| *p = exp::<A>(scale * *p - log_sum));
+                    // Each row of weights sums to one, so a shift of their gradients
+                    // is none of the scores. From rounded results it would leave a
+                    // remainder in every score.
+                    let shift = dot(p, dp);
+                    for (p, dp) in p.iter().zip(dp.iter_mut()) {
+                        *dp = scale * p * (*dp - shift);
+                    }
+                    A::narrow(p, &mut weights[row * s..][..s]);
+                    A::narrow(dp, &mut d_scores[row * s..][..s]);
                 }
-                A::narrow(p, &mut weights[row * s..][..s]);
-                A::narrow(dp, &mut d_scores[row * s..][..s]);
+                store::<A>(
+                    n,
+                    Left::rows::<A>(&d_scores, s, s),
+                    &keys_by_channel,
+                    &mut dq[first * d..],
+                    d,
+                );
+                add_transposed::<A>(&d_scores, q, d, [n, s, d], &mut dk);
+                add_transposed::<A>(&weights, d_mixed, width, [n, s, d], &mut dv);
             }
-            store::<A>(
-                n,
-                Left::rows::<A>(&d_scores, s, s),
-                &keys_by_channel,
-                &mut dq[first * d..],
-                d,
-            );
-            add_transposed::<A>(&d_scores, q, d, [n, s, d], &mut dk);
-            add_transposed::<A>(&weights, d_mixed, width, [n, s, d], &mut dv);
-        }
 
-        let (to_q, rest) = d_head.split_at_mut(s * d);
-        let (to_k, to_v) = rest.split_at_mut(s * d);
-        turn_back::<A>(&dq, sizes, to_q);
-        turn_back::<A>(&dk, sizes, to_k);
-        A::narrow(&dv, to_v);
-    });
+            let (to_q, rest) = d_head.split_at_mut(s * d);
+            let (to_k, to_v) = rest.split_at_mut(s * d);
+            turn_back::<A>(&dq, sizes, to_q);
+            turn_back::<A>(&dk, sizes, to_k);
+            A::narrow(&dv, to_v);
+        },
+    );
 }
 
 /// Writes `a b` in rows of `stride`.
@@ -405,11 +455,17 @@ fn store<A: Arith>(
     out: &mut [f32],
     stride: usize,
 ) {
-    matmul::<A>(n_rows, a, b, |at| {
-        for (row, values) in at.rows() {
-            out[row * stride + at.column..][..values.len()].copy_from_slice(values);
-        }
-    });
+    matmul::<A>(
+        n_rows,
+        a,
+        b,
+        #[inline(always)]
+        |at| {
+            for (row, values) in at.rows() {
+                out[row * stride + at.column..][..values.len()].copy_from_slice(values);
+            }
+        },
+    );
 }
 
 /// Adds `left^T right` to `out: [S, d]`, for `left: [n, S]` and `right: [n, d]`
@@ -424,12 +480,18 @@ fn add_transposed<A: Arith>(
 ) {
     let a = Panels::tall::<A>(left, s, s, n, Threads::One);
     let b = Panels::from_columns::<A>(right, stride, d, n, Threads::One);
-    matmul::<A>(s, Left::columns::<A>(&a), &b, |at| {
-        for (row, values) in at.rows() {
-            let out = &mut out[row * d + at.column..][..values.len()];
-            out.iter_mut().zip(values).for_each(|(out, value)| *out += value);
-        }
-    });
+    matmul::<A>(
+        s,
+        Left::columns::<A>(&a),
+        &b,
+        #[inline(always)]
+        |at| {
+            for (row, values) in at.rows() {
+                let out = &mut out[row * d + at.column..][..values.len()];
+                out.iter_mut().zip(values).for_each(|(out, value)| *out += value);
+            }
+        },
+    );
 }
 
 /// Gradients of turned rows, turned back.

@@ -91,9 +91,12 @@ impl<E: Element> Panels<E> {
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
         panels.fill(threads, |p, panel| {
-            A::vectorized(|| {
-                write_panel(panel, A::NR, A::GROUP, b, stride, p * A::NR, n_columns, depth);
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    write_panel(panel, A::NR, A::GROUP, b, stride, p * A::NR, n_columns, depth);
+                },
+            );
         });
         panels
     }
@@ -108,9 +111,12 @@ impl<E: Element> Panels<E> {
     ) -> Self {
         let mut panels = Self::new::<A>(A::MR, n_columns, depth);
         panels.fill(threads, |p, panel| {
-            A::vectorized(|| {
-                write_panel(panel, A::MR, A::GROUP, b, stride, p * A::MR, n_columns, depth);
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    write_panel(panel, A::MR, A::GROUP, b, stride, p * A::MR, n_columns, depth);
+                },
+            );
         });
         panels
     }
@@ -144,9 +150,12 @@ impl<E: Element> Panels<E> {
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
         panels.fill(Threads::All, |p, panel| {
-            A::vectorized(|| {
-                write_panel(panel, A::NR, A::GROUP, w, n_columns, p * A::NR, n_columns, depth);
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    write_panel(panel, A::NR, A::GROUP, w, n_columns, p * A::NR, n_columns, depth);
+                },
+            );
         });
         panels
     }
@@ -210,48 +219,46 @@ fn write_panel<S: Element, E: Element>(
     depth: usize,
 ) {
     let n = width.min(n_columns - first);
-    let mut steps = panel.chunks_exact_mut(group * width);
-    let mut k = 0;
-    if n == width {
-        // Whole steps, of a width that the compiler knows.
-        let n_whole = depth / group;
-        let whole = steps.by_ref().take(n_whole);
-        let rows = |k: usize| &b[k * stride + first..];
-        match (group, width) {
-            (2, 32) => whole.for_each(|to| {
-                pair::<S, E, 32>(rows(k), rows(k + 1), to);
-                k += 2;
-            }),
-            (2, 12) => whole.for_each(|to| {
-                pair::<S, E, 12>(rows(k), rows(k + 1), to);
-                k += 2;
-            }),
-            (1, _) => whole.for_each(|to| {
+    let rows = |k: usize| &b[k * stride + first..];
+    // Whole steps, of a width that the compiler knows, first.
+    let n_whole = if n == width { depth / group } else { 0 };
+    let (whole, rest) = panel.split_at_mut(n_whole * group * width);
+    match (group, width) {
+        (2, 32) => {
+            for (step, to) in whole.chunks_exact_mut(64).enumerate() {
+                pair::<S, E, 32>(rows(2 * step), rows(2 * step + 1), to);
+            }
+        }
+        (2, 12) => {
+            for (step, to) in whole.chunks_exact_mut(24).enumerate() {
+                pair::<S, E, 12>(rows(2 * step), rows(2 * step + 1), to);
+            }
+        }
+        _ => {
+            debug_assert_eq!(group, 1, "operands are grouped by one, or by two in these widths");
+            for (k, to) in whole.chunks_exact_mut(width).enumerate() {
                 to.iter_mut().zip(rows(k)).for_each(|(to, from)| *to = E::from_f32(from.to_f32()));
-                k += 1;
-            }),
-            _ => unreachable!("operands are grouped by one, or by two in these widths"),
+            }
         }
     }
-    for to in steps {
+    for (step, to) in rest.chunks_exact_mut(group * width).enumerate() {
+        let k = (n_whole + step) * group;
         to.fill(E::default());
         for g in (0..group).take_while(|g| k + g < depth) {
-            let from = &b[(k + g) * stride + first..][..n];
-            for (to, from) in to[g..].iter_mut().step_by(group).zip(from) {
+            for (to, from) in to[g..].iter_mut().step_by(group).zip(&rows(k + g)[..n]) {
                 *to = E::from_f32(from.to_f32());
             }
         }
-        k += group;
     }
 }
 
 /// Puts the first elements of two rows beside each other, pair by pair.
 #[inline(always)]
 fn pair<S: Element, E: Element, const W: usize>(one: &[S], other: &[S], to: &mut [E]) {
-    let (one, other, to) = (&one[..W], &other[..W], &mut to[..2 * W]);
-    for j in 0..W {
-        to[2 * j] = E::from_f32(one[j].to_f32());
-        to[2 * j + 1] = E::from_f32(other[j].to_f32());
+    let (one, other) = (&one[..W], &other[..W]);
+    for (to, (one, other)) in to.chunks_exact_mut(2).zip(one.iter().zip(other)) {
+        to[0] = E::from_f32(one.to_f32());
+        to[1] = E::from_f32(other.to_f32());
     }
 }
 
@@ -348,13 +355,22 @@ pub(crate) fn transposed_product<A: Arith>(
             let _multiplying = section(Part::WeightGradient);
             let mut a = Left::columns::<A>(&a);
             a.data = &a.data[piece * rows_per_piece / A::MR * a.tile..];
-            A::vectorized(|| {
-                matmul::<A>(out.len() / k, a, &b, |at| {
-                    for (row, values) in at.rows() {
-                        out[row * k + at.column..][..values.len()].copy_from_slice(values);
-                    }
-                });
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    matmul::<A>(
+                        out.len() / k,
+                        a,
+                        &b,
+                        #[inline(always)]
+                        |at| {
+                            for (row, values) in at.rows() {
+                                out[row * k + at.column..][..values.len()].copy_from_slice(values);
+                            }
+                        },
+                    );
+                },
+            );
         },
     );
     out
@@ -405,11 +421,17 @@ mod tests {
             ];
             for (which, b) in rights.iter().enumerate() {
                 let mut found = vec![0.0; m * n];
-                matmul::<A>(m, Left::rows::<A>(&ae, k, k), b, |at| {
-                    for (row, values) in at.rows() {
-                        found[row * n + at.column..][..values.len()].copy_from_slice(values);
-                    }
-                });
+                matmul::<A>(
+                    m,
+                    Left::rows::<A>(&ae, k, k),
+                    b,
+                    #[inline(always)]
+                    |at| {
+                        for (row, values) in at.rows() {
+                            found[row * n + at.column..][..values.len()].copy_from_slice(values);
+                        }
+                    },
+                );
                 for (at, found) in found.iter().enumerate() {
                     assert_eq!(
                         *found,

@@ -94,30 +94,46 @@ fn block_forward<A: Arith>(
     let mut h = scratch::<A::Elem>(n_rows * inner);
     let mut sum = scratch::<f32>(n_rows * width);
     let multiplying = section(Part::Matmul);
-    A::vectorized(|| {
-        matmul::<A>(n_rows, Left::rows::<A>(x, width, width), gate_up, |at| {
-            let first = at.column / 2;
-            let n = half.min(inner - first);
-            let mut activated = [0f32; 64];
-            for (row, values) in at.rows() {
-                let (gate, up) = values.split_at(half);
-                for (h, (gate, up)) in activated[..half].iter_mut().zip(gate.iter().zip(up)) {
-                    *h = gate * sigmoid::<A>(*gate) * up;
-                }
-                A::narrow(&activated[..n], &mut h[row * inner + first..][..n]);
-                if let Some((saved, _)) = &mut saved {
-                    let row = &mut saved[row * 2 * inner..][..2 * inner];
-                    A::narrow(&gate[..n], &mut row[first..][..n]);
-                    A::narrow(&up[..n], &mut row[inner + first..][..n]);
-                }
-            }
-        });
-        matmul::<A>(n_rows, Left::rows::<A>(&h, inner, inner), down, |at| {
-            for (row, values) in at.rows() {
-                sum[row * width + at.column..][..values.len()].copy_from_slice(values);
-            }
-        });
-    });
+    A::vectorized(
+        #[inline(always)]
+        || {
+            matmul::<A>(
+                n_rows,
+                Left::rows::<A>(x, width, width),
+                gate_up,
+                #[inline(always)]
+                |at| {
+                    let first = at.column / 2;
+                    let n = half.min(inner - first);
+                    let mut activated = [0f32; 64];
+                    for (row, values) in at.rows() {
+                        let (gate, up) = values.split_at(half);
+                        for (h, (gate, up)) in activated[..half].iter_mut().zip(gate.iter().zip(up))
+                        {
+                            *h = gate * sigmoid::<A>(*gate) * up;
+                        }
+                        A::narrow(&activated[..n], &mut h[row * inner + first..][..n]);
+                        if let Some((saved, _)) = &mut saved {
+                            let row = &mut saved[row * 2 * inner..][..2 * inner];
+                            A::narrow(&gate[..n], &mut row[first..][..n]);
+                            A::narrow(&up[..n], &mut row[inner + first..][..n]);
+                        }
+                    }
+                },
+            );
+            matmul::<A>(
+                n_rows,
+                Left::rows::<A>(&h, inner, inner),
+                down,
+                #[inline(always)]
+                |at| {
+                    for (row, values) in at.rows() {
+                        sum[row * width + at.column..][..values.len()].copy_from_slice(values);
+                    }
+                },
+            );
+        },
+    );
     drop(multiplying);
     let scales = saved.map(|(_, scales)| scales);
     add_and_normalise::<A>(x, &mut sum, width, eps, scales);
@@ -132,18 +148,21 @@ pub(crate) fn add_and_normalise<A: Arith>(
     mut scales: Option<&mut [f32]>,
 ) {
     let _normalising = section(Part::Norm);
-    A::vectorized(|| {
-        for (row, (x, sum)) in
-            x.chunks_exact_mut(width).zip(sum.chunks_exact_mut(width)).enumerate()
-        {
-            add_to::<A>(sum, x);
-            let scale = normalise(sum, eps);
-            A::narrow(sum, x);
-            if let Some(scales) = &mut scales {
-                scales[row] = scale;
+    A::vectorized(
+        #[inline(always)]
+        || {
+            for (row, (x, sum)) in
+                x.chunks_exact_mut(width).zip(sum.chunks_exact_mut(width)).enumerate()
+            {
+                add_to::<A>(sum, x);
+                let scale = normalise(sum, eps);
+                A::narrow(sum, x);
+                if let Some(scales) = &mut scales {
+                    scales[row] = scale;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Gradients of the sublayer's arguments.
@@ -189,18 +208,27 @@ pub(crate) fn backward<A: Arith>(
             let mut sum = scratch::<f32>(dx.len());
             norm_backward::<A>(&dy[here.clone()], &y[here], scales, &mut sum, ds, width);
             let _multiplying = section(Part::Matmul);
-            A::vectorized(|| {
-                swiglu_backward::<A>(ds, down, gate_ups, h, sizes);
-                let left = Left::rows::<A>(gate_ups, 2 * inner, 2 * inner);
-                matmul::<A>(scales.len(), left, gate_up, |at| {
-                    for (row, values) in at.rows() {
-                        let from = row * width + at.column;
-                        let sum = &mut sum[from..][..values.len()];
-                        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-                        A::narrow(sum, &mut dx[from..][..values.len()]);
-                    }
-                });
-            });
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    swiglu_backward::<A>(ds, down, gate_ups, h, sizes);
+                    let left = Left::rows::<A>(gate_ups, 2 * inner, 2 * inner);
+                    matmul::<A>(
+                        scales.len(),
+                        left,
+                        gate_up,
+                        #[inline(always)]
+                        |at| {
+                            for (row, values) in at.rows() {
+                                let from = row * width + at.column;
+                                let sum = &mut sum[from..][..values.len()];
+                                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                                A::narrow(sum, &mut dx[from..][..values.len()]);
+                            }
+                        },
+                    );
+                },
+            );
         });
 
     let w_in = wanted[0]
@@ -220,14 +248,17 @@ pub(crate) fn norm_backward<A: Arith>(
     width: usize,
 ) {
     let _normalising = section(Part::Norm);
-    A::vectorized(|| {
-        let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
-        let out = sum.chunks_exact_mut(width).zip(ds.chunks_exact_mut(width));
-        for (((dy, y), (sum, ds)), scale) in rows.zip(out).zip(scales) {
-            normalise_backward(dy, y, *scale, sum);
-            A::narrow(sum, ds);
-        }
-    });
+    A::vectorized(
+        #[inline(always)]
+        || {
+            let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
+            let out = sum.chunks_exact_mut(width).zip(ds.chunks_exact_mut(width));
+            for (((dy, y), (sum, ds)), scale) in rows.zip(out).zip(scales) {
+                normalise_backward(dy, y, *scale, sum);
+                A::narrow(sum, ds);
+            }
+        },
+    );
 }
 
 /// `dh = ds W_down`, then through the activation: gate and up in `gate_up` are
@@ -240,25 +271,31 @@ fn swiglu_backward<A: Arith>(
     h: &mut [A::Elem],
     Sizes { width, inner, .. }: Sizes,
 ) {
-    matmul::<A>(ds.len() / width, Left::rows::<A>(ds, width, width), down, |at| {
-        for (row, dh) in at.rows() {
-            let n = dh.len();
-            let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at_mut(inner);
-            let (gate, up) = (&mut gate[at.column..][..n], &mut up[at.column..][..n]);
-            let h = &mut h[row * inner + at.column..][..n];
-            let mut results = [[0f32; 64]; 3];
-            let [hs, gates, ups] = &mut results;
-            for i in 0..n {
-                let (g, u, dh) = (gate[i].to_f32(), up[i].to_f32(), dh[i]);
-                let sigmoid = sigmoid::<A>(g);
-                let silu = g * sigmoid;
-                hs[i] = silu * u;
-                gates[i] = dh * u * (sigmoid + silu * (1.0 - sigmoid));
-                ups[i] = dh * silu;
+    matmul::<A>(
+        ds.len() / width,
+        Left::rows::<A>(ds, width, width),
+        down,
+        #[inline(always)]
+        |at| {
+            for (row, dh) in at.rows() {
+                let n = dh.len();
+                let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at_mut(inner);
+                let (gate, up) = (&mut gate[at.column..][..n], &mut up[at.column..][..n]);
+                let h = &mut h[row * inner + at.column..][..n];
+                let mut results = [[0f32; 64]; 3];
+                let [hs, gates, ups] = &mut results;
+                for i in 0..n {
+                    let (g, u, dh) = (gate[i].to_f32(), up[i].to_f32(), dh[i]);
+                    let sigmoid = sigmoid::<A>(g);
+                    let silu = g * sigmoid;
+                    hs[i] = silu * u;
+                    gates[i] = dh * u * (sigmoid + silu * (1.0 - sigmoid));
+                    ups[i] = dh * silu;
+                }
+                A::narrow(&hs[..n], h);
+                A::narrow(&gates[..n], gate);
+                A::narrow(&ups[..n], up);
             }
-            A::narrow(&hs[..n], h);
-            A::narrow(&gates[..n], gate);
-            A::narrow(&ups[..n], up);
-        }
-    });
+        },
+    );
 }
