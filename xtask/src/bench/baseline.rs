@@ -15,6 +15,9 @@ const MIN_GROWTH: f64 = 0.10;
 /// Growth within this many combined spreads is noise.
 const NOISE_FACTOR: f64 = 3.0;
 
+/// With more tolerance than this, a pass means little, and the table says so.
+const MAX_TOLERANCE: f64 = 0.5;
+
 /// One benchmark in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Measured {
@@ -49,9 +52,10 @@ impl Baseline {
         after: Measured,
     ) -> Self {
         let unit_ns = f64::midpoint(before.time_ns, after.time_ns);
-        // A machine that changed its pace during the run did so by an unknown
-        // amount at each benchmark, up to the whole.
-        let drift = (after.time_ns - before.time_ns).abs() / unit_ns;
+        // A machine that changed its pace during the run did so at an unknown
+        // moment: at each benchmark the unit, in the middle, is off by up to
+        // half of the change.
+        let drift = (after.time_ns - before.time_ns).abs() / 2.0 / unit_ns;
         let entry = |measured: Measured| Entry {
             ratio: rounded(measured.time_ns / unit_ns),
             spread: rounded(combined(&[measured.spread, before.spread, after.spread, drift])),
@@ -130,7 +134,11 @@ impl fmt::Display for Verdict {
         writeln!(f, "{:<40} {:>8} {:>10}", "benchmark", "change", "tolerated")?;
         for change in &self.changes {
             let (growth, tolerance) = (100.0 * change.growth, 100.0 * change.tolerance);
-            let mark = if change.is_slower() { "  SLOWER" } else { "" };
+            let mark = match change {
+                _ if change.is_slower() => "  SLOWER",
+                _ if change.tolerance > MAX_TOLERANCE => "  too noisy to judge",
+                _ => "",
+            };
             writeln!(f, "{:<40} {growth:>+7.1}% {tolerance:>9.1}%{mark}", change.name)?;
         }
         for name in &self.gone {
@@ -204,11 +212,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pass_that_means_little_says_so() {
+        let times = [("a", 1e6)];
+        let verdict = |spread| Verdict::of(&run(1.0, spread, &times), &run(1.0, 0.0, &times));
+        assert!(verdict(0.2).to_string().contains("too noisy to judge"));
+        assert!(!verdict(0.02).to_string().contains("too noisy to judge"));
+    }
+
+    #[test]
     fn drift_during_a_run_widens_its_tolerance() {
         let before = run(1.0, 0.01, &[("a", 1e6)]);
         let steady = Measured { time_ns: 1e6, spread: 0.01 };
         let slowed = Measured { time_ns: 1.2e6, spread: 0.01 };
-        let a = [("a".to_owned(), Measured { time_ns: 1.45e6, spread: 0.01 })];
+        let a = [("a".to_owned(), Measured { time_ns: 1.4e6, spread: 0.01 })];
         check(&before, &Baseline::new(a.clone(), steady, steady), &["a"]);
         check(&before, &Baseline::new(a, steady, slowed), &[]);
     }
