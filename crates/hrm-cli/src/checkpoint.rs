@@ -47,7 +47,7 @@ impl Checkpoint {
     /// For a folder that is neither, or files that do not fit together.
     pub(crate) fn open(run: &Path, compute: &Compute) -> anyhow::Result<Self> {
         let path = find_checkpoint(run)?;
-        let model = load_model(&path, &compute.device()?)?.with_dtype(compute.dtype());
+        let model = load_model(&path, &compute.device()?)?.with_dtype(compute.dtype()?);
         let puzzles: Puzzles = read_json(&path.join(TASK))?;
         let identifiers: Vec<String> = read_json(&path.join(IDENTIFIERS))?;
 

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
+use hrm_kernels::Path;
 
 use crate::outcome::{backend_message, usage};
 
@@ -11,7 +12,8 @@ pub(crate) struct Compute {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
-    /// Precision of activations; weights stay f32. `auto` is f32.
+    /// Precision of activations; weights stay f32. `auto` is bf16 on a CPU that
+    /// multiplies it, else f32.
     #[arg(long, value_enum, default_value_t = Precision::Auto)]
     dtype: Precision,
 }
@@ -51,12 +53,27 @@ impl Compute {
     }
 
     /// The dtype of activations.
-    pub(crate) fn dtype(&self) -> DType {
-        match self.dtype {
+    ///
+    /// # Errors
+    ///
+    /// If `HRM_CPU` names no instruction set of this machine.
+    pub(crate) fn dtype(&self) -> anyhow::Result<DType> {
+        let has_bf16 = cpu_path()?.has_bf16();
+        Ok(match self.dtype {
+            Precision::Auto if self.device == DeviceKind::Cpu && has_bf16 => DType::BF16,
             Precision::Auto | Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
-        }
+        })
     }
+}
+
+/// Instruction sets in force on the CPU.
+///
+/// # Errors
+///
+/// If `HRM_CPU` names none of this machine.
+pub(crate) fn cpu_path() -> anyhow::Result<Path> {
+    Path::current().map_err(|err| usage(backend_message(&err)))
 }
 
 /// The name of a device as users write it.

@@ -64,7 +64,7 @@ impl Train {
             return Err(TrainError::NoExamples { what: "training" }.into());
         }
         let device = self.compute.device()?;
-        let dtype = self.compute.dtype();
+        let dtype = self.compute.dtype()?;
         let model = Hrm::seeded(config.model.clone(), self.seed, &device)?.with_dtype(dtype);
         let n_parameters = config.model.n_parameters()?;
         let trainer = Trainer::new(model, config.train.clone())?;

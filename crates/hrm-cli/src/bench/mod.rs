@@ -4,6 +4,7 @@
 //! that a script can run it beside another program and compare. Data and
 //! weights are random: time does not depend on them.
 
+mod roofline;
 mod step;
 
 use clap::{Args, Subcommand};
@@ -18,12 +19,15 @@ pub(crate) struct Bench {
 enum Action {
     /// Time training steps, or segments of inference, at sizes of your choice.
     Step(step::Step),
+    /// Say what a step's time goes into, against what the machine could do.
+    Roofline(roofline::Roofline),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.action {
             Action::Step(step) => step.run(),
+            Action::Roofline(roofline) => roofline.run(),
         }
     }
 }

@@ -3,19 +3,21 @@
 //! Flags, defaults and fields of the report are those of `bench` in
 //! `benches/peer/torch_hrm.py`, so that one script can drive both.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Positions, Tracking};
+use hrm_kernels::{Path, profile};
 use hrm_train::rng::{self, ChaCha8Rng};
 use hrm_train::{Batch, TrainConfig, Trainer};
 use rand::Rng as _;
 use serde::Serialize;
 
-use crate::compute::Compute;
+use super::roofline::Flops;
+use crate::compute::{Compute, cpu_path};
 use crate::outcome::usage;
 use crate::term::result;
 
@@ -95,31 +97,39 @@ enum Pos {
 
 /// What is printed.
 #[derive(Serialize)]
-struct Report {
+pub(super) struct Report {
     /// Who was measured, with its version.
     peer: String,
     /// `train` or `eval`.
-    mode: &'static str,
+    pub(super) mode: &'static str,
     /// Precision of activations.
-    dtype: &'static str,
+    pub(super) dtype: &'static str,
+    /// Instruction sets in force.
+    pub(super) cpu: &'static str,
     hidden: usize,
     layers: usize,
     seq: usize,
     batch: usize,
     /// Trained parameters, puzzle embeddings not counted.
     params: usize,
-    threads: u16,
+    pub(super) threads: u16,
     /// Median over the timed steps.
-    ms_per_step: f64,
-    examples_per_s: f64,
+    pub(super) ms_per_step: f64,
+    pub(super) examples_per_s: f64,
     /// From before the model is built to the end of the first step.
     first_step_s: f64,
     /// The most memory held at once, in MiB; unknown on some systems.
-    peak_rss_mb: Option<u64>,
+    pub(super) peak_rss_mb: Option<u64>,
 }
 
 impl Step {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        let report = self.measure()?.0;
+        Ok(result(format!("{}\n", serde_json::to_string(&report)?))?)
+    }
+
+    /// Times the steps, and what the timed ones spent on each part.
+    pub(super) fn measure(&self) -> anyhow::Result<(Report, Spent)> {
         let model_config = self.sizes.config();
         let params = model_config.n_parameters()?;
         if model_config.vocab_size < 2 {
@@ -128,7 +138,7 @@ impl Step {
         }
         let train_config = self.train_config();
         train_config.check()?;
-        let (device, dtype) = (self.compute.device()?, self.compute.dtype());
+        let (device, dtype) = (self.compute.device()?, self.compute.dtype()?);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.into());
         pool.build_global().context("cannot start the threads")?;
 
@@ -140,8 +150,48 @@ impl Step {
         } else {
             self.time(started, &device, training(model, train_config, &batch, self.seed)?)?
         };
-        let report = self.report(params, dtype, &timing);
-        Ok(result(format!("{}\n", serde_json::to_string(&report)?))?)
+        Ok((self.report(params, dtype, cpu_path()?, &timing), timing.spent))
+    }
+
+    /// Steps that are timed.
+    pub(super) fn n_timed(&self) -> u32 {
+        self.steps
+    }
+
+    /// Precision of activations.
+    pub(super) fn dtype(&self) -> anyhow::Result<DType> {
+        self.compute.dtype()
+    }
+
+    /// Operations of one step: every update of the schedule, and in training
+    /// the updates of the next segment and the backward pass of the last two.
+    pub(super) fn flops(&self) -> Flops {
+        let config = self.sizes.config();
+        let d = config.hidden_dim as f64;
+        let inner = hrm_blocks::inner_dim(config.hidden_dim, config.expansion) as f64;
+        let n_positions = (config.n_cells + config.n_prefix) as f64;
+        let rows = self.batch as f64 * n_positions;
+        let [weights, heads] =
+            [2.0 * rows * (4.0 * d * d + 3.0 * d * inner), 4.0 * rows * n_positions * d];
+
+        let (low, high) = (config.n_l_layers as f64, config.n_h_layers as f64);
+        let cycles = config.n_h_cycles as f64;
+        let segment = cycles * (config.n_l_cycles as f64 * low + high);
+        if self.eval {
+            return Flops {
+                matmul: segment * weights,
+                weight_gradient: 0.0,
+                attention: segment * heads,
+            };
+        }
+        let n_segments = if config.n_segments_max > 1 { 2.0 } else { 1.0 };
+        let tracked = low + high;
+        Flops {
+            matmul: (n_segments * segment + tracked) * weights,
+            weight_gradient: tracked * weights,
+            // Backward forms the scores again, and has twice the products.
+            attention: (n_segments * segment + 2.5 * tracked) * heads,
+        }
     }
 
     /// The peer's optimiser, at constant rates.
@@ -172,20 +222,31 @@ impl Step {
             device.synchronize()?;
             Ok(start.elapsed().as_secs_f64())
         };
-        let mut seconds = vec![timed_step()?];
-        let first_step_s = started.elapsed().as_secs_f64();
-        for _ in 1..u64::from(self.warmup) + u64::from(self.steps) {
-            seconds.push(timed_step()?);
-        }
-        Ok(Timing { step_s: median(seconds.split_off(self.warmup as usize)), first_step_s })
+        let mut first_step_s = None;
+        let mut seconds_of = |n_steps: u32| -> anyhow::Result<Vec<f64>> {
+            let timed = |_| {
+                let seconds = timed_step()?;
+                first_step_s.get_or_insert_with(|| started.elapsed().as_secs_f64());
+                Ok(seconds)
+            };
+            (0..n_steps).map(timed).collect()
+        };
+        seconds_of(self.warmup)?;
+        profile::start();
+        let wall = Instant::now();
+        let seconds = seconds_of(self.steps)?;
+        let spent = Spent { wall: wall.elapsed(), parts: profile::stop() };
+        let first_step_s = first_step_s.context("at least one step is timed")?;
+        Ok(Timing { step_s: median(seconds), first_step_s, spent })
     }
 
-    fn report(&self, params: usize, dtype: DType, timing: &Timing) -> Report {
-        let Timing { step_s, first_step_s } = *timing;
+    fn report(&self, params: usize, dtype: DType, cpu: Path, timing: &Timing) -> Report {
+        let Timing { step_s, first_step_s, .. } = *timing;
         Report {
             peer: format!("hrm {}", env!("CARGO_PKG_VERSION")),
             mode: if self.eval { "eval" } else { "train" },
             dtype: dtype.as_str(),
+            cpu: cpu.name(),
             hidden: self.sizes.hidden,
             layers: self.sizes.layers,
             seq: self.sizes.seq,
@@ -279,6 +340,15 @@ struct Timing {
     step_s: f64,
     /// From before the model is built to the end of the first step.
     first_step_s: f64,
+    spent: Spent,
+}
+
+/// Time of all timed steps.
+pub(super) struct Spent {
+    /// On the clock.
+    pub(super) wall: Duration,
+    /// By part, summed over threads.
+    pub(super) parts: Vec<(profile::Part, Duration)>,
 }
 
 /// The middle value, or the mean of the two in the middle.

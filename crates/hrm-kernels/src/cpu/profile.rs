@@ -6,6 +6,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use candle_core::{DType, Result};
+
+use super::matmul::{Left, Panels, matmul};
+use super::{Arith, Path, Scheme, with_arith};
+
 /// Parts of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -65,6 +70,44 @@ pub fn stop() -> Vec<(Part, Duration)> {
     IS_ON.store(false, Ordering::Relaxed);
     let spent = |part: Part| Duration::from_nanos(SPENT_NS[part as usize].load(Ordering::Relaxed));
     Part::ALL.into_iter().map(|part| (part, spent(part))).collect()
+}
+
+/// What products of `dtype` reach on all threads at once while nothing has to
+/// be fetched, in GFLOP/s.
+///
+/// # Errors
+///
+/// If `HRM_CPU` names no path of this machine.
+pub fn peak_gflops(dtype: DType) -> Result<f64> {
+    let Some(scheme) = Scheme::of(dtype, Path::current()?) else {
+        candle_core::bail!("{dtype:?} has no fused products");
+    };
+    Ok(with_arith!(scheme, A => peak::<A>()))
+}
+
+fn peak<A: Arith>() -> f64 {
+    const DEPTH: usize = 256;
+    const N_ROUNDS: usize = 4000;
+    let per_thread = || {
+        let a = vec![A::Elem::default(); A::MR * DEPTH];
+        let w = vec![A::Elem::default(); A::NR * DEPTH];
+        let panels = Panels::from_rows::<A>(&w, DEPTH, A::NR, DEPTH);
+        let product = || {
+            matmul::<A>(A::MR, Left::rows::<A>(&a, DEPTH, DEPTH), &panels, |at| {
+                std::hint::black_box(&at);
+            });
+        };
+        // Once to wake up, then for the clock; the best of a few, as a machine
+        // is never slower than it is.
+        let timed = |_| {
+            let start = Instant::now();
+            (0..N_ROUNDS).for_each(|_| product());
+            start.elapsed().as_secs_f64()
+        };
+        let seconds = (0..5).map(timed).fold(f64::INFINITY, f64::min);
+        (2 * A::MR * A::NR * DEPTH * N_ROUNDS) as f64 / seconds / 1e9
+    };
+    rayon::broadcast(|_| per_thread()).into_iter().sum()
 }
 
 /// Measures until it is dropped.

@@ -1,0 +1,83 @@
+//! `hrm bench roofline`: what a step's time goes into, against what the
+//! machine could do.
+//!
+//! The peak is measured here and now: the same products from registers and the
+//! first-level cache, on all threads at once. Shares are of the time that all
+//! threads together had.
+
+use clap::Args;
+use hrm_kernels::profile::{self, Part};
+
+use super::step::Step;
+use crate::term::result;
+
+#[derive(Args)]
+pub(crate) struct Roofline {
+    #[command(flatten)]
+    step: Step,
+}
+
+impl Roofline {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let (report, spent) = self.step.measure()?;
+        let peak = profile::peak_gflops(self.step.dtype()?)?;
+        let flops = self.step.flops();
+        let achieved = flops.total() / (report.ms_per_step * 1e6);
+        let available_s = spent.wall.as_secs_f64() * f64::from(report.threads);
+
+        let mut table = format!(
+            "{} in {} on {}, {} threads: {:.1} ms a step, {:.2} examples/s\n\
+             {:.1} GFLOP a step, {achieved:.0} GFLOP/s of {peak:.0} ({:.0} %)\n\n\
+             {:<18}{:>8}{:>12}\n",
+            report.mode,
+            report.dtype,
+            report.cpu,
+            report.threads,
+            report.ms_per_step,
+            report.examples_per_s,
+            flops.total() / 1e9,
+            100.0 * achieved / peak,
+            "part",
+            "share",
+            "GFLOP/s",
+        );
+        let n_steps = f64::from(self.step.n_timed());
+        let mut rest_s = available_s;
+        for (part, time) in spent.parts {
+            let seconds = time.as_secs_f64();
+            rest_s -= seconds;
+            let share = 100.0 * seconds / available_s;
+            // Per thread that was busy with it, times the threads there are.
+            let rate = flops.of(part) * n_steps / seconds / 1e9 * f64::from(report.threads);
+            let rate = if flops.of(part) > 0.0 { format!("{rate:.0}") } else { String::new() };
+            table += &format!("{:<18}{share:>6.1} %{rate:>12}\n", part.name());
+        }
+        table += &format!("{:<18}{:>6.1} %\n", "rest and idle", 100.0 * rest_s / available_s);
+        Ok(result(table)?)
+    }
+}
+
+/// Operations of one step, by part.
+pub(super) struct Flops {
+    /// Products with weights.
+    pub(super) matmul: f64,
+    /// Gradients of weights.
+    pub(super) weight_gradient: f64,
+    /// Products within heads.
+    pub(super) attention: f64,
+}
+
+impl Flops {
+    fn total(&self) -> f64 {
+        self.matmul + self.weight_gradient + self.attention
+    }
+
+    fn of(&self, part: Part) -> f64 {
+        match part {
+            Part::Matmul => self.matmul,
+            Part::WeightGradient => self.weight_gradient,
+            Part::Attention => self.attention,
+            _ => 0.0,
+        }
+    }
+}
