@@ -2,8 +2,18 @@
 //!
 //! Both are computed in f64. Logits are few and a loss is summed over many
 //! cells; the published code does the same for stablemax.
+//!
+//! Versions of the cross-entropies, by increasing speed:
+//! 1. [`reference`]: a composition of tensor operations, for any device.
+//! 2. [`stablemax_cross_entropy`], [`softmax_cross_entropy`]: one pass over the
+//!    cells on the CPU, gradient included; anything else takes the reference.
 
-use candle_core::{D, DType, Result, Tensor};
+use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor, WithDType};
+use half::bf16;
+use rayon::prelude::*;
+
+use crate::cpu::profile::{Part, section};
+use crate::element::contiguous;
 
 /// Label of a cell that carries no loss, as in the published code.
 pub const IGNORED: i64 = -100;
@@ -21,7 +31,47 @@ pub const IGNORED: i64 = -100;
 ///
 /// If the shapes do not fit or a label is outside the vocabulary.
 pub fn stablemax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    let s = stablemax_scores(&logits.to_dtype(DType::F64)?)?;
+    cross_entropy(Law::Stablemax, logits, labels)
+}
+
+/// Cross-entropy of each cell under softmax; arguments and result as for
+/// [`stablemax_cross_entropy`].
+///
+/// # Errors
+///
+/// If the shapes do not fit or a label is outside the vocabulary.
+pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    cross_entropy(Law::Softmax, logits, labels)
+}
+
+/// How logits become probabilities: `p_i = s(x_i) / sum s(x)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Law {
+    Stablemax,
+    /// `s(x) = e^(x - max)`.
+    Softmax,
+}
+
+fn cross_entropy(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let dtype = logits.dtype();
+    let has_fused_path =
+        logits.device().is_cpu() && matches!(dtype, DType::F32 | DType::BF16 | DType::F64);
+    if has_fused_path {
+        logits.contiguous()?.apply_op2(&labels.contiguous()?, CrossEntropy(law))
+    } else {
+        reference(law, logits, labels)
+    }
+}
+
+fn reference(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    let logits = logits.to_dtype(DType::F64)?;
+    let s = match law {
+        Law::Stablemax => stablemax_scores(&logits)?,
+        Law::Softmax => {
+            let max = logits.detach().max_keepdim(D::Minus1)?;
+            logits.broadcast_sub(&max)?.exp()?
+        }
+    };
     let log_p = s.broadcast_div(&s.sum_keepdim(D::Minus1)?)?.log()?;
 
     let asked = labels.ne(IGNORED)?;
@@ -38,6 +88,149 @@ fn stablemax_scores(x: &Tensor) -> Result<Tensor> {
     // would turn the zero gradient of the unused branch into NaN.
     let below = positive.where_cond(&zeros, x)?;
     positive.where_cond(&(x + 1.0)?, &(1.0 - below)?.recip()?)
+}
+
+/// The loss of each cell.
+struct CrossEntropy(Law);
+
+impl CustomOp2 for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        logits_layout: &Layout,
+        labels: &CpuStorage,
+        labels_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let cells = Cells::new((logits, logits_layout), (labels, labels_layout))?;
+        let losses = cells.map(1, |logits, label, loss| loss[0] = self.0.loss(logits, label));
+        Ok((CpuStorage::F64(losses), labels_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        logits: &Tensor,
+        labels: &Tensor,
+        _loss: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let slopes = logits.apply_op2_no_bwd(labels, &Slopes(self.0))?;
+        let grad = slopes.broadcast_mul(&grad.unsqueeze(D::Minus1)?)?;
+        Ok((Some(grad.to_dtype(logits.dtype())?), None))
+    }
+}
+
+/// The derivative of each cell's loss by its logits, `[B, S, V]` f64.
+struct Slopes(Law);
+
+impl CustomOp2 for Slopes {
+    fn name(&self) -> &'static str {
+        "cross_entropy_slopes"
+    }
+
+    fn cpu_fwd(
+        &self,
+        logits: &CpuStorage,
+        logits_layout: &Layout,
+        labels: &CpuStorage,
+        labels_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let cells = Cells::new((logits, logits_layout), (labels, labels_layout))?;
+        let slopes = cells.map(cells.n_tokens, |logits, label, slopes| {
+            self.0.slopes(logits, label, slopes);
+        });
+        Ok((CpuStorage::F64(slopes), logits_layout.shape().clone()))
+    }
+}
+
+/// Logits in f64, `n_tokens` for each label.
+struct Cells<'a> {
+    n_tokens: usize,
+    logits: Vec<f64>,
+    labels: &'a [i64],
+}
+
+impl<'a> Cells<'a> {
+    fn new(
+        (logits, logits_layout): (&CpuStorage, &Layout),
+        (labels, labels_layout): (&'a CpuStorage, &Layout),
+    ) -> Result<Self> {
+        const NAME: &str = "cross_entropy";
+        let (dims, cells) = (logits_layout.dims(), labels_layout.dims());
+        let Some((&n_tokens, _)) = dims.split_last().filter(|(_, leading)| *leading == cells)
+        else {
+            candle_core::bail!("{NAME}: logits {dims:?} do not fit labels {cells:?}");
+        };
+        let in_f64 = |logits: &CpuStorage| -> Result<Vec<f64>> {
+            Ok(match logits {
+                CpuStorage::F32(_) => widened(contiguous::<f32>(NAME, logits, logits_layout)?),
+                CpuStorage::BF16(_) => widened(contiguous::<bf16>(NAME, logits, logits_layout)?),
+                _ => widened(contiguous::<f64>(NAME, logits, logits_layout)?),
+            })
+        };
+        let labels = contiguous::<i64>(NAME, labels, labels_layout)?;
+        let is_known = |l: &i64| *l == IGNORED || (0..n_tokens as i64).contains(l);
+        if let Some(label) = labels.iter().find(|l| !is_known(l)) {
+            candle_core::bail!("{NAME}: labels are below {n_tokens}, found {label}");
+        }
+        Ok(Self { n_tokens, logits: in_f64(logits)?, labels })
+    }
+
+    /// `n_per_cell` numbers of each cell: what `write` makes of its logits and
+    /// label, 0 without a label.
+    fn map(&self, n_per_cell: usize, write: impl Fn(&[f64], usize, &mut [f64]) + Sync) -> Vec<f64> {
+        let _judging = section(Part::Loss);
+        let mut out = vec![0.0; self.labels.len() * n_per_cell];
+        out.par_chunks_exact_mut(n_per_cell.max(1))
+            .zip(self.logits.par_chunks_exact(self.n_tokens.max(1)))
+            .zip(self.labels)
+            .with_min_len(256)
+            .filter(|(_, label)| **label != IGNORED)
+            .for_each(|((out, logits), label)| write(logits, *label as usize, out));
+        out
+    }
+}
+
+fn widened<T: WithDType>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|x| x.to_f64()).collect()
+}
+
+impl Law {
+    /// `s(x)`, its logarithm, and `s'(x) / s(x)`.
+    fn score(self, x: f64, max: f64) -> (f64, f64, f64) {
+        match self {
+            Self::Stablemax if x >= 0.0 => (x + 1.0, x.ln_1p(), (x + 1.0).recip()),
+            Self::Stablemax => {
+                let s = (1.0 - x).recip();
+                (s, s.ln(), s)
+            }
+            Self::Softmax => ((x - max).exp(), x - max, 1.0),
+        }
+    }
+
+    /// The largest logit, and `sum s(x)`.
+    fn sum(self, logits: &[f64]) -> (f64, f64) {
+        let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        (max, logits.iter().map(|x| self.score(*x, max).0).sum())
+    }
+
+    /// `-log p` of the label.
+    fn loss(self, logits: &[f64], label: usize) -> f64 {
+        let (max, sum) = self.sum(logits);
+        sum.ln() - self.score(logits[label], max).1
+    }
+
+    /// Derivatives of the loss: `s'(x) / s(x) (p - [this is the label])`.
+    fn slopes(self, logits: &[f64], label: usize, slopes: &mut [f64]) {
+        let (max, sum) = self.sum(logits);
+        for (i, (slope, x)) in slopes.iter_mut().zip(logits).enumerate() {
+            let (s, _, relative) = self.score(*x, max);
+            *slope = relative * (s / sum - f64::from(u8::from(i == label)));
+        }
+    }
 }
 
 /// Binary cross-entropy of `sigmoid(logits)` against targets in `0..=1`,
@@ -60,7 +253,7 @@ pub fn binary_cross_entropy_with_logits(logits: &Tensor, targets: &Tensor) -> Re
 mod tests {
     use super::*;
     use candle_core::Device;
-    use hrm_testkit::{check_gradient, ramp, ramp64};
+    use hrm_testkit::{Tol, assert_close, check_gradient, ramp, ramp64, value_and_grad};
 
     fn labels() -> Result<Tensor> {
         Tensor::new(&[[0i64, 4, IGNORED], [2, IGNORED, 1]], &Device::Cpu)
@@ -68,13 +261,45 @@ mod tests {
 
     #[test]
     fn gradients_match_finite_differences() -> Result<()> {
-        let labels = labels()?;
-        check_gradient("logits", &(ramp64((2, 3, 5))? * 3.0)?, |x| {
-            stablemax_cross_entropy(x, &labels)
-        });
+        let (labels, logits) = (labels()?, (ramp64((2, 3, 5))? * 3.0)?);
+        for law in [Law::Stablemax, Law::Softmax] {
+            check_gradient("reference", &logits, |x| reference(law, x, &labels));
+            check_gradient("fused", &logits, |x| cross_entropy(law, x, &labels));
+        }
         let targets = Tensor::new(&[0f64, 1., 0.3, 0.9], &Device::Cpu)?;
         let logits = Tensor::new(&[3f64, -2., 0., 0.4], &Device::Cpu)?;
         check_gradient("q", &logits, |x| binary_cross_entropy_with_logits(x, &targets));
+        Ok(())
+    }
+
+    #[test]
+    fn fused_agrees_with_reference_in_value_and_gradient() -> Result<()> {
+        let labels: Vec<i64> =
+            (0..3 * 901).map(|i| if i % 5 == 0 { IGNORED } else { i % 7 }).collect();
+        let labels = Tensor::from_vec(labels, (3, 901), &Device::Cpu)?;
+        for (law, dtype) in [
+            (Law::Stablemax, DType::F32),
+            (Law::Softmax, DType::F32),
+            (Law::Stablemax, DType::BF16),
+            (Law::Softmax, DType::BF16),
+        ] {
+            let logits = (ramp((3, 901, 7))? * 20.0)?.to_dtype(dtype)?;
+            let (loss, slopes) = value_and_grad(&logits, |x| cross_entropy(law, x, &labels))?;
+            let (want, want_slopes) = value_and_grad(&logits, |x| reference(law, x, &labels))?;
+            assert_eq!(slopes.dtype(), dtype);
+            assert_close("loss", &loss, &want, Tol { absolute: 1e-12, relative: 1e-12 });
+            assert_close("slopes", &slopes, &want_slopes, Tol { absolute: 1e-7, relative: 4e-3 });
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn softmax_of_distant_logits_stays_finite() -> Result<()> {
+        let logits = Tensor::new(&[[[2000f32, 0., -2000.]]], &Device::Cpu)?;
+        let labels = Tensor::new(&[[2i64]], &Device::Cpu)?;
+        let (loss, slopes) = value_and_grad(&logits, |x| softmax_cross_entropy(x, &labels))?;
+        assert_eq!(loss.to_vec2::<f64>()?, [[4000.0]]);
+        assert!(slopes.flatten_all()?.to_vec1::<f32>()?.iter().all(|s| s.is_finite()));
         Ok(())
     }
 

@@ -37,6 +37,7 @@ mod attn_block;
 mod cpu;
 mod cross_entropy;
 mod element;
+mod inject;
 mod linear;
 mod mlp_block;
 mod rms_norm;
@@ -53,7 +54,10 @@ pub use attention::attention;
 pub use attn_block::attn_block;
 pub use cpu::Path;
 pub use cpu::profile;
-pub use cross_entropy::{IGNORED, binary_cross_entropy_with_logits, stablemax_cross_entropy};
+pub use cross_entropy::{
+    IGNORED, binary_cross_entropy_with_logits, softmax_cross_entropy, stablemax_cross_entropy,
+};
+pub use inject::inject;
 pub use linear::linear;
 pub use mlp_block::mlp_block;
 pub use rms_norm::rms_norm;

@@ -14,7 +14,7 @@ use crate::cpu::{Arith, Path, Scheme, Threads, scratch, with_arith};
 use crate::element::{Operand, Values, with_values};
 use crate::mlp_block::Mlp;
 use crate::sublayer::Sublayer;
-use crate::{Rotary, Weight, attn_block, mlp_block};
+use crate::{Rotary, Weight, attn_block, inject, mlp_block};
 
 /// Rows of a chunk: enough to read weights seldom, few enough for a cache.
 const ROWS_PER_CHUNK: usize = 384;
@@ -65,15 +65,15 @@ impl Rows<'_> {
     /// If shapes or dtypes differ, or a chunk meets a tensor.
     pub fn inject(&mut self, terms: &[&Rows<'_>]) -> Result<()> {
         match &mut self.0 {
-            State::Tensor(tensor) => {
-                let mut sum: Option<Tensor> = None;
-                for term in terms {
-                    let State::Tensor(term) = &term.0 else { return mixed() };
-                    sum = Some(sum.map_or(Ok(term.clone()), |sum| sum + term)?);
-                }
-                if let Some(sum) = sum {
-                    *tensor = (&*tensor + sum)?;
-                }
+            State::Tensor(z) => {
+                let tensor = |rows: &Rows<'_>| match &rows.0 {
+                    State::Tensor(tensor) => Ok(tensor.clone()),
+                    State::Chunk(_) => mixed(),
+                };
+                *z = match terms {
+                    [one, other] => inject(z, &tensor(one)?, &tensor(other)?)?,
+                    _ => terms.iter().try_fold(z.clone(), |z, term| z + tensor(term)?)?,
+                };
                 Ok(())
             }
             State::Chunk(chunk) => with_arith!(chunk.scheme, A => chunk.inject::<A>(terms)),

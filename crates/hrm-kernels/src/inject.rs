@@ -1,0 +1,125 @@
+//! The sum that enters a module: a state and what is injected into it.
+//!
+//! Versions, by increasing speed:
+//! 1. additions of tensors, for any device.
+//! 2. [`inject`]: one pass over f32 or bf16 on the CPU, summed in f32. Its
+//!    gradient is the one that arrives, handed on as it is, and only to terms
+//!    that are tracked.
+
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType as _};
+use rayon::prelude::*;
+
+use crate::cpu::rows::add_to;
+use crate::cpu::{Arith, Path, Scheme, with_arith};
+use crate::element::{Operand, contiguous};
+
+/// `z + (one + other)` for tensors of one shape and dtype.
+///
+/// # Errors
+///
+/// If shapes or dtypes differ.
+pub fn inject(z: &Tensor, one: &Tensor, other: &Tensor) -> Result<Tensor> {
+    let terms = [z, one, other];
+    let is_plain = |t: &&Tensor| {
+        t.device().is_cpu() && t.is_contiguous() && t.dtype() == z.dtype() && t.shape() == z.shape()
+    };
+    let scheme = Scheme::of(z.dtype(), Path::current()?);
+    if let Some(scheme) = scheme.filter(|_| terms.iter().all(is_plain)) {
+        with_arith!(scheme, A => {
+            if <A as Arith>::Elem::DTYPE == z.dtype() {
+                return z.apply_op3(one, other, Inject::<A>(std::marker::PhantomData));
+            }
+        });
+    }
+    z + (one + other)?
+}
+
+struct Inject<A>(std::marker::PhantomData<A>);
+
+impl<A: Arith<Elem: Operand>> CustomOp3 for Inject<A> {
+    fn name(&self) -> &'static str {
+        "inject"
+    }
+
+    fn cpu_fwd(
+        &self,
+        z: &CpuStorage,
+        z_layout: &Layout,
+        one: &CpuStorage,
+        one_layout: &Layout,
+        other: &CpuStorage,
+        other_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        const BLOCK: usize = 256;
+        let mut sums = contiguous::<A::Elem>(self.name(), z, z_layout)?.to_vec();
+        let one = contiguous::<A::Elem>(self.name(), one, one_layout)?;
+        let other = contiguous::<A::Elem>(self.name(), other, other_layout)?;
+        sums.par_chunks_mut(BLOCK)
+            .zip(one.par_chunks(BLOCK).zip(other.par_chunks(BLOCK)))
+            .with_min_len(32)
+            .for_each(|(sums, (one, other))| {
+                A::vectorized(
+                    #[inline(always)]
+                    || {
+                        let mut sum = [0f32; BLOCK];
+                        let sum = &mut sum[..sums.len()];
+                        for term in [one, other, &*sums] {
+                            add_to::<A>(sum, term);
+                        }
+                        A::narrow(sum, sums);
+                    },
+                );
+            });
+        Ok((A::Elem::to_cpu_storage_owned(sums), z_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        z: &Tensor,
+        one: &Tensor,
+        other: &Tensor,
+        _sum: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let of = |term: &Tensor| term.track_op().then(|| grad.clone());
+        Ok((of(z), of(one), of(other)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{DType, Var};
+    use hrm_testkit::{Tol, assert_close, ramp, value_and_grad};
+
+    #[test]
+    fn every_term_gets_the_gradient() -> Result<()> {
+        for shape in [(1, 1), (3, 901)] {
+            let (z, one, other) = (ramp(shape)?, ramp(shape)?.cos()?, ramp(shape)?.sin()?);
+            let want = (&z + (&one + &other)?)?;
+            let (y, dz) = value_and_grad(&z, |z| inject(z, &one, &other))?;
+            let (_, d_one) = value_and_grad(&one, |one| inject(&z, one, &other))?;
+            let (_, d_other) = value_and_grad(&other, |other| inject(&z, &one, other))?;
+            let (_, plain) = value_and_grad(&z, |z| z + (&one + &other)?)?;
+            assert_close("sum", &y, &want, Tol::F32_KERNEL);
+            for grad in [dz, d_one, d_other] {
+                assert_close("gradient", &grad, &plain, Tol::EXACT);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn other_dtypes_and_layouts_take_plain_additions() -> Result<()> {
+        let z = ramp((3, 5))?;
+        let turned = inject(&z.t()?, &z.t()?, &z.t()?)?;
+        assert_close("turned", &turned, &(z.t()? * 3.0)?.contiguous()?, Tol::F32_KERNEL);
+        let bf16 = z.to_dtype(DType::BF16)?;
+        assert_eq!(inject(&bf16, &bf16, &bf16)?.dtype(), DType::BF16);
+        assert!(inject(&z, &bf16, &bf16).is_err());
+        assert!(inject(&z, &z.t()?, &z).is_err());
+        let untracked = Var::from_tensor(&z)?.as_detached_tensor();
+        assert!(!inject(&untracked, &z, &z)?.track_op());
+        Ok(())
+    }
+}
