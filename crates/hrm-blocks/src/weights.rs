@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor, Var};
+use hrm_kernels::carrier;
 use rayon::prelude::*;
 
 use crate::{Init, rng};
@@ -201,12 +202,13 @@ impl Weights {
         self.params.get(name).map(|(_, var)| var.as_detached_tensor())
     }
 
-    /// The weights as modules use them, converted to `dtype` once.
+    /// The weights as modules use them that compute in `dtype`.
     ///
-    /// A view in f32 shares storage and stays current; in another dtype it
-    /// holds what the weights were when it was made.
+    /// Tensors of a view in f32 share storage and stay current; in another dtype
+    /// they hold what the weights were when they were taken.
     pub fn view(&self, dtype: DType, tracking: Tracking) -> WeightsView<'_> {
-        WeightsView { weights: self, prefix: String::new(), dtype, tracking }
+        let carrier = carrier(dtype, &self.device);
+        WeightsView { weights: self, prefix: String::new(), dtype, carrier, tracking }
     }
 }
 
@@ -216,6 +218,7 @@ pub struct WeightsView<'a> {
     weights: &'a Weights,
     prefix: String,
     dtype: DType,
+    carrier: DType,
     tracking: Tracking,
 }
 
@@ -225,13 +228,13 @@ impl WeightsView<'_> {
         Self { prefix: self.full_name(name), ..self.clone() }
     }
 
-    /// The parameter `name` below this prefix, in this view's dtype.
+    /// The parameter `name` below this prefix, in the dtype of hidden states.
     ///
     /// # Errors
     ///
     /// If the model has no such parameter.
     pub fn get(&self, name: &str) -> candle_core::Result<Tensor> {
-        self.parameter(name)?.to_dtype(self.dtype)
+        self.parameter(name)?.to_dtype(self.carrier)
     }
 
     /// The parameter `name` below this prefix as it is held, f32.
@@ -253,7 +256,7 @@ impl WeightsView<'_> {
         &self.weights.device
     }
 
-    /// The dtype that tensors are converted to.
+    /// The dtype that modules compute in.
     pub fn dtype(&self) -> DType {
         self.dtype
     }

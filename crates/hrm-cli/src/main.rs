@@ -47,6 +47,7 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    hrm_kernels::keep_freed_memory();
     let result = match Verb::parse() {
         Verb::Train(verb) => verb.run(),
         Verb::Eval(verb) => verb.run(),

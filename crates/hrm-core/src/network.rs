@@ -58,6 +58,8 @@ pub struct Network {
     frozen: Modules,
     /// Whether results can be differentiated at all.
     tracking: Tracking,
+    /// What modules compute in.
+    dtype: DType,
 }
 
 impl Network {
@@ -95,6 +97,7 @@ impl Network {
             frozen: live.detach(),
             live,
             tracking: view.tracking(),
+            dtype: view.dtype(),
         })
     }
 
@@ -184,9 +187,9 @@ impl Network {
     /// Some updates of which nothing is recorded, so that a few puzzles at a
     /// time can go through all of them.
     fn unrecorded(&self, updates: &[Update], states: &States, input: &Tensor) -> Result<States> {
-        let [z_h, z_l, _] = by_chunks([&states.z_h, &states.z_l, input], |[z_h, z_l, x]| {
-            self.frozen.run(updates, z_h, z_l, x)
-        })?;
+        let batch = [&states.z_h, &states.z_l, input];
+        let [z_h, z_l, _] =
+            by_chunks(batch, self.dtype, |[z_h, z_l, x]| self.frozen.run(updates, z_h, z_l, x))?;
         Ok(States { z_h, z_l })
     }
 

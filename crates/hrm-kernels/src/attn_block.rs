@@ -35,7 +35,7 @@ pub fn attn_block(
     let (_, n_positions, width) = x.dims3()?;
     let sublayer = Attn::new([n_positions, width], w_qkv, w_o, n_heads, rotary, eps)?;
     match w_qkv.scheme() {
-        Some(scheme) if x.device().is_cpu() && w_o.scheme() == Some(scheme) => {
+        Some(scheme) if sublayer::takes(x) && w_o.scheme() == Some(scheme) => {
             with_arith!(scheme, A => sublayer::apply::<A, _>(sublayer, x))
         }
         _ => reference(x, &w_qkv.tensor_like(x)?, &w_o.tensor_like(x)?, n_heads, rotary, eps),

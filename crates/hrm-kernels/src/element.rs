@@ -1,9 +1,11 @@
 //! Numbers of tensors that fused versions compute with.
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, WithDType};
+use candle_core::backend::BackendStorage as _;
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, WithDType};
 use half::bf16;
+use rayon::prelude::*;
 
-use crate::cpu::Element;
+use crate::cpu::{Arith, Element, Path, Scheme, Scratch, scratch};
 use crate::weight::{Packed, Packs};
 
 /// An operand of fused products, with the containers that hold some.
@@ -86,6 +88,108 @@ impl Operand for bf16 {
 
     fn values(slice: &mut [Self]) -> Values<'_> {
         Values::Bf16(slice)
+    }
+}
+
+/// The dtype of tensors between sublayers that compute in `dtype`.
+///
+/// On the CPU fused versions round to their operands as they read, so tensors
+/// stay f32: sums of them are then exact, and plain vector code.
+pub fn carrier(dtype: DType, device: &Device) -> DType {
+    let is_fused = Path::current().is_ok_and(|path| Scheme::of(dtype, path).is_some());
+    if device.is_cpu() && is_fused { DType::F32 } else { dtype }
+}
+
+/// Elements that a thread converts at a time.
+const N_ELEMENTS_PER_TASK: usize = 1 << 14;
+
+/// A contiguous f32 or bf16 tensor as operands.
+///
+/// # Errors
+///
+/// If it is not contiguous, or of another dtype.
+pub(crate) fn load<A: Arith<Elem: Operand>>(
+    name: &str,
+    x: &CpuStorage,
+    layout: &Layout,
+) -> Result<Scratch<A::Elem>> {
+    let mut operands = scratch::<A::Elem>(layout.shape().elem_count());
+    let to = operands.par_chunks_mut(N_ELEMENTS_PER_TASK);
+    if A::Elem::DTYPE == x.dtype() {
+        let from = contiguous::<A::Elem>(name, x, layout)?.par_chunks(N_ELEMENTS_PER_TASK);
+        to.zip(from).for_each(|(to, from)| to.copy_from_slice(from));
+    } else if x.dtype() == DType::F32 {
+        let from = contiguous::<f32>(name, x, layout)?.par_chunks(N_ELEMENTS_PER_TASK);
+        to.zip(from).for_each(|(to, from)| {
+            A::vectorized(
+                #[inline(always)]
+                || A::narrow(from, to),
+            );
+        });
+    } else {
+        let from = contiguous::<bf16>(name, x, layout)?.par_chunks(N_ELEMENTS_PER_TASK);
+        to.zip(from).for_each(|(to, from)| {
+            to.iter_mut().zip(from).for_each(|(to, from)| {
+                *to = Element::from_f32(Element::to_f32(*from));
+            });
+        });
+    }
+    Ok(operands)
+}
+
+/// [`load`] from a tensor on the CPU.
+///
+/// # Errors
+///
+/// If it is elsewhere, not contiguous, or of another dtype.
+pub(crate) fn load_tensor<A: Arith<Elem: Operand>>(
+    name: &str,
+    x: &Tensor,
+) -> Result<Scratch<A::Elem>> {
+    let (storage, layout) = x.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else {
+        candle_core::bail!("{name} needs tensors on the CPU");
+    };
+    load::<A>(name, storage, layout)
+}
+
+/// Operands as a tensor's elements, f32 or bf16.
+pub(crate) fn store<A: Arith<Elem: Operand>>(operands: &[A::Elem], dtype: DType) -> CpuStorage {
+    fn collect<A: Arith, T: Copy + Default + Send>(
+        operands: &[A::Elem],
+        number: impl Fn(A::Elem) -> T + Sync,
+    ) -> Vec<T> {
+        let mut numbers = vec![T::default(); operands.len()];
+        numbers
+            .par_chunks_mut(N_ELEMENTS_PER_TASK)
+            .zip(operands.par_chunks(N_ELEMENTS_PER_TASK))
+            .for_each(|(to, from)| {
+                A::vectorized(
+                    #[inline(always)]
+                    || to.iter_mut().zip(from).for_each(|(to, from)| *to = number(*from)),
+                );
+            });
+        numbers
+    }
+    match dtype {
+        DType::F32 => CpuStorage::F32(collect::<A, f32>(operands, Element::to_f32)),
+        _ => CpuStorage::BF16(collect::<A, bf16>(operands, |x| Element::from_f32(x.to_f32()))),
+    }
+}
+
+/// [`store`] as a tensor.
+///
+/// # Errors
+///
+/// If there are more or fewer operands than the shape says.
+pub(crate) fn store_tensor<A: Arith<Elem: Operand>>(
+    operands: &[A::Elem],
+    like: &Tensor,
+) -> Result<Tensor> {
+    match store::<A>(operands, like.dtype()) {
+        CpuStorage::F32(values) => Tensor::from_vec(values, like.shape(), like.device()),
+        CpuStorage::BF16(values) => Tensor::from_vec(values, like.shape(), like.device()),
+        _ => candle_core::bail!("operands are stored as f32 or bf16"),
     }
 }
 

@@ -39,6 +39,7 @@ mod cross_entropy;
 mod element;
 mod inject;
 mod linear;
+mod memory;
 mod mlp_block;
 mod rms_norm;
 mod rotary;
@@ -57,8 +58,10 @@ pub use cpu::profile;
 pub use cross_entropy::{
     IGNORED, binary_cross_entropy_with_logits, softmax_cross_entropy, stablemax_cross_entropy,
 };
+pub use element::carrier;
 pub use inject::inject;
 pub use linear::linear;
+pub use memory::keep_freed_memory;
 pub use mlp_block::mlp_block;
 pub use rms_norm::rms_norm;
 pub use rotary::Rotary;

@@ -24,7 +24,7 @@ use crate::{Weight, linear, rms_norm, swiglu};
 pub fn mlp_block(x: &Tensor, w_gate_up: &Weight, w_down: &Weight, eps: f64) -> Result<Tensor> {
     let sublayer = Mlp::new(x.dim(candle_core::D::Minus1)?, w_gate_up, w_down, eps)?;
     match w_gate_up.scheme() {
-        Some(scheme) if x.device().is_cpu() && w_down.scheme() == Some(scheme) => {
+        Some(scheme) if sublayer::takes(x) && w_down.scheme() == Some(scheme) => {
             with_arith!(scheme, A => sublayer::apply::<A, _>(sublayer, x))
         }
         _ => reference(x, &w_gate_up.tensor_like(x)?, &w_down.tensor_like(x)?, eps),

@@ -5,13 +5,13 @@
 //! updates states is written once, for both. [`by_chunks`] cuts a batch into
 //! parts that stay in a core's cache through all their updates.
 
-use candle_core::{Result, Tensor, WithDType as _};
+use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
 
 use crate::attn_block::Attn;
 use crate::cpu::rows::add_to;
 use crate::cpu::{Arith, Path, Scheme, Threads, scratch, with_arith};
-use crate::element::{Operand, Values, with_values};
+use crate::element::{Operand, Values, load_tensor, store_tensor};
 use crate::mlp_block::Mlp;
 use crate::sublayer::Sublayer;
 use crate::{Rotary, Weight, attn_block, inject, mlp_block};
@@ -195,17 +195,18 @@ fn mixed<R>() -> Result<R> {
     candle_core::bail!("rows of a chunk and of a tensor cannot be added")
 }
 
-/// Applies `update` to batches `[B, S, D]` of one shape, without a record.
+/// Applies `update` to batches `[B, S, D]` of one shape and dtype, without a
+/// record, computing in `dtype`: the one that weights are bound for.
 ///
 /// On the CPU a few puzzles at a time go through the whole of it, on all cores;
-/// elsewhere the whole batch does at once. Weights must be bound for the dtype
-/// of the tensors.
+/// elsewhere the whole batch does at once.
 ///
 /// # Errors
 ///
 /// If the shapes differ, or `update` fails.
 pub fn by_chunks<const N: usize>(
     tensors: [&Tensor; N],
+    dtype: DType,
     update: impl Fn(&mut [Rows<'_>; N]) -> Result<()> + Sync,
 ) -> Result<[Tensor; N]> {
     let Some(first) = tensors.first() else { return Ok(tensors.map(Tensor::clone)) };
@@ -213,7 +214,7 @@ pub fn by_chunks<const N: usize>(
     if let Some(other) = tensors.iter().find(|t| t.dims() != first.dims()) {
         candle_core::bail!("batches of shapes {:?} and {:?}", first.dims(), other.dims());
     }
-    match Scheme::of(first.dtype(), Path::current()?) {
+    match Scheme::of(dtype, Path::current()?) {
         Some(scheme) if first.device().is_cpu() => {
             with_arith!(scheme, A => chunk_by_chunk::<A, N>(tensors, shape, scheme, update))
         }
@@ -231,10 +232,8 @@ fn chunk_by_chunk<A: Arith<Elem: Operand>, const N: usize>(
     scheme: Scheme,
     update: impl Fn(&mut [Rows<'_>; N]) -> Result<()> + Sync,
 ) -> Result<[Tensor; N]> {
-    let mut batches = try_map(tensors, |t| {
-        let t = t.detach().to_dtype(A::Elem::DTYPE)?.contiguous()?;
-        with_values("by_chunks", &t, |t: &[A::Elem]| Ok(t.to_vec()))
-    })?;
+    let mut batches =
+        try_map(tensors, |t| load_tensor::<A>("by_chunks", &t.detach().contiguous()?))?;
     let (per_chunk, threads) = split(n_puzzles, n_positions);
     let chunk_len = (per_chunk * n_positions * width).max(1);
     let mut cuts = batches.each_mut().map(|batch| batch.chunks_mut(chunk_len));
@@ -254,7 +253,7 @@ fn chunk_by_chunk<A: Arith<Elem: Operand>, const N: usize>(
     let mut like = tensors.into_iter();
     try_map(batches, |batch| {
         let like = like.next().expect("there are as many tensors as batches");
-        Tensor::from_vec(batch, like.shape(), like.device())?.to_dtype(like.dtype())
+        store_tensor::<A>(&batch, like)
     })
 }
 

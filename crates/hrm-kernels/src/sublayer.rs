@@ -6,12 +6,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor, WithDType as _};
+use candle_core::backend::BackendStorage as _;
+use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 
 use crate::Weight;
 use crate::cpu::mlp::Gradients;
 use crate::cpu::{Arith, Threads};
-use crate::element::{Operand, contiguous, with_values};
+use crate::element::{Operand, load, load_tensor, store, store_tensor};
 
 /// What one of the two sublayers does to rows.
 pub(crate) trait Sublayer<A: Arith<Elem: Operand>>: Clone + Send + Sync + 'static {
@@ -47,7 +48,12 @@ pub(crate) trait Sublayer<A: Arith<Elem: Operand>>: Clone + Send + Sync + 'stati
     ) -> Result<Gradients<A::Elem>>;
 }
 
-/// Applies a sublayer to `x: [.., D]` with a record, if `x` or a weight is
+/// Whether [`apply`] takes a tensor.
+pub(crate) fn takes(x: &Tensor) -> bool {
+    x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::BF16)
+}
+
+/// Applies a sublayer to `x: [.., D]`, f32 or bf16, with a record, if `x` or a weight is
 /// tracked.
 ///
 /// # Errors
@@ -57,12 +63,11 @@ pub(crate) fn apply<A: Arith<Elem: Operand>, S: Sublayer<A>>(
     sublayer: S,
     x: &Tensor,
 ) -> Result<Tensor> {
-    let dtype = x.dtype();
-    let x = x.to_dtype(A::Elem::DTYPE)?.contiguous()?;
+    let x = x.contiguous()?;
     let (w_in, w_out) = (sublayer.w_in().tensor().clone(), sublayer.w_out().tensor().clone());
     let is_tracked = x.track_op() || w_in.track_op() || w_out.track_op();
     let op = Fused::<A, S> { sublayer, is_tracked, saved: Mutex::new(None) };
-    x.apply_op3(&w_in, &w_out, op)?.to_dtype(dtype)
+    x.apply_op3(&w_in, &w_out, op)
 }
 
 /// A sublayer in a graph.
@@ -86,14 +91,14 @@ impl<A: Arith<Elem: Operand>, S: Sublayer<A>> CustomOp3 for Fused<A, S> {
         _w_out: &CpuStorage,
         _w_out_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let mut y = contiguous::<A::Elem>(S::NAME, x, layout)?.to_vec();
+        let mut rows = load::<A>(S::NAME, x, layout)?;
         if self.is_tracked {
-            let saved = self.sublayer.forward(&mut y, Threads::All);
+            let saved = self.sublayer.forward(&mut rows, Threads::All);
             *self.saved.lock().unwrap_or_else(PoisonError::into_inner) = Some(saved);
         } else {
-            self.sublayer.forward_only(&mut y, Threads::All);
+            self.sublayer.forward_only(&mut rows, Threads::All);
         }
-        Ok((A::Elem::to_cpu_storage_owned(y), layout.shape().clone()))
+        Ok((store::<A>(&rows, x.dtype()), layout.shape().clone()))
     }
 
     fn bwd(
@@ -104,23 +109,20 @@ impl<A: Arith<Elem: Operand>, S: Sublayer<A>> CustomOp3 for Fused<A, S> {
         y: &Tensor,
         dy: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let dy = dy.contiguous()?;
         let wanted = [w_in.track_op(), w_out.track_op()];
         let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let gradients = with_values(S::NAME, x, |x| {
-            // The first backward pass uses up what was saved; a second one over
-            // the same graph runs the forward pass again.
-            let saved =
-                saved.unwrap_or_else(|| self.sublayer.forward(&mut x.to_vec(), Threads::All));
-            with_values(S::NAME, y, |y| {
-                with_values(S::NAME, &dy, |dy| self.sublayer.backward(x, y, dy, saved, wanted))
-            })
-        })?;
+        let [x_rows, y_rows] = [load_tensor::<A>(S::NAME, x)?, load_tensor::<A>(S::NAME, y)?];
+        let dy_rows = load_tensor::<A>(S::NAME, &dy.contiguous()?)?;
+        // The first backward pass uses up what was saved; a second one over the
+        // same graph runs the forward pass again.
+        let saved =
+            saved.unwrap_or_else(|| self.sublayer.forward(&mut x_rows.to_vec(), Threads::All));
+        let gradients = self.sublayer.backward(&x_rows, &y_rows, &dy_rows, saved, wanted)?;
         let weight = |values: Option<Vec<f32>>, like: &Tensor| {
             values.map(|values| Tensor::from_vec(values, like.shape(), like.device())).transpose()
         };
         debug_assert_eq!(w_in.dtype(), DType::F32, "only f32 weights are packed");
-        let dx = Tensor::from_vec(gradients.x, x.shape(), x.device())?;
+        let dx = store_tensor::<A>(&gradients.x, x)?;
         Ok((Some(dx), weight(gradients.w_in, w_in)?, weight(gradients.w_out, w_out)?))
     }
 }

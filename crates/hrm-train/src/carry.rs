@@ -1,6 +1,6 @@
 //! What crosses from one segment to the next.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use hrm_core::{Network, States};
 
 use crate::Batch;
@@ -48,22 +48,20 @@ impl Carry {
             place(row, &mut self.batch);
             self.n_done[row] = 0;
         }
-        let start = network.initial_states(self.halted.len())?;
-        let mask = row_mask(&self.halted, self.states.z_h.device())?;
-        let restart = |start: &Tensor, z: &Tensor| {
-            mask.broadcast_as(z.shape())?.where_cond(&start.detach(), z)
-        };
-        self.states = States {
-            z_h: restart(&start.z_h, &self.states.z_h)?,
-            z_l: restart(&start.z_l, &self.states.z_l)?,
-        };
+        if self.halted.contains(&true) {
+            let start = network.initial_states(1)?.detach();
+            // Row 0 is the start, the others are the states one further on.
+            let rows = self.halted.iter().zip(1u32..);
+            let rows: Vec<u32> = rows.map(|(halted, at)| if *halted { 0 } else { at }).collect();
+            let rows = Tensor::new(rows.as_slice(), start.z_h.device())?;
+            let restart =
+                |start: &Tensor, z: &Tensor| Tensor::cat(&[start, z], 0)?.index_select(&rows, 0);
+            self.states = States {
+                z_h: restart(&start.z_h, &self.states.z_h)?,
+                z_l: restart(&start.z_l, &self.states.z_l)?,
+            };
+        }
         self.halted.fill(false);
         Ok(())
     }
-}
-
-/// `[B, 1, 1]` u8, 1 where `rows` is true.
-fn row_mask(rows: &[bool], device: &Device) -> Result<Tensor> {
-    let mask: Vec<u8> = rows.iter().map(|row| u8::from(*row)).collect();
-    Tensor::from_vec(mask, (rows.len(), 1, 1), device)
 }

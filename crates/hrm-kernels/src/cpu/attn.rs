@@ -173,7 +173,7 @@ pub(crate) fn backward<A: Arith>(
 
     // Row by row again: gradients of qkv take the place of qkv, and the mixed
     // heads that of the gradients that came from them.
-    let mut dx = vec![A::Elem::default(); x.len()];
+    let mut dx = scratch::<A::Elem>(x.len());
     let mixed = &saved.mixed;
     dx.par_chunks_mut(block * width)
         .zip(saved.qkv.par_chunks_mut(block * 3 * width))

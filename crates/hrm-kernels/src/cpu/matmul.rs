@@ -90,18 +90,12 @@ impl<E: Element> Panels<E> {
         threads: Threads,
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.fill(threads, |p, panel| {
-            A::vectorized(
-                #[inline(always)]
-                || {
-                    write_panel(panel, A::NR, A::GROUP, b, stride, p * A::NR, n_columns, depth);
-                },
-            );
-        });
+        panels.write_columns::<A, E>(b, stride, threads, |x| x);
         panels
     }
 
     /// The columns of `b` for a left operand: see [`Left::columns`].
+    #[inline(always)]
     pub(crate) fn tall<A: Arith<Elem = E>>(
         b: &[E],
         stride: usize,
@@ -110,14 +104,7 @@ impl<E: Element> Panels<E> {
         threads: Threads,
     ) -> Self {
         let mut panels = Self::new::<A>(A::MR, n_columns, depth);
-        panels.fill(threads, |p, panel| {
-            A::vectorized(
-                #[inline(always)]
-                || {
-                    write_panel(panel, A::MR, A::GROUP, b, stride, p * A::MR, n_columns, depth);
-                },
-            );
-        });
+        panels.write_columns::<A, E>(b, stride, threads, |x| x);
         panels
     }
 
@@ -130,7 +117,9 @@ impl<E: Element> Panels<E> {
         source: impl Fn(usize) -> Option<usize> + Sync,
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.fill(Threads::All, |p, panel| {
+        let panel_len = panels.panel_len;
+        panels.data.par_chunks_exact_mut(panel_len).enumerate().for_each(|(p, panel)| {
+            let _packing = section(Part::Pack);
             for j in 0..A::NR {
                 let from = match source(p * A::NR + j) {
                     Some(row) => &w[row * depth..][..depth],
@@ -149,14 +138,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.fill(Threads::All, |p, panel| {
-            A::vectorized(
-                #[inline(always)]
-                || {
-                    write_panel(panel, A::NR, A::GROUP, w, n_columns, p * A::NR, n_columns, depth);
-                },
-            );
-        });
+        panels.write_columns::<A, f32>(w, n_columns, Threads::All, E::from_f32);
         panels
     }
 
@@ -167,20 +149,72 @@ impl<E: Element> Panels<E> {
         Self { data, width, panel_len, n_columns, depth }
     }
 
-    /// Calls `write` with every panel and its number.
-    fn fill(&mut self, threads: Threads, write: impl Fn(usize, &mut [E]) + Sync + Send) {
-        let panel_len = self.panel_len;
+    /// Writes every panel, from rows of `b` that are `stride` apart.
+    ///
+    /// Neighbouring panels are written together, a few steps at a time, so that
+    /// each line of `b` is fetched once.
+    #[inline(always)]
+    fn write_columns<A: Arith<Elem = E>, S: Copy + Sync>(
+        &mut self,
+        b: &[S],
+        stride: usize,
+        threads: Threads,
+        operand: impl Fn(S) -> E + Copy + Sync,
+    ) {
+        const PANELS: usize = 8;
+        const STEPS: usize = 32;
+        let Self { width, panel_len, n_columns, depth, .. } = *self;
+        let write = |first: usize, panels: &mut [E]| {
+            let n_steps = panel_len / (A::GROUP * width);
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    for step in (0..n_steps).step_by(STEPS) {
+                        let (k, n) = (step * A::GROUP, STEPS.min(n_steps - step));
+                        for (p, panel) in panels.chunks_exact_mut(panel_len).enumerate() {
+                            let to = &mut panel[k * width..][..n * A::GROUP * width];
+                            let b = &b[(k * stride).min(b.len())..];
+                            let column = first + p * width;
+                            let depth = depth - k.min(depth);
+                            // The width as a constant, for the compiler's sake.
+                            if width == A::NR {
+                                write_panel(
+                                    to,
+                                    A::NR,
+                                    A::GROUP,
+                                    b,
+                                    stride,
+                                    column,
+                                    n_columns,
+                                    depth,
+                                    operand,
+                                );
+                            } else {
+                                write_panel(
+                                    to,
+                                    A::MR,
+                                    A::GROUP,
+                                    b,
+                                    stride,
+                                    column,
+                                    n_columns,
+                                    depth,
+                                    operand,
+                                );
+                            }
+                        }
+                    }
+                },
+            );
+        };
         match threads {
             // What one thread packs is part of what it is about to compute.
-            Threads::One => {
-                let panels = self.data.chunks_exact_mut(panel_len);
-                panels.enumerate().for_each(|(p, panel)| write(p, panel));
-            }
+            Threads::One => write(0, &mut self.data),
             Threads::All => {
-                let panels = self.data.par_chunks_exact_mut(panel_len);
-                panels.enumerate().for_each(|(p, panel)| {
+                let groups = self.data.par_chunks_mut(PANELS * panel_len);
+                groups.enumerate().for_each(|(idx, panels)| {
                     let _packing = section(Part::Pack);
-                    write(p, panel);
+                    write(idx * PANELS * width, panels);
                 });
             }
         }
@@ -208,7 +242,7 @@ fn write_column<A: Arith>(
 
 /// Writes the columns from `first` on into a panel, step by step.
 #[inline(always)]
-fn write_panel<S: Element, E: Element>(
+fn write_panel<S: Copy, E: Element>(
     panel: &mut [E],
     width: usize,
     group: usize,
@@ -217,27 +251,29 @@ fn write_panel<S: Element, E: Element>(
     first: usize,
     n_columns: usize,
     depth: usize,
+    operand: impl Fn(S) -> E + Copy,
 ) {
     let n = width.min(n_columns - first);
     let rows = |k: usize| &b[k * stride + first..];
     // Whole steps, of a width that the compiler knows, first.
-    let n_whole = if n == width { depth / group } else { 0 };
+    let n_steps = panel.len() / (group * width);
+    let n_whole = if n == width { n_steps.min(depth / group) } else { 0 };
     let (whole, rest) = panel.split_at_mut(n_whole * group * width);
     match (group, width) {
         (2, 32) => {
             for (step, to) in whole.chunks_exact_mut(64).enumerate() {
-                pair::<S, E, 32>(rows(2 * step), rows(2 * step + 1), to);
+                pair::<S, E, 32>(rows(2 * step), rows(2 * step + 1), to, operand);
             }
         }
         (2, 12) => {
             for (step, to) in whole.chunks_exact_mut(24).enumerate() {
-                pair::<S, E, 12>(rows(2 * step), rows(2 * step + 1), to);
+                pair::<S, E, 12>(rows(2 * step), rows(2 * step + 1), to, operand);
             }
         }
         _ => {
             debug_assert_eq!(group, 1, "operands are grouped by one, or by two in these widths");
             for (k, to) in whole.chunks_exact_mut(width).enumerate() {
-                to.iter_mut().zip(rows(k)).for_each(|(to, from)| *to = E::from_f32(from.to_f32()));
+                to.iter_mut().zip(rows(k)).for_each(|(to, from)| *to = operand(*from));
             }
         }
     }
@@ -246,7 +282,7 @@ fn write_panel<S: Element, E: Element>(
         to.fill(E::default());
         for g in (0..group).take_while(|g| k + g < depth) {
             for (to, from) in to[g..].iter_mut().step_by(group).zip(&rows(k + g)[..n]) {
-                *to = E::from_f32(from.to_f32());
+                *to = operand(*from);
             }
         }
     }
@@ -254,11 +290,16 @@ fn write_panel<S: Element, E: Element>(
 
 /// Puts the first elements of two rows beside each other, pair by pair.
 #[inline(always)]
-fn pair<S: Element, E: Element, const W: usize>(one: &[S], other: &[S], to: &mut [E]) {
+fn pair<S: Copy, E: Element, const W: usize>(
+    one: &[S],
+    other: &[S],
+    to: &mut [E],
+    operand: impl Fn(S) -> E,
+) {
     let (one, other) = (&one[..W], &other[..W]);
     for (to, (one, other)) in to.chunks_exact_mut(2).zip(one.iter().zip(other)) {
-        to[0] = E::from_f32(one.to_f32());
-        to[1] = E::from_f32(other.to_f32());
+        to[0] = operand(*one);
+        to[1] = operand(*other);
     }
 }
 

@@ -166,9 +166,9 @@ pub(crate) fn add_and_normalise<A: Arith>(
 }
 
 /// Gradients of the sublayer's arguments.
-pub(crate) struct Gradients<E> {
+pub(crate) struct Gradients<E: Element> {
     /// Of the rows.
-    pub(crate) x: Vec<E>,
+    pub(crate) x: Scratch<E>,
     /// Of the first weight, if wanted.
     pub(crate) w_in: Option<Vec<f32>>,
     /// Of the second weight, if wanted.
@@ -192,7 +192,7 @@ pub(crate) fn backward<A: Arith>(
     let Sizes { width, inner, .. } = sizes;
     let n_rows = x.len() / width;
     let block = threads.piece_len(n_rows, ROWS_PER_BLOCK);
-    let mut dx = vec![A::Elem::default(); x.len()];
+    let mut dx = scratch::<A::Elem>(x.len());
     let mut ds = scratch::<A::Elem>(x.len());
     let mut h = scratch::<A::Elem>(n_rows * inner);
     let here = |idx: usize, len: usize| idx * block * width..idx * block * width + len;
