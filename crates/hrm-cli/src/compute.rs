@@ -25,8 +25,9 @@ enum DeviceKind {
     Metal,
 }
 
+/// Precision of activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Precision {
+pub(crate) enum Precision {
     Auto,
     #[value(alias = "float32")]
     F32,
@@ -64,6 +65,12 @@ impl Compute {
             Precision::Auto | Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
         })
+    }
+
+    /// The same, in f32 unless another precision is asked for by name.
+    pub(crate) fn exactly(&self) -> Self {
+        let dtype = if self.dtype == Precision::Auto { Precision::F32 } else { self.dtype };
+        Self { dtype, ..self.clone() }
     }
 }
 

@@ -3,7 +3,8 @@
 //! A golden file holds what a reference implementation computed in a few
 //! training steps: its configuration, weights, inputs and draws, and then
 //! logits, states, losses, gradients and final weights. The check replays the
-//! steps and compares everything by name.
+//! steps and compares everything by name, in f32 unless another precision is
+//! asked for.
 
 mod replay;
 mod table;
@@ -40,6 +41,8 @@ struct Check {
     files: Vec<PathBuf>,
     #[command(flatten)]
     form: Form,
+    #[command(flatten)]
+    compute: Compute,
 }
 
 #[derive(Args)]
@@ -76,9 +79,11 @@ impl Golden {
 
 impl Check {
     fn run(self) -> anyhow::Result<()> {
+        let compute = self.compute.exactly();
+        let (device, dtype) = (compute.device()?, compute.dtype()?);
         let mut n_failed = 0;
         for path in &self.files {
-            let table = replay::replay(&GoldenFile::open(path)?)?;
+            let table = replay::replay(&GoldenFile::open(path)?, &device, dtype)?;
             n_failed += usize::from(!report(&table, path, &self.form)?);
         }
         verdict(n_failed, self.files.len())
@@ -87,7 +92,7 @@ impl Check {
 
 impl Vectors {
     fn run(self) -> anyhow::Result<()> {
-        let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
+        let checkpoint = Checkpoint::open(&self.run, &self.compute.exactly())?;
         let table = vectors::compare(&checkpoint.model, &GoldenFile::open(&self.file)?)?;
         let passes = report(&table, &self.file, &self.form)?;
         verdict(usize::from(!passes), 1)

@@ -20,7 +20,7 @@ pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
     let input = network.encode(&tokens, rows.as_ref())?;
     let mut states = network.initial_states(ids.len())?;
 
-    let mut table = Table::default();
+    let mut table = Table::new(model.dtype());
     for segment in 1..=n_segments(vectors) {
         let out = network.segment(&states, &input)?;
         compare_segment(vectors, segment, &out, &mut table)?;
