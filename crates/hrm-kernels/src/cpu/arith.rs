@@ -51,7 +51,7 @@ impl Element for bf16 {
 /// Rows of the tallest tile.
 const MR_MAX: usize = 12;
 /// Columns of the widest tile.
-const NR_MAX: usize = 32;
+pub(crate) const NR_MAX: usize = 32;
 
 /// What a tile writes: row `i` starts at `i * NR`.
 #[repr(align(64))]
@@ -103,6 +103,12 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
     #[inline(always)]
     fn fma(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
+    }
+
+    /// One step of a panel, from as many rows as are grouped.
+    #[inline(always)]
+    fn interleave(one: &[Self::Elem], _other: &[Self::Elem], step: &mut [Self::Elem]) {
+        step.copy_from_slice(one);
     }
 
     /// Rounds `from` to operands, as many as `to` holds.
@@ -166,6 +172,12 @@ mod x86 {
             out: &mut Tile,
         ) {
             by_rows!(n_rows, dot_bf16, [1 2 3 4 5 6 7 8 9 10 11 12], (a, row, step, depth, panel, out))
+        }
+
+        #[inline(always)]
+        fn interleave(one: &[bf16], other: &[bf16], step: &mut [bf16]) {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { interleave_bf16(one, other, step) }
         }
 
         #[inline(always)]
@@ -250,6 +262,24 @@ mod x86 {
         }
         for (to, from) in to[n_whole..n].iter_mut().zip(&from[n_whole..n]) {
             *to = super::Element::from_f32(*from);
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn interleave_bf16(one: &[bf16], other: &[bf16], step: &mut [bf16]) {
+        assert!(one.len() == other.len() && step.len() == 2 * one.len(), "a step holds two rows");
+        for at in (0..one.len()).step_by(16) {
+            let mask = u16::MAX >> (16 - (one.len() - at).min(16));
+            // SAFETY: the mask keeps to elements below the length of both rows,
+            // and to twice as many of the step.
+            unsafe {
+                let one = _mm256_maskz_loadu_epi16(mask, one.as_ptr().add(at).cast());
+                let other = _mm256_maskz_loadu_epi16(mask, other.as_ptr().add(at).cast());
+                let high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(other), 16);
+                let pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(one), high);
+                _mm512_mask_storeu_epi32(step.as_mut_ptr().add(2 * at).cast(), mask, pairs);
+            }
         }
     }
 

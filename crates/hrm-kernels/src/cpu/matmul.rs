@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::arith::Tile;
+use super::arith::{NR_MAX, Tile};
 use super::profile::{Part, section};
 use super::{Arith, Element, Scratch, Threads, scratch};
 
@@ -90,7 +90,7 @@ impl<E: Element> Panels<E> {
         threads: Threads,
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.write_columns::<A, E>(b, stride, threads, |x| x);
+        panels.write_columns::<A, E>(b, stride, threads, |from, to| to.copy_from_slice(from));
         panels
     }
 
@@ -104,7 +104,7 @@ impl<E: Element> Panels<E> {
         threads: Threads,
     ) -> Self {
         let mut panels = Self::new::<A>(A::MR, n_columns, depth);
-        panels.write_columns::<A, E>(b, stride, threads, |x| x);
+        panels.write_columns::<A, E>(b, stride, threads, |from, to| to.copy_from_slice(from));
         panels
     }
 
@@ -138,7 +138,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.write_columns::<A, f32>(w, n_columns, Threads::All, E::from_f32);
+        panels.write_columns::<A, f32>(w, n_columns, Threads::All, A::narrow);
         panels
     }
 
@@ -159,7 +159,7 @@ impl<E: Element> Panels<E> {
         b: &[S],
         stride: usize,
         threads: Threads,
-        operand: impl Fn(S) -> E + Copy + Sync,
+        operands: impl Fn(&[S], &mut [E]) + Sync,
     ) {
         const PANELS: usize = 8;
         const STEPS: usize = 32;
@@ -170,38 +170,16 @@ impl<E: Element> Panels<E> {
                 #[inline(always)]
                 || {
                     for step in (0..n_steps).step_by(STEPS) {
-                        let (k, n) = (step * A::GROUP, STEPS.min(n_steps - step));
+                        let (start, n) = (step * A::GROUP, STEPS.min(n_steps - step));
                         for (p, panel) in panels.chunks_exact_mut(panel_len).enumerate() {
-                            let to = &mut panel[k * width..][..n * A::GROUP * width];
-                            let b = &b[(k * stride).min(b.len())..];
+                            let to = &mut panel[start * width..][..n * A::GROUP * width];
                             let column = first + p * width;
-                            let depth = depth - k.min(depth);
-                            // The width as a constant, for the compiler's sake.
-                            if width == A::NR {
-                                write_panel(
-                                    to,
-                                    A::NR,
-                                    A::GROUP,
-                                    b,
-                                    stride,
-                                    column,
-                                    n_columns,
-                                    depth,
-                                    operand,
-                                );
-                            } else {
-                                write_panel(
-                                    to,
-                                    A::MR,
-                                    A::GROUP,
-                                    b,
-                                    stride,
-                                    column,
-                                    n_columns,
-                                    depth,
-                                    operand,
-                                );
-                            }
+                            let n_columns = width.min(n_columns - column);
+                            let depth = depth - start.min(depth);
+                            write_panel::<A>(to, width, n_columns, depth, |k, to| {
+                                let from = (start + k) * stride + column;
+                                operands(&b[from..][..n_columns], to);
+                            });
                         }
                     }
                 },
@@ -240,66 +218,28 @@ fn write_column<A: Arith>(
     }
 }
 
-/// Writes the columns from `first` on into a panel, step by step.
+/// Writes `n_columns` columns into a panel of `width`, step by step; `row(k, to)`
+/// reads them from row `k` of `depth`. Columns and rows that are not there are
+/// zero.
 #[inline(always)]
-fn write_panel<S: Copy, E: Element>(
-    panel: &mut [E],
+fn write_panel<A: Arith>(
+    panel: &mut [A::Elem],
     width: usize,
-    group: usize,
-    b: &[S],
-    stride: usize,
-    first: usize,
     n_columns: usize,
     depth: usize,
-    operand: impl Fn(S) -> E + Copy,
+    row: impl Fn(usize, &mut [A::Elem]),
 ) {
-    let n = width.min(n_columns - first);
-    let rows = |k: usize| &b[k * stride + first..];
-    // Whole steps, of a width that the compiler knows, first.
-    let n_steps = panel.len() / (group * width);
-    let n_whole = if n == width { n_steps.min(depth / group) } else { 0 };
-    let (whole, rest) = panel.split_at_mut(n_whole * group * width);
-    match (group, width) {
-        (2, 32) => {
-            for (step, to) in whole.chunks_exact_mut(64).enumerate() {
-                pair::<S, E, 32>(rows(2 * step), rows(2 * step + 1), to, operand);
+    let mut rows = [[A::Elem::default(); NR_MAX]; 2];
+    for (step, to) in panel.chunks_exact_mut(A::GROUP * width).enumerate() {
+        for (g, to) in rows.iter_mut().take(A::GROUP).enumerate() {
+            let k = step * A::GROUP + g;
+            if k < depth {
+                row(k, &mut to[..n_columns]);
+            } else {
+                to.fill(A::Elem::default());
             }
         }
-        (2, 12) => {
-            for (step, to) in whole.chunks_exact_mut(24).enumerate() {
-                pair::<S, E, 12>(rows(2 * step), rows(2 * step + 1), to, operand);
-            }
-        }
-        _ => {
-            debug_assert_eq!(group, 1, "operands are grouped by one, or by two in these widths");
-            for (k, to) in whole.chunks_exact_mut(width).enumerate() {
-                to.iter_mut().zip(rows(k)).for_each(|(to, from)| *to = operand(*from));
-            }
-        }
-    }
-    for (step, to) in rest.chunks_exact_mut(group * width).enumerate() {
-        let k = (n_whole + step) * group;
-        to.fill(E::default());
-        for g in (0..group).take_while(|g| k + g < depth) {
-            for (to, from) in to[g..].iter_mut().step_by(group).zip(&rows(k + g)[..n]) {
-                *to = operand(*from);
-            }
-        }
-    }
-}
-
-/// Puts the first elements of two rows beside each other, pair by pair.
-#[inline(always)]
-fn pair<S: Copy, E: Element, const W: usize>(
-    one: &[S],
-    other: &[S],
-    to: &mut [E],
-    operand: impl Fn(S) -> E,
-) {
-    let (one, other) = (&one[..W], &other[..W]);
-    for (to, (one, other)) in to.chunks_exact_mut(2).zip(one.iter().zip(other)) {
-        to[0] = operand(*one);
-        to[1] = operand(*other);
+        A::interleave(&rows[0][..width], &rows[1][..width], to);
     }
 }
 
