@@ -87,9 +87,9 @@ fn compare_forward(
 /// value, where the file holds it.
 ///
 /// The first steps of Adam-atan2 and those of sign descent depend on nothing
-/// but signs. An element smaller than the tolerance, of either sign under two
-/// sound summation orders, would move by a whole step in one direction or the
-/// other and take every later number with it.
+/// but signs. An element so close to zero that two sound orders of summation
+/// give it either sign, within the tolerance, would move by a whole step in one
+/// direction or the other and take every later number with it.
 fn take_lost_signs(
     golden: &Golden,
     step: u64,
@@ -99,9 +99,9 @@ fn take_lost_signs(
     let settled = |found: &Tensor, wanted: &Tensor| -> candle_core::Result<Tensor> {
         let tol = Tol::F32_GRADIENT;
         let largest = f64::from(wanted.abs()?.max_all()?.to_scalar::<f32>()?);
-        let is_small = wanted.abs()?.le(tol.absolute + tol.relative * largest)?;
+        let is_close = (found - wanted)?.abs()?.le(tol.absolute + tol.relative * largest)?;
         let is_turned = (found * wanted)?.le(0.0)?;
-        (is_small * is_turned)?.where_cond(wanted, found)
+        (is_close * is_turned)?.where_cond(wanted, found)
     };
     for (name, var) in model.weights().trained() {
         let wanted = golden.find(&format!("{step}.grad.{name}"));
