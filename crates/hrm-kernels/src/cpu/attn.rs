@@ -48,6 +48,12 @@ impl Sizes<'_> {
     fn queries_per_block(&self) -> usize {
         (N_SCORES_PER_BLOCK / self.n_positions).clamp(12, 96)
     }
+
+    /// From one row of scores to the next: whole vectors, so that no loop over a
+    /// row has a rest to do one by one.
+    fn score_stride(&self) -> usize {
+        self.n_positions.next_multiple_of(16)
+    }
 }
 
 /// What the backward pass wants to know about the forward pass.
@@ -326,6 +332,7 @@ fn head_forward<A: Arith>(
     log_sums: &mut [f32],
 ) {
     let (s, d) = (sizes.n_positions, sizes.head_dim);
+    let stride = sizes.score_stride();
     let scale = (d as f32).sqrt().recip();
     A::vectorized(
         #[inline(always)]
@@ -334,32 +341,23 @@ fn head_forward<A: Arith>(
             let keys = Panels::from_rows::<A>(&k, d, s, d);
             let values = Panels::from_columns::<A>(head.v, head.stride, d, s, Threads::One);
             let block = sizes.queries_per_block();
-            let mut scores = scratch::<f32>(block * s);
-            let mut weights = scratch::<A::Elem>(block * s);
+            let mut scores = scratch::<f32>(block * stride);
+            let mut weights = scratch::<A::Elem>(block * stride);
             let mut per_sum = scratch::<f32>(block);
             for first in (0..s).step_by(block) {
                 let n = block.min(s - first);
-                matmul::<A>(
-                    n,
-                    Left::rows::<A>(&q[first * d..], d, d),
-                    &keys,
-                    #[inline(always)]
-                    |at| {
-                        for (row, values) in at.rows() {
-                            scores[row * s + at.column..][..values.len()].copy_from_slice(values);
-                        }
-                    },
-                );
+                store::<A>(n, Left::rows::<A>(&q[first * d..], d, d), &keys, &mut scores, stride);
                 for row in 0..n {
-                    let scores = &mut scores[row * s..][..s];
+                    let scores = &mut scores[row * stride..][..stride];
+                    scores[s..].fill(f32::NEG_INFINITY);
                     let (max, sum) = exp_row::<A>(scores, scale);
-                    A::narrow(scores, &mut weights[row * s..][..s]);
+                    A::narrow(scores, &mut weights[row * stride..][..stride]);
                     per_sum[row] = sum.recip();
                     log_sums[first + row] = max + sum.ln();
                 }
                 matmul::<A>(
                     n,
-                    Left::rows::<A>(&weights, s, s),
+                    Left::rows::<A>(&weights, stride, s),
                     &values,
                     #[inline(always)]
                     |at| {
@@ -391,6 +389,7 @@ fn head_backward<A: Arith>(
     d_head: &mut [A::Elem],
 ) {
     let (s, d, width) = (sizes.n_positions, sizes.head_dim, sizes.width());
+    let stride = sizes.score_stride();
     let scale = (d as f32).sqrt().recip();
     A::vectorized(
         #[inline(always)]
@@ -404,16 +403,19 @@ fn head_backward<A: Arith>(
             let mut dv = scratch::<f32>(s * d).zeroed();
 
             let block = sizes.queries_per_block();
-            let [mut scores, mut d_weights] = [(); 2].map(|()| scratch::<f32>(block * s));
-            let [mut weights, mut d_scores] = [(); 2].map(|()| scratch::<A::Elem>(block * s));
+            let [mut scores, mut d_weights] = [(); 2].map(|()| scratch::<f32>(block * stride));
+            let [mut weights, mut d_scores] = [(); 2].map(|()| scratch::<A::Elem>(block * stride));
             for first in (0..s).step_by(block) {
                 let n = block.min(s - first);
                 let d_mixed = &d_mixed[first * width..];
                 let q = &q[first * d..];
-                store::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, s);
-                store::<A>(n, Left::rows::<A>(d_mixed, width, d), &values, &mut d_weights, s);
+                store::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, stride);
+                store::<A>(n, Left::rows::<A>(d_mixed, width, d), &values, &mut d_weights, stride);
                 for row in 0..n {
-                    let (p, dp) = (&mut scores[row * s..][..s], &mut d_weights[row * s..][..s]);
+                    let p = &mut scores[row * stride..][..stride];
+                    let dp = &mut d_weights[row * stride..][..stride];
+                    p[s..].fill(f32::NEG_INFINITY);
+                    dp[s..].fill(0.0);
                     let log_sum = log_sums[first + row];
                     p.iter_mut().for_each(|p| *p = exp::<A>(scale * *p - log_sum));
                     // Each row of weights sums to one, so a shift of their gradients
@@ -423,18 +425,18 @@ fn head_backward<A: Arith>(
                     for (p, dp) in p.iter().zip(dp.iter_mut()) {
                         *dp = scale * p * (*dp - shift);
                     }
-                    A::narrow(p, &mut weights[row * s..][..s]);
-                    A::narrow(dp, &mut d_scores[row * s..][..s]);
+                    A::narrow(p, &mut weights[row * stride..][..stride]);
+                    A::narrow(dp, &mut d_scores[row * stride..][..stride]);
                 }
                 store::<A>(
                     n,
-                    Left::rows::<A>(&d_scores, s, s),
+                    Left::rows::<A>(&d_scores, stride, s),
                     &keys_by_channel,
                     &mut dq[first * d..],
                     d,
                 );
-                add_transposed::<A>(&d_scores, q, d, [n, s, d], &mut dk);
-                add_transposed::<A>(&weights, d_mixed, width, [n, s, d], &mut dv);
+                add_transposed::<A>([&d_scores, q], [stride, d], [n, s, d], &mut dk);
+                add_transposed::<A>([&weights, d_mixed], [stride, width], [n, s, d], &mut dv);
             }
 
             let (to_q, rest) = d_head.split_at_mut(s * d);
@@ -469,17 +471,16 @@ fn store<A: Arith>(
 }
 
 /// Adds `left^T right` to `out: [S, d]`, for `left: [n, S]` and `right: [n, d]`
-/// in rows of `stride`.
+/// in rows of `strides`.
 #[inline(always)]
 fn add_transposed<A: Arith>(
-    left: &[A::Elem],
-    right: &[A::Elem],
-    stride: usize,
+    [left, right]: [&[A::Elem]; 2],
+    strides: [usize; 2],
     [n, s, d]: [usize; 3],
     out: &mut [f32],
 ) {
-    let a = Panels::tall::<A>(left, s, s, n, Threads::One);
-    let b = Panels::from_columns::<A>(right, stride, d, n, Threads::One);
+    let a = Panels::tall::<A>(left, strides[0], s, n, Threads::One);
+    let b = Panels::from_columns::<A>(right, strides[1], d, n, Threads::One);
     matmul::<A>(
         s,
         Left::columns::<A>(&a),
