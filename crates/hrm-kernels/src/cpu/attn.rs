@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Left, Panels, matmul, transposed_product};
+use super::matmul::{Left, Panels, copy_row, matmul, transposed_product};
 use super::mlp::{Gradients, add_and_normalise, norm_backward};
 use super::profile::{Part, section};
 use super::rows::{dot, exp, exp_row, rotate};
@@ -121,8 +121,7 @@ pub(crate) fn forward<A: Arith>(
                         #[inline(always)]
                         |at| {
                             for (row, values) in at.rows() {
-                                sum[row * width + at.column..][..values.len()]
-                                    .copy_from_slice(values);
+                                copy_row(values, &mut sum[row * width + at.column..]);
                             }
                         },
                     );
@@ -277,7 +276,7 @@ fn gather_heads<E: Element>(
             let (part, head) = (at / n_heads, at % n_heads);
             let block = (puzzle * n_heads + head) * n_parts + part;
             let from = (block * n_positions + position) * head_dim;
-            segment.copy_from_slice(&heads[from..][..head_dim]);
+            copy_row(&heads[from..][..head_dim], segment);
         }
     }
 }
@@ -464,7 +463,7 @@ fn store<A: Arith>(
         #[inline(always)]
         |at| {
             for (row, values) in at.rows() {
-                out[row * stride + at.column..][..values.len()].copy_from_slice(values);
+                copy_row(values, &mut out[row * stride + at.column..]);
             }
         },
     );

@@ -90,7 +90,7 @@ impl<E: Element> Panels<E> {
         threads: Threads,
     ) -> Self {
         let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.write_columns::<A, E>(b, stride, threads, |from, to| to.copy_from_slice(from));
+        panels.write_columns::<A, E>(b, stride, threads, copy_row);
         panels
     }
 
@@ -104,7 +104,7 @@ impl<E: Element> Panels<E> {
         threads: Threads,
     ) -> Self {
         let mut panels = Self::new::<A>(A::MR, n_columns, depth);
-        panels.write_columns::<A, E>(b, stride, threads, |from, to| to.copy_from_slice(from));
+        panels.write_columns::<A, E>(b, stride, threads, copy_row);
         panels
     }
 
@@ -243,6 +243,24 @@ fn write_panel<A: Arith>(
     }
 }
 
+/// Copies a row of a tile or of a panel.
+///
+/// Nearly all have one of these lengths, for which there is no need to call a
+/// function that can copy any.
+#[inline(always)]
+pub(crate) fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
+    #[inline(always)]
+    fn whole<T: Copy, const N: usize>(from: &[T], to: &mut [T]) {
+        to[..N].copy_from_slice(&from[..N]);
+    }
+    match from.len() {
+        32 => whole::<T, 32>(from, to),
+        16 => whole::<T, 16>(from, to),
+        12 => whole::<T, 12>(from, to),
+        n => to[..n].copy_from_slice(from),
+    }
+}
+
 /// Where a tile lies in the result, and its values.
 pub(crate) struct At<'a> {
     /// Its first row.
@@ -346,7 +364,7 @@ pub(crate) fn transposed_product<A: Arith>(
                         #[inline(always)]
                         |at| {
                             for (row, values) in at.rows() {
-                                out[row * k + at.column..][..values.len()].copy_from_slice(values);
+                                copy_row(values, &mut out[row * k + at.column..]);
                             }
                         },
                     );

@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Left, Panels, matmul, transposed_product};
+use super::matmul::{Left, Panels, copy_row, matmul, transposed_product};
 use super::profile::{Part, section};
 use super::rows::{add_to, normalise, normalise_backward, sigmoid};
 use super::{Arith, Element, Scratch, Threads, scratch};
@@ -128,7 +128,7 @@ fn block_forward<A: Arith>(
                 #[inline(always)]
                 |at| {
                     for (row, values) in at.rows() {
-                        sum[row * width + at.column..][..values.len()].copy_from_slice(values);
+                        copy_row(values, &mut sum[row * width + at.column..]);
                     }
                 },
             );
