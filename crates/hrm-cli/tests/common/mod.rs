@@ -17,12 +17,18 @@ pub(crate) fn hrm(folder: &Path, args: &[&str]) -> Ran {
 
 /// Runs `hrm` with something on its standard input.
 pub(crate) fn hrm_with_input(folder: &Path, args: &[&str], input: &str) -> Ran {
+    hrm_in(folder, args, input, &[])
+}
+
+/// Runs `hrm` in an environment that some variables are added to.
+pub(crate) fn hrm_in(folder: &Path, args: &[&str], input: &str, vars: &[(&str, &str)]) -> Ran {
     use std::io::Write;
     let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
         .current_dir(folder)
         .args(args)
         // Messages are for people whatever the environment asks of programmers.
         .env("RUST_BACKTRACE", "1")
+        .envs(vars.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,0 +1,128 @@
+//! What a training step holds at its peak: as much for many cycles and many
+//! segments as for few, because only the last updates of a segment are recorded
+//! and nothing recorded crosses to the next one.
+//!
+//! Every byte of the process is counted. So this file holds one test, and its
+//! steps run on one thread: how many buffers a pool of threads keeps for later
+//! depends on which of them was busy when.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+use candle_core::Device;
+use hrm_core::halting::Exploration;
+use hrm_core::{Hrm, HrmConfig, Tracking};
+use hrm_train::{Batch, TrainConfig, Trainer};
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// Puzzles side by side, `B`.
+const N_ROWS: usize = 8;
+
+/// Steps until every buffer that is kept for later is there.
+const N_WARM_UP: usize = 2;
+
+/// Segments of one puzzle; its budget is 16.
+const N_STEPS: usize = 12;
+
+/// What two peaks may differ by, as a share of what a step takes.
+const TOLERANCE: f64 = 0.01;
+
+#[test]
+fn memory_grows_with_rows_but_not_with_cycles_or_segments() {
+    let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    one_thread.install(|| {
+        let reference = bytes_of_step(config(1, 1), N_ROWS);
+        let tolerance = TOLERANCE * reference;
+
+        // The figures can tell: what one more recorded update or one more row
+        // would add is far beyond the tolerance.
+        let per_update = recorded_bytes(config(1, 1)) / 2.0;
+        assert!(per_update > 5.0 * tolerance, "an update takes {per_update} of {reference} bytes");
+        let with_more_rows = bytes_of_step(config(1, 1), N_ROWS + 2);
+        assert!(with_more_rows > reference + 5.0 * tolerance, "{with_more_rows}, {reference}");
+
+        for n_cycles in [2, 4] {
+            let found = bytes_of_step(config(n_cycles, n_cycles), N_ROWS);
+            assert!(
+                (found - reference).abs() < tolerance,
+                "a step of {n_cycles} x {n_cycles} cycles takes {found} bytes, \
+                 one of 1 x 1 takes {reference}"
+            );
+        }
+
+        let mut trainer = trainer(config(2, 2), N_ROWS);
+        let at_start = MEMORY.current_usage() as f64;
+        let peaks = peaks_of_steps(&mut trainer, N_ROWS, N_STEPS);
+        let (first, later) = (peaks[N_WARM_UP], &peaks[N_WARM_UP + 1..]);
+        for (peak, step) in later.iter().zip(N_WARM_UP + 2..) {
+            let rise = peak - first;
+            assert!(rise < tolerance, "the peak of step {step} is {rise} bytes higher: {peaks:?}");
+        }
+        // A record that lived for one step too long would not rise either.
+        let kept = MEMORY.current_usage() as f64 - at_start;
+        assert!(kept < tolerance, "{kept} bytes are held from one step to the next");
+    });
+}
+
+/// Two layers at the grid of 9 by 9 Sudoku: the states outweigh the weights.
+fn config(n_h_cycles: usize, n_l_cycles: usize) -> HrmConfig {
+    HrmConfig {
+        hidden_dim: 64,
+        puzzle_dim: 64,
+        n_heads: 2,
+        n_h_layers: 2,
+        n_l_layers: 2,
+        n_h_cycles,
+        n_l_cycles,
+        // Every puzzle explores, so that none halts before its budget ends.
+        halt_exploration: 1.0,
+        ..HrmConfig::paper()
+    }
+}
+
+fn trainer(config: HrmConfig, n_rows: usize) -> Trainer {
+    let train = TrainConfig { batch_size: n_rows, ..TrainConfig::paper() };
+    Trainer::new(Hrm::seeded(config, 1, &Device::Cpu).unwrap(), train).unwrap()
+}
+
+/// The most that one step holds beyond what was held before it, in bytes.
+fn bytes_of_step(config: HrmConfig, n_rows: usize) -> f64 {
+    let mut trainer = trainer(config, n_rows);
+    peaks_of_steps(&mut trainer, n_rows, N_WARM_UP);
+    let before = MEMORY.current_usage() as f64;
+    peaks_of_steps(&mut trainer, n_rows, 1)[0] - before
+}
+
+/// The most that the process holds during each of some steps, in bytes.
+fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f64> {
+    let HrmConfig { n_cells, vocab_size, n_segments_max, .. } = *trainer.model().config();
+    let token = |idx: usize| 1 + idx * 7 % (vocab_size - 1);
+    let inputs = (0..n_rows * n_cells).map(|idx| token(idx) as u32).collect();
+    let labels = (0..n_rows * n_cells).map(|idx| token(idx + 1) as i64).collect();
+    let fresh = Batch::new(n_cells, inputs, labels, vec![0; n_rows]);
+    let hold = vec![Exploration { u: 0.0, min_segments: n_segments_max as u32 }; n_rows];
+
+    let mut peaks = Vec::with_capacity(n_steps);
+    for _ in 0..n_steps {
+        MEMORY.reset_peak_usage();
+        let report = trainer.step(|row, batch| batch.copy_row(row, &fresh), &hold).unwrap();
+        peaks.push(MEMORY.peak_usage() as f64);
+        assert_eq!(report.n_halted, 0, "step {} is another segment of all puzzles", report.step);
+    }
+    peaks
+}
+
+/// What one segment keeps for its backward pass, in bytes.
+fn recorded_bytes(config: HrmConfig) -> f64 {
+    let trainer = trainer(config, N_ROWS);
+    let network = trainer.model().network(Tracking::Live).unwrap();
+    let tokens = trainer.carry().batch.input_tensor(&Device::Cpu).unwrap();
+    let rows = trainer.model().puzzle_rows(&[0; N_ROWS]).unwrap();
+    let input = network.encode(&tokens, rows.as_ref()).unwrap();
+    let before = MEMORY.current_usage();
+    let _states = network.advance(&trainer.carry().states, &input).unwrap();
+    (MEMORY.current_usage() - before) as f64
+}
