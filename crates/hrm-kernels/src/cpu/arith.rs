@@ -11,6 +11,8 @@
 
 use half::bf16;
 
+use super::rows;
+
 /// A number as products read it.
 pub(crate) trait Element:
     Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
@@ -105,6 +107,23 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
         a.mul_add(b, c)
     }
 
+    /// `e^(scale (x - max))` in place, as precise as operands are.
+    #[inline(always)]
+    fn exp_scaled(x: &mut [f32], scale: f32, max: f32) {
+        x.iter_mut().for_each(|x| *x = rows::exp::<Self>(scale * (*x - max)));
+    }
+
+    /// `silu(gate) up`, as precise as operands are.
+    #[inline(always)]
+    fn gated(gate: &[f32], up: &[f32], out: &mut [Self::Elem]) {
+        let mut activated = [0f32; NR_MAX];
+        let activated = &mut activated[..out.len()];
+        for (h, (gate, up)) in activated.iter_mut().zip(gate.iter().zip(up)) {
+            *h = gate * rows::sigmoid::<Self>(*gate) * up;
+        }
+        Self::narrow(activated, out);
+    }
+
     /// One step of a panel, from as many rows as are grouped.
     #[inline(always)]
     fn interleave(one: &[Self::Elem], _other: &[Self::Elem], step: &mut [Self::Elem]) {
@@ -140,6 +159,7 @@ pub(crate) use x86::{Avx2, Avx512, Avx512Bf16};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+    use std::f32::consts::{LN_2, LOG2_E};
 
     use half::bf16;
 
@@ -172,6 +192,18 @@ mod x86 {
             out: &mut Tile,
         ) {
             by_rows!(n_rows, dot_bf16, [1 2 3 4 5 6 7 8 9 10 11 12], (a, row, step, depth, panel, out))
+        }
+
+        #[inline(always)]
+        fn exp_scaled(x: &mut [f32], scale: f32, max: f32) {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { exp_scaled_bf16(x, scale, max) }
+        }
+
+        #[inline(always)]
+        fn gated(gate: &[f32], up: &[f32], out: &mut [bf16]) {
+            // SAFETY: this type is picked only where the CPU has it.
+            unsafe { gated_bf16(gate, up, out) }
         }
 
         #[inline(always)]
@@ -262,6 +294,62 @@ mod x86 {
         }
         for (to, from) in to[n_whole..n].iter_mut().zip(&from[n_whole..n]) {
             *to = super::Element::from_f32(*from);
+        }
+    }
+
+    /// `2^t` to 2^-14, which a bf16 number does not see; `t` within the range of
+    /// exponents.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn exp2_bf16(t: __m512) -> __m512 {
+        // 2^t = 2^n 2^r with |r| <= 1/2, and 2^r by its series.
+        let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(t);
+        let r = _mm512_sub_ps(t, n);
+        let term = |k: i32, factorial: f32| _mm512_set1_ps(LN_2.powi(k) / factorial);
+        let mut series = term(4, 24.0);
+        for next in [term(3, 6.0), term(2, 2.0), term(1, 1.0), term(0, 1.0)] {
+            series = _mm512_fmadd_ps(series, r, next);
+        }
+        _mm512_scalef_ps(series, n)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    unsafe fn exp_scaled_bf16(x: &mut [f32], scale: f32, max: f32) {
+        let (scale, max) = (_mm512_set1_ps(scale * LOG2_E), _mm512_set1_ps(max));
+        let least = _mm512_set1_ps(-126.0);
+        for at in (0..x.len()).step_by(16) {
+            let mask = u16::MAX >> (16 - (x.len() - at).min(16));
+            // SAFETY: the mask keeps to elements below the length of `x`.
+            unsafe {
+                let to = x.as_mut_ptr().add(at);
+                let below = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, to), max);
+                let t = _mm512_max_ps(_mm512_mul_ps(scale, below), least);
+                _mm512_mask_storeu_ps(to, mask, exp2_bf16(t));
+            }
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    unsafe fn gated_bf16(gate: &[f32], up: &[f32], out: &mut [bf16]) {
+        assert!(gate.len() >= out.len() && up.len() >= out.len(), "a gate for every element");
+        let (per_bit, most) = (_mm512_set1_ps(-LOG2_E), _mm512_set1_ps(126.0));
+        let one = _mm512_set1_ps(1.0);
+        for at in (0..out.len()).step_by(16) {
+            let mask = u16::MAX >> (16 - (out.len() - at).min(16));
+            // SAFETY: the mask keeps to elements below the length of `out`, which
+            // the others reach.
+            unsafe {
+                let gate = _mm512_maskz_loadu_ps(mask, gate.as_ptr().add(at));
+                let up = _mm512_maskz_loadu_ps(mask, up.as_ptr().add(at));
+                let t = _mm512_min_ps(_mm512_mul_ps(gate, per_bit), most);
+                let t = _mm512_max_ps(t, _mm512_sub_ps(_mm512_setzero_ps(), most));
+                let sigmoid = _mm512_rcp14_ps(_mm512_add_ps(one, exp2_bf16(t)));
+                let h = _mm512_mul_ps(_mm512_mul_ps(gate, up), sigmoid);
+                let h = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(h));
+                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(at).cast(), mask, h);
+            }
         }
     }
 
@@ -494,6 +582,47 @@ unsafe fn multiply_add<const M: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::{Path, Scheme, with_arith};
+    use candle_core::DType;
+
+    /// What becomes of a rounding to operands: half a unit in the last place.
+    fn half_unit<A: Arith>() -> f64 {
+        if A::GROUP == 2 { 2f64.powi(-9) } else { 2f64.powi(-22) }
+    }
+
+    fn check_activations<A: Arith>() {
+        for n in [1, 15, 16, 17, 31, 32] {
+            let gate: Vec<f32> = (0..n).map(|i| (i as f32 - 11.0) * 7.3).collect();
+            let up: Vec<f32> = (0..n).map(|i| (i % 7) as f32 - 2.5).collect();
+            let mut out = vec![A::Elem::default(); n];
+            A::vectorized(|| A::gated(&gate, &up, &mut out));
+            let mut powers = gate.clone();
+            A::vectorized(|| A::exp_scaled(&mut powers, 0.5, 160.0));
+            for i in 0..n {
+                let (g, u) = (f64::from(gate[i]), f64::from(up[i]));
+                let want = g / (1.0 + (-g).exp()) * u;
+                let apart = (f64::from(out[i].to_f32()) - want).abs();
+                let bound = 1.1 * half_unit::<A>() * want.abs() + 1e-30;
+                assert!(apart <= bound, "gated({g}, {u}) is {:?}, not {want}", out[i]);
+                let exponent = 0.5 * (g - 160.0);
+                let (found, want) = (f64::from(powers[i]), exponent.exp());
+                // The exponent is rounded before it is used.
+                let bound = half_unit::<A>() + exponent.abs() * 2f64.powi(-23);
+                let apart = (found - want).abs();
+                assert!(apart <= bound * want + 2e-38, "e^{exponent} is {found:e}, not {want:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn activations_are_as_precise_as_operands_on_every_path() {
+        for path in Path::available() {
+            for dtype in [DType::F32, DType::BF16] {
+                let scheme = Scheme::of(dtype, path).unwrap();
+                with_arith!(scheme, A => check_activations::<A>());
+            }
+        }
+    }
 
     #[test]
     fn rounding_to_bf16_is_to_nearest_even_and_keeps_what_is_not_finite() {

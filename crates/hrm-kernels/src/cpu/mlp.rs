@@ -105,14 +105,9 @@ fn block_forward<A: Arith>(
                 |at| {
                     let first = at.column / 2;
                     let n = half.min(inner - first);
-                    let mut activated = [0f32; 64];
                     for (row, values) in at.rows() {
                         let (gate, up) = values.split_at(half);
-                        for (h, (gate, up)) in activated[..half].iter_mut().zip(gate.iter().zip(up))
-                        {
-                            *h = gate * sigmoid::<A>(*gate) * up;
-                        }
-                        A::narrow(&activated[..n], &mut h[row * inner + first..][..n]);
+                        A::gated(gate, up, &mut h[row * inner + first..][..n]);
                         if let Some((saved, _)) = &mut saved {
                             let row = &mut saved[row * 2 * inner..][..2 * inner];
                             A::narrow(&gate[..n], &mut row[first..][..n]);

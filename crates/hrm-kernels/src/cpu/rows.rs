@@ -99,7 +99,7 @@ pub(crate) fn normalise_backward<E: Element>(dy: &[E], y: &[E], scale: f32, ds: 
 #[inline(always)]
 pub(crate) fn exp_row<A: Arith>(x: &mut [f32], scale: f32) -> (f32, f32) {
     let max = max(x);
-    x.iter_mut().for_each(|x| *x = exp::<A>(scale * (*x - max)));
+    A::exp_scaled(x, scale, max);
     (scale * max, sum_by(x.len(), |i| x[i]))
 }
 
