@@ -156,7 +156,7 @@ pub(crate) mod tests {
     /// Compares a fused sublayer with its reference, on every path and in both
     /// dtypes, in value and in all gradients.
     ///
-    /// In bf16 every number carries a rounding of 2^-9, and how far they add up
+    /// In bf16 every number carries a rounding of 2^-8, and how far they add up
     /// depends on the sublayer. The measure is the reference itself, composed in
     /// bf16: the fused version, which rounds at other places (the norm's result
     /// where the reference rounds its argument), is as far from the f32 result

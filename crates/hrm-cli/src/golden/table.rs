@@ -58,7 +58,7 @@ impl Group {
         }
     }
 
-    /// A bf16 number is off by up to 2^-9, 33 000 times as far as one in f32.
+    /// A bf16 number is off by up to 2^-8, 65 000 times as far as one in f32.
     /// The recurrence amplifies both alike, so no element of a state after a
     /// segment can be promised to a percent; sums over many elements can.
     fn bf16_tolerance(self) -> Tol {
