@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 use super::baseline::{Baseline, Measured};
 
 /// The bench targets of package `hrm-benches` that are compared.
-const TARGETS: &[&str] = &["segment", "step"];
+const TARGETS: &[&str] = &["kernels", "segment", "step"];
 
 /// Run before the others and after them.
 const CALIBRATION: &str = "calibration";

@@ -289,7 +289,10 @@ mod x86 {
             // SAFETY: 16 elements from `at` lie within both slices.
             unsafe {
                 let narrow = _mm512_cvtneps_pbh(_mm512_loadu_ps(from.as_ptr().add(at)));
-                _mm256_storeu_si256(to.as_mut_ptr().add(at).cast(), std::mem::transmute(narrow));
+                _mm256_storeu_si256(
+                    to.as_mut_ptr().add(at).cast(),
+                    std::mem::transmute::<__m256bh, __m256i>(narrow),
+                );
             }
         }
         for (to, from) in to[n_whole..n].iter_mut().zip(&from[n_whole..n]) {
