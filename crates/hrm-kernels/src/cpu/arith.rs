@@ -630,7 +630,9 @@ mod tests {
 
     #[test]
     fn rounding_to_bf16_is_to_nearest_even_and_keeps_what_is_not_finite() {
-        for x in [0.0, -0.0, 1.0, 1.00390625, 1.01171875, -3.4e38, 1e-40, f32::INFINITY, 65535.9] {
+        for x in
+            [0.0, -0.0, 1.0, 257.0 / 256.0, 259.0 / 256.0, -3.4e38, 1e-40, f32::INFINITY, 65535.9]
+        {
             assert_eq!(<bf16 as Element>::from_f32(x), bf16::from_f32(x), "{x}");
         }
         assert!(<bf16 as Element>::from_f32(f32::NAN).is_nan());
