@@ -36,51 +36,44 @@ const SHAPES: &[Shape] = &[
     Shape { name: "arc", n_puzzles: 1, n_positions: 901, width: 512, n_heads: 8, inner: 1536 },
 ];
 
-/// A sublayer of `x` and two weights.
-type Sublayer<'a> = &'a dyn Fn(&Tensor, [&Tensor; 2]) -> Result<Tensor>;
+/// A sublayer with its weights.
+type Bound<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
 
-/// The same, computed in a dtype of choice.
-type InDtype<'a> = &'a dyn Fn(&Tensor, [&Tensor; 2], DType) -> Result<Tensor>;
+/// Binds a sublayer to two weights: fused in a dtype, or the reference.
+type Bind<'a> = &'a dyn Fn([Tensor; 2], Option<DType>) -> Result<Bound<'a>>;
 
 /// A trained matrix of about unit gain.
 fn weight(n_rows: usize, n_columns: usize) -> Result<Var> {
     Var::from_tensor(&(ramp((n_rows, n_columns))? * (3.0 / n_columns as f64).sqrt())?)
 }
 
-/// Times one sublayer, all its versions in one group.
+/// Times one sublayer, all its versions in one group. Weights are bound before,
+/// as a step does once for many uses.
 fn compare(
     c: &mut Criterion,
     name: &str,
     shape: Shape,
     weights: [Var; 2],
-    fused: InDtype<'_>,
-    reference: Sublayer<'_>,
+    bind: Bind<'_>,
 ) -> Result<()> {
     let x = Var::from_tensor(&ramp((shape.n_puzzles, shape.n_positions, shape.width))?)?;
-    let has_bf16 = Path::current()?.has_bf16();
-    let in_f32 = |x: &Tensor, w: [&Tensor; 2]| fused(x, w, DType::F32);
-    let in_bf16 = |x: &Tensor, w: [&Tensor; 2]| fused(x, w, DType::BF16);
-    let versions: [(&str, Sublayer<'_>, bool); 3] = [
-        ("reference", reference, true),
-        ("fused f32", &in_f32, true),
-        ("fused bf16", &in_bf16, has_bf16),
-    ];
-    let live = [weights[0].as_tensor(), weights[1].as_tensor()];
-    let still = weights.each_ref().map(Var::as_detached_tensor);
+    let mut versions = vec![("reference", None), ("fused f32", Some(DType::F32))];
+    if Path::current()?.has_bf16() {
+        versions.push(("fused bf16", Some(DType::BF16)));
+    }
 
     let mut group = c.benchmark_group(format!("{name} {}", shape.name));
     group.throughput(Throughput::Elements(shape.n_puzzles as u64)).sample_size(10);
-    for (version, sublayer, is_there) in versions {
-        if !is_there {
-            continue;
-        }
+    for (version, dtype) in versions {
+        let still = bind(weights.each_ref().map(Var::as_detached_tensor), dtype)?;
         let input = x.as_detached_tensor();
         group.bench_function(format!("{version} forward"), |bencher| {
-            bencher.iter(|| black_box(sublayer(&input, still.each_ref()).expect("shapes fit")));
+            bencher.iter(|| black_box(still(&input).expect("shapes fit")));
         });
+        let live = bind(weights.each_ref().map(|w| w.as_tensor().clone()), dtype)?;
         group.bench_function(format!("{version} both passes"), |bencher| {
             bencher.iter(|| {
-                let y = sublayer(x.as_tensor(), live).expect("shapes fit");
+                let y = live(x.as_tensor()).expect("shapes fit");
                 black_box(y.backward().expect("every operation has a gradient"))
             });
         });
@@ -89,36 +82,39 @@ fn compare(
     Ok(())
 }
 
+fn attn(c: &mut Criterion, shape: Shape) -> Result<()> {
+    let Shape { n_positions, width, n_heads, .. } = shape;
+    let rotary = Rotary::new(n_positions, width / n_heads, 10_000.0, &Device::Cpu)?;
+    let weights = [weight(3 * width, width)?, weight(width, width)?];
+    compare(c, "attn_block", shape, weights, &|[qkv, o], dtype| {
+        let rotary = Some(&rotary);
+        Ok(match dtype {
+            None => Box::new(move |x| reference::attn_block(x, &qkv, &o, n_heads, rotary, EPS)),
+            Some(dtype) => {
+                let (qkv, o) = (Weight::new(qkv, dtype)?, Weight::new(o, dtype)?);
+                Box::new(move |x| attn_block(x, &qkv, &o, n_heads, rotary, EPS))
+            }
+        })
+    })
+}
+
+fn mlp(c: &mut Criterion, shape: Shape) -> Result<()> {
+    let Shape { width, inner, .. } = shape;
+    let weights = [weight(2 * inner, width)?, weight(width, inner)?];
+    compare(c, "mlp_block", shape, weights, &|[gate_up, down], dtype| {
+        Ok(match dtype {
+            None => Box::new(move |x| reference::mlp_block(x, &gate_up, &down, EPS)),
+            Some(dtype) => {
+                let (gate_up, down) = (Weight::gated(gate_up, dtype)?, Weight::new(down, dtype)?);
+                Box::new(move |x| mlp_block(x, &gate_up, &down, EPS))
+            }
+        })
+    })
+}
+
 fn sublayers(c: &mut Criterion) {
     for shape in SHAPES.iter().copied() {
-        let Shape { n_positions, width, n_heads, inner, .. } = shape;
-        let mut all = || -> Result<()> {
-            let rotary = Rotary::new(n_positions, width / n_heads, 10_000.0, &Device::Cpu)?;
-            compare(
-                c,
-                "attn_block",
-                shape,
-                [weight(3 * width, width)?, weight(width, width)?],
-                &|x, [qkv, o], dtype| {
-                    let (qkv, o) =
-                        (Weight::new(qkv.clone(), dtype)?, Weight::new(o.clone(), dtype)?);
-                    attn_block(x, &qkv, &o, n_heads, Some(&rotary), EPS)
-                },
-                &|x, [qkv, o]| reference::attn_block(x, qkv, o, n_heads, Some(&rotary), EPS),
-            )?;
-            compare(
-                c,
-                "mlp_block",
-                shape,
-                [weight(2 * inner, width)?, weight(width, inner)?],
-                &|x, [gate_up, down], dtype| {
-                    let gate_up = Weight::gated(gate_up.clone(), dtype)?;
-                    mlp_block(x, &gate_up, &Weight::new(down.clone(), dtype)?, EPS)
-                },
-                &|x, [gate_up, down]| reference::mlp_block(x, gate_up, down, EPS),
-            )
-        };
-        all().expect("the CPU holds a block");
+        attn(c, shape).and_then(|()| mlp(c, shape)).expect("the CPU holds a block");
     }
 }
 

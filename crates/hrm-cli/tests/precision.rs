@@ -1,21 +1,22 @@
 //! Training in bf16 goes where training in f32 goes.
 
-use std::path::Path;
-use std::process::Command;
+mod common;
 
+use std::path::Path;
+
+use common::hrm;
 use serde_json::Value;
 
 /// Mean loss of the last hundred of 500 steps on 4 by 4 Sudokus.
 fn last_loss(folder: &Path, dtype: &str, seed: u32) -> f64 {
-    let run = folder.join(format!("{dtype}-{seed}"));
-    let output = Command::new(env!("CARGO_BIN_EXE_hrm"))
-        .args(["train", "sudoku", "--preset", "tiny", "--steps", "500", "--dtype", dtype])
-        .args(["--set", "train.batch_size=32", "--seed", &seed.to_string(), "--out"])
-        .arg(&run)
-        .output()
-        .expect("hrm starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).expect("a run has metrics");
+    let run = format!("{dtype}-{seed}");
+    let (seed, out) = (format!("--seed={seed}"), format!("--out={run}"));
+    let asked = ["train", "sudoku", "--preset=tiny", "--steps=500", "--dtype", dtype];
+    let more = ["--set=train.batch_size=32", seed.as_str(), out.as_str()];
+    let ran = hrm(folder, &[asked.as_slice(), &more].concat());
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    let metrics =
+        std::fs::read_to_string(folder.join(run).join("metrics.jsonl")).expect("a run has metrics");
     let lines = metrics.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     let losses: Vec<f64> = lines
         .filter(|line| line["kind"] == "train" && line["step"].as_u64() > Some(400))

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use hrm_blocks::{MixerDims, Tracking, Weights};
 use hrm_kernels::Rotary;
 
-use crate::{Dims, HrmConfig, ModelError, Network, Positions};
+use crate::{Dims, HrmConfig, ModelError, Network, Positions, States};
 
 /// Names of the parameters, as in the authors' checkpoints.
 pub mod names {
@@ -113,6 +113,18 @@ impl Hrm {
     pub fn network(&self, tracking: Tracking) -> candle_core::Result<Network> {
         let view = self.weights.view(self.dtype, tracking);
         Network::bind(&view, &self.config, self.dims, self.rotary.clone())
+    }
+
+    /// The states every puzzle starts from, `[B, P + S, D]` each, detached:
+    /// those of a [`network`](Self::network), without binding one.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter is missing or the device cannot hold them.
+    pub fn initial_states(&self, n_rows: usize) -> candle_core::Result<States> {
+        let view = self.weights.view(self.dtype, Tracking::Frozen);
+        let starts = [&view.get(names::H_START)?, &view.get(names::L_START)?];
+        States::starting_from(starts, n_rows, self.dims.n_positions)
     }
 
     /// Puzzle embeddings `[B, E]` f32 of the given identifiers, detached;

@@ -20,6 +20,17 @@ pub struct States {
 }
 
 impl States {
+    /// `n_rows` puzzles of `n_positions` that start from these vectors, `[D]`.
+    pub(crate) fn starting_from(
+        [h_start, l_start]: [&Tensor; 2],
+        n_rows: usize,
+        n_positions: usize,
+    ) -> Result<Self> {
+        let shape = (n_rows, n_positions, h_start.dim(0)?);
+        let broadcast = |start: &Tensor| start.broadcast_as(shape)?.contiguous();
+        Ok(Self { z_h: broadcast(h_start)?, z_l: broadcast(l_start)? })
+    }
+
     /// The same values, cut off from what computed them. Storage is shared.
     pub fn detach(&self) -> Self {
         Self { z_h: self.z_h.detach(), z_l: self.z_l.detach() }
@@ -122,9 +133,7 @@ impl Network {
     ///
     /// If the device cannot hold them.
     pub fn initial_states(&self, n_rows: usize) -> Result<States> {
-        let shape = (n_rows, self.n_positions, self.hidden_dim);
-        let broadcast = |start: &Tensor| start.broadcast_as(shape)?.contiguous();
-        Ok(States { z_h: broadcast(&self.h_start)?, z_l: broadcast(&self.l_start)? })
+        States::starting_from([&self.h_start, &self.l_start], n_rows, self.n_positions)
     }
 
     /// The input that every fast update sees, `[B, P + S, D]`.

@@ -10,7 +10,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::cpu::attn::{self, Sizes};
-use crate::cpu::mlp::Gradients;
+use crate::cpu::post_norm::Gradients;
 use crate::cpu::{Arith, Threads, with_arith};
 use crate::element::Operand;
 use crate::sublayer::{self, Sublayer};

@@ -146,11 +146,7 @@ pub(crate) fn load_tensor<A: Arith<Elem: Operand>>(
     name: &str,
     x: &Tensor,
 ) -> Result<Scratch<A::Elem>> {
-    let (storage, layout) = x.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else {
-        candle_core::bail!("{name} needs tensors on the CPU");
-    };
-    load::<A>(name, storage, layout)
+    with_storage(name, x, |storage, layout| load::<A>(name, storage, layout))
 }
 
 /// Operands as a tensor's elements, f32 or bf16.
@@ -219,9 +215,18 @@ pub(crate) fn with_values<E: WithDType, R>(
     x: &Tensor,
     f: impl FnOnce(&[E]) -> Result<R>,
 ) -> Result<R> {
+    with_storage(name, x, |storage, layout| f(contiguous(name, storage, layout)?))
+}
+
+/// Calls `f` with what holds a tensor on the CPU.
+fn with_storage<R>(
+    name: &str,
+    x: &Tensor,
+    f: impl FnOnce(&CpuStorage, &Layout) -> Result<R>,
+) -> Result<R> {
     let (storage, layout) = x.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else {
         candle_core::bail!("{name} needs tensors on the CPU");
     };
-    f(contiguous(name, storage, layout)?)
+    f(storage, layout)
 }

@@ -9,8 +9,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, WithDType as _};
 use rayon::prelude::*;
 
-use crate::cpu::rows::add_to;
-use crate::cpu::{Arith, Path, Scheme, with_arith};
+use crate::cpu::{Arith, Path, Scheme, rows, with_arith};
 use crate::element::{Operand, contiguous};
 
 /// `z + (one + other)` for tensors of one shape and dtype.
@@ -34,6 +33,9 @@ pub fn inject(z: &Tensor, one: &Tensor, other: &Tensor) -> Result<Tensor> {
     z + (one + other)?
 }
 
+/// Elements that a thread adds at a time.
+const N_ELEMENTS_PER_TASK: usize = 1 << 13;
+
 struct Inject<A>(std::marker::PhantomData<A>);
 
 impl<A: Arith<Elem: Operand>> CustomOp3 for Inject<A> {
@@ -50,24 +52,15 @@ impl<A: Arith<Elem: Operand>> CustomOp3 for Inject<A> {
         other: &CpuStorage,
         other_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        const BLOCK: usize = 256;
         let mut sums = contiguous::<A::Elem>(self.name(), z, z_layout)?.to_vec();
         let one = contiguous::<A::Elem>(self.name(), one, one_layout)?;
         let other = contiguous::<A::Elem>(self.name(), other, other_layout)?;
-        sums.par_chunks_mut(BLOCK)
-            .zip(one.par_chunks(BLOCK).zip(other.par_chunks(BLOCK)))
-            .with_min_len(32)
+        sums.par_chunks_mut(N_ELEMENTS_PER_TASK)
+            .zip(one.par_chunks(N_ELEMENTS_PER_TASK).zip(other.par_chunks(N_ELEMENTS_PER_TASK)))
             .for_each(|(sums, (one, other))| {
                 A::vectorized(
                     #[inline(always)]
-                    || {
-                        let mut sum = [0f32; BLOCK];
-                        let sum = &mut sum[..sums.len()];
-                        for term in [one, other, &*sums] {
-                            add_to::<A>(sum, term);
-                        }
-                        A::narrow(sum, sums);
-                    },
+                    || rows::inject::<A>(sums, &[one, other]),
                 );
             });
         Ok((A::Elem::to_cpu_storage_owned(sums), z_layout.shape().clone()))

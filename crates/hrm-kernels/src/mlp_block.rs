@@ -8,7 +8,8 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::cpu::mlp::{self, Gradients, Sizes};
+use crate::cpu::mlp::{self, Sizes};
+use crate::cpu::post_norm::Gradients;
 use crate::cpu::{Arith, Threads, with_arith};
 use crate::element::Operand;
 use crate::sublayer::{self, Sublayer};

@@ -9,8 +9,7 @@ use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
 
 use crate::attn_block::Attn;
-use crate::cpu::rows::add_to;
-use crate::cpu::{Arith, Path, Scheme, Threads, scratch, with_arith};
+use crate::cpu::{Arith, Path, Scheme, Threads, rows, scratch, with_arith};
 use crate::element::{Operand, Values, load_tensor, store_tensor};
 use crate::mlp_block::Mlp;
 use crate::sublayer::Sublayer;
@@ -149,7 +148,6 @@ impl Chunk<'_> {
     }
 
     fn inject<A: Arith<Elem: Operand>>(&mut self, terms: &[&Rows<'_>]) -> Result<()> {
-        const BLOCK: usize = 256;
         let values = self.values::<A>();
         let mut slices = Vec::with_capacity(terms.len());
         for term in terms {
@@ -161,17 +159,7 @@ impl Chunk<'_> {
         }
         A::vectorized(
             #[inline(always)]
-            || {
-                for (idx, values) in values.chunks_mut(BLOCK).enumerate() {
-                    let mut sum = [0f32; BLOCK];
-                    let sum = &mut sum[..values.len()];
-                    for slice in &slices {
-                        add_to::<A>(sum, &slice[idx * BLOCK..]);
-                    }
-                    add_to::<A>(sum, values);
-                    A::narrow(sum, values);
-                }
-            },
+            || rows::inject::<A>(values, &slices),
         );
         Ok(())
     }

@@ -10,7 +10,7 @@ use candle_core::backend::BackendStorage as _;
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Tensor};
 
 use crate::Weight;
-use crate::cpu::mlp::Gradients;
+use crate::cpu::post_norm::Gradients;
 use crate::cpu::{Arith, Threads};
 use crate::element::{Operand, load, load_tensor, store, store_tensor};
 
@@ -53,8 +53,8 @@ pub(crate) fn takes(x: &Tensor) -> bool {
     x.device().is_cpu() && matches!(x.dtype(), DType::F32 | DType::BF16)
 }
 
-/// Applies a sublayer to `x: [.., D]`, f32 or bf16, with a record, if `x` or a weight is
-/// tracked.
+/// Applies a sublayer to `x: [.., D]`, f32 or bf16, with a record, if `x` or a
+/// weight is tracked.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! What crosses from one segment to the next.
 
 use candle_core::{Result, Tensor};
-use hrm_core::{Network, States};
+use hrm_core::{Hrm, Network, States};
 
 use crate::Batch;
 
@@ -24,10 +24,10 @@ impl Carry {
     /// # Errors
     ///
     /// If the device cannot hold the states.
-    pub fn waiting(network: &Network, n_rows: usize, n_cells: usize) -> Result<Self> {
+    pub fn waiting(model: &Hrm, n_rows: usize) -> Result<Self> {
         Ok(Self {
-            states: network.initial_states(n_rows)?.detach(),
-            batch: Batch::blank(n_rows, n_cells),
+            states: model.initial_states(n_rows)?,
+            batch: Batch::blank(n_rows, model.config().n_cells),
             n_done: vec![0; n_rows],
             halted: vec![true; n_rows],
         })

@@ -76,8 +76,7 @@ impl Trainer {
         config.check()?;
         let params = model.weights().trained().map(|(_, var)| var);
         let optimiser = AdamAtan2::new(params, config.beta1, config.beta2)?;
-        let network = model.network(Tracking::Frozen)?;
-        let carry = Carry::waiting(&network, config.batch_size, model.config().n_cells)?;
+        let carry = Carry::waiting(&model, config.batch_size)?;
         Ok(Self { model, config, optimiser, carry, n_steps: 0 })
     }
 

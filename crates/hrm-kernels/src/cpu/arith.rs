@@ -374,149 +374,99 @@ mod x86 {
         }
     }
 
-    /// f32, 16 lanes, two registers wide.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Avx512;
+    /// An instruction set that multiplies f32, with tiles of two registers a row.
+    /// The numbers of rows are counted up to those of the tallest tile.
+    macro_rules! f32_tiles {
+        (
+            $(#[$doc:meta])*
+            $name:ident: $features:literal, $lanes:literal lanes, [$($n:literal)+] rows,
+            $zero:ident, $load:ident, $spread:ident, $fma:ident, $store:ident
+        ) => {
+            $(#[$doc])*
+            #[derive(Clone, Copy)]
+            pub(crate) struct $name;
 
-    impl Arith for Avx512 {
-        type Elem = f32;
-        const GROUP: usize = 1;
-        const MR: usize = 12;
-        const NR: usize = 32;
+            impl Arith for $name {
+                type Elem = f32;
+                const GROUP: usize = 1;
+                const MR: usize = [$($n),+].len();
+                const NR: usize = 2 * $lanes;
 
-        #[inline]
-        fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-            // SAFETY: this type is picked only where the CPU has it.
-            unsafe { in_avx512(f) }
-        }
-
-        #[inline]
-        unsafe fn tile(
-            n_rows: usize,
-            a: *const f32,
-            row: usize,
-            step: usize,
-            depth: usize,
-            panel: *const f32,
-            out: &mut Tile,
-        ) {
-            by_rows!(n_rows, fma_avx512, [1 2 3 4 5 6 7 8 9 10 11 12], (a, row, step, depth, panel, out))
-        }
-    }
-
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    unsafe fn fma_avx512<const M: usize>(
-        a: *const f32,
-        row: usize,
-        step: usize,
-        depth: usize,
-        panel: *const f32,
-        out: &mut Tile,
-    ) {
-        const NR: usize = Avx512::NR;
-        let mut sums = [[_mm512_setzero_ps(); 2]; M];
-        let (mut a, mut panel) = (a, panel);
-        for _ in 0..depth {
-            // SAFETY: `tile` promises this many steps of `panel` and of `a`.
-            unsafe {
-                let b = [_mm512_loadu_ps(panel), _mm512_loadu_ps(panel.add(16))];
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let single = _mm512_set1_ps(*a.add(i * row));
-                    sums[0] = _mm512_fmadd_ps(single, b[0], sums[0]);
-                    sums[1] = _mm512_fmadd_ps(single, b[1], sums[1]);
+                #[inline]
+                fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+                    #[inline]
+                    #[target_feature(enable = $features)]
+                    unsafe fn inside<R>(f: impl FnOnce() -> R) -> R {
+                        f()
+                    }
+                    // SAFETY: this type is picked only where the CPU has it.
+                    unsafe { inside(f) }
                 }
-                panel = panel.add(NR);
-                a = a.add(step);
-            }
-        }
-        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(NR)) {
-            // SAFETY: a row of the tile holds two vectors.
-            unsafe {
-                _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
-                _mm512_storeu_ps(out.as_mut_ptr().add(16), sums[1]);
-            }
-        }
-    }
 
-    /// f32, 8 lanes, two registers wide.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Avx2;
-
-    impl Arith for Avx2 {
-        type Elem = f32;
-        const GROUP: usize = 1;
-        const MR: usize = 6;
-        const NR: usize = 16;
-
-        #[inline]
-        fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-            // SAFETY: this type is picked only where the CPU has it.
-            unsafe { in_avx2(f) }
-        }
-
-        #[inline]
-        unsafe fn tile(
-            n_rows: usize,
-            a: *const f32,
-            row: usize,
-            step: usize,
-            depth: usize,
-            panel: *const f32,
-            out: &mut Tile,
-        ) {
-            by_rows!(n_rows, fma_avx2, [1 2 3 4 5 6], (a, row, step, depth, panel, out))
-        }
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn fma_avx2<const M: usize>(
-        a: *const f32,
-        row: usize,
-        step: usize,
-        depth: usize,
-        panel: *const f32,
-        out: &mut Tile,
-    ) {
-        const NR: usize = Avx2::NR;
-        let mut sums = [[_mm256_setzero_ps(); 2]; M];
-        let (mut a, mut panel) = (a, panel);
-        for _ in 0..depth {
-            // SAFETY: `tile` promises this many steps of `panel` and of `a`.
-            unsafe {
-                let b = [_mm256_loadu_ps(panel), _mm256_loadu_ps(panel.add(8))];
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let single = _mm256_set1_ps(*a.add(i * row));
-                    sums[0] = _mm256_fmadd_ps(single, b[0], sums[0]);
-                    sums[1] = _mm256_fmadd_ps(single, b[1], sums[1]);
+                #[inline]
+                unsafe fn tile(
+                    n_rows: usize,
+                    a: *const f32,
+                    row: usize,
+                    step: usize,
+                    depth: usize,
+                    panel: *const f32,
+                    out: &mut Tile,
+                ) {
+                    #[target_feature(enable = $features)]
+                    unsafe fn multiply_add<const M: usize>(
+                        a: *const f32,
+                        row: usize,
+                        step: usize,
+                        depth: usize,
+                        panel: *const f32,
+                        out: &mut Tile,
+                    ) {
+                        let mut sums = [[$zero(); 2]; M];
+                        let (mut a, mut panel) = (a, panel);
+                        for _ in 0..depth {
+                            // SAFETY: `tile` promises this many steps of `panel` and of `a`.
+                            unsafe {
+                                let b = [$load(panel), $load(panel.add($lanes))];
+                                for (i, sums) in sums.iter_mut().enumerate() {
+                                    let single = $spread(*a.add(i * row));
+                                    sums[0] = $fma(single, b[0], sums[0]);
+                                    sums[1] = $fma(single, b[1], sums[1]);
+                                }
+                                panel = panel.add(2 * $lanes);
+                                a = a.add(step);
+                            }
+                        }
+                        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(2 * $lanes)) {
+                            // SAFETY: a row of the tile holds two vectors.
+                            unsafe {
+                                $store(out.as_mut_ptr(), sums[0]);
+                                $store(out.as_mut_ptr().add($lanes), sums[1]);
+                            }
+                        }
+                    }
+                    by_rows!(n_rows, multiply_add, [$($n)+], (a, row, step, depth, panel, out))
                 }
-                panel = panel.add(NR);
-                a = a.add(step);
             }
-        }
-        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(NR)) {
-            // SAFETY: a row of the tile holds two vectors.
-            unsafe {
-                _mm256_storeu_ps(out.as_mut_ptr(), sums[0]);
-                _mm256_storeu_ps(out.as_mut_ptr().add(8), sums[1]);
-            }
-        }
+        };
+    }
+
+    f32_tiles! {
+        /// f32, 16 lanes, two registers wide.
+        Avx512: "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", 16 lanes,
+        [1 2 3 4 5 6 7 8 9 10 11 12] rows,
+        _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps
+    }
+
+    f32_tiles! {
+        /// f32, 8 lanes, two registers wide.
+        Avx2: "avx2,fma", 8 lanes, [1 2 3 4 5 6] rows,
+        _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")]
     unsafe fn in_avx512_bf16<R>(f: impl FnOnce() -> R) -> R {
-        f()
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-    unsafe fn in_avx512<R>(f: impl FnOnce() -> R) -> R {
-        f()
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn in_avx2<R>(f: impl FnOnce() -> R) -> R {
         f()
     }
 }

@@ -7,14 +7,12 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Left, Panels, copy_row, matmul, transposed_product};
-use super::mlp::{Gradients, add_and_normalise, norm_backward};
+use super::matmul::{Left, Panels, copy_row, matmul, matmul_into, transposed_product};
+use super::post_norm::{Gradients, ROWS_PER_BLOCK, add_and_normalise, norm_backward};
 use super::profile::{Part, section};
 use super::rows::{dot, exp, exp_row, rotate};
 use super::{Arith, Element, Scratch, Threads, scratch};
 
-/// Rows that go through a product together.
-const ROWS_PER_BLOCK: usize = 96;
 /// Scores of a block of queries are at most this many, so that they stay in
 /// the second-level cache with what is made of them.
 const N_SCORES_PER_BLOCK: usize = 1 << 15;
@@ -114,17 +112,8 @@ pub(crate) fn forward<A: Arith>(
             A::vectorized(
                 #[inline(always)]
                 || {
-                    matmul::<A>(
-                        scales.len(),
-                        Left::rows::<A>(&rows, width, width),
-                        o,
-                        #[inline(always)]
-                        |at| {
-                            for (row, values) in at.rows() {
-                                copy_row(values, &mut sum[row * width + at.column..]);
-                            }
-                        },
-                    );
+                    let left = Left::rows::<A>(&rows, width, width);
+                    matmul_into::<A>(scales.len(), left, o, &mut sum, width);
                 },
             );
             drop(multiplying);
@@ -345,7 +334,13 @@ fn head_forward<A: Arith>(
             let mut per_sum = scratch::<f32>(block);
             for first in (0..s).step_by(block) {
                 let n = block.min(s - first);
-                store::<A>(n, Left::rows::<A>(&q[first * d..], d, d), &keys, &mut scores, stride);
+                matmul_into::<A>(
+                    n,
+                    Left::rows::<A>(&q[first * d..], d, d),
+                    &keys,
+                    &mut scores,
+                    stride,
+                );
                 for row in 0..n {
                     let scores = &mut scores[row * stride..][..stride];
                     scores[s..].fill(f32::NEG_INFINITY);
@@ -408,8 +403,14 @@ fn head_backward<A: Arith>(
                 let n = block.min(s - first);
                 let d_mixed = &d_mixed[first * width..];
                 let q = &q[first * d..];
-                store::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, stride);
-                store::<A>(n, Left::rows::<A>(d_mixed, width, d), &values, &mut d_weights, stride);
+                matmul_into::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, stride);
+                matmul_into::<A>(
+                    n,
+                    Left::rows::<A>(d_mixed, width, d),
+                    &values,
+                    &mut d_weights,
+                    stride,
+                );
                 for row in 0..n {
                     let p = &mut scores[row * stride..][..stride];
                     let dp = &mut d_weights[row * stride..][..stride];
@@ -427,7 +428,7 @@ fn head_backward<A: Arith>(
                     A::narrow(p, &mut weights[row * stride..][..stride]);
                     A::narrow(dp, &mut d_scores[row * stride..][..stride]);
                 }
-                store::<A>(
+                matmul_into::<A>(
                     n,
                     Left::rows::<A>(&d_scores, stride, s),
                     &keys_by_channel,
@@ -443,28 +444,6 @@ fn head_backward<A: Arith>(
             turn_back::<A>(&dq, sizes, to_q);
             turn_back::<A>(&dk, sizes, to_k);
             A::narrow(&dv, to_v);
-        },
-    );
-}
-
-/// Writes `a b` in rows of `stride`.
-#[inline(always)]
-fn store<A: Arith>(
-    n_rows: usize,
-    a: Left<'_, A::Elem>,
-    b: &Panels<A::Elem>,
-    out: &mut [f32],
-    stride: usize,
-) {
-    matmul::<A>(
-        n_rows,
-        a,
-        b,
-        #[inline(always)]
-        |at| {
-            for (row, values) in at.rows() {
-                copy_row(values, &mut out[row * stride + at.column..]);
-            }
         },
     );
 }

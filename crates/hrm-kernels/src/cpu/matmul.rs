@@ -4,8 +4,6 @@
 //! cache, so that what follows (an activation, a sum, a conversion) costs no
 //! pass over memory of its own.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use super::arith::{NR_MAX, Tile};
@@ -89,9 +87,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
         threads: Threads,
     ) -> Self {
-        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.write_columns::<A, E>(b, stride, threads, copy_row);
-        panels
+        Self::new::<A>(A::NR, n_columns, depth).with_columns::<A, E>(b, stride, threads, copy_row)
     }
 
     /// The columns of `b` for a left operand: see [`Left::columns`].
@@ -103,9 +99,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
         threads: Threads,
     ) -> Self {
-        let mut panels = Self::new::<A>(A::MR, n_columns, depth);
-        panels.write_columns::<A, E>(b, stride, threads, copy_row);
-        panels
+        Self::new::<A>(A::MR, n_columns, depth).with_columns::<A, E>(b, stride, threads, copy_row)
     }
 
     /// Right operand `b[k, j] = w[source(j), k]` of an f32 weight with rows of
@@ -137,9 +131,8 @@ impl<E: Element> Panels<E> {
         n_columns: usize,
         depth: usize,
     ) -> Self {
-        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.write_columns::<A, f32>(w, n_columns, Threads::All, A::narrow);
-        panels
+        let panels = Self::new::<A>(A::NR, n_columns, depth);
+        panels.with_columns::<A, f32>(w, n_columns, Threads::All, A::narrow)
     }
 
     fn new<A: Arith<Elem = E>>(width: usize, n_columns: usize, depth: usize) -> Self {
@@ -149,21 +142,21 @@ impl<E: Element> Panels<E> {
         Self { data, width, panel_len, n_columns, depth }
     }
 
-    /// Writes every panel, from rows of `b` that are `stride` apart.
+    /// The same with every panel written, from rows of `b` that are `stride` apart.
     ///
     /// Neighbouring panels are written together, a few steps at a time, so that
     /// each line of `b` is fetched once.
     #[inline(always)]
-    fn write_columns<A: Arith<Elem = E>, S: Copy + Sync>(
-        &mut self,
+    fn with_columns<A: Arith<Elem = E>, S: Copy + Sync>(
+        mut self,
         b: &[S],
         stride: usize,
         threads: Threads,
         operands: impl Fn(&[S], &mut [E]) + Sync,
-    ) {
+    ) -> Self {
         const PANELS: usize = 8;
         const STEPS: usize = 32;
-        let Self { width, panel_len, n_columns, depth, .. } = *self;
+        let Self { width, panel_len, n_columns, depth, .. } = self;
         let write = |first: usize, panels: &mut [E]| {
             let n_steps = panel_len / (A::GROUP * width);
             A::vectorized(
@@ -196,11 +189,7 @@ impl<E: Element> Panels<E> {
                 });
             }
         }
-    }
-
-    /// Panels there are.
-    pub(crate) fn len(&self) -> usize {
-        self.n_columns.div_ceil(self.width)
+        self
     }
 }
 
@@ -282,28 +271,16 @@ impl At<'_> {
     }
 }
 
-/// `a b`, all columns; see [`matmul_panels`].
-#[inline(always)]
-pub(crate) fn matmul<A: Arith>(
-    n_rows: usize,
-    a: Left<'_, A::Elem>,
-    b: &Panels<A::Elem>,
-    each: impl FnMut(At<'_>),
-) {
-    matmul_panels::<A>(n_rows, a, b, 0..b.len(), each);
-}
-
-/// The columns of `a b` in some panels of `b`, `n_rows` of them, tile by tile.
+/// `a b`, `n_rows` of it, tile by tile.
 ///
 /// # Panics
 ///
 /// If an operand is smaller than it says.
 #[inline(always)]
-pub(crate) fn matmul_panels<A: Arith>(
+pub(crate) fn matmul<A: Arith>(
     n_rows: usize,
     a: Left<'_, A::Elem>,
     b: &Panels<A::Elem>,
-    panels: Range<usize>,
     mut each: impl FnMut(At<'_>),
 ) {
     assert_eq!(b.width, A::NR, "a right operand is packed wide");
@@ -315,8 +292,7 @@ pub(crate) fn matmul_panels<A: Arith>(
     assert!(a.end::<A>(n_tiles - 1, last) <= a.data.len(), "a left operand has all its rows");
     assert!(n_tiles == 1 || a.end::<A>(n_tiles - 2, A::MR) <= a.data.len());
     let mut tile = Tile::new();
-    for p in panels {
-        let panel = &b.data[p * b.panel_len..][..b.panel_len];
+    for (p, panel) in b.data.chunks_exact(b.panel_len).enumerate() {
         for i in 0..n_tiles {
             let n_rows = if i + 1 == n_tiles { last } else { A::MR };
             // SAFETY: the assertions above bound what is read of `a`; the
@@ -331,6 +307,28 @@ pub(crate) fn matmul_panels<A: Arith>(
             each(At { row: i * A::MR, column, n_rows, n_columns, width: A::NR, tile: &tile });
         }
     }
+}
+
+/// Writes `a b`, `n_rows` of it, to `out` in rows of `stride`.
+#[inline(always)]
+pub(crate) fn matmul_into<A: Arith>(
+    n_rows: usize,
+    a: Left<'_, A::Elem>,
+    b: &Panels<A::Elem>,
+    out: &mut [f32],
+    stride: usize,
+) {
+    matmul::<A>(
+        n_rows,
+        a,
+        b,
+        #[inline(always)]
+        |at| {
+            for (row, values) in at.rows() {
+                copy_row(values, &mut out[row * stride + at.column..]);
+            }
+        },
+    );
 }
 
 /// `left^T right` for `left: [M, N]` and `right: [M, K]`, `[N, K]` f32: the
@@ -357,17 +355,7 @@ pub(crate) fn transposed_product<A: Arith>(
             A::vectorized(
                 #[inline(always)]
                 || {
-                    matmul::<A>(
-                        out.len() / k,
-                        a,
-                        &b,
-                        #[inline(always)]
-                        |at| {
-                            for (row, values) in at.rows() {
-                                copy_row(values, &mut out[row * k + at.column..]);
-                            }
-                        },
-                    );
+                    matmul_into::<A>(out.len() / k, a, &b, out, k);
                 },
             );
         },
@@ -420,17 +408,7 @@ mod tests {
             ];
             for (which, b) in rights.iter().enumerate() {
                 let mut found = vec![0.0; m * n];
-                matmul::<A>(
-                    m,
-                    Left::rows::<A>(&ae, k, k),
-                    b,
-                    #[inline(always)]
-                    |at| {
-                        for (row, values) in at.rows() {
-                            found[row * n + at.column..][..values.len()].copy_from_slice(values);
-                        }
-                    },
-                );
+                matmul_into::<A>(m, Left::rows::<A>(&ae, k, k), b, &mut found, n);
                 for (at, found) in found.iter().enumerate() {
                     assert_eq!(
                         *found,

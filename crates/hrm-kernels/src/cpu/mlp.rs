@@ -7,13 +7,11 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Left, Panels, copy_row, matmul, transposed_product};
+use super::matmul::{Left, Panels, matmul, matmul_into, transposed_product};
+use super::post_norm::{Gradients, ROWS_PER_BLOCK, add_and_normalise, norm_backward};
 use super::profile::{Part, section};
-use super::rows::{add_to, normalise, normalise_backward, sigmoid};
+use super::rows::sigmoid;
 use super::{Arith, Element, Scratch, Threads, scratch};
-
-/// Rows that go through the sublayer together.
-const ROWS_PER_BLOCK: usize = 96;
 
 /// Sizes of the sublayer.
 #[derive(Clone, Copy, Debug)]
@@ -116,58 +114,12 @@ fn block_forward<A: Arith>(
                     }
                 },
             );
-            matmul::<A>(
-                n_rows,
-                Left::rows::<A>(&h, inner, inner),
-                down,
-                #[inline(always)]
-                |at| {
-                    for (row, values) in at.rows() {
-                        copy_row(values, &mut sum[row * width + at.column..]);
-                    }
-                },
-            );
+            matmul_into::<A>(n_rows, Left::rows::<A>(&h, inner, inner), down, &mut sum, width);
         },
     );
     drop(multiplying);
     let scales = saved.map(|(_, scales)| scales);
     add_and_normalise::<A>(x, &mut sum, width, eps, scales);
-}
-
-/// `x <- norm(x + sum)` by rows, for both sublayers.
-pub(crate) fn add_and_normalise<A: Arith>(
-    x: &mut [A::Elem],
-    sum: &mut [f32],
-    width: usize,
-    eps: f32,
-    mut scales: Option<&mut [f32]>,
-) {
-    let _normalising = section(Part::Norm);
-    A::vectorized(
-        #[inline(always)]
-        || {
-            for (row, (x, sum)) in
-                x.chunks_exact_mut(width).zip(sum.chunks_exact_mut(width)).enumerate()
-            {
-                add_to::<A>(sum, x);
-                let scale = normalise(sum, eps);
-                A::narrow(sum, x);
-                if let Some(scales) = &mut scales {
-                    scales[row] = scale;
-                }
-            }
-        },
-    );
-}
-
-/// Gradients of the sublayer's arguments.
-pub(crate) struct Gradients<E: Element> {
-    /// Of the rows.
-    pub(crate) x: Scratch<E>,
-    /// Of the first weight, if wanted.
-    pub(crate) w_in: Option<Vec<f32>>,
-    /// Of the second weight, if wanted.
-    pub(crate) w_out: Option<Vec<f32>>,
 }
 
 /// From `dy` at the result `y` back to the rows `x` and both weights.
@@ -231,29 +183,6 @@ pub(crate) fn backward<A: Arith>(
     let w_out =
         wanted[1].then(|| transposed_product::<A>(&ds, &h, [n_rows, width, inner], threads));
     Gradients { x: dx, w_in, w_out }
-}
-
-/// The gradient before the norm, in f32 and as operands, for both sublayers.
-pub(crate) fn norm_backward<A: Arith>(
-    dy: &[A::Elem],
-    y: &[A::Elem],
-    scales: &[f32],
-    sum: &mut [f32],
-    ds: &mut [A::Elem],
-    width: usize,
-) {
-    let _normalising = section(Part::Norm);
-    A::vectorized(
-        #[inline(always)]
-        || {
-            let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
-            let out = sum.chunks_exact_mut(width).zip(ds.chunks_exact_mut(width));
-            for (((dy, y), (sum, ds)), scale) in rows.zip(out).zip(scales) {
-                normalise_backward(dy, y, *scale, sum);
-                A::narrow(sum, ds);
-            }
-        },
-    );
 }
 
 /// `dh = ds W_down`, then through the activation: gate and up in `gate_up` are

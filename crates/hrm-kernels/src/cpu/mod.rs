@@ -5,7 +5,7 @@
 //! arith     the tile of a matrix product, once per instruction set
 //! matmul    packed operands, loops over tiles
 //! rows      norms, activations, rotations and softmax of one row
-//! mlp, attn the two sublayers, forward and backward
+//! mlp, attn the two sublayers, forward and backward; post_norm is in both
 //! threads   how work is split;  scratch   memory that is used again
 //! profile   what time goes into
 //! ```
@@ -18,6 +18,7 @@ pub(crate) mod attn;
 pub(crate) mod matmul;
 pub(crate) mod mlp;
 mod path;
+pub(crate) mod post_norm;
 pub mod profile;
 pub(crate) mod rows;
 mod scratch;

@@ -131,6 +131,21 @@ pub(crate) fn add_to<A: Arith>(x: &mut [f32], other: &[A::Elem]) {
     }
 }
 
+/// Adds the sum of `terms` to `x`, in f32 and rounded once.
+#[inline(always)]
+pub(crate) fn inject<A: Arith>(x: &mut [A::Elem], terms: &[&[A::Elem]]) {
+    const BLOCK: usize = 256;
+    for (idx, x) in x.chunks_mut(BLOCK).enumerate() {
+        let mut sum = [0f32; BLOCK];
+        let sum = &mut sum[..x.len()];
+        for term in terms {
+            add_to::<A>(sum, &term[idx * BLOCK..]);
+        }
+        add_to::<A>(sum, x);
+        A::narrow(sum, x);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
