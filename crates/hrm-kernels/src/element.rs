@@ -151,20 +151,27 @@ pub(crate) fn load_tensor<A: Arith<Elem: Operand>>(
 
 /// Operands as a tensor's elements, f32 or bf16.
 pub(crate) fn store<A: Arith<Elem: Operand>>(operands: &[A::Elem], dtype: DType) -> CpuStorage {
-    fn collect<A: Arith, T: Copy + Default + Send>(
+    fn collect<A: Arith, T: Copy + Send>(
         operands: &[A::Elem],
         number: impl Fn(A::Elem) -> T + Sync,
     ) -> Vec<T> {
-        let mut numbers = vec![T::default(); operands.len()];
-        numbers
+        let mut numbers = Vec::with_capacity(operands.len());
+        numbers.spare_capacity_mut()[..operands.len()]
             .par_chunks_mut(N_ELEMENTS_PER_TASK)
             .zip(operands.par_chunks(N_ELEMENTS_PER_TASK))
             .for_each(|(to, from)| {
                 A::vectorized(
                     #[inline(always)]
-                    || to.iter_mut().zip(from).for_each(|(to, from)| *to = number(*from)),
+                    || {
+                        for (to, from) in to.iter_mut().zip(from) {
+                            to.write(number(*from));
+                        }
+                    },
                 );
             });
+        // SAFETY: both were cut into pieces of the same lengths, so every one of
+        // these elements has been written.
+        unsafe { numbers.set_len(operands.len()) };
         numbers
     }
     match dtype {

@@ -55,7 +55,7 @@ const MR_MAX: usize = 12;
 /// Columns of the widest tile.
 pub(crate) const NR_MAX: usize = 32;
 
-/// What a tile writes: row `i` starts at `i * NR`.
+/// Room for one tile.
 #[repr(align(64))]
 pub(crate) struct Tile(pub(crate) [f32; MR_MAX * NR_MAX]);
 
@@ -84,7 +84,8 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
     /// Runs `f` compiled for this instruction set, as far as it is inlined.
     fn vectorized<R>(f: impl FnOnce() -> R) -> R;
 
-    /// One tile of `n_rows <= MR` rows over `depth` products each.
+    /// One tile of `n_rows <= MR` rows over `depth` products each; row `i` starts
+    /// at `i * NR` of `out`.
     ///
     /// # Safety
     ///
@@ -98,7 +99,7 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
         step: usize,
         depth: usize,
         panel: *const Self::Elem,
-        out: &mut Tile,
+        out: &mut [f32],
     );
 
     /// `a b + c`, in one instruction where there is one.
@@ -107,10 +108,13 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
         a.mul_add(b, c)
     }
 
-    /// `e^(scale (x - max))` in place, as precise as operands are.
+    /// `e^(scale x - shift)` in place, element by element, as precise as operands
+    /// are.
     #[inline(always)]
-    fn exp_scaled(x: &mut [f32], scale: f32, max: f32) {
-        x.iter_mut().for_each(|x| *x = rows::exp::<Self>(scale * (*x - max)));
+    fn exp_shifted(x: &mut [f32], scale: f32, shift: &[f32]) {
+        for (x, shift) in x.iter_mut().zip(shift) {
+            *x = rows::exp::<Self>(Self::fma(scale, *x, -shift));
+        }
     }
 
     /// `silu(gate) up`, as precise as operands are.
@@ -159,11 +163,35 @@ pub(crate) use x86::{Avx2, Avx512, Avx512Bf16};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
-    use std::f32::consts::{LN_2, LOG2_E};
+    use std::f32::consts::LOG2_E;
 
     use half::bf16;
 
-    use super::{Arith, Tile};
+    use super::Arith;
+
+    /// Runs `$body` for each 16 elements of `$len` from `$at` on: with a `$mask` of
+    /// all ones, which no instruction is spent on, and with one for what is left.
+    macro_rules! by_vectors {
+        ($len:expr, $at:ident, $mask:ident => $body:expr) => {{
+            let len = $len;
+            let n_whole = len / 16 * 16;
+            for $at in (0..n_whole).step_by(16) {
+                const $mask: u16 = u16::MAX;
+                $body
+            }
+            if n_whole < len {
+                let $at = n_whole;
+                #[allow(non_snake_case)]
+                let $mask = u16::MAX >> (16 - (len - n_whole));
+                $body
+            }
+        }};
+    }
+
+    /// `2^r - 1` for `0 <= r < 1` is the product of `r` and a polynomial with
+    /// these coefficients, to 1.1e-4 of `2^r`. They minimise that error, given that
+    /// there is none at one, where the next power begins.
+    const EXP2: [f32; 3] = [0.695_424_3, 0.226_307_68, 0.078_267_97];
 
     /// bf16 pairs, 16 lanes, two registers wide.
     #[derive(Clone, Copy)]
@@ -189,15 +217,15 @@ mod x86 {
             step: usize,
             depth: usize,
             panel: *const bf16,
-            out: &mut Tile,
+            out: &mut [f32],
         ) {
             by_rows!(n_rows, dot_bf16, [1 2 3 4 5 6 7 8 9 10 11 12], (a, row, step, depth, panel, out))
         }
 
         #[inline(always)]
-        fn exp_scaled(x: &mut [f32], scale: f32, max: f32) {
+        fn exp_shifted(x: &mut [f32], scale: f32, shift: &[f32]) {
             // SAFETY: this type is picked only where the CPU has it.
-            unsafe { exp_scaled_bf16(x, scale, max) }
+            unsafe { exp_shifted_bf16(x, scale, shift) }
         }
 
         #[inline(always)]
@@ -226,7 +254,7 @@ mod x86 {
         step: usize,
         depth: usize,
         panel: *const bf16,
-        out: &mut Tile,
+        out: &mut [f32],
     ) {
         const NR: usize = Avx512Bf16::NR;
         let mut sums = [[_mm512_setzero_ps(); 2]; M];
@@ -258,7 +286,7 @@ mod x86 {
                 }
             }
         }
-        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(NR)) {
+        for (sums, out) in sums.into_iter().zip(out.chunks_exact_mut(NR)) {
             // SAFETY: a row of the tile holds two vectors.
             unsafe {
                 _mm512_storeu_ps(out.as_mut_ptr(), sums[0]);
@@ -284,94 +312,84 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
     unsafe fn narrow_bf16(from: &[f32], to: &mut [bf16]) {
-        let (n_whole, n) = (from.len().min(to.len()) / 16 * 16, from.len().min(to.len()));
-        for at in (0..n_whole).step_by(16) {
-            // SAFETY: 16 elements from `at` lie within both slices.
+        by_vectors!(from.len().min(to.len()), at, MASK => {
+            // SAFETY: the mask keeps to elements below the length of both.
             unsafe {
-                let narrow = _mm512_cvtneps_pbh(_mm512_loadu_ps(from.as_ptr().add(at)));
-                _mm256_storeu_si256(
+                let narrow = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(MASK, from.as_ptr().add(at)));
+                _mm256_mask_storeu_epi16(
                     to.as_mut_ptr().add(at).cast(),
+                    MASK,
                     std::mem::transmute::<__m256bh, __m256i>(narrow),
                 );
             }
-        }
-        for (to, from) in to[n_whole..n].iter_mut().zip(&from[n_whole..n]) {
-            *to = super::Element::from_f32(*from);
-        }
+        });
     }
 
-    /// `2^t` to 2^-14, which a bf16 number does not see; `t` within the range of
-    /// exponents.
+    /// `2^t` to 2^-13, which a bf16 number does not see.
     #[inline]
-    #[target_feature(enable = "avx512f")]
+    #[target_feature(enable = "avx512f,avx512dq")]
     fn exp2_bf16(t: __m512) -> __m512 {
-        // 2^t = 2^n 2^r with |r| <= 1/2, and 2^r by its series.
-        let n = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(t);
-        let r = _mm512_sub_ps(t, n);
-        let term = |k: i32, factorial: f32| _mm512_set1_ps(LN_2.powi(k) / factorial);
-        let mut series = term(4, 24.0);
-        for next in [term(3, 6.0), term(2, 2.0), term(1, 1.0), term(0, 1.0)] {
-            series = _mm512_fmadd_ps(series, r, next);
-        }
-        _mm512_scalef_ps(series, n)
+        // 2^t = 2^n 2^r with n below and 0 <= r < 1; the second factor is a
+        // polynomial that is one at zero and two at one.
+        let r = _mm512_reduce_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(t);
+        let [c1, c2, c3] = EXP2.map(|c| _mm512_set1_ps(c));
+        let series = _mm512_fmadd_ps(_mm512_fmadd_ps(c3, r, c2), r, c1);
+        _mm512_scalef_ps(_mm512_fmadd_ps(series, r, _mm512_set1_ps(1.0)), t)
     }
 
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
-    unsafe fn exp_scaled_bf16(x: &mut [f32], scale: f32, max: f32) {
-        let (scale, max) = (_mm512_set1_ps(scale * LOG2_E), _mm512_set1_ps(max));
-        let least = _mm512_set1_ps(-126.0);
-        for at in (0..x.len()).step_by(16) {
-            let mask = u16::MAX >> (16 - (x.len() - at).min(16));
-            // SAFETY: the mask keeps to elements below the length of `x`.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
+    unsafe fn exp_shifted_bf16(x: &mut [f32], scale: f32, shift: &[f32]) {
+        assert!(shift.len() >= x.len(), "a shift for every element");
+        let (scale, per_bit) = (_mm512_set1_ps(scale * LOG2_E), _mm512_set1_ps(LOG2_E));
+        by_vectors!(x.len(), at, MASK => {
+            // SAFETY: the mask keeps to elements below the length of `x`, which
+            // `shift` reaches.
             unsafe {
                 let to = x.as_mut_ptr().add(at);
-                let below = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, to), max);
-                let t = _mm512_max_ps(_mm512_mul_ps(scale, below), least);
-                _mm512_mask_storeu_ps(to, mask, exp2_bf16(t));
+                let shift = _mm512_maskz_loadu_ps(MASK, shift.as_ptr().add(at));
+                let shift = _mm512_mul_ps(shift, per_bit);
+                let t = _mm512_fmsub_ps(_mm512_maskz_loadu_ps(MASK, to), scale, shift);
+                _mm512_mask_storeu_ps(to, MASK, exp2_bf16(t));
             }
-        }
+        });
     }
 
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
     unsafe fn gated_bf16(gate: &[f32], up: &[f32], out: &mut [bf16]) {
         assert!(gate.len() >= out.len() && up.len() >= out.len(), "a gate for every element");
-        let (per_bit, most) = (_mm512_set1_ps(-LOG2_E), _mm512_set1_ps(126.0));
-        let one = _mm512_set1_ps(1.0);
-        for at in (0..out.len()).step_by(16) {
-            let mask = u16::MAX >> (16 - (out.len() - at).min(16));
+        let (per_bit, one) = (_mm512_set1_ps(-LOG2_E), _mm512_set1_ps(1.0));
+        by_vectors!(out.len(), at, MASK => {
             // SAFETY: the mask keeps to elements below the length of `out`, which
             // the others reach.
             unsafe {
-                let gate = _mm512_maskz_loadu_ps(mask, gate.as_ptr().add(at));
-                let up = _mm512_maskz_loadu_ps(mask, up.as_ptr().add(at));
-                let t = _mm512_min_ps(_mm512_mul_ps(gate, per_bit), most);
-                let t = _mm512_max_ps(t, _mm512_sub_ps(_mm512_setzero_ps(), most));
-                let sigmoid = _mm512_rcp14_ps(_mm512_add_ps(one, exp2_bf16(t)));
-                let h = _mm512_mul_ps(_mm512_mul_ps(gate, up), sigmoid);
+                let gate = _mm512_maskz_loadu_ps(MASK, gate.as_ptr().add(at));
+                let up = _mm512_maskz_loadu_ps(MASK, up.as_ptr().add(at));
+                let exp = exp2_bf16(_mm512_mul_ps(gate, per_bit));
+                let sigmoid = _mm512_rcp14_ps(_mm512_add_ps(one, exp));
+                let h = _mm512_mul_ps(_mm512_mul_ps(gate, sigmoid), up);
                 let h = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(h));
-                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(at).cast(), mask, h);
+                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(at).cast(), MASK, h);
             }
-        }
+        });
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
     unsafe fn interleave_bf16(one: &[bf16], other: &[bf16], step: &mut [bf16]) {
         assert!(one.len() == other.len() && step.len() == 2 * one.len(), "a step holds two rows");
-        for at in (0..one.len()).step_by(16) {
-            let mask = u16::MAX >> (16 - (one.len() - at).min(16));
+        by_vectors!(one.len(), at, MASK => {
             // SAFETY: the mask keeps to elements below the length of both rows,
             // and to twice as many of the step.
             unsafe {
-                let one = _mm256_maskz_loadu_epi16(mask, one.as_ptr().add(at).cast());
-                let other = _mm256_maskz_loadu_epi16(mask, other.as_ptr().add(at).cast());
+                let one = _mm256_maskz_loadu_epi16(MASK, one.as_ptr().add(at).cast());
+                let other = _mm256_maskz_loadu_epi16(MASK, other.as_ptr().add(at).cast());
                 let high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(other), 16);
                 let pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(one), high);
-                _mm512_mask_storeu_epi32(step.as_mut_ptr().add(2 * at).cast(), mask, pairs);
+                _mm512_mask_storeu_epi32(step.as_mut_ptr().add(2 * at).cast(), MASK, pairs);
             }
-        }
+        });
     }
 
     /// An instruction set that multiplies f32, with tiles of two registers a row.
@@ -411,7 +429,7 @@ mod x86 {
                     step: usize,
                     depth: usize,
                     panel: *const f32,
-                    out: &mut Tile,
+                    out: &mut [f32],
                 ) {
                     #[target_feature(enable = $features)]
                     unsafe fn multiply_add<const M: usize>(
@@ -420,7 +438,7 @@ mod x86 {
                         step: usize,
                         depth: usize,
                         panel: *const f32,
-                        out: &mut Tile,
+                        out: &mut [f32],
                     ) {
                         let mut sums = [[$zero(); 2]; M];
                         let (mut a, mut panel) = (a, panel);
@@ -437,7 +455,7 @@ mod x86 {
                                 a = a.add(step);
                             }
                         }
-                        for (sums, out) in sums.into_iter().zip(out.0.chunks_exact_mut(2 * $lanes)) {
+                        for (sums, out) in sums.into_iter().zip(out.chunks_exact_mut(2 * $lanes)) {
                             // SAFETY: a row of the tile holds two vectors.
                             unsafe {
                                 $store(out.as_mut_ptr(), sums[0]);
@@ -500,7 +518,7 @@ impl Arith for Portable {
         step: usize,
         depth: usize,
         panel: *const f32,
-        out: &mut Tile,
+        out: &mut [f32],
     ) {
         by_rows!(n_rows, multiply_add, [1 2 3 4], (a, row, step, depth, panel, out))
     }
@@ -512,7 +530,7 @@ unsafe fn multiply_add<const M: usize>(
     step: usize,
     depth: usize,
     panel: *const f32,
-    out: &mut Tile,
+    out: &mut [f32],
 ) {
     const NR: usize = Portable::NR;
     let mut sums = [[0f32; NR]; M];
@@ -527,7 +545,7 @@ unsafe fn multiply_add<const M: usize>(
             }
         }
     }
-    for (sums, out) in sums.iter().zip(out.0.chunks_exact_mut(NR)) {
+    for (sums, out) in sums.iter().zip(out.chunks_exact_mut(NR)) {
         out.copy_from_slice(sums);
     }
 }
@@ -550,7 +568,8 @@ mod tests {
             let mut out = vec![A::Elem::default(); n];
             A::vectorized(|| A::gated(&gate, &up, &mut out));
             let mut powers = gate.clone();
-            A::vectorized(|| A::exp_scaled(&mut powers, 0.5, 160.0));
+            let shift: Vec<f32> = (0..n).map(|i| 80.0 - i as f32).collect();
+            A::vectorized(|| A::exp_shifted(&mut powers, 0.5, &shift));
             for i in 0..n {
                 let (g, u) = (f64::from(gate[i]), f64::from(up[i]));
                 let want = g / (1.0 + (-g).exp()) * u;
@@ -558,10 +577,10 @@ mod tests {
                 let bound = 1.1 * half_unit::<A>() + g.abs() * 2f64.powi(-22);
                 let bound = bound * want.abs() + 1e-30;
                 assert!(apart <= bound, "gated({g}, {u}) is {:?}, not {want}", out[i]);
-                let exponent = 0.5 * (g - 160.0);
+                let exponent = 0.5 * g - f64::from(shift[i]);
                 let (found, want) = (f64::from(powers[i]), exponent.exp());
-                // The exponent is rounded before it is used.
-                let bound = half_unit::<A>() + exponent.abs() * 2f64.powi(-23);
+                // The exponent is rounded before it is used, and its parts before it.
+                let bound = half_unit::<A>() + (g.abs() + f64::from(shift[i])) * 2f64.powi(-23);
                 let apart = (found - want).abs();
                 assert!(apart <= bound * want + 2e-38, "e^{exponent} is {found:e}, not {want:e}");
             }

@@ -1,21 +1,15 @@
 //! The attention sublayer: `x <- norm(x + attention(x))`.
 //!
-//! Products with weights take blocks of rows. Between them every head of every
-//! puzzle is attended on its own: a block of its queries against all its keys,
-//! so that scores exist only for the block at hand. The backward pass forms
-//! them again from the saved queries and keys.
+//! Products with weights take blocks of rows. Between them every [head](super::head)
+//! of every puzzle is attended on its own.
 
 use rayon::prelude::*;
 
+use super::head::{self, Head};
 use super::matmul::{Left, Panels, copy_row, matmul, matmul_into, transposed_product};
 use super::post_norm::{Gradients, ROWS_PER_BLOCK, add_and_normalise, norm_backward};
 use super::profile::{Part, section};
-use super::rows::{dot, exp, exp_row, rotate};
 use super::{Arith, Element, Scratch, Threads, scratch};
-
-/// Scores of a block of queries are at most this many, so that they stay in
-/// the second-level cache with what is made of them.
-const N_SCORES_PER_BLOCK: usize = 1 << 15;
 
 /// Sizes of the sublayer, and the angles of its positions.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +26,7 @@ pub(crate) struct Sizes<'a> {
     pub(crate) angles: Option<(&'a [f32], &'a [f32])>,
 }
 
-impl Sizes<'_> {
+impl<'a> Sizes<'a> {
     /// Channels, `D`.
     fn width(&self) -> usize {
         self.n_heads * self.head_dim
@@ -43,14 +37,19 @@ impl Sizes<'_> {
         self.n_positions * self.head_dim
     }
 
-    fn queries_per_block(&self) -> usize {
-        (N_SCORES_PER_BLOCK / self.n_positions).clamp(12, 96)
+    /// In rows of `stride`, one for each position of each puzzle, what is `offset`
+    /// from the first channel of head `idx`, counted over all puzzles.
+    fn head_of<'r, E>(&self, rows: &'r [E], idx: usize, stride: usize, offset: usize) -> &'r [E] {
+        let (puzzle, head) = (idx / self.n_heads, idx % self.n_heads);
+        &rows[puzzle * self.n_positions * stride + offset + head * self.head_dim..]
     }
 
-    /// From one row of scores to the next: whole vectors, so that no loop over a
-    /// row has a rest to do one by one.
-    fn score_stride(&self) -> usize {
-        self.n_positions.next_multiple_of(16)
+    /// Head `idx`, counted over all puzzles, in rows of `3 D`.
+    fn head<E>(&self, qkv: &'a [E], idx: usize) -> Head<'a, E> {
+        let stride = 3 * self.width();
+        let [q, k, v] = [0, 1, 2].map(|part| self.head_of(qkv, idx, stride, part * self.width()));
+        let Self { n_positions, head_dim, angles, .. } = *self;
+        Head { q, k, v, stride, n_positions, head_dim, angles }
     }
 }
 
@@ -96,7 +95,7 @@ pub(crate) fn forward<A: Arith>(
         .enumerate()
         .for_each(|(head, (mixed, log_sums))| {
             let _attending = section(Part::Attention);
-            head_forward::<A>(Head::of(all_qkv, head, sizes), sizes, mixed, log_sums);
+            head::forward::<A>(sizes.head(all_qkv, head), mixed, log_sums);
         });
 
     let mixed = &saved.mixed;
@@ -159,9 +158,9 @@ pub(crate) fn backward<A: Arith>(
         |(head, d_head)| {
             let _attending = section(Part::Attention);
             let log_sums = &saved.log_sums[head * sizes.n_positions..][..sizes.n_positions];
-            let d_mixed = Head::start(&d_mixed, head, sizes, width, 0);
-            let head = Head::of(&saved.qkv, head, sizes);
-            head_backward::<A>(head, sizes, d_mixed, log_sums, d_head);
+            let d_mixed = sizes.head_of(&d_mixed, head, width, 0);
+            let head = sizes.head(&saved.qkv, head);
+            head::backward::<A>(head, d_mixed, width, log_sums, d_head);
         },
     );
 
@@ -267,219 +266,5 @@ fn gather_heads<E: Element>(
             let from = (block * n_positions + position) * head_dim;
             copy_row(&heads[from..][..head_dim], segment);
         }
-    }
-}
-
-/// One head of one puzzle: rows of queries, keys and values.
-#[derive(Clone, Copy)]
-struct Head<'a, E> {
-    q: &'a [E],
-    k: &'a [E],
-    v: &'a [E],
-    /// From one row to the next.
-    stride: usize,
-}
-
-impl<'a, E: Element> Head<'a, E> {
-    /// The head `idx`, counted over all puzzles, in rows of `3 D`.
-    fn of(qkv: &'a [E], idx: usize, sizes: Sizes<'_>) -> Self {
-        let stride = 3 * sizes.width();
-        let part = |part: usize| Self::start(qkv, idx, sizes, stride, part * sizes.width());
-        Self { q: part(0), k: part(1), v: part(2), stride }
-    }
-
-    /// From the first channel of a head on, in rows of `stride`.
-    fn start(rows: &'a [E], idx: usize, sizes: Sizes<'_>, stride: usize, offset: usize) -> &'a [E] {
-        let (puzzle, head) = (idx / sizes.n_heads, idx % sizes.n_heads);
-        &rows[puzzle * sizes.n_positions * stride + offset + head * sizes.head_dim..]
-    }
-
-    /// Queries or keys, turned by their positions, row after row.
-    #[inline(always)]
-    fn turned(&self, rows: &[E], sizes: Sizes<'_>) -> Scratch<E> {
-        let d = sizes.head_dim;
-        let mut out = scratch::<E>(sizes.head_len());
-        for (position, out) in out.chunks_exact_mut(d).enumerate() {
-            let row = &rows[position * self.stride..][..d];
-            match sizes.angles {
-                Some((cos, sin)) => {
-                    let at = position * d / 2;
-                    rotate(row, &cos[at..][..d / 2], &sin[at..][..d / 2], 1.0, out);
-                }
-                None => out.copy_from_slice(row),
-            }
-        }
-        out
-    }
-}
-
-fn head_forward<A: Arith>(
-    head: Head<'_, A::Elem>,
-    sizes: Sizes<'_>,
-    mixed: &mut [A::Elem],
-    log_sums: &mut [f32],
-) {
-    let (s, d) = (sizes.n_positions, sizes.head_dim);
-    let stride = sizes.score_stride();
-    let scale = (d as f32).sqrt().recip();
-    A::vectorized(
-        #[inline(always)]
-        || {
-            let (q, k) = (head.turned(head.q, sizes), head.turned(head.k, sizes));
-            let keys = Panels::from_rows::<A>(&k, d, s, d);
-            let values = Panels::from_columns::<A>(head.v, head.stride, d, s, Threads::One);
-            let block = sizes.queries_per_block();
-            let mut scores = scratch::<f32>(block * stride);
-            let mut weights = scratch::<A::Elem>(block * stride);
-            let mut per_sum = scratch::<f32>(block);
-            for first in (0..s).step_by(block) {
-                let n = block.min(s - first);
-                matmul_into::<A>(
-                    n,
-                    Left::rows::<A>(&q[first * d..], d, d),
-                    &keys,
-                    &mut scores,
-                    stride,
-                );
-                for row in 0..n {
-                    let scores = &mut scores[row * stride..][..stride];
-                    scores[s..].fill(f32::NEG_INFINITY);
-                    let (max, sum) = exp_row::<A>(scores, scale);
-                    A::narrow(scores, &mut weights[row * stride..][..stride]);
-                    per_sum[row] = sum.recip();
-                    log_sums[first + row] = max + sum.ln();
-                }
-                matmul::<A>(
-                    n,
-                    Left::rows::<A>(&weights, stride, s),
-                    &values,
-                    #[inline(always)]
-                    |at| {
-                        let mut scaled = [0f32; 64];
-                        for (row, values) in at.rows() {
-                            let n = values.len();
-                            for (scaled, value) in scaled.iter_mut().zip(values) {
-                                *scaled = value * per_sum[row];
-                            }
-                            A::narrow(
-                                &scaled[..n],
-                                &mut mixed[(first + row) * d + at.column..][..n],
-                            );
-                        }
-                    },
-                );
-            }
-        },
-    );
-}
-
-/// Writes gradients of queries, keys and values, `[3, S, d]`, given those of
-/// the mixed values in rows of `D`.
-fn head_backward<A: Arith>(
-    head: Head<'_, A::Elem>,
-    sizes: Sizes<'_>,
-    d_mixed: &[A::Elem],
-    log_sums: &[f32],
-    d_head: &mut [A::Elem],
-) {
-    let (s, d, width) = (sizes.n_positions, sizes.head_dim, sizes.width());
-    let stride = sizes.score_stride();
-    let scale = (d as f32).sqrt().recip();
-    A::vectorized(
-        #[inline(always)]
-        || {
-            let (q, k) = (head.turned(head.q, sizes), head.turned(head.k, sizes));
-            let keys = Panels::from_rows::<A>(&k, d, s, d);
-            let keys_by_channel = Panels::from_columns::<A>(&k, d, d, s, Threads::One);
-            let values = Panels::from_rows::<A>(head.v, head.stride, s, d);
-            let mut dq = scratch::<f32>(s * d);
-            let mut dk = scratch::<f32>(s * d).zeroed();
-            let mut dv = scratch::<f32>(s * d).zeroed();
-
-            let block = sizes.queries_per_block();
-            let [mut scores, mut d_weights] = [(); 2].map(|()| scratch::<f32>(block * stride));
-            let [mut weights, mut d_scores] = [(); 2].map(|()| scratch::<A::Elem>(block * stride));
-            for first in (0..s).step_by(block) {
-                let n = block.min(s - first);
-                let d_mixed = &d_mixed[first * width..];
-                let q = &q[first * d..];
-                matmul_into::<A>(n, Left::rows::<A>(q, d, d), &keys, &mut scores, stride);
-                matmul_into::<A>(
-                    n,
-                    Left::rows::<A>(d_mixed, width, d),
-                    &values,
-                    &mut d_weights,
-                    stride,
-                );
-                for row in 0..n {
-                    let p = &mut scores[row * stride..][..stride];
-                    let dp = &mut d_weights[row * stride..][..stride];
-                    p[s..].fill(f32::NEG_INFINITY);
-                    dp[s..].fill(0.0);
-                    let log_sum = log_sums[first + row];
-                    p.iter_mut().for_each(|p| *p = exp::<A>(scale * *p - log_sum));
-                    // Each row of weights sums to one, so a shift of their gradients
-                    // is none of the scores. From rounded results it would leave a
-                    // remainder in every score.
-                    let shift = dot(p, dp);
-                    for (p, dp) in p.iter().zip(dp.iter_mut()) {
-                        *dp = scale * p * (*dp - shift);
-                    }
-                    A::narrow(p, &mut weights[row * stride..][..stride]);
-                    A::narrow(dp, &mut d_scores[row * stride..][..stride]);
-                }
-                matmul_into::<A>(
-                    n,
-                    Left::rows::<A>(&d_scores, stride, s),
-                    &keys_by_channel,
-                    &mut dq[first * d..],
-                    d,
-                );
-                add_transposed::<A>([&d_scores, q], [stride, d], [n, s, d], &mut dk);
-                add_transposed::<A>([&weights, d_mixed], [stride, width], [n, s, d], &mut dv);
-            }
-
-            let (to_q, rest) = d_head.split_at_mut(s * d);
-            let (to_k, to_v) = rest.split_at_mut(s * d);
-            turn_back::<A>(&dq, sizes, to_q);
-            turn_back::<A>(&dk, sizes, to_k);
-            A::narrow(&dv, to_v);
-        },
-    );
-}
-
-/// Adds `left^T right` to `out: [S, d]`, for `left: [n, S]` and `right: [n, d]`
-/// in rows of `strides`.
-#[inline(always)]
-fn add_transposed<A: Arith>(
-    [left, right]: [&[A::Elem]; 2],
-    strides: [usize; 2],
-    [n, s, d]: [usize; 3],
-    out: &mut [f32],
-) {
-    let a = Panels::tall::<A>(left, strides[0], s, n, Threads::One);
-    let b = Panels::from_columns::<A>(right, strides[1], d, n, Threads::One);
-    matmul::<A>(
-        s,
-        Left::columns::<A>(&a),
-        &b,
-        #[inline(always)]
-        |at| {
-            for (row, values) in at.rows() {
-                let out = &mut out[row * d + at.column..][..values.len()];
-                out.iter_mut().zip(values).for_each(|(out, value)| *out += value);
-            }
-        },
-    );
-}
-
-/// Gradients of turned rows, turned back.
-#[inline(always)]
-fn turn_back<A: Arith>(from: &[f32], sizes: Sizes<'_>, to: &mut [A::Elem]) {
-    let d = sizes.head_dim;
-    let Some((cos, sin)) = sizes.angles else { return A::narrow(from, to) };
-    for (position, (from, to)) in from.chunks_exact(d).zip(to.chunks_exact_mut(d)).enumerate() {
-        let at = position * d / 2;
-        rotate(from, &cos[at..][..d / 2], &sin[at..][..d / 2], -1.0, to);
     }
 }

@@ -34,6 +34,13 @@ impl<'a, E: Element> Left<'a, E> {
         Self { data: &panels.data, tile: panels.panel_len, row, step, depth }
     }
 
+    /// The columns of one panel as wide as a right operand's, [`Panels`] of which
+    /// it might be; it is packed to whole steps of `depth`.
+    pub(crate) fn panel<A: Arith<Elem = E>>(data: &'a [E], depth: usize) -> Self {
+        let (row, step) = (A::GROUP, A::NR * A::GROUP);
+        Self { data, tile: A::MR * row, row, step, depth: depth.next_multiple_of(A::GROUP) }
+    }
+
     /// One past the last element that a tile of `n_rows` at `idx` reads.
     fn end<A: Arith>(&self, idx: usize, n_rows: usize) -> usize {
         let n_steps = self.depth / A::GROUP;
@@ -73,7 +80,7 @@ impl<E: Element> Panels<E> {
             for j in 0..A::NR {
                 let column = p * A::NR + j;
                 let from = if column < n_columns { &w[column * stride..][..depth] } else { &[] };
-                write_column::<A>(panel, j, from.iter().copied());
+                write_column::<A, E>(panel, j, from, |x| x);
             }
         }
         panels
@@ -87,7 +94,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
         threads: Threads,
     ) -> Self {
-        Self::new::<A>(A::NR, n_columns, depth).with_columns::<A, E>(b, stride, threads, copy_row)
+        Self::new::<A>(A::NR, n_columns, depth).with_columns::<A, E>(b, stride, threads, as_is::<A>)
     }
 
     /// The columns of `b` for a left operand: see [`Left::columns`].
@@ -99,7 +106,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
         threads: Threads,
     ) -> Self {
-        Self::new::<A>(A::MR, n_columns, depth).with_columns::<A, E>(b, stride, threads, copy_row)
+        Self::new::<A>(A::MR, n_columns, depth).with_columns::<A, E>(b, stride, threads, as_is::<A>)
     }
 
     /// Right operand `b[k, j] = w[source(j), k]` of an f32 weight with rows of
@@ -119,7 +126,7 @@ impl<E: Element> Panels<E> {
                     Some(row) => &w[row * depth..][..depth],
                     None => &[],
                 };
-                write_column::<A>(panel, j, from.iter().map(|x| E::from_f32(*x)));
+                write_column::<A, f32>(panel, j, from, E::from_f32);
             }
         });
         panels
@@ -132,7 +139,7 @@ impl<E: Element> Panels<E> {
         depth: usize,
     ) -> Self {
         let panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.with_columns::<A, f32>(w, n_columns, Threads::All, A::narrow)
+        panels.with_columns::<A, f32>(w, n_columns, Threads::All, narrowed::<A>)
     }
 
     fn new<A: Arith<Elem = E>>(width: usize, n_columns: usize, depth: usize) -> Self {
@@ -144,35 +151,46 @@ impl<E: Element> Panels<E> {
 
     /// The same with every panel written, from rows of `b` that are `stride` apart.
     ///
+    /// `write` makes a step of a panel out of as many rows as are grouped.
     /// Neighbouring panels are written together, a few steps at a time, so that
     /// each line of `b` is fetched once.
     #[inline(always)]
-    fn with_columns<A: Arith<Elem = E>, S: Copy + Sync>(
+    fn with_columns<A: Arith<Elem = E>, S: Copy + Default + Sync>(
         mut self,
         b: &[S],
         stride: usize,
         threads: Threads,
-        operands: impl Fn(&[S], &mut [E]) + Sync,
+        write: impl Fn([&[S]; 2], &mut [E]) + Sync,
     ) -> Self {
         const PANELS: usize = 8;
         const STEPS: usize = 32;
         let Self { width, panel_len, n_columns, depth, .. } = self;
-        let write = |first: usize, panels: &mut [E]| {
+        let write_panels = |first: usize, panels: &mut [E]| {
             let n_steps = panel_len / (A::GROUP * width);
             A::vectorized(
                 #[inline(always)]
                 || {
-                    for step in (0..n_steps).step_by(STEPS) {
-                        let (start, n) = (step * A::GROUP, STEPS.min(n_steps - step));
+                    for start in (0..n_steps).step_by(STEPS) {
+                        let n = STEPS.min(n_steps - start);
                         for (p, panel) in panels.chunks_exact_mut(panel_len).enumerate() {
-                            let to = &mut panel[start * width..][..n * A::GROUP * width];
+                            let to = &mut panel[start * A::GROUP * width..];
                             let column = first + p * width;
                             let n_columns = width.min(n_columns - column);
-                            let depth = depth - start.min(depth);
-                            write_panel::<A>(to, width, n_columns, depth, |k, to| {
-                                let from = (start + k) * stride + column;
-                                operands(&b[from..][..n_columns], to);
-                            });
+                            for (step, to) in
+                                to.chunks_exact_mut(A::GROUP * width).take(n).enumerate()
+                            {
+                                let k = (start + step) * A::GROUP;
+                                let row = |k: usize| &b[k * stride + column..][..n_columns];
+                                if n_columns == width && k + A::GROUP <= depth {
+                                    write([row(k), row(k + A::GROUP - 1)], to);
+                                } else {
+                                    let mut rows = [[S::default(); NR_MAX]; 2];
+                                    for (k, to) in (k..depth.min(k + A::GROUP)).zip(&mut rows) {
+                                        to[..n_columns].copy_from_slice(row(k));
+                                    }
+                                    write(rows.each_ref().map(|row| &row[..width]), to);
+                                }
+                            }
                         }
                     }
                 },
@@ -180,12 +198,13 @@ impl<E: Element> Panels<E> {
         };
         match threads {
             // What one thread packs is part of what it is about to compute.
-            Threads::One => write(0, &mut self.data),
+            Threads::One => write_panels(0, &mut self.data),
             Threads::All => {
-                let groups = self.data.par_chunks_mut(PANELS * panel_len);
+                let n_together = threads.piece_len(self.data.len() / panel_len, PANELS);
+                let groups = self.data.par_chunks_mut(n_together * panel_len);
                 groups.enumerate().for_each(|(idx, panels)| {
                     let _packing = section(Part::Pack);
-                    write(idx * PANELS * width, panels);
+                    write_panels(idx * n_together * width, panels);
                 });
             }
         }
@@ -193,42 +212,41 @@ impl<E: Element> Panels<E> {
     }
 }
 
-/// Writes column `j` of a panel; what `values` does not reach is zero.
+/// A step of a panel from rows of operands.
 #[inline(always)]
-fn write_column<A: Arith>(
-    panel: &mut [A::Elem],
-    j: usize,
-    mut values: impl Iterator<Item = A::Elem>,
-) {
-    for step in panel.chunks_exact_mut(A::GROUP * A::NR) {
-        for value in &mut step[j * A::GROUP..][..A::GROUP] {
-            *value = values.next().unwrap_or_default();
-        }
-    }
+fn as_is<A: Arith>([one, other]: [&[A::Elem]; 2], step: &mut [A::Elem]) {
+    A::interleave(one, other, step);
 }
 
-/// Writes `n_columns` columns into a panel of `width`, step by step; `row(k, to)`
-/// reads them from row `k` of `depth`. Columns and rows that are not there are
-/// zero.
+/// A step of a panel from rows that have to be rounded.
 #[inline(always)]
-fn write_panel<A: Arith>(
+fn narrowed<A: Arith>(rows: [&[f32]; 2], step: &mut [A::Elem]) {
+    let mut operands = [[A::Elem::default(); NR_MAX]; 2];
+    let n = rows[0].len();
+    for (row, operands) in rows.iter().zip(&mut operands).take(A::GROUP) {
+        A::narrow(row, &mut operands[..n]);
+    }
+    A::interleave(&operands[0][..n], &operands[1][..n], step);
+}
+
+/// Writes column `j` of a panel: `values` from `f32` or from operands; what they do
+/// not reach is zero.
+#[inline(always)]
+fn write_column<A: Arith, S: Copy>(
     panel: &mut [A::Elem],
-    width: usize,
-    n_columns: usize,
-    depth: usize,
-    row: impl Fn(usize, &mut [A::Elem]),
+    j: usize,
+    values: &[S],
+    operand: impl Fn(S) -> A::Elem,
 ) {
-    let mut rows = [[A::Elem::default(); NR_MAX]; 2];
-    for (step, to) in panel.chunks_exact_mut(A::GROUP * width).enumerate() {
-        for (g, to) in rows.iter_mut().take(A::GROUP).enumerate() {
-            let k = step * A::GROUP + g;
-            if k < depth {
-                row(k, &mut to[..n_columns]);
-            } else {
-                to.fill(A::Elem::default());
-            }
-        }
-        A::interleave(&rows[0][..width], &rows[1][..width], to);
+    let mut steps = panel.chunks_exact_mut(A::GROUP * A::NR).map(|step| &mut step[j * A::GROUP..]);
+    let groups = values.chunks_exact(A::GROUP);
+    let rest = groups.remainder();
+    for (from, to) in groups.zip(&mut steps) {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = operand(*from));
+    }
+    for to in steps {
+        to[..A::GROUP].fill(A::Elem::default());
+        to.iter_mut().zip(rest).for_each(|(to, from)| *to = operand(*from));
     }
 }
 
@@ -283,29 +301,83 @@ pub(crate) fn matmul<A: Arith>(
     b: &Panels<A::Elem>,
     mut each: impl FnMut(At<'_>),
 ) {
-    assert_eq!(b.width, A::NR, "a right operand is packed wide");
-    assert_eq!(a.depth.div_ceil(A::GROUP), b.depth.div_ceil(A::GROUP), "operands fit");
-    if n_rows == 0 || a.depth == 0 {
-        return;
-    }
-    let (n_tiles, last) = (n_rows.div_ceil(A::MR), (n_rows - 1) % A::MR + 1);
-    assert!(a.end::<A>(n_tiles - 1, last) <= a.data.len(), "a left operand has all its rows");
-    assert!(n_tiles == 1 || a.end::<A>(n_tiles - 2, A::MR) <= a.data.len());
+    let Some(tiles) = Tiles::new::<A>(n_rows, a, b) else { return };
     let mut tile = Tile::new();
     for (p, panel) in b.data.chunks_exact(b.panel_len).enumerate() {
-        for i in 0..n_tiles {
-            let n_rows = if i + 1 == n_tiles { last } else { A::MR };
-            // SAFETY: the assertions above bound what is read of `a`; the
-            // slice of `b` is a whole panel, padded to whole steps. `A` exists
-            // only where the CPU has its instructions.
-            unsafe {
-                let a_tile = a.data.as_ptr().add(i * a.tile);
-                A::tile(n_rows, a_tile, a.row, a.step, a.depth, panel.as_ptr(), &mut tile);
-            }
+        for idx in 0..tiles.n_tiles {
+            let n_rows = tiles.write::<A>(idx, panel, &mut tile.0);
             let column = p * A::NR;
             let n_columns = A::NR.min(b.n_columns - column);
-            each(At { row: i * A::MR, column, n_rows, n_columns, width: A::NR, tile: &tile });
+            each(At { row: idx * A::MR, column, n_rows, n_columns, width: A::NR, tile: &tile });
         }
+    }
+}
+
+/// Columns `idx * NR..` of `a b`, `n_rows` of them side by side: rows of `NR`,
+/// where columns that are not there are zero.
+///
+/// # Panics
+///
+/// As for [`matmul`], or if `out` is too small.
+#[inline(always)]
+pub(crate) fn matmul_panel<A: Arith>(
+    n_rows: usize,
+    a: Left<'_, A::Elem>,
+    b: &Panels<A::Elem>,
+    idx: usize,
+    out: &mut [f32],
+) {
+    let Some(tiles) = Tiles::new::<A>(n_rows, a, b) else { return };
+    let panel = &b.data[idx * b.panel_len..][..b.panel_len];
+    for idx in 0..tiles.n_tiles {
+        tiles.write::<A>(idx, panel, &mut out[idx * A::MR * A::NR..]);
+    }
+}
+
+/// The left operand of a product, cut into tiles.
+struct Tiles<'a, E> {
+    a: Left<'a, E>,
+    n_tiles: usize,
+    /// Rows of the last one.
+    n_last: usize,
+    panel_len: usize,
+}
+
+impl<'a, E: Element> Tiles<'a, E> {
+    /// Nothing if there is nothing to multiply.
+    ///
+    /// # Panics
+    ///
+    /// If an operand is smaller than it says.
+    #[inline(always)]
+    fn new<A: Arith<Elem = E>>(n_rows: usize, a: Left<'a, E>, b: &Panels<E>) -> Option<Self> {
+        assert_eq!(b.width, A::NR, "a right operand is packed wide");
+        assert_eq!(a.depth.div_ceil(A::GROUP), b.depth.div_ceil(A::GROUP), "operands fit");
+        if n_rows == 0 || a.depth == 0 {
+            return None;
+        }
+        let (n_tiles, n_last) = (n_rows.div_ceil(A::MR), (n_rows - 1) % A::MR + 1);
+        assert!(a.end::<A>(n_tiles - 1, n_last) <= a.data.len(), "a left operand has all its rows");
+        assert!(n_tiles == 1 || a.end::<A>(n_tiles - 2, A::MR) <= a.data.len());
+        Some(Self { a, n_tiles, n_last, panel_len: b.panel_len })
+    }
+
+    /// Tile `idx` beside a panel of the right operand, in rows of `NR`; gives their
+    /// number.
+    #[inline(always)]
+    fn write<A: Arith<Elem = E>>(&self, idx: usize, panel: &[E], out: &mut [f32]) -> usize {
+        let Self { a, n_tiles, n_last, panel_len } = self;
+        let n_rows = if idx + 1 == *n_tiles { *n_last } else { A::MR };
+        assert!(idx < *n_tiles && panel.len() == *panel_len && out.len() >= n_rows * A::NR);
+        // SAFETY: the assertions in `new` bound what is read of `a`, for the last
+        // tile and for any before it; the panel is one of the right operand, which
+        // are padded to whole steps of a depth that is that of `a`. `A` exists only
+        // where the CPU has its instructions.
+        unsafe {
+            let from = a.data.as_ptr().add(idx * a.tile);
+            A::tile(n_rows, from, a.row, a.step, a.depth, panel.as_ptr(), out);
+        }
+        n_rows
     }
 }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::matmul::{Left, Panels, matmul, matmul_into, transposed_product};
 use super::post_norm::{Gradients, ROWS_PER_BLOCK, add_and_normalise, norm_backward};
 use super::profile::{Part, section};
-use super::rows::sigmoid;
+use super::rows::gated_backward;
 use super::{Arith, Element, Scratch, Threads, scratch};
 
 /// Sizes of the sublayer.
@@ -206,19 +206,7 @@ fn swiglu_backward<A: Arith>(
                 let (gate, up) = gate_up[row * 2 * inner..][..2 * inner].split_at_mut(inner);
                 let (gate, up) = (&mut gate[at.column..][..n], &mut up[at.column..][..n]);
                 let h = &mut h[row * inner + at.column..][..n];
-                let mut results = [[0f32; 64]; 3];
-                let [hs, gates, ups] = &mut results;
-                for i in 0..n {
-                    let (g, u, dh) = (gate[i].to_f32(), up[i].to_f32(), dh[i]);
-                    let sigmoid = sigmoid::<A>(g);
-                    let silu = g * sigmoid;
-                    hs[i] = silu * u;
-                    gates[i] = dh * u * (sigmoid + silu * (1.0 - sigmoid));
-                    ups[i] = dh * silu;
-                }
-                A::narrow(&hs[..n], h);
-                A::narrow(&gates[..n], gate);
-                A::narrow(&ups[..n], up);
+                gated_backward::<A>(dh, gate, up, h);
             }
         },
     );

@@ -4,7 +4,8 @@
 //! path      which instruction sets there are, and which is in force
 //! arith     the tile of a matrix product, once per instruction set
 //! matmul    packed operands, loops over tiles
-//! rows      norms, activations, rotations and softmax of one row
+//! rows      norms, activations and rotations of one row
+//! head      one head of attention
 //! mlp, attn the two sublayers, forward and backward; post_norm is in both
 //! threads   how work is split;  scratch   memory that is used again
 //! profile   what time goes into
@@ -15,6 +16,7 @@
 
 mod arith;
 pub(crate) mod attn;
+mod head;
 pub(crate) mod matmul;
 pub(crate) mod mlp;
 mod path;

@@ -5,8 +5,25 @@
 
 use super::{Arith, Element};
 
-/// Independent partial sums.
+/// Elements that are worked on together: a multiple of every vector's width.
 const LANES: usize = 16;
+
+/// Runs `$body` for `$at` in steps over `0..$len`, with `$lanes` constant:
+/// [`LANES`], and one by one what is left.
+macro_rules! in_lanes {
+    ($len:expr, $at:ident, $lanes:ident => $body:expr) => {{
+        let len = $len;
+        let n_whole = len / LANES * LANES;
+        for $at in (0..n_whole).step_by(LANES) {
+            const $lanes: usize = LANES;
+            $body
+        }
+        for $at in n_whole..len {
+            const $lanes: usize = 1;
+            $body
+        }
+    }};
+}
 
 /// `sum of f(i)` for `i < n`, in lanes.
 #[inline(always)]
@@ -27,21 +44,6 @@ fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
 pub(crate) fn dot(x: &[f32], y: &[f32]) -> f32 {
     let y = &y[..x.len()];
     sum_by(x.len(), |i| x[i] * y[i])
-}
-
-/// The largest of `x`; negative infinity if there is none.
-#[inline(always)]
-pub(crate) fn max(x: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut chunks = x.chunks_exact(LANES);
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    for chunk in chunks.by_ref() {
-        for (lane, x) in lanes.iter_mut().zip(chunk) {
-            *lane = larger(*lane, *x);
-        }
-    }
-    let rest = chunks.remainder().iter().copied();
-    rest.chain(lanes).fold(f32::NEG_INFINITY, larger)
 }
 
 /// `e^x` to about one unit in the last place for `x` between -87 and 88;
@@ -95,32 +97,60 @@ pub(crate) fn normalise_backward<E: Element>(dy: &[E], y: &[E], scale: f32, ds: 
     }
 }
 
-/// `e^(scale (x - max))` in place; gives `(scale max, sum)`.
-#[inline(always)]
-pub(crate) fn exp_row<A: Arith>(x: &mut [f32], scale: f32) -> (f32, f32) {
-    let max = max(x);
-    A::exp_scaled(x, scale, max);
-    (scale * max, sum_by(x.len(), |i| x[i]))
-}
-
 /// Turns pairs of channels half a head apart by angles with these cosines and
 /// sines, one per pair. `sign` is -1 to turn back.
 #[inline(always)]
-pub(crate) fn rotate<S: Element, E: Element>(
+pub(crate) fn rotate<A: Arith, S: Element>(
     x: &[S],
-    cos: &[f32],
-    sin: &[f32],
+    [cos, sin]: [&[f32]; 2],
     sign: f32,
-    y: &mut [E],
+    y: &mut [A::Elem],
 ) {
     let half = cos.len();
     let ((x1, x2), (y1, y2)) = (x.split_at(half), y.split_at_mut(half));
-    let (x2, sin) = (&x2[..half], &sin[..half]);
-    for i in 0..half {
-        let (a, b, sin) = (x1[i].to_f32(), x2[i].to_f32(), sign * sin[i]);
-        y1[i] = E::from_f32(a * cos[i] - b * sin);
-        y2[i] = E::from_f32(b * cos[i] + a * sin);
-    }
+    in_lanes!(half, at, N => {
+        let ([x1, x2], [cos, sin]) = ([x1, x2].map(|x| &x[at..][..N]), [cos, sin].map(|x| &x[at..][..N]));
+        let mut turned = [[0f32; N]; 2];
+        for i in 0..N {
+            let (a, b, sin) = (x1[i].to_f32(), x2[i].to_f32(), sign * sin[i]);
+            turned[0][i] = a * cos[i] - b * sin;
+            turned[1][i] = b * cos[i] + a * sin;
+        }
+        A::narrow(&turned[0], &mut y1[at..][..N]);
+        A::narrow(&turned[1], &mut y2[at..][..N]);
+    });
+}
+
+/// From `dh` at `h = silu(gate) up`: `gate` and `up` are replaced by their
+/// gradients, and `h` is written.
+#[inline(always)]
+pub(crate) fn gated_backward<A: Arith>(
+    dh: &[f32],
+    gate: &mut [A::Elem],
+    up: &mut [A::Elem],
+    h: &mut [A::Elem],
+) {
+    in_lanes!(dh.len(), at, N => {
+        let (gate, up) = (&mut gate[at..][..N], &mut up[at..][..N]);
+        let dh = &dh[at..][..N];
+        let mut gates = [0f32; N];
+        for (value, gate) in gates.iter_mut().zip(&*gate) {
+            *value = gate.to_f32();
+        }
+        let mut powers = gates;
+        A::exp_shifted(&mut powers, -1.0, &[0.0; N]);
+        let [mut hs, mut ups] = [[0f32; N]; 2];
+        for i in 0..N {
+            let (g, u, sigmoid) = (gates[i], up[i].to_f32(), 1.0 / (1.0 + powers[i]));
+            let silu = g * sigmoid;
+            hs[i] = silu * u;
+            gates[i] = dh[i] * u * (sigmoid + silu * (1.0 - sigmoid));
+            ups[i] = dh[i] * silu;
+        }
+        A::narrow(&hs, &mut h[at..][..N]);
+        A::narrow(&gates, gate);
+        A::narrow(&ups, up);
+    });
 }
 
 /// `x + other`, elementwise, in f32.
@@ -149,7 +179,7 @@ pub(crate) fn inject<A: Arith>(x: &mut [A::Elem], terms: &[&[A::Elem]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::{Path, Scheme, with_arith};
+    use crate::cpu::{Path, Portable, Scheme, with_arith};
     use candle_core::DType;
 
     fn check_exponentials<A: Arith>() {
@@ -182,12 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_maxima_cover_every_length() {
+    fn sums_cover_every_length() {
         for n in 0..70 {
             let x: Vec<f32> =
                 (0..n).map(|i| (i % 5) as f32 - 7.0 + (i == n - 1) as u8 as f32 * 9.0).collect();
             assert_eq!(dot(&x, &x), x.iter().map(|x| x * x).sum::<f32>(), "{n}");
-            assert_eq!(max(&x), x.iter().copied().fold(f32::NEG_INFINITY, f32::max), "{n}");
         }
     }
 
@@ -196,8 +225,8 @@ mod tests {
         let x = [0.5f32, -1.0, 2.0, 0.25];
         let (cos, sin) = ([0.6f32, 0.8], [0.8f32, 0.6]);
         let (mut there, mut back) = ([0f32; 4], [0f32; 4]);
-        rotate(&x, &cos, &sin, 1.0, &mut there);
-        rotate(&there, &cos, &sin, -1.0, &mut back);
+        rotate::<Portable, f32>(&x, [&cos, &sin], 1.0, &mut there);
+        rotate::<Portable, f32>(&there, [&cos, &sin], -1.0, &mut back);
         assert!(x.iter().zip(back).all(|(x, y)| (x - y).abs() < 1e-6), "{back:?}");
         assert_ne!(x, there);
     }
