@@ -1,7 +1,7 @@
 //! `hrm`: train, evaluate and use Hierarchical Reasoning Models.
 //!
 //! Add a verb by adding a module with a `run(self)`, then a line in [`Verb`]
-//! and a line in [`main`]. Results go to standard output, progress and remarks
+//! and a line in [`Verb::run`]. Results go to standard output, progress and remarks
 //! to standard error. Exit code 2 means bad usage or input, 1 a failure.
 
 mod bench;
@@ -14,6 +14,7 @@ mod export;
 mod golden;
 mod import;
 mod outcome;
+mod pool;
 mod progress;
 mod record;
 mod settings;
@@ -46,17 +47,31 @@ enum Verb {
     Bench(bench::Bench),
 }
 
+impl Verb {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Train(verb) => verb.run(),
+            Self::Eval(verb) => verb.run(),
+            Self::Solve(verb) => verb.run(),
+            Self::Data(verb) => verb.run(),
+            Self::Golden(verb) => verb.run(),
+            Self::Import(verb) => verb.run(),
+            Self::Export(verb) => verb.run(),
+            Self::Bench(verb) => verb.run(),
+        }
+    }
+
+    /// Threads that compute, if it matters to the verb; else zero.
+    fn n_threads(&self) -> usize {
+        match self {
+            Self::Bench(verb) => verb.n_threads(),
+            _ => 0,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     hrm_kernels::keep_freed_memory();
-    let result = match Verb::parse() {
-        Verb::Train(verb) => verb.run(),
-        Verb::Eval(verb) => verb.run(),
-        Verb::Solve(verb) => verb.run(),
-        Verb::Data(verb) => verb.run(),
-        Verb::Golden(verb) => verb.run(),
-        Verb::Import(verb) => verb.run(),
-        Verb::Export(verb) => verb.run(),
-        Verb::Bench(verb) => verb.run(),
-    };
-    outcome::exit_code(result)
+    let verb = Verb::parse();
+    outcome::exit_code(pool::run(verb.n_threads(), || verb.run()))
 }

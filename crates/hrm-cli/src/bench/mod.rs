@@ -24,6 +24,14 @@ enum Action {
 }
 
 impl Bench {
+    /// Threads that compute.
+    pub(crate) fn n_threads(&self) -> usize {
+        match &self.action {
+            Action::Step(step) => step.n_threads(),
+            Action::Roofline(roofline) => roofline.n_threads(),
+        }
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.action {
             Action::Step(step) => step.run(),

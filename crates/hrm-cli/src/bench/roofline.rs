@@ -18,6 +18,11 @@ pub(crate) struct Roofline {
 }
 
 impl Roofline {
+    /// Threads that compute.
+    pub(super) fn n_threads(&self) -> usize {
+        self.step.n_threads()
+    }
+
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (report, spent) = self.step.measure()?;
         let peak = profile::peak_gflops(self.step.dtype()?)?;

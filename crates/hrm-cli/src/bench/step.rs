@@ -139,8 +139,6 @@ impl Step {
         let train_config = self.train_config();
         train_config.check()?;
         let (device, dtype) = (self.compute.device()?, self.compute.dtype()?);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.into());
-        pool.build_global().context("cannot start the threads")?;
 
         let started = Instant::now();
         let model = Hrm::seeded(model_config, self.seed, &device)?.with_dtype(dtype);
@@ -151,6 +149,11 @@ impl Step {
             self.time(started, &device, training(model, train_config, &batch, self.seed)?)?
         };
         Ok((self.report(params, dtype, cpu_path()?, &timing), timing.spent))
+    }
+
+    /// Threads that compute.
+    pub(super) fn n_threads(&self) -> usize {
+        self.threads.into()
     }
 
     /// Steps that are timed.

@@ -12,7 +12,7 @@
 //! forms them again.
 
 use super::arith::NR_MAX;
-use super::matmul::{Left, Panels, copy_row, matmul, matmul_into, matmul_panel};
+use super::matmul::{Left, Panels, add_row, copy_row, matmul, matmul_into, matmul_panel};
 use super::rows::rotate;
 use super::{Arith, Element, Scratch, Threads, scratch};
 
@@ -277,8 +277,7 @@ fn add_product<A: Arith>(
         #[inline(always)]
         |at| {
             for (row, values) in at.rows() {
-                let out = &mut out[row * n + at.column..][..values.len()];
-                out.iter_mut().zip(values).for_each(|(out, value)| *out += value);
+                add_row(values, &mut out[row * n + at.column..][..values.len()]);
             }
         },
     );

@@ -94,7 +94,8 @@ impl<E: Element> Panels<E> {
         depth: usize,
         threads: Threads,
     ) -> Self {
-        Self::new::<A>(A::NR, n_columns, depth).with_columns::<A, E>(b, stride, threads, as_is::<A>)
+        let panels = Self::new::<A>(A::NR, n_columns, depth);
+        panels.with_columns::<A, E>(b, stride, threads, as_is::<A>)
     }
 
     /// The columns of `b` for a left operand: see [`Left::columns`].
@@ -104,9 +105,9 @@ impl<E: Element> Panels<E> {
         stride: usize,
         n_columns: usize,
         depth: usize,
-        threads: Threads,
     ) -> Self {
-        Self::new::<A>(A::MR, n_columns, depth).with_columns::<A, E>(b, stride, threads, as_is::<A>)
+        let panels = Self::new::<A>(A::MR, n_columns, depth);
+        panels.with_columns::<A, E>(b, stride, Threads::One, as_is::<A>)
     }
 
     /// Right operand `b[k, j] = w[source(j), k]` of an f32 weight with rows of
@@ -268,6 +269,12 @@ pub(crate) fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
     }
 }
 
+/// Adds a row of a tile.
+#[inline(always)]
+pub(crate) fn add_row(from: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+}
+
 /// Where a tile lies in the result, and its values.
 pub(crate) struct At<'a> {
     /// Its first row.
@@ -403,6 +410,13 @@ pub(crate) fn matmul_into<A: Arith>(
     );
 }
 
+/// Rows that go into a gradient together: many for each tile that is added up,
+/// and few enough for a piece of them to stay in the second-level cache.
+const ROWS_PER_BLOCK: usize = 3072;
+
+/// Tiles of such a piece, side by side.
+const TILES_PER_PIECE: usize = 16;
+
 /// `left^T right` for `left: [M, N]` and `right: [M, K]`, `[N, K]` f32: the
 /// gradient of a weight.
 pub(crate) fn transposed_product<A: Arith>(
@@ -415,21 +429,37 @@ pub(crate) fn transposed_product<A: Arith>(
     if m == 0 || n == 0 || k == 0 {
         return out;
     }
-    let a = Panels::tall::<A>(left, n, n, m, threads);
-    let b = Panels::from_columns::<A>(right, k, k, m, threads);
-    // Pieces start at a tile, and there are several for each thread.
-    let rows_per_piece = threads.piece_len(n.div_ceil(A::MR), 16) * A::MR;
-    out.par_chunks_mut(rows_per_piece * k).with_min_len(threads.min_len()).enumerate().for_each(
+    let block = Threads::One.piece_len(m, ROWS_PER_BLOCK);
+    let pack = |rows: &[A::Elem]| Panels::from_columns::<A>(rows, k, k, rows.len() / k, threads);
+    let rights: Vec<_> = right.chunks(block * k).map(pack).collect();
+    let columns_per_piece = threads.piece_len(n.div_ceil(A::MR), TILES_PER_PIECE) * A::MR;
+    out.par_chunks_mut(columns_per_piece * k).with_min_len(threads.min_len()).enumerate().for_each(
         |(piece, out)| {
-            let _multiplying = section(Part::WeightGradient);
-            let mut a = Left::columns::<A>(&a);
-            a.data = &a.data[piece * rows_per_piece / A::MR * a.tile..];
-            A::vectorized(
-                #[inline(always)]
-                || {
-                    matmul_into::<A>(out.len() / k, a, &b, out, k);
-                },
-            );
+            let n_columns = out.len() / k;
+            for (left, right) in left.chunks(block * n).zip(&rights) {
+                let packing = section(Part::Pack);
+                let left_piece = &left[piece * columns_per_piece..];
+                let a = Panels::tall::<A>(left_piece, n, n_columns, left.len() / n);
+                drop(packing);
+                let _multiplying = section(Part::WeightGradient);
+                A::vectorized(
+                    #[inline(always)]
+                    || {
+                        matmul::<A>(
+                            n_columns,
+                            Left::columns::<A>(&a),
+                            right,
+                            #[inline(always)]
+                            |at| {
+                                for (row, values) in at.rows() {
+                                    let out = &mut out[row * k + at.column..][..values.len()];
+                                    add_row(values, out);
+                                }
+                            },
+                        );
+                    },
+                );
+            }
         },
     );
     out

@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::matmul::{Left, Panels, matmul, matmul_into, transposed_product};
+use super::matmul::{Left, Panels, add_row, matmul, matmul_into, transposed_product};
 use super::post_norm::{Gradients, ROWS_PER_BLOCK, add_and_normalise, norm_backward};
 use super::profile::{Part, section};
 use super::rows::gated_backward;
@@ -169,7 +169,7 @@ pub(crate) fn backward<A: Arith>(
                             for (row, values) in at.rows() {
                                 let from = row * width + at.column;
                                 let sum = &mut sum[from..][..values.len()];
-                                sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                                add_row(values, sum);
                                 A::narrow(sum, &mut dx[from..][..values.len()]);
                             }
                         },

@@ -1,8 +1,7 @@
 //! What both sublayers share: they end in a sum and a norm.
 
 use super::profile::{Part, section};
-use super::rows::{add_to, normalise, normalise_backward};
-use super::{Arith, Element, Scratch};
+use super::{Arith, Element, Scratch, rows};
 
 /// Rows that go through a product, or a whole sublayer, together.
 pub(crate) const ROWS_PER_BLOCK: usize = 96;
@@ -32,9 +31,7 @@ pub(crate) fn add_and_normalise<A: Arith>(
             for (row, (x, sum)) in
                 x.chunks_exact_mut(width).zip(sum.chunks_exact_mut(width)).enumerate()
             {
-                add_to::<A>(sum, x);
-                let scale = normalise(sum, eps);
-                A::narrow(sum, x);
+                let scale = rows::add_and_normalise::<A>(x, sum, eps);
                 if let Some(scales) = &mut scales {
                     scales[row] = scale;
                 }
@@ -59,8 +56,7 @@ pub(crate) fn norm_backward<A: Arith>(
             let rows = dy.chunks_exact(width).zip(y.chunks_exact(width));
             let out = sum.chunks_exact_mut(width).zip(ds.chunks_exact_mut(width));
             for (((dy, y), (sum, ds)), scale) in rows.zip(out).zip(scales) {
-                normalise_backward(dy, y, *scale, sum);
-                A::narrow(sum, ds);
+                rows::normalise_backward::<A>(dy, y, *scale, sum, ds);
             }
         },
     );

@@ -15,6 +15,7 @@ use super::Element;
 struct Line([u8; 64]);
 
 thread_local! {
+    /// From short to long.
     static IDLE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -22,13 +23,10 @@ thread_local! {
 pub(crate) fn scratch<E: Element>(len: usize) -> Scratch<E> {
     let n_lines = (len * size_of::<E>()).div_ceil(size_of::<Line>());
     let mut lines = IDLE.with_borrow_mut(|idle| {
-        // The smallest that fits, else the largest, which has least to grow.
-        let fits = |lines: &Vec<Line>| lines.len() >= n_lines;
-        let rank = |lines: &Vec<Line>| {
-            (fits(lines), if fits(lines) { usize::MAX - lines.len() } else { lines.len() })
-        };
-        let best = (0..idle.len()).max_by_key(|idx| rank(&idle[*idx]));
-        best.map(|idx| idle.swap_remove(idx)).unwrap_or_default()
+        // The shortest that is long enough, else the longest, which has least to
+        // grow.
+        let best = idle.partition_point(|lines| lines.len() < n_lines);
+        if best < idle.len() { idle.remove(best) } else { idle.pop().unwrap_or_default() }
     });
     if lines.len() < n_lines {
         // Fresh zeroed memory costs nothing until it is touched; growing would copy.
@@ -80,7 +78,11 @@ impl<E: Element> Drop for Scratch<E> {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         // A thread that is ending has nobody to keep it for.
-        let _ = IDLE.try_with(|idle| idle.borrow_mut().push(lines));
+        let _ = IDLE.try_with(|idle| {
+            let mut idle = idle.borrow_mut();
+            let place = idle.partition_point(|other| other.len() < lines.len());
+            idle.insert(place, lines);
+        });
     }
 }
 
