@@ -1,4 +1,5 @@
-//! Each fused sublayer beside its reference, at the sizes of a training step.
+//! Each fused sublayer, loss and optimiser pass beside its reference, at the sizes
+//! of a training step.
 //! Run: `cargo bench -p hrm-benches --bench kernels`.
 
 // The macros of criterion declare functions without documentation.
@@ -8,7 +9,10 @@ use std::hint::black_box;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hrm_kernels::{Path, Rotary, Weight, attn_block, mlp_block, reference};
+use hrm_kernels::{
+    AdamStep, Path, Rotary, Weight, adam_atan2, attn_block, mlp_block, reference,
+    softmax_cross_entropy, stablemax_cross_entropy,
+};
 use hrm_testkit::ramp;
 
 const EPS: f64 = 1e-5;
@@ -112,11 +116,71 @@ fn mlp(c: &mut Criterion, shape: Shape) -> Result<()> {
     })
 }
 
+/// Times the optimiser's pass over the largest matrix of a block.
+fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
+    let step =
+        AdamStep { beta1: 0.9, beta2: 0.95, size: 1e-4, kept: 1.0 - 1e-5, root_correction: 0.5 };
+    let param = weight(2 * shape.inner, shape.width)?;
+    let grad = (param.as_tensor() * 1e-3)?;
+    let mut group = c.benchmark_group(format!("adam_atan2 {}", shape.name));
+    group.throughput(Throughput::Elements(param.elem_count() as u64)).sample_size(10);
+    for (version, pass) in [("reference", reference::adam_atan2 as Pass), ("fused f32", adam_atan2)]
+    {
+        let [mut mean, mut mean_square] = [grad.copy()?, grad.sqr()?];
+        group.bench_function(version, |bencher| {
+            bencher.iter(|| {
+                pass(&param, &mut mean, &mut mean_square, &grad, step).expect("shapes fit");
+            });
+        });
+    }
+    group.finish();
+    Ok(())
+}
+
+/// Times both losses of a batch of 9 by 9 Sudoku, gradient included.
+fn losses(c: &mut Criterion) {
+    let versions: [(&str, Loss); 4] = [
+        ("stablemax reference", reference::stablemax_cross_entropy),
+        ("stablemax fused", stablemax_cross_entropy),
+        ("softmax reference", reference::softmax_cross_entropy),
+        ("softmax fused", softmax_cross_entropy),
+    ];
+    let (n_puzzles, n_cells, n_tokens) = (32, 81, 11);
+    let logits = ramp((n_puzzles, n_cells, n_tokens)).and_then(|t| Var::from_tensor(&t));
+    let labels: Vec<i64> = (0..n_puzzles * n_cells).map(|i| (i % n_tokens) as i64).collect();
+    let labels = Tensor::from_vec(labels, (n_puzzles, n_cells), &Device::Cpu);
+    let (logits, labels) = logits.and_then(|l| Ok((l, labels?))).expect("the CPU holds logits");
+
+    let mut group = c.benchmark_group("cross_entropy");
+    group.throughput(Throughput::Elements(n_puzzles as u64)).sample_size(10);
+    for (version, loss) in versions {
+        group.bench_function(version, |bencher| {
+            bencher.iter(|| {
+                let loss = loss(logits.as_tensor(), &labels).expect("shapes fit");
+                black_box(loss.backward().expect("every operation has a gradient"))
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A version of a loss.
+type Loss = fn(&Tensor, &Tensor) -> Result<Tensor>;
+
+/// A version of the optimiser's pass.
+type Pass = fn(&Var, &mut Tensor, &mut Tensor, &Tensor, AdamStep) -> Result<()>;
+
+fn optimisers(c: &mut Criterion) {
+    for shape in SHAPES.iter().take(2).copied() {
+        optimiser(c, shape).expect("the CPU holds a matrix");
+    }
+}
+
 fn sublayers(c: &mut Criterion) {
     for shape in SHAPES.iter().copied() {
         attn(c, shape).and_then(|()| mlp(c, shape)).expect("the CPU holds a block");
     }
 }
 
-criterion_group!(benches, sublayers);
+criterion_group!(benches, sublayers, losses, optimisers);
 criterion_main!(benches);

@@ -4,7 +4,8 @@
 //! cells; the published code does the same for stablemax.
 //!
 //! Versions of the cross-entropies, by increasing speed:
-//! 1. [`reference`]: a composition of tensor operations, for any device.
+//! 1. [`reference`](crate::reference): a composition of tensor operations, for any
+//!    device.
 //! 2. [`stablemax_cross_entropy`], [`softmax_cross_entropy`]: one pass over the
 //!    cells on the CPU, gradient included; anything else takes the reference.
 
@@ -61,6 +62,24 @@ fn cross_entropy(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     } else {
         reference(law, logits, labels)
     }
+}
+
+/// [`stablemax_cross_entropy`](crate::stablemax_cross_entropy) as a composition.
+///
+/// # Errors
+///
+/// If the shapes do not fit or a label is outside the vocabulary.
+pub fn stablemax_reference(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    reference(Law::Stablemax, logits, labels)
+}
+
+/// [`softmax_cross_entropy`](crate::softmax_cross_entropy) as a composition.
+///
+/// # Errors
+///
+/// If the shapes do not fit or a label is outside the vocabulary.
+pub fn softmax_reference(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    reference(Law::Softmax, logits, labels)
 }
 
 fn reference(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {

@@ -74,6 +74,9 @@ pub use weight::Weight;
 pub mod reference {
     pub use crate::adam_atan2::reference as adam_atan2;
     pub use crate::attn_block::reference as attn_block;
+    pub use crate::cross_entropy::{
+        softmax_reference as softmax_cross_entropy, stablemax_reference as stablemax_cross_entropy,
+    };
     pub use crate::mlp_block::reference as mlp_block;
 }
 

@@ -9,7 +9,7 @@
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Tracking};
 use hrm_train::{Batch, TrainConfig, Trainer};
@@ -34,37 +34,43 @@ const TOLERANCE: f64 = 0.01;
 fn memory_grows_with_rows_but_not_with_cycles_or_segments() {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     one_thread.install(|| {
-        let reference = bytes_of_step(config(1, 1), N_ROWS);
-        let tolerance = TOLERANCE * reference;
-
-        // The figures can tell: what one more recorded update or one more row
-        // would add is far beyond the tolerance.
-        let per_update = recorded_bytes(config(1, 1)) / 2.0;
-        assert!(per_update > 5.0 * tolerance, "an update takes {per_update} of {reference} bytes");
-        let with_more_rows = bytes_of_step(config(1, 1), N_ROWS + 2);
-        assert!(with_more_rows > reference + 5.0 * tolerance, "{with_more_rows}, {reference}");
-
-        for n_cycles in [2, 4] {
-            let found = bytes_of_step(config(n_cycles, n_cycles), N_ROWS);
-            assert!(
-                (found - reference).abs() < tolerance,
-                "a step of {n_cycles} x {n_cycles} cycles takes {found} bytes, \
-                 one of 1 x 1 takes {reference}"
-            );
+        for dtype in [DType::F32, DType::BF16] {
+            check(dtype);
         }
-
-        let mut trainer = trainer(config(2, 2), N_ROWS);
-        let at_start = MEMORY.current_usage() as f64;
-        let peaks = peaks_of_steps(&mut trainer, N_ROWS, N_STEPS);
-        let (first, later) = (peaks[N_WARM_UP], &peaks[N_WARM_UP + 1..]);
-        for (peak, step) in later.iter().zip(N_WARM_UP + 2..) {
-            let rise = peak - first;
-            assert!(rise < tolerance, "the peak of step {step} is {rise} bytes higher: {peaks:?}");
-        }
-        // A record that lived for one step too long would not rise either.
-        let kept = MEMORY.current_usage() as f64 - at_start;
-        assert!(kept < tolerance, "{kept} bytes are held from one step to the next");
     });
+}
+
+fn check(dtype: DType) {
+    let reference = bytes_of_step(config(1, 1), dtype, N_ROWS);
+    let tolerance = TOLERANCE * reference;
+
+    // The figures can tell: what one more recorded update or one more row
+    // would add is far beyond the tolerance.
+    let per_update = recorded_bytes(config(1, 1), dtype) / 2.0;
+    assert!(per_update > 5.0 * tolerance, "an update takes {per_update} of {reference} bytes");
+    let with_more_rows = bytes_of_step(config(1, 1), dtype, N_ROWS + 2);
+    assert!(with_more_rows > reference + 5.0 * tolerance, "{with_more_rows}, {reference}");
+
+    for n_cycles in [2, 4] {
+        let found = bytes_of_step(config(n_cycles, n_cycles), dtype, N_ROWS);
+        assert!(
+            (found - reference).abs() < tolerance,
+            "a step of {n_cycles} x {n_cycles} cycles in {dtype:?} takes {found} bytes, \
+                 one of 1 x 1 takes {reference}"
+        );
+    }
+
+    let mut trainer = trainer(config(2, 2), dtype, N_ROWS);
+    let at_start = MEMORY.current_usage() as f64;
+    let peaks = peaks_of_steps(&mut trainer, N_ROWS, N_STEPS);
+    let (first, later) = (peaks[N_WARM_UP], &peaks[N_WARM_UP + 1..]);
+    for (peak, step) in later.iter().zip(N_WARM_UP + 2..) {
+        let rise = peak - first;
+        assert!(rise < tolerance, "the peak of step {step} is {rise} bytes higher: {peaks:?}");
+    }
+    // A record that lived for one step too long would not rise either.
+    let kept = MEMORY.current_usage() as f64 - at_start;
+    assert!(kept < tolerance, "{kept} bytes are held from one step to the next");
 }
 
 /// Two layers at the grid of 9 by 9 Sudoku: the states outweigh the weights.
@@ -83,14 +89,15 @@ fn config(n_h_cycles: usize, n_l_cycles: usize) -> HrmConfig {
     }
 }
 
-fn trainer(config: HrmConfig, n_rows: usize) -> Trainer {
+fn trainer(config: HrmConfig, dtype: DType, n_rows: usize) -> Trainer {
     let train = TrainConfig { batch_size: n_rows, ..TrainConfig::paper() };
-    Trainer::new(Hrm::seeded(config, 1, &Device::Cpu).unwrap(), train).unwrap()
+    let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap().with_dtype(dtype);
+    Trainer::new(model, train).unwrap()
 }
 
 /// The most that one step holds beyond what was held before it, in bytes.
-fn bytes_of_step(config: HrmConfig, n_rows: usize) -> f64 {
-    let mut trainer = trainer(config, n_rows);
+fn bytes_of_step(config: HrmConfig, dtype: DType, n_rows: usize) -> f64 {
+    let mut trainer = trainer(config, dtype, n_rows);
     peaks_of_steps(&mut trainer, n_rows, N_WARM_UP);
     let before = MEMORY.current_usage() as f64;
     peaks_of_steps(&mut trainer, n_rows, 1)[0] - before
@@ -116,8 +123,8 @@ fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f
 }
 
 /// What one segment keeps for its backward pass, in bytes.
-fn recorded_bytes(config: HrmConfig) -> f64 {
-    let trainer = trainer(config, N_ROWS);
+fn recorded_bytes(config: HrmConfig, dtype: DType) -> f64 {
+    let trainer = trainer(config, dtype, N_ROWS);
     let network = trainer.model().network(Tracking::Live).unwrap();
     let tokens = trainer.carry().batch.input_tensor(&Device::Cpu).unwrap();
     let rows = trainer.model().puzzle_rows(&[0; N_ROWS]).unwrap();

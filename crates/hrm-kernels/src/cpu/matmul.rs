@@ -496,7 +496,7 @@ mod tests {
         x.iter().map(|x| E::from_f32(*x)).collect()
     }
 
-    const SIZES: [(usize, usize, usize); 12] = [
+    const SIZES: [(usize, usize, usize); 13] = [
         (1, 1, 1),
         (1, 7, 33),
         (2, 2, 2),
@@ -507,6 +507,8 @@ mod tests {
         (24, 33, 65),
         (25, 64, 15),
         (82, 32, 17),
+        // More than one block of rows of a gradient.
+        (3, 2 * ROWS_PER_BLOCK + 1, 5),
         (7, 0, 5),
         (0, 4, 5),
     ];
@@ -537,6 +539,7 @@ mod tests {
             }
             // [k, m]^T [k, n]: the same numbers, read the other way.
             let left: Vec<f32> = (0..k * m).map(|at| a[at % m * k + at / m]).collect();
+            check_panels::<A>([m, k, n], &ae, &narrow::<A::Elem>(&left), &rights[0], want);
             let found = transposed_product::<A>(
                 &narrow::<A::Elem>(&left),
                 &narrow::<A::Elem>(&transposed),
@@ -545,6 +548,39 @@ mod tests {
             );
             for (at, found) in found.iter().enumerate() {
                 assert_eq!(*found, want(at / n, at % n), "transposed {m} {k} {n} at {at}");
+            }
+        }
+    }
+
+    /// Products panel by panel, of the right operand and of the left one.
+    fn check_panels<A: Arith>(
+        [m, k, n]: [usize; 3],
+        rows: &[A::Elem],
+        columns: &[A::Elem],
+        right: &Panels<A::Elem>,
+        want: impl Fn(usize, usize) -> f32,
+    ) {
+        if k == 0 {
+            return;
+        }
+        let mut panel = vec![0.0; m * A::NR];
+        for (idx, column) in (0..n).step_by(A::NR).enumerate() {
+            matmul_panel::<A>(m, Left::rows::<A>(rows, k, k), right, idx, &mut panel);
+            for (at, found) in panel.iter().enumerate() {
+                let (i, j) = (at / A::NR, column + at % A::NR);
+                let want = if j < n { want(i, j) } else { 0.0 };
+                assert_eq!(*found, want, "{m} {k} {n}: panel {idx} at {at}");
+            }
+        }
+        let tall = Panels::from_columns::<A>(columns, m, m, k, Threads::One);
+        let mut found = vec![0.0; A::NR * n];
+        for (idx, row) in (0..m).step_by(A::NR).enumerate() {
+            let panel = &tall.data[idx * tall.panel_len..][..tall.panel_len];
+            let n_rows = A::NR.min(m - row);
+            matmul_into::<A>(n_rows, Left::panel::<A>(panel, k), right, &mut found, n);
+            for (at, found) in found[..n_rows * n].iter().enumerate() {
+                let want = want(row + at / n, at % n);
+                assert_eq!(*found, want, "{m} {k} {n}: left panel {idx} at {at}");
             }
         }
     }
