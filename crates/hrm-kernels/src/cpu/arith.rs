@@ -117,15 +117,18 @@ pub(crate) trait Arith: Copy + Send + Sync + 'static {
         }
     }
 
-    /// `silu(gate) up`, as precise as operands are.
+    /// `silu(gate) up`, as precise as operands are: `n` of each row of a tile, whose
+    /// first half are gates, to rows of `out` that are `stride` apart.
     #[inline(always)]
-    fn gated(gate: &[f32], up: &[f32], out: &mut [Self::Elem]) {
-        let mut activated = [0f32; NR_MAX];
-        let activated = &mut activated[..out.len()];
-        for (h, (gate, up)) in activated.iter_mut().zip(gate.iter().zip(up)) {
-            *h = gate * rows::sigmoid::<Self>(*gate) * up;
+    fn gated(tile: &[f32], n: usize, out: &mut [Self::Elem], stride: usize) {
+        for (row, out) in tile.chunks_exact(Self::NR).zip(out.chunks_mut(stride)) {
+            let (gate, up) = row.split_at(Self::NR / 2);
+            let mut activated = [0f32; NR_MAX];
+            for (h, (gate, up)) in activated.iter_mut().zip(gate.iter().zip(up)) {
+                *h = gate * rows::sigmoid::<Self>(*gate) * up;
+            }
+            Self::narrow(&activated[..n], &mut out[..n]);
         }
-        Self::narrow(activated, out);
     }
 
     /// One step of a panel, from as many rows as are grouped.
@@ -229,9 +232,9 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn gated(gate: &[f32], up: &[f32], out: &mut [bf16]) {
+        fn gated(tile: &[f32], n: usize, out: &mut [bf16], stride: usize) {
             // SAFETY: this type is picked only where the CPU has it.
-            unsafe { gated_bf16(gate, up, out) }
+            unsafe { gated_bf16(tile, n, out, stride) }
         }
 
         #[inline(always)]
@@ -357,21 +360,27 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-    unsafe fn gated_bf16(gate: &[f32], up: &[f32], out: &mut [bf16]) {
-        assert!(gate.len() >= out.len() && up.len() >= out.len(), "a gate for every element");
+    unsafe fn gated_bf16(tile: &[f32], n: usize, out: &mut [bf16], stride: usize) {
+        const HALF: usize = Avx512Bf16::NR / 2;
+        let n_rows = tile.len() / (2 * HALF);
+        let n_reached = if n_rows == 0 { 0 } else { (n_rows - 1) * stride + n };
+        assert!(n <= HALF && n_reached <= out.len(), "a row of `out` for each of the tile");
         let (per_bit, one) = (_mm512_set1_ps(-LOG2_E), _mm512_set1_ps(1.0));
-        by_vectors!(out.len(), at, MASK => {
-            // SAFETY: the mask keeps to elements below the length of `out`, which
-            // the others reach.
+        let (mut from, mut to) = (tile.as_ptr(), out.as_mut_ptr());
+        by_vectors!(n, _at, MASK => for _ in 0..n_rows {
+            // SAFETY: `from` is at one of the rows of the tile, two vectors long; `to`
+            // is at a row of `out`, of which the mask keeps to the first `n` elements,
+            // and the assertion says that the last such row has them. What the
+            // pointers are after the last row is never used.
             unsafe {
-                let gate = _mm512_maskz_loadu_ps(MASK, gate.as_ptr().add(at));
-                let up = _mm512_maskz_loadu_ps(MASK, up.as_ptr().add(at));
+                let (gate, up) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(HALF)));
                 let exp = exp2_bf16(_mm512_mul_ps(gate, per_bit));
                 let sigmoid = _mm512_rcp14_ps(_mm512_add_ps(one, exp));
                 let h = _mm512_mul_ps(_mm512_mul_ps(gate, sigmoid), up);
                 let h = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(h));
-                _mm256_mask_storeu_epi16(out.as_mut_ptr().add(at).cast(), MASK, h);
+                _mm256_mask_storeu_epi16(to.cast(), MASK, h);
             }
+            (from, to) = (from.wrapping_add(2 * HALF), to.wrapping_add(stride));
         });
     }
 
@@ -561,12 +570,36 @@ mod tests {
         if A::GROUP == 2 { 2f64.powi(-8) } else { 2f64.powi(-22) }
     }
 
+    /// `silu(gate) up`, three elements of a row at first, then as many as a row has.
+    fn gated<A: Arith>(gate: &[f32], up: &[f32]) -> Vec<A::Elem> {
+        let (half, n) = (A::NR / 2, gate.len());
+        let n_first = n.min(3);
+        let in_rows = |first: usize, per_row: usize| {
+            let mut tile = Vec::new();
+            for at in (first..n).step_by(per_row) {
+                for values in [gate, up] {
+                    let row = &values[at..n.min(at + per_row)];
+                    tile.extend_from_slice(row);
+                    tile.extend(std::iter::repeat_n(0.0, half - row.len()));
+                }
+            }
+            let n_rows = tile.len() / A::NR;
+            let mut out = vec![A::Elem::default(); n_rows * per_row];
+            A::vectorized(|| A::gated(&tile, per_row, &mut out, per_row));
+            out.truncate(n - first);
+            out
+        };
+        let mut out = in_rows(0, 3);
+        out.truncate(n_first);
+        out.extend(in_rows(n_first, half));
+        out
+    }
+
     fn check_activations<A: Arith>() {
         for n in [1, 15, 16, 17, 31, 32] {
             let gate: Vec<f32> = (0..n).map(|i| (i as f32 - 11.0) * 7.3).collect();
             let up: Vec<f32> = (0..n).map(|i| (i % 7) as f32 - 2.5).collect();
-            let mut out = vec![A::Elem::default(); n];
-            A::vectorized(|| A::gated(&gate, &up, &mut out));
+            let out = gated::<A>(&gate, &up);
             let mut powers = gate.clone();
             let shift: Vec<f32> = (0..n).map(|i| 80.0 - i as f32).collect();
             A::vectorized(|| A::exp_shifted(&mut powers, 0.5, &shift));

@@ -304,6 +304,13 @@ pub(crate) struct At<'a> {
 }
 
 impl At<'_> {
+    /// The tile, as many rows as there are, of `NR` each; columns that are not
+    /// there are zero.
+    #[inline(always)]
+    pub(crate) fn tile(&self) -> &[f32] {
+        &self.tile.0[..self.n_rows * self.width]
+    }
+
     /// Rows of the result with the columns of this tile.
     #[inline(always)]
     pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {

@@ -103,14 +103,13 @@ fn block_forward<A: Arith>(
                 |at| {
                     let first = at.column / 2;
                     let n = half.min(inner - first);
+                    A::gated(at.tile(), n, &mut h[at.row * inner + first..], inner);
+                    let Some((saved, _)) = &mut saved else { return };
                     for (row, values) in at.rows() {
                         let (gate, up) = values.split_at(half);
-                        A::gated(gate, up, &mut h[row * inner + first..][..n]);
-                        if let Some((saved, _)) = &mut saved {
-                            let row = &mut saved[row * 2 * inner..][..2 * inner];
-                            A::narrow(&gate[..n], &mut row[first..][..n]);
-                            A::narrow(&up[..n], &mut row[inner + first..][..n]);
-                        }
+                        let row = &mut saved[row * 2 * inner..][..2 * inner];
+                        A::narrow(&gate[..n], &mut row[first..][..n]);
+                        A::narrow(&up[..n], &mut row[inner + first..][..n]);
                     }
                 },
             );
