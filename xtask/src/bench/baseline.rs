@@ -21,10 +21,20 @@ const MAX_TOLERANCE: f64 = 0.5;
 /// One benchmark in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Measured {
-    /// Typical time of one iteration, in nanoseconds.
+    /// Time of one iteration in the best round, in nanoseconds.
     pub(crate) time_ns: f64,
-    /// Scatter of the samples, as a share of the time.
+    /// How much longer the next best one took, as a share of that.
     pub(crate) spread: f64,
+}
+
+impl Measured {
+    /// From the least time of each round, of which there is at least one.
+    pub(crate) fn of(rounds: &[f64]) -> Self {
+        let mut rounds = rounds.to_vec();
+        rounds.sort_by(f64::total_cmp);
+        let next = rounds.get(1).unwrap_or(&rounds[0]);
+        Self { time_ns: rounds[0], spread: next / rounds[0] - 1.0 }
+    }
 }
 
 /// One run: what is stored.
@@ -45,20 +55,14 @@ struct Entry {
 }
 
 impl Baseline {
-    /// The results of a run that was calibrated `before` and `after`.
+    /// The results of a run in which the calibration took `unit`.
     pub(crate) fn new(
         measured: impl IntoIterator<Item = (String, Measured)>,
-        before: Measured,
-        after: Measured,
+        unit: Measured,
     ) -> Self {
-        let unit_ns = f64::midpoint(before.time_ns, after.time_ns);
-        // A machine that changed its pace during the run did so at an unknown
-        // moment: at each benchmark the unit, in the middle, is off by up to
-        // half of the change.
-        let drift = (after.time_ns - before.time_ns).abs() / 2.0 / unit_ns;
         let entry = |measured: Measured| Entry {
-            ratio: rounded(measured.time_ns / unit_ns),
-            spread: rounded(combined(&[measured.spread, before.spread, after.spread, drift])),
+            ratio: rounded(measured.time_ns / unit.time_ns),
+            spread: rounded(combined(&[measured.spread, unit.spread])),
         };
         let benchmarks = measured.into_iter().map(|(name, measured)| (name, entry(measured)));
         Self { benchmarks: benchmarks.collect() }
@@ -170,7 +174,7 @@ mod tests {
     fn run(pace: f64, spread: f64, times: &[(&str, f64)]) -> Baseline {
         let measured = |time_ns: f64| Measured { time_ns: pace * time_ns, spread };
         let benchmarks = times.iter().map(|(name, time)| ((*name).to_owned(), measured(*time)));
-        Baseline::new(benchmarks, measured(1e6), measured(1e6))
+        Baseline::new(benchmarks, measured(1e6))
     }
 
     #[track_caller]
@@ -220,13 +224,21 @@ mod tests {
     }
 
     #[test]
-    fn drift_during_a_run_widens_its_tolerance() {
+    fn a_calibration_that_does_not_repeat_widens_the_tolerance() {
         let before = run(1.0, 0.01, &[("a", 1e6)]);
-        let steady = Measured { time_ns: 1e6, spread: 0.01 };
-        let slowed = Measured { time_ns: 1.2e6, spread: 0.01 };
-        let a = [("a".to_owned(), Measured { time_ns: 1.4e6, spread: 0.01 })];
-        check(&before, &Baseline::new(a.clone(), steady, steady), &["a"]);
-        check(&before, &Baseline::new(a, steady, slowed), &[]);
+        let a = [("a".to_owned(), Measured { time_ns: 1.3e6, spread: 0.01 })];
+        check(&before, &Baseline::new(a.clone(), Measured::of(&[1.01e6, 1e6, 1.5e6])), &["a"]);
+        check(&before, &Baseline::new(a, Measured::of(&[1.2e6, 1e6, 1.5e6])), &[]);
+    }
+
+    #[test]
+    fn the_best_round_counts_and_the_next_best_says_how_well_it_repeats() {
+        let close = |found: Measured, time_ns: f64, spread: f64| {
+            assert_eq!(found.time_ns, time_ns);
+            assert!((found.spread - spread).abs() < 1e-12, "{found:?}");
+        };
+        close(Measured::of(&[3.0, 2.0, 2.5]), 2.0, 0.25);
+        close(Measured::of(&[4.0]), 4.0, 0.0);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //!
 //! Times mean nothing on another machine, and little on the same one an hour
 //! later. Each is divided by that of a calibration loop from the same run,
-//! which knows none of our code.
+//! which knows none of our code. Everything is measured in several rounds, minutes
+//! apart, and of each benchmark the fastest sample counts: whatever else a machine
+//! does adds to a time and takes nothing from it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -15,43 +18,52 @@ use super::baseline::{Baseline, Measured};
 /// The bench targets of package `hrm-benches` that are compared.
 const TARGETS: &[&str] = &["kernels", "segment", "step"];
 
-/// Run before the others and after them.
+/// Run before each round of the others, and after the last.
 const CALIBRATION: &str = "calibration";
+
+/// How often everything is measured.
+const ROUNDS: usize = 2;
 
 /// Seconds of warm-up and of measurement for each benchmark, so that a whole
 /// run stays within minutes. A benchmark may ask for fewer samples, not more.
-const SETTINGS: &[&str] = &["--warm-up-time=1", "--measurement-time=2", "--sample-size=10"];
+const SETTINGS: &[&str] = &["--warm-up-time=0.5", "--measurement-time=1.5", "--sample-size=15"];
 
-/// Measures everything once.
+/// Measures everything.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<Baseline> {
     // Not criterion's usual folder: results of benchmarks that are gone would
     // be read with the others, and a person's own comparisons lost.
     let folder = sh.current_dir().join("target/bench");
     sh.remove_path(&folder)?;
-    let before = calibrate(sh, &folder.join("before"))?;
-    let measured = bench(sh, TARGETS, &folder.join("measured"))?;
-    let after = calibrate(sh, &folder.join("after"))?;
-    Ok(Baseline::new(measured, before, after))
+    let mut times = BTreeMap::<String, Vec<f64>>::new();
+    let mut calibrations = Vec::new();
+    for round in 0..=ROUNDS {
+        let (_, time_ns) = bench(sh, &[CALIBRATION], &folder.join(format!("unit-{round}")))?
+            .pop()
+            .context("the calibration was not measured")?;
+        calibrations.push(time_ns);
+        if round < ROUNDS {
+            for (name, time_ns) in bench(sh, TARGETS, &folder.join(format!("round-{round}")))? {
+                times.entry(name).or_default().push(time_ns);
+            }
+        }
+    }
+    let measured = times.into_iter().map(|(name, times)| (name, Measured::of(&times)));
+    Ok(Baseline::new(measured, Measured::of(&calibrations)))
 }
 
-fn calibrate(sh: &Shell, folder: &Path) -> anyhow::Result<Measured> {
-    let results = bench(sh, &[CALIBRATION], folder)?;
-    let (_, measured) = results.into_iter().next().context("the calibration was not measured")?;
-    Ok(measured)
-}
-
-/// Runs bench targets into `folder` and reads the results from there.
-fn bench(sh: &Shell, targets: &[&str], folder: &Path) -> anyhow::Result<Vec<(String, Measured)>> {
+/// Runs bench targets into `folder`, and reads the least time of each benchmark,
+/// in nanoseconds, from there.
+fn bench(sh: &Shell, targets: &[&str], folder: &Path) -> anyhow::Result<Vec<(String, f64)>> {
     let targets = targets.iter().flat_map(|target| ["--bench", target]);
     let _home = sh.push_env("CRITERION_HOME", folder);
     cmd!(sh, "cargo bench --package hrm-benches {targets...} -- {SETTINGS...}").run()?;
     let mut results = Vec::new();
     for folder in result_folders(folder)? {
-        let read = || -> anyhow::Result<(String, Measured)> {
+        let read = || -> anyhow::Result<(String, f64)> {
             let read = |file: &str| std::fs::read_to_string(folder.join(file));
             let benchmark: Benchmark = serde_json::from_str(&read("benchmark.json")?)?;
-            let estimates: Estimates = serde_json::from_str(&read("estimates.json")?)?;
-            Ok((benchmark.full_id, estimates.measured()))
+            let samples: Samples = serde_json::from_str(&read("sample.json")?)?;
+            Ok((benchmark.full_id, samples.least().context("there are no samples")?))
         };
         results.push(read().with_context(|| format!("cannot read {}", folder.display()))?);
     }
@@ -81,25 +93,20 @@ struct Benchmark {
     full_id: String,
 }
 
-/// Of criterion's `estimates.json`, the part that is needed.
+/// Of criterion's `sample.json`, the part that is needed.
 #[derive(Deserialize)]
-struct Estimates {
-    median: Estimate,
-    /// Scaled to the standard deviation of a normal distribution.
-    median_abs_dev: Estimate,
+struct Samples {
+    /// Iterations of each sample.
+    iters: Vec<f64>,
+    /// What they took together, in nanoseconds.
+    times: Vec<f64>,
 }
 
-#[derive(Deserialize)]
-struct Estimate {
-    /// Nanoseconds.
-    point_estimate: f64,
-}
-
-impl Estimates {
-    /// Both figures shrug off the few samples that something else disturbed.
-    fn measured(&self) -> Measured {
-        let time_ns = self.median.point_estimate;
-        Measured { time_ns, spread: self.median_abs_dev.point_estimate / time_ns }
+impl Samples {
+    /// Time of one iteration in the fastest sample.
+    fn least(&self) -> Option<f64> {
+        let per_iteration = self.times.iter().zip(&self.iters).map(|(time, iters)| time / iters);
+        per_iteration.min_by(f64::total_cmp)
     }
 }
 
@@ -119,11 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn the_spread_is_relative_to_the_time() {
-        let text = r#"{"mean": {"point_estimate": 9.0}, "slope": null,
-            "median": {"point_estimate": 8.0, "standard_error": 1.0},
-            "median_abs_dev": {"point_estimate": 2.0}}"#;
-        let estimates: Estimates = serde_json::from_str(text).unwrap();
-        assert_eq!(estimates.measured(), Measured { time_ns: 8.0, spread: 0.25 });
+    fn the_fastest_sample_counts() {
+        let text = r#"{"sampling_mode": "Linear", "iters": [1.0, 2.0], "times": [9.0, 16.0]}"#;
+        let samples: Samples = serde_json::from_str(text).unwrap();
+        assert_eq!(samples.least(), Some(8.0));
     }
 }
