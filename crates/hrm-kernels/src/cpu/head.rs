@@ -20,6 +20,10 @@ use super::{Arith, Element, Scratch, Threads, scratch};
 /// pairs of a query and a key: what fits into the second-level cache.
 const N_SCORES_PER_BLOCK: usize = 1 << 16;
 
+/// Keys that are summed over by themselves first, so that rounding does not grow
+/// with the number of keys; a multiple of every group of operands.
+const KEYS_PER_SUM: usize = 16;
+
 /// A number for each query of a panel.
 type PerQuery = [f32; NR_MAX];
 
@@ -212,17 +216,22 @@ fn softmax<A: Arith>(scores: &[f32], scale: f32, weights: &mut [A::Elem]) -> (Pe
     shift[..A::NR].iter_mut().for_each(|most| *most *= scale);
 
     let mut sum = [0f32; NR_MAX];
-    let steps = weights.chunks_exact_mut(A::GROUP * A::NR);
-    for (rows, step) in scores.chunks(A::GROUP * A::NR).zip(steps) {
-        let mut operands = [[A::Elem::default(); NR_MAX]; 2];
-        for (row, operands) in rows.chunks_exact(A::NR).zip(&mut operands) {
-            let mut powers = [0f32; NR_MAX];
-            powers[..A::NR].copy_from_slice(row);
-            A::exp_shifted(&mut powers[..A::NR], scale, &shift[..A::NR]);
-            sum.iter_mut().zip(&powers).for_each(|(sum, power)| *sum += power);
-            A::narrow(&powers[..A::NR], &mut operands[..A::NR]);
+    let blocks = weights.chunks_mut(KEYS_PER_SUM * A::NR);
+    for (scores, steps) in scores.chunks(KEYS_PER_SUM * A::NR).zip(blocks) {
+        let mut part = [0f32; NR_MAX];
+        let steps = steps.chunks_exact_mut(A::GROUP * A::NR);
+        for (rows, step) in scores.chunks(A::GROUP * A::NR).zip(steps) {
+            let mut operands = [[A::Elem::default(); NR_MAX]; 2];
+            for (row, operands) in rows.chunks_exact(A::NR).zip(&mut operands) {
+                let mut powers = [0f32; NR_MAX];
+                powers[..A::NR].copy_from_slice(row);
+                A::exp_shifted(&mut powers[..A::NR], scale, &shift[..A::NR]);
+                add_row(&powers, &mut part);
+                A::narrow(&powers[..A::NR], &mut operands[..A::NR]);
+            }
+            A::interleave(&operands[0][..A::NR], &operands[1][..A::NR], step);
         }
-        A::interleave(&operands[0][..A::NR], &operands[1][..A::NR], step);
+        add_row(&part, &mut sum);
     }
     (shift, sum)
 }
@@ -240,11 +249,16 @@ fn exp_and_dot<A: Arith>(
     let mut shift = [0f32; NR_MAX];
     shift[..log_sums.len()].copy_from_slice(log_sums);
     let mut along = [0f32; NR_MAX];
-    for (p, dp) in scores.chunks_exact_mut(A::NR).zip(d_weights.chunks_exact(A::NR)) {
-        A::exp_shifted(p, scale, &shift[..A::NR]);
-        for (along, (p, dp)) in along.iter_mut().zip(p.iter().zip(dp)) {
-            *along += p * dp;
+    let block = KEYS_PER_SUM * A::NR;
+    for (scores, d_weights) in scores.chunks_mut(block).zip(d_weights.chunks(block)) {
+        let mut part = [0f32; NR_MAX];
+        for (p, dp) in scores.chunks_exact_mut(A::NR).zip(d_weights.chunks_exact(A::NR)) {
+            A::exp_shifted(p, scale, &shift[..A::NR]);
+            for (part, (p, dp)) in part.iter_mut().zip(p.iter().zip(dp)) {
+                *part += p * dp;
+            }
         }
+        add_row(&part, &mut along);
     }
     along
 }
