@@ -144,6 +144,21 @@ impl Block {
         }
         x.mlp_block(&self.w_gate_up, &self.w_down, self.norm_eps)
     }
+
+    /// [`forward`](Self::forward) of which only the first position is kept:
+    /// `[B, S, D]` becomes `[B, 1, D]`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`forward`](Self::forward).
+    pub fn forward_first(&self, x: &mut Rows<'_>, rotary: Option<&Rotary>) -> Result<()> {
+        let Mixer::Attention { w_qkv, w_o, n_heads } = &self.mixer else {
+            self.forward(x, rotary)?;
+            return x.keep_first();
+        };
+        x.attn_block_first(w_qkv, w_o, *n_heads, rotary, self.norm_eps)?;
+        x.mlp_block(&self.w_gate_up, &self.w_down, self.norm_eps)
+    }
 }
 
 #[cfg(test)]

@@ -193,6 +193,22 @@ impl Network {
         Ok(States { z_h: z_h.into_tensor()?, z_l: z_l.into_tensor()? })
     }
 
+    /// What [`read_halting`](Self::read_halting) would say of the states after one
+    /// segment, without a record: `[B, 2]`, f32.
+    ///
+    /// It reads one position, so the last block has little to do for the others.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn halting_after(&self, states: &States, input: &Tensor) -> Result<Tensor> {
+        let batch = [&states.z_h, &states.z_l, input];
+        let [z_h, z_l, _] = by_chunks(batch, self.dtype, |[z_h, z_l, x]| {
+            self.frozen.run_to_first(self.schedule.updates(), z_h, z_l, x)
+        })?;
+        self.read_halting(&States { z_h, z_l })
+    }
+
     /// Some updates of which nothing is recorded, so that a few puzzles at a
     /// time can go through all of them.
     fn unrecorded(&self, updates: &[Update], states: &States, input: &Tensor) -> Result<States> {
@@ -269,6 +285,27 @@ impl Modules {
             }
         }
         Ok(())
+    }
+
+    /// [`run`](Self::run) to a final slow update of which only the first position
+    /// is wanted: `z_h` becomes `[B, 1, D]`.
+    fn run_to_first(
+        &self,
+        updates: &[Update],
+        z_h: &mut Rows<'_>,
+        z_l: &mut Rows<'_>,
+        x: &Rows<'_>,
+    ) -> Result<()> {
+        let (Some((Update::High, updates)), Some((block, blocks))) =
+            (updates.split_last(), self.high.split_last())
+        else {
+            self.run(updates, z_h, z_l, x)?;
+            return z_h.keep_first();
+        };
+        self.run(updates, z_h, z_l, x)?;
+        z_h.inject(&[z_l])?;
+        self.apply(blocks, z_h)?;
+        block.forward_first(z_h, self.rotary.as_ref())
     }
 
     fn apply(&self, blocks: &[Block], z: &mut Rows<'_>) -> Result<()> {
@@ -397,6 +434,27 @@ mod tests {
         let network = model.network(Tracking::Frozen)?;
         assert!(network.encode(&tokens(), Some(&ramp((2, 12))?)).is_err());
         assert!(network.encode(&tokens(), None).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn halting_is_foreseen_as_the_whole_segment_would_have_it() -> Result<()> {
+        // More puzzles than go through the updates together.
+        let n_puzzles = 150;
+        let ids: Vec<u32> = (0..n_puzzles * 4).map(|i| (i * 7 + i / 4) as u32 % 5).collect();
+        let tokens = Tensor::from_vec(ids, (n_puzzles, 4), &Device::Cpu)?;
+        for (mixer, positions) in
+            [(Mixer::Attention, Positions::Rope), (Mixer::Mlp, Positions::Learned)]
+        {
+            for dtype in [DType::F32, DType::BF16] {
+                let network = tiny(mixer, positions).with_dtype(dtype).network(Tracking::Frozen)?;
+                let input = network.encode(&tokens, Some(&ramp((n_puzzles, 12))?))?;
+                let states = network.initial_states(n_puzzles)?;
+                let want = network.read_halting(&network.advance(&states, &input)?)?;
+                let found = network.halting_after(&states, &input)?;
+                assert_close(&format!("{mixer:?}, {dtype:?}"), &found, &want, Tol::F32_KERNEL);
+            }
+        }
         Ok(())
     }
 

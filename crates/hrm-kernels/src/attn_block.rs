@@ -11,7 +11,7 @@ use candle_core::{Result, Tensor};
 
 use crate::cpu::attn::{self, Sizes};
 use crate::cpu::post_norm::Gradients;
-use crate::cpu::{Arith, Threads, with_arith};
+use crate::cpu::{Arith, Scratch, Threads, with_arith};
 use crate::element::Operand;
 use crate::sublayer::{self, Sublayer};
 use crate::{Rotary, Weight, attention, linear, rms_norm};
@@ -109,6 +109,17 @@ impl Attn {
         }
         let (w_qkv, w_o, rotary) = (w_qkv.clone(), w_o.clone(), rotary.cloned());
         Ok(Self { w_qkv, w_o, rotary, n_positions, n_heads, head_dim, eps: eps as f32 })
+    }
+
+    /// The sublayer for the first position of each puzzle alone: `[B S, D]` to
+    /// `[B, D]`.
+    pub(crate) fn forward_first<A: Arith<Elem: Operand>>(
+        &self,
+        x: &[A::Elem],
+        threads: Threads,
+    ) -> Scratch<A::Elem> {
+        let (qkv, o) = (self.w_qkv.forward(), self.w_o.forward());
+        attn::forward_first::<A>(x, qkv, o, self.sizes(), threads)
     }
 
     fn sizes(&self) -> Sizes<'_> {

@@ -1,7 +1,7 @@
 //! Numbers of tensors that fused versions compute with.
 
 use candle_core::backend::BackendStorage as _;
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Storage, Tensor, WithDType};
+use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, WithDType};
 use half::bf16;
 use rayon::prelude::*;
 
@@ -27,6 +27,21 @@ pub(crate) trait Operand: Element + WithDType {
 pub(crate) enum Values<'a> {
     F32(&'a mut [f32]),
     Bf16(&'a mut [bf16]),
+}
+
+impl Values<'_> {
+    /// Keeps the first `len` of them.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        fn front<T>(values: &mut &mut [T], len: usize) {
+            let all = std::mem::take(values);
+            let len = len.min(all.len());
+            *values = &mut all[..len];
+        }
+        match self {
+            Self::F32(values) => front(values, len),
+            Self::Bf16(values) => front(values, len),
+        }
+    }
 }
 
 impl Operand for f32 {
@@ -180,18 +195,19 @@ pub(crate) fn store<A: Arith<Elem: Operand>>(operands: &[A::Elem], dtype: DType)
     }
 }
 
-/// [`store`] as a tensor.
+/// [`store`] as a tensor of the dtype and on the device of another.
 ///
 /// # Errors
 ///
 /// If there are more or fewer operands than the shape says.
 pub(crate) fn store_tensor<A: Arith<Elem: Operand>>(
     operands: &[A::Elem],
+    shape: impl Into<Shape>,
     like: &Tensor,
 ) -> Result<Tensor> {
     match store::<A>(operands, like.dtype()) {
-        CpuStorage::F32(values) => Tensor::from_vec(values, like.shape(), like.device()),
-        CpuStorage::BF16(values) => Tensor::from_vec(values, like.shape(), like.device()),
+        CpuStorage::F32(values) => Tensor::from_vec(values, shape.into(), like.device()),
+        CpuStorage::BF16(values) => Tensor::from_vec(values, shape.into(), like.device()),
         _ => candle_core::bail!("operands are stored as f32 or bf16"),
     }
 }

@@ -57,6 +57,14 @@ impl Rows<'_> {
         }
     }
 
+    /// Positions and channels of a puzzle.
+    fn shape(&self) -> [usize; 2] {
+        match &self.0 {
+            State::Tensor(x) => [x.dim(1).unwrap_or(0), x.dim(2).unwrap_or(0)],
+            State::Chunk(chunk) => chunk.shape,
+        }
+    }
+
     /// Adds the sum of `terms`.
     ///
     /// # Errors
@@ -102,6 +110,43 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// [`attn_block`](Self::attn_block) for the first position of each puzzle alone,
+    /// which attends to all of them: `[B, S, D]` becomes `[B, 1, D]`.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes do not fit.
+    pub fn attn_block_first(
+        &mut self,
+        w_qkv: &Weight,
+        w_o: &Weight,
+        n_heads: usize,
+        rotary: Option<&Rotary>,
+        eps: f64,
+    ) -> Result<()> {
+        if let State::Chunk(chunk) = &mut self.0 {
+            let sublayer = Attn::new(chunk.shape, w_qkv, w_o, n_heads, rotary, eps)?;
+            with_arith!(chunk.scheme, A => chunk.apply_first::<A>(&sublayer)?);
+            return Ok(());
+        }
+        self.attn_block(w_qkv, w_o, n_heads, rotary, eps)?;
+        self.keep_first()
+    }
+
+    /// Drops all but the first position of each puzzle: `[B, S, D]` becomes
+    /// `[B, 1, D]`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no position, or the backend fails.
+    pub fn keep_first(&mut self) -> Result<()> {
+        match &mut self.0 {
+            State::Tensor(x) => *x = x.narrow(1, 0, 1)?.contiguous()?,
+            State::Chunk(chunk) => with_arith!(chunk.scheme, A => chunk.keep_first::<A>()?),
+        }
+        Ok(())
+    }
+
     /// Applies [`mlp_block`].
     ///
     /// # Errors
@@ -138,12 +183,47 @@ impl Chunk<'_> {
     }
 
     fn apply<A: Arith<Elem: Operand>, S: Sublayer<A>>(&mut self, sublayer: &S) -> Result<()> {
+        self.check_packing::<A, S>(sublayer)?;
+        let threads = self.threads;
+        sublayer.forward_only(self.values::<A>(), threads);
+        Ok(())
+    }
+
+    fn apply_first<A: Arith<Elem: Operand>>(&mut self, sublayer: &Attn) -> Result<()> {
+        self.check_packing::<A, Attn>(sublayer)?;
+        let threads = self.threads;
+        let first = sublayer.forward_first::<A>(self.values::<A>(), threads);
+        self.values::<A>()[..first.len()].copy_from_slice(&first);
+        self.shorten::<A>(first.len());
+        Ok(())
+    }
+
+    fn keep_first<A: Arith<Elem: Operand>>(&mut self) -> Result<()> {
+        let [n_positions, width] = self.shape;
+        if n_positions == 0 {
+            candle_core::bail!("a puzzle without positions has no first one");
+        }
+        let values = self.values::<A>();
+        let n_puzzles = values.len() / (n_positions * width);
+        for puzzle in 0..n_puzzles {
+            let from = puzzle * n_positions * width;
+            values.copy_within(from..from + width, puzzle * width);
+        }
+        self.shorten::<A>(n_puzzles * width);
+        Ok(())
+    }
+
+    /// Keeps the first `len` values, one position of each puzzle.
+    fn shorten<A: Arith<Elem: Operand>>(&mut self, len: usize) {
+        self.values.truncate(len);
+        self.shape[0] = 1;
+    }
+
+    fn check_packing<A: Arith<Elem: Operand>, S: Sublayer<A>>(&self, sublayer: &S) -> Result<()> {
         let scheme = Some(self.scheme);
         if sublayer.w_in().scheme() != scheme || sublayer.w_out().scheme() != scheme {
             candle_core::bail!("{}: weights are packed for another dtype than the rows", S::NAME);
         }
-        let threads = self.threads;
-        sublayer.forward_only(self.values::<A>(), threads);
         Ok(())
     }
 
@@ -184,7 +264,8 @@ fn mixed<R>() -> Result<R> {
 }
 
 /// Applies `update` to batches `[B, S, D]` of one shape and dtype, without a
-/// record, computing in `dtype`: the one that weights are bound for.
+/// record, computing in `dtype`: the one that weights are bound for. What becomes
+/// of their positions must be the same for all puzzles.
 ///
 /// On the CPU a few puzzles at a time go through the whole of it, on all cores;
 /// elsewhere the whole batch does at once.
@@ -230,18 +311,32 @@ fn chunk_by_chunk<A: Arith<Elem: Operand>, const N: usize>(
         chunk.iter().all(Option::is_some).then(|| chunk.map(|c| c.expect("all have one more")))
     })
     .collect();
-    chunks.into_par_iter().with_max_len(1).try_for_each(|chunk| {
+    let results = chunks.into_par_iter().with_max_len(1).map(|chunk| {
         let shape = [n_positions, width];
         let mut rows = chunk.map(|values| {
             let values = A::Elem::values(values);
             Rows(State::Chunk(Chunk { values, shape, scheme, threads }))
         });
-        update(&mut rows)
-    })?;
-    let mut like = tensors.into_iter();
-    try_map(batches, |batch| {
-        let like = like.next().expect("there are as many tensors as batches");
-        store_tensor::<A>(&batch, like)
+        update(&mut rows)?;
+        Ok(rows.map(|rows| rows.shape()))
+    });
+    let shapes = results.collect::<Result<Vec<_>>>()?;
+    let mut idx = 0..N;
+    try_map(batches, |mut batch| {
+        let idx = idx.next().expect("there are as many tensors as batches");
+        let [n_positions, width] = shapes.first().map_or([n_positions, width], |s| s[idx]);
+        let result_len = per_chunk * n_positions * width;
+        if result_len < chunk_len {
+            // What is left of a chunk is at its front.
+            for chunk in 1..shapes.len() {
+                let from = chunk * chunk_len;
+                let end = (from + result_len).min(batch.len());
+                batch.copy_within(from..end, chunk * result_len);
+            }
+        }
+        let shape = (n_puzzles, n_positions, width);
+        let values = &batch[..n_puzzles * n_positions * width];
+        store_tensor::<A>(values, shape, tensors[idx])
     })
 }
 

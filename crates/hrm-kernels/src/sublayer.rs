@@ -122,7 +122,7 @@ impl<A: Arith<Elem: Operand>, S: Sublayer<A>> CustomOp3 for Fused<A, S> {
             values.map(|values| Tensor::from_vec(values, like.shape(), like.device())).transpose()
         };
         debug_assert_eq!(w_in.dtype(), DType::F32, "only f32 weights are packed");
-        let dx = store_tensor::<A>(&gradients.x, x)?;
+        let dx = store_tensor::<A>(&gradients.x, x.shape(), x)?;
         Ok((Some(dx), weight(gradients.w_in, w_in)?, weight(gradients.w_out, w_out)?))
     }
 }

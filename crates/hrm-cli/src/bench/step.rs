@@ -187,14 +187,21 @@ impl Step {
                 attention: segment * heads,
             };
         }
-        let n_segments = if config.n_segments_max > 1 { 2.0 } else { 1.0 };
         let tracked = low + high;
-        Flops {
-            matmul: (n_segments * segment + tracked) * weights,
+        let mut flops = Flops {
+            matmul: (segment + tracked) * weights,
             weight_gradient: tracked * weights,
             // Backward forms the scores again, and has twice the products.
-            attention: (n_segments * segment + 2.5 * tracked) * heads,
+            attention: (segment + 2.5 * tracked) * heads,
+        };
+        if config.n_segments_max > 1 {
+            // Of the next segment one position is read: the last block attends from
+            // there alone, and projects keys and values only for the others.
+            let others = rows - self.batch as f64;
+            flops.matmul += segment * weights - 2.0 * others * (d * d + 3.0 * d * inner);
+            flops.attention += (segment - others / rows) * heads;
         }
+        flops
     }
 
     /// The peer's optimiser, at constant rates.

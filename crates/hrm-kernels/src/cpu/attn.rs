@@ -121,6 +121,54 @@ pub(crate) fn forward<A: Arith>(
     saved
 }
 
+/// [`forward`] for the first position of each puzzle alone, which attends to all
+/// of them: gives rows of `D`, one for each puzzle.
+pub(crate) fn forward_first<A: Arith>(
+    x: &[A::Elem],
+    qkv: &Panels<A::Elem>,
+    o: &Panels<A::Elem>,
+    sizes: Sizes<'_>,
+    threads: Threads,
+) -> Scratch<A::Elem> {
+    let (width, puzzle_len) = (sizes.width(), sizes.n_positions * sizes.width());
+    let n_puzzles = x.len() / puzzle_len;
+    let mut all_qkv = scratch::<A::Elem>(3 * x.len());
+    product_by_rows::<A>(x, width, qkv, &mut all_qkv, 3 * width, threads);
+
+    // Head by head and row by row are the same for one position.
+    let mut mixed = scratch::<A::Elem>(n_puzzles * width);
+    mixed.par_chunks_mut(sizes.head_dim).with_min_len(threads.min_len()).enumerate().for_each(
+        |(head, mixed)| {
+            let _attending = section(Part::Attention);
+            head::forward::<A>(sizes.head(&all_qkv, head), mixed, &mut [0.0]);
+        },
+    );
+
+    let mut first = scratch::<A::Elem>(n_puzzles * width);
+    for (first, puzzle) in first.chunks_exact_mut(width).zip(x.chunks_exact(puzzle_len)) {
+        first.copy_from_slice(&puzzle[..width]);
+    }
+    let block = threads.piece_len(n_puzzles, ROWS_PER_BLOCK);
+    first
+        .par_chunks_mut(block * width)
+        .zip(mixed.par_chunks(block * width))
+        .with_min_len(threads.min_len())
+        .for_each(|(x, mixed)| {
+            let mut sum = scratch::<f32>(x.len());
+            let multiplying = section(Part::Matmul);
+            A::vectorized(
+                #[inline(always)]
+                || {
+                    let left = Left::rows::<A>(mixed, width, width);
+                    matmul_into::<A>(x.len() / width, left, o, &mut sum, width);
+                },
+            );
+            drop(multiplying);
+            add_and_normalise::<A>(x, &mut sum, width, sizes.eps, None);
+        });
+    first
+}
+
 /// From `dy` at the result `y` back to the rows `x` and both weights.
 ///
 /// `qkv` and `o` are packed transposed.
