@@ -196,7 +196,7 @@ impl Step {
         };
         if config.n_segments_max > 1 {
             // Of the next segment one position is read: the last block attends from
-            // there alone, and projects keys and values only for the others.
+            // there alone, and leaves the others after their projection.
             let others = rows - self.batch as f64;
             flops.matmul += segment * weights - 2.0 * others * (d * d + 3.0 * d * inner);
             flops.attention += (segment - others / rows) * heads;
