@@ -206,7 +206,7 @@ impl Network {
         let [z_h, z_l, _] = by_chunks(batch, self.dtype, |[z_h, z_l, x]| {
             self.frozen.run_to_first(self.schedule.updates(), z_h, z_l, x)
         })?;
-        self.read_halting(&States { z_h, z_l })
+        Ok(self.read_halting(&States { z_h, z_l })?.detach())
     }
 
     /// Some updates of which nothing is recorded, so that a few puzzles at a

@@ -235,9 +235,7 @@ impl Trainer {
         if n_max <= 1 {
             return Ok(None);
         }
-        let network = network.detach();
-        let next_q = network.halting_after(&out.states.detach(), &input.detach())?;
-        let next_q = next_q.to_vec2::<f32>()?;
+        let next_q = network.halting_after(&out.states, input)?.to_vec2::<f32>()?;
         let rows = next_q.into_iter().zip(&self.carry.n_done);
         let target =
             |(q, n_done): (Vec<f32>, &u32)| continue_target([q[0], q[1]], n_done + 1 >= n_max);

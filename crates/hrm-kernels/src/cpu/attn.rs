@@ -105,18 +105,10 @@ pub(crate) fn forward<A: Arith>(
         .enumerate()
         .for_each(|(idx, (x, scales))| {
             let mut rows = scratch::<A::Elem>(x.len());
-            let mut sum = scratch::<f32>(x.len());
-            let multiplying = section(Part::Matmul);
+            let gathering = section(Part::Matmul);
             gather_heads(mixed, idx * block, sizes, 1, &mut rows);
-            A::vectorized(
-                #[inline(always)]
-                || {
-                    let left = Left::rows::<A>(&rows, width, width);
-                    matmul_into::<A>(scales.len(), left, o, &mut sum, width);
-                },
-            );
-            drop(multiplying);
-            add_and_normalise::<A>(x, &mut sum, width, sizes.eps, Some(scales));
+            drop(gathering);
+            project_and_normalise::<A>(x, &rows, o, sizes, Some(scales));
         });
     saved
 }
@@ -153,20 +145,30 @@ pub(crate) fn forward_first<A: Arith>(
         .par_chunks_mut(block * width)
         .zip(mixed.par_chunks(block * width))
         .with_min_len(threads.min_len())
-        .for_each(|(x, mixed)| {
-            let mut sum = scratch::<f32>(x.len());
-            let multiplying = section(Part::Matmul);
-            A::vectorized(
-                #[inline(always)]
-                || {
-                    let left = Left::rows::<A>(mixed, width, width);
-                    matmul_into::<A>(x.len() / width, left, o, &mut sum, width);
-                },
-            );
-            drop(multiplying);
-            add_and_normalise::<A>(x, &mut sum, width, sizes.eps, None);
-        });
+        .for_each(|(x, mixed)| project_and_normalise::<A>(x, mixed, o, sizes, None));
     first
+}
+
+/// `x <- norm(x + mixed W_o^T)` for a block of rows.
+fn project_and_normalise<A: Arith>(
+    x: &mut [A::Elem],
+    mixed: &[A::Elem],
+    o: &Panels<A::Elem>,
+    sizes: Sizes<'_>,
+    scales: Option<&mut [f32]>,
+) {
+    let width = sizes.width();
+    let mut sum = scratch::<f32>(x.len());
+    let multiplying = section(Part::Matmul);
+    A::vectorized(
+        #[inline(always)]
+        || {
+            let left = Left::rows::<A>(mixed, width, width);
+            matmul_into::<A>(x.len() / width, left, o, &mut sum, width);
+        },
+    );
+    drop(multiplying);
+    add_and_normalise::<A>(x, &mut sum, width, sizes.eps, scales);
 }
 
 /// From `dy` at the result `y` back to the rows `x` and both weights.

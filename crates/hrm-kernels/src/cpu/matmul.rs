@@ -183,7 +183,7 @@ impl<E: Element> Panels<E> {
                                 let k = (start + step) * A::GROUP;
                                 // Rows are too far apart for a processor to guess
                                 // which one is next.
-                                for ahead in [k, k + 1] {
+                                for ahead in k..k + A::GROUP {
                                     prefetch(b, (ahead + A::GROUP * STEPS) * stride + column);
                                 }
                                 let row = |k: usize| &b[k * stride + column..][..n_columns];
