@@ -1,0 +1,46 @@
+//! `hrm data`: generate puzzles, or look at them.
+
+mod generate;
+mod show;
+mod stats;
+
+use clap::{Args, Subcommand};
+use hrm_tasks::PuzzleTask;
+
+use crate::choice::Choice;
+use crate::term::remark;
+
+#[derive(Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Write generated puzzles in the format that training reads.
+    Generate(generate::Generate),
+    /// Draw puzzles with their answers.
+    Show(show::Show),
+    /// Print figures about a set of puzzles.
+    Stats(stats::Stats),
+}
+
+impl Data {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.action {
+            Action::Generate(action) => action.run(),
+            Action::Show(action) => action.run(),
+            Action::Stats(action) => action.run(),
+        }
+    }
+}
+
+/// The puzzles, with remarks about them.
+fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
+    let task = choice.config()?.task.family().open(&choice.data)?;
+    for note in task.notes() {
+        remark(note);
+    }
+    Ok(task)
+}
