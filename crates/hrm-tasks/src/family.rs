@@ -93,10 +93,41 @@ pub trait PuzzleTask: Task {
     /// Figures about the base puzzles, by name: counts, sizes, difficulty.
     fn stats(&self) -> Vec<(String, f64)>;
 
+    /// How ratings, sizes, colours and the like are spread over the base puzzles.
+    fn distributions(&self) -> Vec<Distribution> {
+        Vec::new()
+    }
+
+    /// Puzzles of the evaluation side that the training side holds too, up to
+    /// the symmetries of the puzzle.
+    fn leaks(&self) -> Vec<Leak> {
+        Vec::new()
+    }
+
     /// Remarks a user should read once, e.g. tasks left out and why.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// How often each value of a property occurs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// What is counted, e.g. `training path length`.
+    pub name: String,
+    /// Values, or ranges of them, in order, with their counts.
+    pub bins: Vec<(String, u64)>,
+}
+
+/// A puzzle that is on both sides of the split.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// The puzzle as the evaluation side has it: a name, or file and line.
+    pub eval: String,
+    /// The same puzzle as the training side has it.
+    pub train: String,
+    /// What makes them the same, e.g. `turned or flipped`.
+    pub why: &'static str,
 }
 
 /// How to draw.

@@ -33,6 +33,8 @@ mod vocabulary;
 
 pub use dihedral::Dihedral;
 pub use error::TaskError;
-pub use family::{Answer, Family, Posed, PuzzleTask, Question, Reply, Style, Verdict};
+pub use family::{
+    Answer, Distribution, Family, Leak, Posed, PuzzleTask, Question, Reply, Style, Verdict,
+};
 pub use registry::{Preset, RunConfig, TaskConfig};
 pub use vocabulary::{PADDING_CHAR, Vocabulary};
