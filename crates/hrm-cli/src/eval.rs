@@ -1,15 +1,18 @@
 //! `hrm eval`: how many puzzles a trained model gets right.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_core::Budget;
-use hrm_train::{Evaluation, evaluate};
+use hrm_train::task::Document;
+use hrm_train::{Asking, Evaluation, Sampling, evaluate};
 use serde_json::{Value, json};
 
+use crate::challenge;
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
+use crate::output;
 use crate::progress;
 use crate::term::{remark, result};
 
@@ -20,12 +23,26 @@ pub(crate) struct Eval {
     /// Puzzles to score on, all of them; default: those held out in training.
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
+    /// A file of puzzles without answers: says how many answers obey the rules.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    challenge: Option<PathBuf>,
+    /// Folder for what the evaluation says in full: submission.json and a table
+    /// of tasks for ARC, the answers to a challenge. It must not exist.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Segments per puzzle; default: as many as in training.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     segments: Option<u32>,
     /// Let the halting head stop early.
     #[arg(long)]
     halt: bool,
+    /// Draw another answer to each question at this temperature; the favourite
+    /// of those becomes the second attempt (ARC).
+    #[arg(long, value_name = "TEMPERATURE", value_parser = temperature, conflicts_with = "challenge")]
+    sample: Option<f64>,
+    /// Decides the draws of --sample.
+    #[arg(long, default_value_t = 0, requires = "sample")]
+    seed: u64,
     /// Puzzles at a time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
@@ -36,9 +53,45 @@ pub(crate) struct Eval {
     compute: Compute,
 }
 
+fn temperature(text: &str) -> Result<f64, String> {
+    let temperature: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    let is_usable = (1e-3..=1e3).contains(&temperature);
+    is_usable.then_some(temperature).ok_or_else(|| "expected 0.001 to 1000".to_owned())
+}
+
 impl Eval {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        if let Some(out) = &self.out {
+            output::must_be_free(out)?;
+        }
         let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
+        let model = &checkpoint.model;
+        let n_segments = self.segments.map_or(model.config().n_segments_max, |n| n as usize);
+        let budget =
+            if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
+        let batch_size = self.batch as usize;
+
+        let (mut line, text, documents) = if let Some(file) = &self.challenge {
+            let challenge = challenge::run(&checkpoint, file, budget, batch_size)?;
+            (challenge.to_json(), challenge.table(), vec![challenge.document])
+        } else {
+            let sampling = self.sample.map(|temperature| Sampling { temperature, seed: self.seed });
+            let asking = Asking { budget, batch_size, sampling };
+            let mut evaluation = self.score(&checkpoint, asking)?;
+            let documents = std::mem::take(&mut evaluation.documents);
+            (to_json(&evaluation, None), table(&evaluation), documents)
+        };
+        if self.json {
+            line["checkpoint"] = json!(checkpoint.path);
+            result(format!("{line}\n"))?;
+        } else {
+            result(text)?;
+        }
+        self.out.as_deref().map_or(Ok(()), |out| keep(out, &documents))
+    }
+
+    /// Asks the puzzles of --data, or those held out in training.
+    fn score(&self, checkpoint: &Checkpoint, asking: Asking) -> anyhow::Result<Evaluation> {
         let family = checkpoint.puzzles.task.family();
         let task = if self.data.is_empty() {
             family.open(&checkpoint.puzzles.data)?
@@ -48,20 +101,30 @@ impl Eval {
         for note in task.notes() {
             remark(note);
         }
-        let model = &checkpoint.model;
-        let n_segments = self.segments.map_or(model.config().n_segments_max, |n| n as usize);
-        let budget =
-            if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
-        let progress = progress::rows(task.eval().row_ids().count() as u64);
-        let evaluation = evaluate(model, task.as_ref(), budget, self.batch as usize, progress)?;
-
-        if self.json {
-            let mut line = to_json(&evaluation, None);
-            line["checkpoint"] = json!(checkpoint.path);
-            return Ok(result(format!("{line}\n"))?);
-        }
-        Ok(result(table(&evaluation))?)
+        let mut progress = progress::rows(task.eval().row_ids().count() as u64);
+        let mut n_done = 0;
+        Ok(evaluate(&checkpoint.model, task.as_ref(), asking, |_| {
+            n_done += 1;
+            progress(n_done);
+        })?)
     }
+}
+
+/// Writes the documents into a new folder.
+fn keep(out: &Path, documents: &[Document]) -> anyhow::Result<()> {
+    if documents.is_empty() {
+        remark("This kind of puzzle has nothing to say in full.");
+        return Ok(());
+    }
+    output::new_folder(out, |folder| {
+        for Document { name, text } in documents {
+            output::write_new(&folder.join(name), text.as_bytes())?;
+        }
+        Ok(())
+    })?;
+    let names: Vec<&str> = documents.iter().map(|document| document.name).collect();
+    remark(format!("{} written to {}", names.join(" and "), out.display()));
+    Ok(())
 }
 
 /// Every figure by name.

@@ -4,7 +4,9 @@
 //! and a line in [`Verb::run`]. Results go to standard output, progress and remarks
 //! to standard error. Exit code 2 means bad usage or input, 1 a failure.
 
+mod ask;
 mod bench;
+mod challenge;
 mod checkpoint;
 mod choice;
 mod compute;
@@ -14,6 +16,7 @@ mod export;
 mod golden;
 mod import;
 mod outcome;
+mod output;
 mod pool;
 mod progress;
 mod record;

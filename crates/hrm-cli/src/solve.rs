@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context;
-use candle_core::Tensor;
 use clap::Args;
-use hrm_core::{Budget, Hrm, Tracking, solve};
-use hrm_tasks::{Answer, Posed, Reply, TaskError, Verdict};
+use hrm_core::Budget;
+use hrm_tasks::{Answer, TaskError, Verdict};
 use hrm_train::run::{find_checkpoint, read_json};
 use serde_json::{Value, json};
 
+use crate::ask::ask;
 use crate::checkpoint::Checkpoint;
 use crate::choice::kinds;
 use crate::compute::Compute;
@@ -62,17 +62,15 @@ impl Solve {
         let posed = task.family().pose(&text, &place, &checkpoint.identifiers)?;
 
         let n_max = self.segments.map_or(checkpoint.model.config().n_segments_max, |n| n as usize);
-        for puzzle in &posed {
-            let replies = ask(&checkpoint.model, puzzle.as_ref(), Budget::UntilHalt(n_max))?;
-            let answer = puzzle.answer(&replies, style());
+        ask(&checkpoint.model, &posed, Budget::UntilHalt(n_max), BATCH, |puzzle, replies| {
+            let answer = posed[puzzle].answer(replies, style());
             let n_segments = replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);
-            if self.json {
-                result(format!("{}\n", to_json(&answer, n_segments)))?;
-            } else {
-                result(describe(&answer, n_segments))?;
-            }
-        }
-        Ok(())
+            let text = match self.json {
+                true => format!("{}\n", to_json(&answer, n_segments)),
+                false => describe(&answer, n_segments),
+            };
+            Ok(result(text)?)
+        })
     }
 
     /// The puzzle as text, and what messages call its origin.
@@ -88,20 +86,14 @@ impl Solve {
         };
         if input == "-" {
             let mut bytes = Vec::new();
-            let limit = N_BYTES_MAX + 1;
-            std::io::stdin()
-                .lock()
-                .take(limit)
-                .read_to_end(&mut bytes)
-                .context("cannot read standard input")?;
-            return as_text(bytes, "standard input");
+            let mut input = std::io::stdin().lock().take(N_BYTES_MAX + 1);
+            input.read_to_end(&mut bytes).context("cannot read standard input")?;
+            let place = "standard input";
+            return Ok((as_text(bytes, place)?, place.to_owned()));
         }
         let path = Path::new(input);
         if path.is_file() {
-            let file = std::fs::File::open(path).map_err(TaskError::read(path))?;
-            let mut bytes = Vec::new();
-            file.take(N_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(TaskError::read(path))?;
-            return as_text(bytes, input);
+            return Ok((read(path)?, input.clone()));
         }
         Ok((input.clone(), "puzzle".to_owned()))
     }
@@ -110,35 +102,28 @@ impl Solve {
 /// More than any puzzle file a person would pose.
 const N_BYTES_MAX: u64 = 64 << 20;
 
-fn as_text(bytes: Vec<u8>, place: &str) -> anyhow::Result<(String, String)> {
+/// The text of a file of puzzles.
+///
+/// # Errors
+///
+/// For a file that cannot be read, is unreasonably large or is no text.
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
+    let file = std::fs::File::open(path).map_err(TaskError::read(path))?;
+    let mut bytes = Vec::new();
+    file.take(N_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(TaskError::read(path))?;
+    as_text(bytes, &path.display().to_string())
+}
+
+fn as_text(bytes: Vec<u8>, place: &str) -> anyhow::Result<String> {
     if bytes.len() as u64 > N_BYTES_MAX {
         return Err(
             TaskError::malformed(place, format!("at most {N_BYTES_MAX} bytes"), "more").into()
         );
     }
-    let text = String::from_utf8(bytes)
-        .map_err(|err| TaskError::malformed(place, "UTF-8 text", err.utf8_error().to_string()))?;
-    Ok((text, place.to_owned()))
-}
-
-/// The model's reply to every question of a puzzle.
-fn ask(model: &Hrm, puzzle: &dyn Posed, budget: Budget) -> anyhow::Result<Vec<Reply>> {
-    let network = model.network(Tracking::Frozen)?;
-    let mut replies = Vec::new();
-    for questions in puzzle.questions().chunks(BATCH) {
-        let n_cells = model.config().n_cells;
-        let tokens: Vec<u32> = questions.iter().flat_map(|q| q.inputs.iter().copied()).collect();
-        let tokens = Tensor::from_vec(tokens, (questions.len(), n_cells), model.device())?;
-        let ids: Vec<u32> = questions.iter().map(|q| q.puzzle_id).collect();
-        let rows = model.puzzle_rows(&ids)?;
-        let solutions = solve(&network, &tokens, rows.as_ref(), budget)?;
-        replies.extend(solutions.into_iter().map(|solution| Reply {
-            tokens: solution.tokens,
-            q_halt: solution.q[0],
-            n_segments: solution.n_segments,
-        }));
-    }
-    Ok(replies)
+    let not_text = |err: std::string::FromUtf8Error| {
+        TaskError::malformed(place, "UTF-8 text", err.utf8_error().to_string())
+    };
+    Ok(String::from_utf8(bytes).map_err(not_text)?)
 }
 
 fn describe(answer: &Answer, n_segments: usize) -> String {

@@ -8,7 +8,8 @@ use clap::Args;
 use hrm_core::{Budget, Hrm};
 use hrm_tasks::{PuzzleTask, RunConfig};
 use hrm_train::run::RunFolder;
-use hrm_train::{Evaluation, StepReport, TrainError, Trainer, evaluate, train};
+use hrm_train::task::Predicted;
+use hrm_train::{Asking, Evaluation, StepReport, TrainError, Trainer, evaluate, train};
 use serde_json::json;
 
 use crate::checkpoint::{Puzzles, save_in_run};
@@ -204,8 +205,13 @@ fn judge(
         return Ok(None);
     }
     let budget = Budget::Fixed(model.config().n_segments_max);
-    let show = |n_done| progress.show_evaluation(n_done, n_rows);
-    Ok(Some(evaluate(model, task, budget, batch_size, show)?))
+    let asking = Asking { budget, batch_size, sampling: None };
+    let mut n_done = 0;
+    let show = |_: &Predicted<'_>| {
+        n_done += 1;
+        progress.show_evaluation(n_done, n_rows);
+    };
+    Ok(Some(evaluate(model, task, asking, show)?))
 }
 
 /// The first of `runs/TASK-PRESET-1`, `-2`, ... that is not there.

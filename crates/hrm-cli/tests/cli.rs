@@ -319,3 +319,74 @@ fn weights_travel_both_ways() {
     let ran = hrm(here, &["import", "plain.safetensors", "--out=x", "--task=sudoku"]);
     assert!(ran.code != 0 || here.join("x").exists());
 }
+
+#[test]
+fn a_challenge_is_answered_without_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for kind in KINDS {
+        let run = format!("runs/{kind}");
+        train(here, kind, &[&format!("--out={run}"), "--seed=5", "--json"]);
+        let (text, answers) = match kind {
+            "arc" => {
+                let tests = r#"[{"input": [[1]]}, {"input": [[2, 3]]}]"#;
+                (format!(r#"{{"x": {{"train": [], "test": {tests}}}}}"#), "submission.json")
+            }
+            "maze" => {
+                let mazes: String = (0..3).map(|seed| generated(here, kind, seed)).collect();
+                (mazes, "answers.csv")
+            }
+            _ => ("1..............3\n................\n".to_owned(), "answers.csv"),
+        };
+        fs::write(here.join("challenge"), text).unwrap();
+        let out = format!("answers/{kind}");
+        let args = ["eval", &run, "--challenge=challenge", "--out", &out, "--json", "--segments=1"];
+        let scored = json(&hrm(here, &args));
+        let n_puzzles = scored["puzzles"].as_u64().unwrap();
+        assert_eq!(n_puzzles, if kind == "maze" { 3 } else { 2 });
+        assert_eq!(scored["unchecked"], if kind == "arc" { 2 } else { 0 });
+
+        let text = fs::read_to_string(here.join(&out).join(answers)).unwrap();
+        if kind == "arc" {
+            let submission: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(submission["x"].as_array().unwrap().len(), 2);
+            assert!(submission["x"][1]["attempt_2"][0].is_array());
+        } else {
+            assert!(text.starts_with("question,answer,valid,why\n"), "{text}");
+        }
+        let again = hrm(here, &args);
+        assert_eq!(again.code, 2, "{}", again.stderr);
+        assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    }
+}
+
+/// A maze on one line.
+fn generated(here: &Path, kind: &str, seed: u64) -> String {
+    let seed = format!("--seed={seed}");
+    let drawn = hrm(here, &["data", "generate", kind, "-n=1", &seed]);
+    assert_eq!(drawn.code, 0, "{}", drawn.stderr);
+    let line = drawn.stdout.lines().nth(1).unwrap();
+    format!("{}\n", line.split(',').nth(1).unwrap())
+}
+
+#[test]
+fn an_evaluation_of_arc_leaves_attempts_and_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    train(here, "arc", &["--out=runs/a", "--json"]);
+    let args = ["eval", "runs/a", "--out=said", "--sample=0.5", "--seed=3", "--json"];
+    let scored = json(&hrm(here, &args));
+    assert!(scored["pass@1000"].is_number());
+    let table = fs::read_to_string(here.join("said/tasks.csv")).unwrap();
+    let submission = fs::read_to_string(here.join("said/submission.json")).unwrap();
+    let submission: Value = serde_json::from_str(&submission).unwrap();
+    assert_eq!(submission.as_object().unwrap().len(), 3);
+    assert_eq!(table.lines().count(), 4, "{table}");
+    // A seed decides what is drawn.
+    let args = ["eval", "runs/a", "--out=again", "--sample=0.5", "--seed=3", "--json"];
+    json(&hrm(here, &args));
+    let again = fs::read_to_string(here.join("again/tasks.csv")).unwrap();
+    assert_eq!(again, table);
+    let refused = hrm(here, &["eval", "runs/a", "--sample=0"]);
+    assert!(refused.code == 2 && refused.stderr.contains("0.001 to 1000"), "{}", refused.stderr);
+}

@@ -24,10 +24,12 @@ impl Budget {
 }
 
 /// The model's answer to one puzzle.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Solution {
     /// Most likely token of each cell, `[S]`.
     pub tokens: Vec<u32>,
+    /// What the last segment says of each cell, `[S, V]` f32.
+    pub logits: Tensor,
     /// Halting logits `[halt, continue]` after the last segment.
     pub q: [f32; 2],
     /// Segments it took.
@@ -63,10 +65,11 @@ pub fn solve(
             (0..at_work.len() as u32).partition(|row| halts(&q[*row as usize]));
         if !done.is_empty() {
             let rows = Tensor::new(done.as_slice(), tokens.device())?;
-            let answers = out.logits.index_select(&rows, 0)?.argmax(D::Minus1)?.to_vec2::<u32>()?;
-            for (row, tokens) in done.iter().zip(answers) {
+            let logits = out.logits.index_select(&rows, 0)?;
+            let answers = logits.argmax(D::Minus1)?.to_vec2::<u32>()?;
+            for (place, (row, tokens)) in done.iter().zip(answers).enumerate() {
                 let q = [q[*row as usize][0], q[*row as usize][1]];
-                let solution = Solution { tokens, q, n_segments };
+                let solution = Solution { tokens, logits: logits.get(place)?, q, n_segments };
                 solutions[at_work[*row as usize] as usize] = Some(solution);
             }
         }
@@ -107,7 +110,11 @@ mod tests {
         let network = model.network(Tracking::Frozen)?;
         let rows = model.puzzle_rows(&[0, 0, 0])?;
         let solutions = solve(&network, &tokens(), rows.as_ref(), Budget::Fixed(3))?;
-        assert!(solutions.iter().all(|s| s.n_segments == 3 && s.tokens.len() == 16));
+        for solution in &solutions {
+            assert_eq!((solution.n_segments, solution.tokens.len()), (3, 16));
+            let most_likely = solution.logits.argmax(D::Minus1)?.to_vec1::<u32>()?;
+            assert_eq!(most_likely, solution.tokens);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use hrm_train::task::Task;
+use hrm_train::task::{Document, Task};
 
 use crate::{TaskError, Vocabulary};
 
@@ -66,6 +66,11 @@ pub trait Family {
         identifiers: &[String],
     ) -> Result<Vec<Box<dyn Posed>>, TaskError>;
 
+    /// Answers to posed puzzles, in their order, as a file to hand in.
+    fn hand_in(&self, answers: &[Answer]) -> Document {
+        Document { name: "answers.csv", text: answers_to_csv(answers) }
+    }
+
     /// A text that [`pose`](Self::pose) accepts, drawn from the generator.
     ///
     /// # Errors
@@ -79,6 +84,27 @@ pub trait Family {
     ///
     /// [`TaskError::Setting`] if the settings allow no puzzle.
     fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError>;
+}
+
+/// Answers as a table `question,answer,valid,why`, a line each; `valid` is
+/// empty where the rules cannot tell.
+pub(crate) fn answers_to_csv(answers: &[Answer]) -> String {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let written = (|| {
+        table.write_record(["question", "answer", "valid", "why"])?;
+        for answer in answers {
+            let (valid, why) = match &answer.verdict {
+                Verdict::Valid | Verdict::Expected => ("true", ""),
+                Verdict::Invalid(why) => ("false", why.as_str()),
+                Verdict::Unchecked(why) => ("", why.as_str()),
+            };
+            table.write_record([&answer.puzzle, &answer.text, valid, why])?;
+        }
+        table.flush()
+    })();
+    written.expect("memory can be written");
+    let bytes = table.into_inner().expect("everything is flushed");
+    String::from_utf8(bytes).expect("fields are text")
 }
 
 /// A [`Task`] that can also be looked at.
@@ -175,10 +201,14 @@ pub trait Posed {
 /// The model's answer to a posed puzzle.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
+    /// The task, or the puzzle itself where it has no other name.
+    pub puzzle: String,
     /// The puzzle and the answer, with filled cells marked; ends in a newline.
     pub drawing: String,
     /// The answer in the form the puzzle was given in.
     pub text: String,
+    /// Another answer, in the same form, where two may be given.
+    pub second: Option<String>,
     /// Whether it is right, as far as that can be told.
     pub verdict: Verdict,
     /// The reply that was taken.
@@ -197,4 +227,29 @@ pub enum Verdict {
     Invalid(String),
     /// Why the rules cannot tell.
     Unchecked(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_a_table_with_their_verdicts() {
+        let answer = |puzzle: &str, verdict| Answer {
+            puzzle: puzzle.to_owned(),
+            drawing: String::new(),
+            text: "12".to_owned(),
+            second: None,
+            verdict,
+            reply_idx: 0,
+        };
+        let answers = [
+            answer("1.", Verdict::Valid),
+            answer("1\n.", Verdict::Invalid("row 1, twice".to_owned())),
+            answer("..", Verdict::Unchecked("no rules".to_owned())),
+        ];
+        let want = "question,answer,valid,why\n1.,12,true,\n\"1\n.\",12,false,\"row 1, twice\"\n\
+                    ..,12,,no rules\n";
+        assert_eq!(answers_to_csv(&answers), want);
+    }
 }

@@ -96,6 +96,10 @@ pub enum TrainError {
     #[error("cannot use the weights of a checkpoint")]
     Weights(#[from] WeightFileError),
 
+    /// The task's score sheet failed, e.g. for want of disk space.
+    #[error("the answers of an evaluation could not be kept")]
+    Score(#[source] crate::task::ScoreError),
+
     /// The tensor backend failed.
     #[error("the tensor backend failed")]
     Backend(#[from] candle_core::Error),

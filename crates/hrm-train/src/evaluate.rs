@@ -1,10 +1,31 @@
 //! How many puzzles are answered right.
 
 use candle_core::Tensor;
+use candle_transformers::generation::LogitsProcessor;
 use hrm_core::{Budget, Hrm, HrmConfig, Solution, Tracking, solve};
 
-use crate::task::{PADDING, Predicted, RowId, RowMut, Task};
+use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Task};
 use crate::{Batch, TrainError};
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Asking {
+    /// Segments per row.
+    pub budget: Budget,
+    /// Rows at a time.
+    pub batch_size: usize,
+    /// Whether to draw a second answer to each row beside the most likely one.
+    pub sampling: Option<Sampling>,
+}
+
+/// How to draw an answer, cell by cell.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// Logits are divided by it. Near 0, draws are the most likely tokens.
+    pub temperature: f64,
+    /// Decides the draws, together with the order of the rows.
+    pub seed: u64,
+}
 
 /// The result of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +44,8 @@ pub struct Evaluation {
     pub n_segments: u64,
     /// The task's own figures, by name, shares in `0..=1`.
     pub scores: Vec<(&'static str, f64)>,
+    /// Files that the task offers about the answers.
+    pub documents: Vec<Document>,
 }
 
 impl Evaluation {
@@ -61,47 +84,64 @@ impl Evaluation {
     }
 }
 
-/// Asks every evaluation row of `task`. `progress` is told the rows done.
+/// Asks every evaluation row of `task`. `observe` is shown each answer.
 ///
 /// # Errors
 ///
 /// [`TrainError::NoExamples`] without evaluation rows, [`TrainError::Mismatch`]
-/// if model and task differ in size, [`TrainError::Backend`] if the backend
-/// fails.
+/// if model and task differ in size, [`TrainError::Score`] if answers cannot be
+/// kept, [`TrainError::Backend`] if the backend fails.
 pub fn evaluate(
     model: &Hrm,
     task: &dyn Task,
-    budget: Budget,
-    batch_size: usize,
-    mut progress: impl FnMut(u64),
+    asking: Asking,
+    mut observe: impl FnMut(&Predicted<'_>),
 ) -> Result<Evaluation, TrainError> {
     check_sizes(model.config(), task)?;
     let network = model.network(Tracking::Frozen)?;
+    let mut draws = asking
+        .sampling
+        .map(|Sampling { temperature, seed }| LogitsProcessor::new(seed, Some(temperature), None));
     let mut evaluation = Evaluation::default();
     let mut scorer = task.scorer();
     let mut places = task.eval().row_ids();
     loop {
-        let places: Vec<RowId> = places.by_ref().take(batch_size.max(1)).collect();
+        let places: Vec<RowId> = places.by_ref().take(asking.batch_size.max(1)).collect();
         if places.is_empty() {
             break;
         }
         let batch = Batch::read(task.eval(), &places, task.n_cells());
         let rows = model.puzzle_rows(batch.puzzle_ids())?;
         let tokens: Tensor = batch.input_tensor(model.device())?;
-        let solutions = solve(&network, &tokens, rows.as_ref(), budget)?;
+        let solutions = solve(&network, &tokens, rows.as_ref(), asking.budget)?;
         for (at, solution) in places.into_iter().zip(&solutions) {
             let (inputs, labels) = question(task, at);
             evaluation.add(&labels, solution);
-            let (tokens, q_halt) = (solution.tokens.as_slice(), solution.q[0]);
-            scorer.add(Predicted { at, inputs: &inputs, labels: &labels, tokens, q_halt });
+            let sampled =
+                draws.as_mut().map(|draws| sample(draws, &solution.logits)).transpose()?;
+            let predicted = Predicted {
+                at,
+                inputs: &inputs,
+                labels: &labels,
+                tokens: &solution.tokens,
+                sampled: sampled.as_deref(),
+                q_halt: solution.q[0],
+            };
+            observe(&predicted);
+            scorer.add(predicted).map_err(TrainError::Score)?;
         }
-        progress(evaluation.n_rows);
     }
     if evaluation.n_rows == 0 {
         return Err(TrainError::NoExamples { what: "evaluation" });
     }
-    evaluation.scores = scorer.finish();
+    let report = scorer.finish().map_err(TrainError::Score)?;
+    (evaluation.scores, evaluation.documents) = (report.scores, report.documents);
     Ok(evaluation)
+}
+
+/// One token per cell, drawn from `logits: [S, V]`.
+fn sample(draws: &mut LogitsProcessor, logits: &Tensor) -> candle_core::Result<Vec<u32>> {
+    (0..logits.dim(0)?).map(|cell| draws.sample(&logits.get(cell)?)).collect()
 }
 
 /// Makes sure that the model can hold the task's examples.

@@ -39,7 +39,7 @@ pub use batch::Batch;
 pub use carry::Carry;
 pub use config::TrainConfig;
 pub use error::TrainError;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Asking, Evaluation, Sampling, evaluate};
 pub use hrm_blocks::rng;
 pub use loss::SegmentLoss;
 pub use rows::TrainingRows;

@@ -100,6 +100,8 @@ pub struct Predicted<'a> {
     pub labels: &'a [u32],
     /// Most likely token of each cell, `[n_cells]`.
     pub tokens: &'a [u32],
+    /// A token drawn for each cell, `[n_cells]`, if the evaluation samples.
+    pub sampled: Option<&'a [u32]>,
     /// Halting logit: how sure the model is of its answer.
     pub q_halt: f32,
 }
@@ -108,8 +110,37 @@ pub struct Predicted<'a> {
 /// pass@2. Exact and cell accuracy are the evaluator's and not repeated here.
 pub trait Scorer {
     /// Takes one answer. Rows arrive in any order, each at most once.
-    fn add(&mut self, predicted: Predicted<'_>);
+    ///
+    /// # Errors
+    ///
+    /// If answers no longer fit in memory and cannot be put aside.
+    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError>;
 
+    /// What the answers amount to.
+    ///
+    /// # Errors
+    ///
+    /// If answers that were put aside cannot be read back.
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError>;
+}
+
+/// Why a score sheet could not be kept, e.g. a full disk.
+pub type ScoreError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a [`Scorer`] found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
     /// The task's figures, by name, shares in `0..=1`.
-    fn finish(self: Box<Self>) -> Vec<(&'static str, f64)>;
+    pub scores: Vec<(&'static str, f64)>,
+    /// Files that say more, for those who keep them.
+    pub documents: Vec<Document>,
+}
+
+/// A file that an evaluation can leave behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its name, e.g. `submission.json`.
+    pub name: &'static str,
+    /// Its content.
+    pub text: String,
 }

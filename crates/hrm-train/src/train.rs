@@ -59,7 +59,7 @@ pub(crate) fn check_sizes(trainer: &Trainer, task: &dyn Task) -> Result<(), Trai
 mod tests {
     use super::*;
     use crate::TrainConfig;
-    use crate::task::{Examples, Predicted, RowId, RowMut, Scorer};
+    use crate::task::{Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
 
@@ -107,9 +107,11 @@ mod tests {
         fn scorer(&self) -> Box<dyn Scorer + '_> {
             struct Nothing;
             impl Scorer for Nothing {
-                fn add(&mut self, _: Predicted<'_>) {}
-                fn finish(self: Box<Self>) -> Vec<(&'static str, f64)> {
-                    Vec::new()
+                fn add(&mut self, _: Predicted<'_>) -> Result<(), ScoreError> {
+                    Ok(())
+                }
+                fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
+                    Ok(Report::default())
                 }
             }
             Box::new(Nothing)
@@ -156,7 +158,16 @@ mod tests {
             |_: &Trainer, _: &StepReport| Ok::<_, TrainError>(ControlFlow::Continue(()));
         train(&mut trainer, &Copying, 1, never_stop).unwrap();
         let budget = hrm_core::Budget::Fixed(3);
-        let evaluation = crate::evaluate(trainer.model(), &Copying, budget, 7, |_| {}).unwrap();
+        // Almost without chance, a draw is the most likely token.
+        let sampling = Some(crate::Sampling { temperature: 1e-3, seed: 1 });
+        let asking = crate::Asking { budget, batch_size: 7, sampling };
+        let mut n_observed = 0;
+        let observe = |predicted: &Predicted<'_>| {
+            n_observed += 1;
+            assert_eq!(predicted.sampled, Some(predicted.tokens));
+        };
+        let evaluation = crate::evaluate(trainer.model(), &Copying, asking, observe).unwrap();
+        assert_eq!(n_observed, 24);
         assert_eq!(evaluation.n_rows, 24);
         assert!(evaluation.exact() > 0.9, "{evaluation:?}");
         assert!(evaluation.cells() >= evaluation.exact());

@@ -350,6 +350,11 @@ impl ArcExamples {
         self.side
     }
 
+    /// The task of a group.
+    pub(crate) fn id(&self, group: usize) -> &str {
+        &self.task(group).id
+    }
+
     /// The base pairs of a group, in order of their rows.
     pub(crate) fn pairs(&self, group: usize) -> &[Pair] {
         let group = &self.groups[group];

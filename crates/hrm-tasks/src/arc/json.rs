@@ -188,6 +188,11 @@ fn input(pair: &Value, place: &str) -> Result<Grid, TaskError> {
     grid(pair.get("input").unwrap_or(&Value::Null), &format!("{place}.input"))
 }
 
+/// The grid in `text`, if it is one.
+pub(crate) fn parse_grid(text: &str) -> Option<Grid> {
+    serde_json::from_str(text).ok().and_then(|value| grid(&value, "").ok())
+}
+
 fn grid(value: &Value, place: &str) -> Result<Grid, TaskError> {
     let sides = |items: &[Value]| (1..=SIDE_MAX).contains(&items.len());
     let rows = array(value, place, "an array of rows")?;

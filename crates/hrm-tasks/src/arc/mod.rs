@@ -15,8 +15,10 @@
 //! version is, [`Ballot`] how versions agree on an answer.
 
 pub mod canvas;
+pub mod submission;
 
 mod augment;
+mod ballot_box;
 mod data;
 mod draw;
 mod families;

@@ -5,11 +5,14 @@ use std::rc::Rc;
 
 use crate::arc::data::{Version, known_versions};
 use crate::arc::draw::{Panel, side_by_side};
+use crate::arc::submission::{Attempts, Submission};
 use crate::arc::{Ballot, Grid, TestPair, canvas, json, library};
 use crate::{Answer, Posed, Question, Reply, Style, TaskError, Verdict};
 
 /// One test input with the versions that vote on its output.
 struct PosedTest {
+    /// The task.
+    id: String,
     test: TestPair,
     versions: Rc<[Version]>,
     side: usize,
@@ -41,7 +44,8 @@ pub(crate) fn pose(
                 let expected = format!("a grid of at most {side} by {side}, the model's canvas");
                 return Err(TaskError::malformed(place, expected, found));
             }
-            posed.push(Box::new(PosedTest { test, versions: versions.clone(), side }));
+            let (id, versions) = (id.clone(), versions.clone());
+            posed.push(Box::new(PosedTest { id, test, versions, side }));
         }
     }
     if posed.is_empty() {
@@ -87,13 +91,29 @@ impl Posed for PosedTest {
         // earliest among equals.
         let voted = (0..replies.len()).filter(|idx| grids[*idx].as_ref() == first);
         let surest = voted.rev().max_by(|a, b| replies[*a].q_halt.total_cmp(&replies[*b].q_halt));
+        let text =
+            |grid: Option<&Grid>| serde_json::to_string(&grid).expect("a grid is always JSON");
         Answer {
+            puzzle: self.id.clone(),
             drawing: side_by_side(&panels, style),
-            text: serde_json::to_string(&first).expect("a grid is always JSON"),
+            text: text(first),
+            second: ranking.get(1).map(|grid| text(Some(*grid))),
             verdict: verdict(first, self.test.output.as_ref()),
             reply_idx: surest.unwrap_or(0),
         }
     }
+}
+
+/// The contest's file, of answers to test inputs in their order.
+pub(crate) fn submission(answers: &[Answer]) -> Submission {
+    let mut submission = Submission::new();
+    for answer in answers {
+        let texts = [Some(&answer.text), answer.second.as_ref()].into_iter().flatten();
+        let grids: Vec<Grid> = texts.filter_map(|text| json::parse_grid(text)).collect();
+        let attempts = Attempts::new(&grids.iter().collect::<Vec<_>>());
+        submission.entry(answer.puzzle.clone()).or_default().push(attempts);
+    }
+    submission
 }
 
 fn verdict(attempt: Option<&Grid>, expected: Option<&Grid>) -> Verdict {

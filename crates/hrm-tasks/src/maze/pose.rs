@@ -40,6 +40,8 @@ impl Posed for PosedMaze {
             panic!("one question has one reply, found {}", replies.len())
         };
         Answer {
+            puzzle: self.text(&self.maze.ids(&[])),
+            second: None,
             drawing: draw::pair(self.maze.side(), &self.maze.ids(&[]), &reply.tokens, style),
             text: self.text(&reply.tokens),
             verdict: verdict(&self.maze, &reply.tokens),

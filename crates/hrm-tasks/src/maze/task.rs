@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use hrm_train::rng::stream;
-use hrm_train::task::{BLANK_PUZZLE, Examples, Predicted, RowId, RowMut, Scorer, Task};
+use hrm_train::task::{
+    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
+};
 use serde::{Deserialize, Serialize};
 
 use super::generate::attainable_path;
@@ -381,17 +383,19 @@ struct Score<'a> {
 }
 
 impl Scorer for Score<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) {
+    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
         let solved = &self.eval[predicted.at.group];
         let n_moves = walk(&solved.maze, predicted.tokens).ok();
         self.n_rows += 1;
         self.n_valid += usize::from(n_moves.is_some());
         self.n_shortest += usize::from(n_moves == Some(solved.n_moves()));
+        Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Vec<(&'static str, f64)> {
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
         let share = |n: usize| n as f64 / self.n_rows.max(1) as f64;
-        vec![("valid", share(self.n_valid)), ("shortest", share(self.n_shortest))]
+        let scores = vec![("valid", share(self.n_valid)), ("shortest", share(self.n_shortest))];
+        Ok(Report { scores, ..Report::default() })
     }
 }
 
@@ -615,15 +619,17 @@ mod tests {
                 let tokens = vocabulary().encode(answer, "test").unwrap();
                 let at = RowId { group: *group, version: 0, row: 0 };
                 let (inputs, labels) = row(task.eval(), 9, at);
-                scorer.add(Predicted {
+                let predicted = Predicted {
                     at,
                     inputs: &inputs,
                     labels: &labels,
                     tokens: &tokens,
+                    sampled: None,
                     q_halt: 0.0,
-                });
+                };
+                scorer.add(predicted).unwrap();
             }
-            scorer.finish()
+            scorer.finish().unwrap().scores
         };
         assert_eq!(figures(&[]), [("valid", 0.0), ("shortest", 0.0)]);
         // A detour, and a shortest path that is not the label's.

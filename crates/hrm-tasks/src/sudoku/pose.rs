@@ -86,7 +86,8 @@ impl Posed for PosedSudoku {
             Some(fault) => Verdict::Invalid(fault),
         };
         let drawing = draw::side_by_side(self.shape, &self.question, &answer, style);
-        Answer { drawing, text: answer.to_text(), verdict, reply_idx: 0 }
+        let puzzle = self.question.to_text();
+        Answer { puzzle, drawing, text: answer.to_text(), second: None, verdict, reply_idx: 0 }
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use hrm_train::rng::stream;
-use hrm_train::task::{BLANK_PUZZLE, Examples, Predicted, RowId, RowMut, Scorer, Task};
+use hrm_train::task::{
+    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
+};
 use serde::{Deserialize, Serialize};
 
 use super::generate::Generator;
@@ -344,14 +346,16 @@ struct Validity {
 }
 
 impl Scorer for Validity {
-    fn add(&mut self, predicted: Predicted<'_>) {
+    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
         let question = decode(self.shape, predicted.inputs);
         let answer = decode(self.shape, predicted.tokens);
         self.n_rows += 1;
         self.n_valid += u64::from(answer.is_solved(self.shape) && answer.keeps(&question));
+        Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Vec<(&'static str, f64)> {
-        vec![("valid", self.n_valid as f64 / self.n_rows.max(1) as f64)]
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
+        let scores = vec![("valid", self.n_valid as f64 / self.n_rows.max(1) as f64)];
+        Ok(Report { scores, ..Report::default() })
     }
 }

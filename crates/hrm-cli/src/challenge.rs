@@ -1,0 +1,92 @@
+//! Puzzles without answers: the model's answers, and what the rules say of them.
+
+use std::path::Path;
+
+use hrm_core::Budget;
+use hrm_tasks::{Answer, Style, Verdict};
+use hrm_train::task::Document;
+use serde_json::{Value, json};
+
+use crate::ask::ask;
+use crate::checkpoint::Checkpoint;
+use crate::{progress, solve};
+
+/// What became of the puzzles of a file.
+pub(crate) struct Challenge {
+    n_puzzles: usize,
+    n_valid: usize,
+    /// Answers that the rules can neither prove nor refute.
+    n_unchecked: usize,
+    n_segments: usize,
+    /// The answers, to be handed in.
+    pub(crate) document: Document,
+}
+
+/// Answers every puzzle of `file`, which need not hold any answer.
+///
+/// # Errors
+///
+/// For a file that cannot be read or is no puzzle file of the model's kind, and
+/// if the backend fails.
+pub(crate) fn run(
+    checkpoint: &Checkpoint,
+    file: &Path,
+    budget: Budget,
+    batch_size: usize,
+) -> anyhow::Result<Challenge> {
+    let family = checkpoint.puzzles.task.family();
+    let text = solve::read(file)?;
+    let posed = family.pose(&text, &file.display().to_string(), &checkpoint.identifiers)?;
+
+    let mut progress = progress::rows(posed.len() as u64);
+    let mut answers: Vec<Answer> = Vec::with_capacity(posed.len());
+    let mut n_segments = 0;
+    ask(&checkpoint.model, &posed, budget, batch_size, |puzzle, replies| {
+        let mut answer = posed[puzzle].answer(replies, Style::Plain);
+        // A file may hold many; nobody looks at these drawings.
+        answer.drawing = String::new();
+        n_segments += replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);
+        answers.push(answer);
+        progress(answers.len() as u64);
+        Ok(())
+    })?;
+
+    let count = |is: fn(&Verdict) -> bool| answers.iter().filter(|a| is(&a.verdict)).count();
+    Ok(Challenge {
+        n_puzzles: answers.len(),
+        n_valid: count(|verdict| matches!(verdict, Verdict::Valid | Verdict::Expected)),
+        n_unchecked: count(|verdict| matches!(verdict, Verdict::Unchecked(_))),
+        n_segments,
+        document: family.hand_in(&answers),
+    })
+}
+
+impl Challenge {
+    /// The figures on a few lines.
+    pub(crate) fn table(&self) -> String {
+        let Self { n_puzzles, n_valid, n_unchecked, .. } = self;
+        let mut text = format!("{n_puzzles} answers, {:.1} segments each\n", self.mean_segments());
+        if n_unchecked < n_puzzles {
+            let share = *n_valid as f64 / (n_puzzles - n_unchecked) as f64 * 100.0;
+            text += &format!("  {:<22} {share:>6.2} %\n", "valid");
+        }
+        if *n_unchecked > 0 {
+            text += &format!("  {:<22} {n_unchecked:>6}\n", "not to be checked");
+        }
+        text
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "kind": "challenge",
+            "puzzles": self.n_puzzles,
+            "valid": self.n_valid,
+            "unchecked": self.n_unchecked,
+            "mean_segments": self.mean_segments(),
+        })
+    }
+
+    fn mean_segments(&self) -> f64 {
+        self.n_segments as f64 / self.n_puzzles.max(1) as f64
+    }
+}

@@ -1,0 +1,132 @@
+//! Two attempts at every test output, in the form that the ARC contest takes.
+//!
+//! ```text
+//! {"00576224": [{"attempt_1": [[0, 1]], "attempt_2": [[1, 0]]}], ..}
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::arc::{Ballot, Grid};
+
+/// What is handed in for one test input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Attempts {
+    attempt_1: Grid,
+    attempt_2: Grid,
+}
+
+impl Attempts {
+    /// The first two of `candidates`. The contest wants two grids in any case:
+    /// one candidate is handed in twice, and a single black cell without any.
+    pub fn new(candidates: &[&Grid]) -> Self {
+        let attempt_1 = candidates.first().map_or_else(|| Grid::filled(1, 1, 0), |g| (*g).clone());
+        let attempt_2 = candidates.get(1).map_or_else(|| attempt_1.clone(), |g| (*g).clone());
+        Self { attempt_1, attempt_2 }
+    }
+}
+
+/// Attempts by task, in order of its test inputs.
+pub type Submission = BTreeMap<String, Vec<Attempts>>;
+
+/// The file to hand in.
+pub fn to_json(submission: &Submission) -> String {
+    let mut text = serde_json::to_string(submission).expect("grids are always JSON");
+    text.push('\n');
+    text
+}
+
+/// Candidates for an output, the best first: the ranking of the likely
+/// answers, with the favourite of the sampled ones, if it is another, second.
+pub(crate) fn candidates<'a>(likely: &'a Ballot, sampled: &'a Ballot) -> Vec<&'a Grid> {
+    let mut candidates = likely.ranking();
+    let first = candidates.first().copied();
+    if let Some(other) = sampled.ranking().into_iter().find(|grid| Some(*grid) != first) {
+        candidates.retain(|grid| *grid != other);
+        candidates.insert(1.min(candidates.len()), other);
+    }
+    candidates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arc::grid::tests::grid;
+
+    fn ballot(votes: &[&str]) -> Ballot {
+        let mut ballot = Ballot::default();
+        votes.iter().for_each(|text| ballot.add(grid(text), 0.0));
+        ballot
+    }
+
+    #[test]
+    fn two_grids_are_handed_in_whatever_there_is() {
+        let (a, b, c) = (grid("1 2"), grid("3"), grid("4"));
+        let attempts = |candidates: &[&Grid]| Attempts::new(candidates);
+        let pair = |attempt_1: &Grid, attempt_2: &Grid| Attempts {
+            attempt_1: attempt_1.clone(),
+            attempt_2: attempt_2.clone(),
+        };
+        assert_eq!(attempts(&[&a, &b, &c]), pair(&a, &b));
+        assert_eq!(attempts(&[&a]), pair(&a, &a));
+        assert_eq!(attempts(&[]), pair(&grid("0"), &grid("0")));
+    }
+
+    #[test]
+    fn a_sampled_favourite_is_the_second_attempt() {
+        let order = |likely: &[&str], sampled: &[&str]| -> Vec<Grid> {
+            let (likely, sampled) = (ballot(likely), ballot(sampled));
+            candidates(&likely, &sampled).into_iter().cloned().collect()
+        };
+        let grids = |texts: &[&str]| texts.iter().map(|text| grid(text)).collect::<Vec<_>>();
+        let likely = ["1", "1", "1", "2", "2", "3"];
+        assert_eq!(order(&likely, &[]), grids(&["1", "2", "3"]));
+        assert_eq!(order(&likely, &["3", "3", "1"]), grids(&["1", "3", "2"]));
+        assert_eq!(order(&likely, &["1", "1", "4"]), grids(&["1", "4", "2", "3"]));
+        assert_eq!(order(&[], &["5"]), grids(&["5"]));
+    }
+
+    #[test]
+    fn the_file_follows_the_schema_of_the_contest() {
+        let schema = serde_json::json!({
+            "type": "object",
+            "additionalProperties": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "object",
+                    "required": ["attempt_1", "attempt_2"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "attempt_1": {"$ref": "#/$defs/grid"},
+                        "attempt_2": {"$ref": "#/$defs/grid"},
+                    },
+                },
+            },
+            "$defs": {"grid": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 30,
+                "items": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": 30,
+                    "items": {"type": "integer", "minimum": 0, "maximum": 9},
+                },
+            }},
+        });
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let (a, b) = (grid("12 34"), grid("5"));
+        let tests = vec![Attempts::new(&[&a, &b]), Attempts::new(&[])];
+        let submission = Submission::from([("00576224".to_owned(), tests)]);
+        let text = to_json(&submission);
+        let want = "{\"00576224\":[{\"attempt_1\":[[1,2],[3,4]],\"attempt_2\":[[5]]},\
+                    {\"attempt_1\":[[0]],\"attempt_2\":[[0]]}]}\n";
+        assert_eq!(text, want);
+        let is_valid = |text: &str| validator.is_valid(&serde_json::from_str(text).unwrap());
+        assert!(is_valid(&text));
+        assert!(!is_valid(&text.replace("[[5]]", "[[10]]")));
+        assert!(!is_valid(&text.replace("attempt_2", "attempt_3")));
+    }
+}
