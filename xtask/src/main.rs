@@ -13,6 +13,7 @@
 mod bench;
 mod check_cuda;
 mod ci;
+mod fuzz;
 mod hrm;
 mod python;
 mod test;
@@ -52,6 +53,8 @@ enum Verb {
     Ci(ci::Ci),
     /// Run benchmarks; compare with a baseline or with another implementation.
     Bench(bench::Bench),
+    /// Look for files that a reader does not survive.
+    Fuzz(fuzz::Fuzz),
     /// Compile the workspace for CUDA; needs Linux and Python, and no card.
     CheckCuda,
 }
@@ -92,6 +95,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
         Verb::Tidy => tidy::run(&sh)?,
         Verb::Ci(ci) => ci.run(&sh)?,
         Verb::Bench(bench) => bench.run(&sh)?,
+        Verb::Fuzz(verb) => verb.run(&sh)?,
         Verb::CheckCuda => check_cuda::run(&sh)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,13 +1,17 @@
 //! The training loop.
 
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use hrm_core::halting::Exploration;
 use rand::Rng;
 
 use crate::rng::{self, ChaCha8Rng};
 use crate::task::Task;
-use crate::{StepReport, TrainError, Trainer, TrainingRows};
+use crate::{Batch, StepReport, TrainError, Trainer, TrainingRows};
+
+/// Batches that wait for their step, drawn by a thread of their own.
+const N_BATCHES_AHEAD: usize = 2;
 
 /// Trains on `task` for the configured number of steps. `watch` sees every step
 /// and may stop early.
@@ -30,19 +34,40 @@ pub fn train<E: From<TrainError>>(
     let n_rows = trainer.config().batch_size;
     let n_segments_max = trainer.model().config().n_segments_max as u32;
 
-    while trainer.n_steps() < trainer.config().steps {
-        // A whole batch is drawn although only finished rows take theirs: the
-        // published code drops the rest too, which its epochs depend on.
-        let places = rows.next_batch(n_rows);
-        let exploration: Vec<_> = (0..n_rows).map(|_| explore(&mut rng, n_segments_max)).collect();
-        let place =
-            |row: usize, batch: &mut crate::Batch| batch.write(row, task.train(), places[row]);
-        let report = trainer.step(place, &exploration)?;
-        if watch(trainer, &report)?.is_break() {
-            break;
+    std::thread::scope(|scope| {
+        let (drawn, batches) = mpsc::sync_channel(N_BATCHES_AHEAD);
+        let (emptied, empty) = mpsc::channel();
+        scope.spawn(move || {
+            // A whole batch is drawn although only finished rows take theirs:
+            // the published code drops the rest too, which its epochs depend on.
+            loop {
+                let mut batch =
+                    empty.try_recv().unwrap_or_else(|_| Batch::blank(n_rows, task.n_cells()));
+                for (row, at) in rows.next_batch(n_rows).into_iter().enumerate() {
+                    batch.write(row, task.train(), at);
+                }
+                // Nobody waits any more when the run ends.
+                if drawn.send(batch).is_err() {
+                    return;
+                }
+            }
+        });
+        while trainer.n_steps() < trainer.config().steps {
+            // A drawing thread that panicked panics once more as the scope ends.
+            let Ok(fresh) = batches.recv() else { break };
+            let exploration: Vec<_> =
+                (0..n_rows).map(|_| explore(&mut rng, n_segments_max)).collect();
+            let place = |row: usize, batch: &mut Batch| batch.copy_row(row, &fresh);
+            let report = trainer.step(place, &exploration)?;
+            let _ = emptied.send(fresh);
+            if watch(trainer, &report)?.is_break() {
+                break;
+            }
         }
-    }
-    Ok(())
+        // Ends the drawing thread, which the scope waits for.
+        drop(batches);
+        Ok(())
+    })
 }
 
 fn explore(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration {

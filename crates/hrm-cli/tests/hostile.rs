@@ -1,0 +1,131 @@
+//! Files from outside, damaged in every way: seeds, findings of the fuzzer, and
+//! both of them cut, changed and repeated at random.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+#[path = "hostile/readers.rs"]
+mod readers;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use readers::READERS;
+
+/// Seeds and findings of one kind of file, by name.
+fn seeds(kind: &str) -> Vec<(String, Vec<u8>)> {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(kind);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|err| panic!("{}: {err}", folder.display()));
+    let mut seeds: Vec<_> = entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(&path).unwrap())
+        })
+        .collect();
+    seeds.sort();
+    assert!(!seeds.is_empty(), "{} is empty", folder.display());
+    seeds
+}
+
+/// One change to a file.
+#[derive(Clone, Debug)]
+enum Damage {
+    Cut(usize),
+    Flip(usize, u8),
+    /// Eight bytes, as headers hold sizes in.
+    Number(usize, u64),
+    Repeat(usize, usize),
+    Insert(usize, &'static str),
+}
+
+fn damage() -> impl Strategy<Value = Damage> {
+    let number = prop_oneof![Just(u64::MAX), Just(1 << 40), Just(i64::MAX as u64), any::<u64>()];
+    let texts = ["[", "[[", "{\"a\":", "\u{0}", "NaN", "-1", "1e999", "\"", "\n", "é", ",,,"];
+    prop_oneof![
+        any::<usize>().prop_map(Damage::Cut),
+        (any::<usize>(), any::<u8>()).prop_map(|(at, mask)| Damage::Flip(at, mask)),
+        (any::<usize>(), number).prop_map(|(at, number)| Damage::Number(at, number)),
+        (any::<usize>(), 1usize..200).prop_map(|(at, times)| Damage::Repeat(at, times)),
+        (any::<usize>(), prop::sample::select(&texts)).prop_map(|(at, t)| Damage::Insert(at, t)),
+    ]
+}
+
+fn damaged(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
+    for damage in damages {
+        let n = bytes.len();
+        match damage {
+            Damage::Cut(at) => bytes.truncate(at % (n + 1)),
+            Damage::Flip(at, mask) if n > 0 => bytes[at % n] ^= mask,
+            Damage::Number(at, number) if n >= 8 => {
+                let at = at % (n - 7);
+                bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+            }
+            Damage::Repeat(at, times) if n > 0 => {
+                let piece = bytes[at % n..(at % n + 16).min(n)].repeat(*times);
+                bytes.splice(at % n..at % n, piece);
+            }
+            Damage::Insert(at, text) => {
+                let at = at % (n + 1);
+                bytes.splice(at..at, text.bytes());
+            }
+            _ => {}
+        }
+    }
+    bytes
+}
+
+/// One test, since memory is counted for the whole process.
+#[test]
+fn hostile_files_are_refused_with_their_place() {
+    for reader in READERS {
+        let seeds = seeds(reader.name);
+        for (name, bytes) in &seeds {
+            let is_read = reader.check(bytes);
+            // A seed that stopped being read would leave the fuzzer in the dark.
+            assert_eq!(is_read, name.starts_with("valid"), "{}: {name}", reader.name);
+        }
+        let strategy = (prop::sample::select(seeds), prop::collection::vec(damage(), 1..4));
+        let mut runner = TestRunner::new(Config::with_cases(300));
+        let checked = runner.run(&strategy, |((_, bytes), damages)| {
+            reader.check(&damaged(bytes, &damages));
+            Ok(())
+        });
+        checked.unwrap_or_else(|err| panic!("{}: {err}", reader.name));
+    }
+    deep_nesting();
+    odd_files();
+}
+
+/// Nesting that would overflow a stack.
+fn deep_nesting() {
+    for open in ["[", "{\"a\":", "{\"x\":{\"train\":["] {
+        let text = open.repeat(200_000);
+        for kind in ["arc_json", "tokenizer"] {
+            assert!(!readers::Reader::named(kind).check(text.as_bytes()), "{kind}");
+        }
+    }
+}
+
+/// Paths that are no files, or have no end.
+fn odd_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let directory = here.join("directory.csv");
+    fs::create_dir(&directory).unwrap();
+    let mut odd = vec![directory, here.join("missing.json")];
+    #[cfg(unix)]
+    {
+        let (loop_a, loop_b) = (here.join("a.json"), here.join("b.json"));
+        std::os::unix::fs::symlink(&loop_a, &loop_b).unwrap();
+        std::os::unix::fs::symlink(&loop_b, &loop_a).unwrap();
+        odd.push(loop_a);
+    }
+    for path in odd {
+        for reader in READERS {
+            let err = reader.read_at(&path).unwrap_err().to_string();
+            assert!(err.contains(path.file_name().unwrap().to_str().unwrap()), "{err}");
+        }
+    }
+}

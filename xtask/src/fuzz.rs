@@ -1,0 +1,150 @@
+//! `cargo xtask fuzz`: looks for files that a reader does not survive.
+//!
+//! Targets run side by side, one per core. The fuzzer itself is installed below
+//! `target/` when it is missing; it needs a nightly compiler.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use xshell::{Shell, cmd};
+
+/// Where the targets are.
+const TARGETS: &str = "fuzz/fuzz_targets";
+
+/// Of the runner.
+const VERSION: &str = "0.13";
+
+#[derive(Args)]
+pub(crate) struct Fuzz {
+    /// Targets to run. Default: all.
+    targets: Vec<String>,
+    /// Minutes for each target.
+    #[arg(long, default_value_t = 1.0)]
+    minutes: f64,
+}
+
+/// What became of one target.
+struct Outcome {
+    target: String,
+    /// Executions that the fuzzer counted.
+    n_runs: u64,
+    /// Its last words, if it found something or could not run.
+    failure: Option<String>,
+}
+
+impl Fuzz {
+    pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<()> {
+        ensure!(self.minutes > 0.0, "--minutes must be positive, found {}", self.minutes);
+        let known = targets(sh)?;
+        if let Some(unknown) = self.targets.iter().find(|target| !known.contains(target)) {
+            bail!("no target `{unknown}`; there are {}", known.join(", "));
+        }
+        let targets = if self.targets.is_empty() { known } else { self.targets };
+        let runner = install(sh)?;
+        cmd!(sh, "{runner} fuzz build -O -s none").env("RUSTUP_TOOLCHAIN", "nightly").run()?;
+
+        let seconds = (self.minutes * 60.0).ceil().to_string();
+        let root = sh.current_dir();
+        let waiting = Mutex::new(targets.into_iter());
+        let outcomes = Mutex::new(Vec::new());
+        let n_cores = std::thread::available_parallelism()?.get();
+        std::thread::scope(|scope| {
+            for _ in 0..n_cores {
+                scope.spawn(|| {
+                    // A shell is one thread's.
+                    let Ok(sh) = Shell::new() else { return };
+                    sh.change_dir(&root);
+                    loop {
+                        let next = waiting.lock().ok().and_then(|mut targets| targets.next());
+                        let Some(target) = next else { return };
+                        let outcome = fuzz(&sh, &runner, target, &seconds);
+                        report(&outcome);
+                        if let Ok(mut outcomes) = outcomes.lock() {
+                            outcomes.push(outcome);
+                        }
+                    }
+                });
+            }
+        });
+        let outcomes = outcomes.into_inner().unwrap_or_default();
+        let failed: Vec<&str> = outcomes
+            .iter()
+            .filter(|outcome| outcome.failure.is_some())
+            .map(|outcome| outcome.target.as_str())
+            .collect();
+        ensure!(failed.is_empty(), "findings in {}; see fuzz/artifacts", failed.join(", "));
+        Ok(())
+    }
+}
+
+/// Every target, by name.
+fn targets(sh: &Shell) -> anyhow::Result<Vec<String>> {
+    let files = sh.read_dir(TARGETS)?;
+    let names = files.iter().filter_map(|file| file.file_stem());
+    Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+}
+
+/// The runner, installed if it is not there.
+fn install(sh: &Shell) -> anyhow::Result<std::path::PathBuf> {
+    let root = sh.current_dir().join("target/tools");
+    let runner = root.join("bin/cargo-fuzz");
+    if !runner.is_file() {
+        cmd!(sh, "cargo install cargo-fuzz --version {VERSION} --locked --root {root}").run()?;
+    }
+    let has_nightly = cmd!(sh, "cargo --version").env("RUSTUP_TOOLCHAIN", "nightly").quiet();
+    has_nightly
+        .read()
+        .context("fuzzing needs a nightly compiler: `rustup toolchain add nightly`")?;
+    Ok(runner)
+}
+
+fn fuzz(sh: &Shell, runner: &Path, target: String, seconds: &str) -> Outcome {
+    let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
+    let limit = format!("-max_total_time={seconds}");
+    let said = sh.create_dir(&corpus).and_then(|_| {
+        let run = cmd!(
+            sh,
+            "{runner} fuzz run -O -s none {target} {corpus} {seeds} -- {limit} -max_len=4096 -timeout=10 -print_final_stats=1"
+        );
+        run.env("RUSTUP_TOOLCHAIN", "nightly").quiet().ignore_status().output()
+    });
+    match said {
+        Err(err) => Outcome { target, n_runs: 0, failure: Some(err.to_string()) },
+        Ok(output) => {
+            let text = String::from_utf8_lossy(&output.stderr);
+            let last: Vec<&str> = text.lines().rev().take(40).collect();
+            let last: Vec<&str> = last.into_iter().rev().collect();
+            let failure = (!output.status.success()).then(|| last.join("\n"));
+            Outcome { target, n_runs: n_runs(&text), failure }
+        }
+    }
+}
+
+/// The executions that the fuzzer says it made.
+fn n_runs(text: &str) -> u64 {
+    const NAME: &str = "stat::number_of_executed_units:";
+    let line = text.lines().find_map(|line| line.strip_prefix(NAME));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
+fn report(outcome: &Outcome) {
+    let Outcome { target, n_runs, failure } = outcome;
+    match failure {
+        None => println!("{target:<16} {n_runs:>12} executions, nothing found"),
+        Some(text) => println!("{target:<16} {n_runs:>12} executions, then:\n{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn executions_are_read_from_the_statistics() {
+        let text = "Done 5 runs\nstat::number_of_executed_units: 123456\nstat::peak_rss_mb: 3\n";
+        assert_eq!(n_runs(text), 123_456);
+        assert_eq!(n_runs("nothing"), 0);
+    }
+}
