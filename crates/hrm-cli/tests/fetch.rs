@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::{Ran, hrm, hrm_in};
@@ -25,7 +26,7 @@ struct Mazes {
 
 impl Mazes {
     fn new() -> Self {
-        let here = tempfile::tempdir().unwrap();
+        let here = tempfile::tempdir().expect("there is room for a folder");
         let made = |n: &str, seed: &str| {
             let made = hrm(here.path(), &["data", "generate", "maze", "-n", n, "--seed", seed]);
             assert_eq!(made.code, 0, "{}", made.stderr);
@@ -55,7 +56,7 @@ files = [
 counts = {{ train_puzzles = {n_train}, test_puzzles = 20 }}
 "#
         );
-        fs::write(self.path("mazes.toml"), text).unwrap();
+        fs::write(self.path("mazes.toml"), text).expect("the folder is ours");
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -207,6 +208,23 @@ fn what_is_not_the_set_leaves_nothing() {
     let ran = mazes.fetch(&missing, &[]);
     mazes.refused(&ran, 1, "resolve/main/train.csv: expected the file, found status 404");
     assert!(ran.stderr.contains("--from"), "{}", ran.stderr);
+    assert!(!mazes.path("data/mazes.part").exists(), "nothing has come");
+}
+
+#[test]
+fn a_file_that_came_whole_is_not_fetched_again_for_the_sake_of_another() {
+    let mazes = Mazes::new();
+    let n_asked = AtomicUsize::new(0);
+    let hub = mazes.hub(move |request, body| match request.path.as_str() {
+        "/store/test.csv" if n_asked.fetch_add(1, Ordering::SeqCst) == 0 => Reply::status(403),
+        _ => ranged(request, body),
+    });
+    let ran = mazes.fetch(&hub, &[]);
+    mazes.refused(&ran, 1, "test.csv: expected the file, found status 403");
+    assert!(ran.stderr.contains("is kept in data/mazes.part"), "{}", ran.stderr);
+    assert_eq!(mazes.fetch(&hub, &[]).code, 0);
+    let is_train = |request: &&Request| request.path == "/store/train.csv";
+    assert_eq!(hub.requests().iter().filter(is_train).count(), 1);
 }
 
 #[test]
@@ -243,17 +261,21 @@ fn files_on_this_machine_are_checked_alike() {
 
 /// Generated tasks, in an archive as GitHub packs a repository.
 fn tasks_archive(here: &Path) -> Vec<u8> {
+    const IN_MEMORY: &str = "the archive is written to memory";
     let mut writer = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default();
     for (folder, n, seed) in [("training", "5", "1"), ("evaluation", "3", "2")] {
         let made = hrm(here, &["data", "generate", "arc", "-n", n, "--seed", seed]);
-        let tasks: serde_json::Map<String, Value> = serde_json::from_str(&made.stdout).unwrap();
+        let tasks: serde_json::Map<String, Value> =
+            serde_json::from_str(&made.stdout).expect("generated tasks are JSON");
         for (id, task) in tasks {
-            writer.start_file(format!("tasks-1.0/data/{folder}/{id}.json"), options).unwrap();
-            writer.write_all(task.to_string().as_bytes()).unwrap();
+            writer
+                .start_file(format!("tasks-1.0/data/{folder}/{id}.json"), options)
+                .expect(IN_MEMORY);
+            writer.write_all(task.to_string().as_bytes()).expect(IN_MEMORY);
         }
     }
-    writer.finish().unwrap().into_inner()
+    writer.finish().expect(IN_MEMORY).into_inner()
 }
 
 #[test]
@@ -309,7 +331,7 @@ counts = { training_tasks = 5, evaluation_tasks = 3 }
     .unwrap();
     let ran = fetch_set(&["--from=got.zip", "--out=third"]);
     assert_eq!(ran.code, 2);
-    let why = "got.zip: data/training/*.json: expected 4 evaluation tasks, found 3";
+    let why = "got.zip: data/evaluation/*.json: expected 4 evaluation tasks, found 3";
     assert!(ran.stderr.contains(why), "{}", ran.stderr);
     assert!(!here.join("third").exists() && !here.join("third.part").exists());
 }

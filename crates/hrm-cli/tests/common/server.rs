@@ -1,5 +1,7 @@
 //! A web server for tests that misbehaves as it is told.
 
+#![allow(dead_code)] // Each test program uses a part of it.
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -80,7 +82,6 @@ impl Reply {
         Self { cut: Some(n_bytes), ..self }
     }
 
-    #[allow(dead_code)] // Not every test needs time to pass.
     pub(crate) fn paced(self, n_bytes: usize) -> Self {
         Self { pace: Some(n_bytes), ..self }
     }
@@ -95,8 +96,8 @@ pub(crate) struct Server {
 impl Server {
     /// A server that answers each request as `answer` says.
     pub(crate) fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let url = format!("http://{}", listener.local_addr().expect("the listener is bound"));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let (log, answer) = (requests.clone(), Arc::new(answer));
         std::thread::spawn(move || {
@@ -104,7 +105,7 @@ impl Server {
                 let (log, answer) = (log.clone(), answer.clone());
                 std::thread::spawn(move || {
                     if let Some(request) = read(&stream) {
-                        log.lock().unwrap().push(request.clone());
+                        log.lock().expect("no request panics").push(request.clone());
                         // A client that has heard enough hangs up.
                         let _ = write(stream, &request, &answer(&request));
                     }
@@ -116,7 +117,7 @@ impl Server {
 
     /// What has been asked for so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().expect("no request panics").clone()
     }
 }
 

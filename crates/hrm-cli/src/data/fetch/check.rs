@@ -52,12 +52,16 @@ pub(super) fn check(
     }
 
     let found = counts(manifest, folder)?;
-    let place = arrivals.first().map_or_else(String::new, |arrival| arrival.place.clone());
-    for (name, expected) in &manifest.counts {
-        let found = found.get(name).copied().unwrap_or_default();
-        if found != expected.get() {
-            let what = name.replace('_', " ");
-            return Err(FetchError::Count { place, what, expected: expected.get(), found });
+    for (file, arrival) in manifest.files.iter().zip(arrivals) {
+        for name in file.countable() {
+            let Some(expected) = manifest.counts.get(&name).map(|count| count.get()) else {
+                continue;
+            };
+            let found = found.get(&name).copied().unwrap_or_default();
+            if found != expected {
+                let (place, what) = (arrival.place.clone(), name.replace('_', " "));
+                return Err(FetchError::Count { place, what, expected, found });
+            }
         }
     }
     Ok(found)

@@ -92,15 +92,18 @@ impl Fetch {
                 report(&manifest, &out, &counts, self.json)
             }
             Err(err) => {
-                if err.downcast_ref().is_some_and(FetchError::is_of_network) {
-                    remark(format!(
-                        "What has come is kept in {}.part: the same command goes on from there. \
-                         Without a network, give --from what was fetched elsewhere.",
-                        out.display()
-                    ));
-                } else if err.downcast_ref().is_some_and(FetchError::is_of_content) {
+                let is_of = |kind: fn(&FetchError) -> bool| err.downcast_ref().is_some_and(kind);
+                if is_of(FetchError::is_of_network) {
+                    remark("Without a network, give --from what was fetched elsewhere.");
+                }
+                if is_of(FetchError::is_of_content) || staging.is_empty() {
                     // There is nothing to go on from.
                     staging.discard();
+                } else {
+                    let out = out.display();
+                    remark(format!(
+                        "What has come is kept in {out}.part: the same command goes on from there."
+                    ));
                 }
                 Err(err)
             }

@@ -64,6 +64,14 @@ impl Staging {
         self.folder.join("data")
     }
 
+    /// Whether there is anything to go on from.
+    pub(super) fn is_empty(&self) -> bool {
+        let is_empty = |folder: PathBuf| {
+            fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+        };
+        is_empty(self.download()) && is_empty(self.data())
+    }
+
     /// Empties the folder of files of the set.
     ///
     /// # Errors
@@ -153,7 +161,9 @@ mod tests {
         let here = tempfile::tempdir().unwrap();
         let out = here.path().join("set");
         let staging = Staging::open(&out, "a").unwrap();
+        assert!(staging.is_empty());
         fs::write(staging.download().join("a.part"), "half").unwrap();
+        assert!(!staging.is_empty());
         assert!(matches!(Staging::open(&out, "a"), Err(FetchError::Busy { .. })));
         drop(staging);
         let staging = Staging::open(&out, "a").unwrap();

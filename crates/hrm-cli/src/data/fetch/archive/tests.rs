@@ -65,7 +65,7 @@ fn refused(entries: &[(&str, &[u8])], change: impl FnOnce(&mut Vec<u8>), want: &
 }
 
 /// Replaces bytes of an archive, wherever they are.
-fn replace(bytes: &mut Vec<u8>, from: &[u8], to: &[u8]) {
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     assert_eq!(from.len(), to.len());
     let places: Vec<_> =
         (0..bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();

@@ -68,7 +68,7 @@ fn checked(
 fn refused(manifest: &str, from: &str, to: &str, want: &str) {
     assert!(manifest.contains(from), "nothing to replace: {from}");
     let err = checked(&manifest.replace(from, to), CSV, None).unwrap_err();
-    assert_eq!(err.to_string(), format!("place 0: expected {want}"));
+    assert_eq!(err.to_string(), want);
 }
 
 #[test]
@@ -89,11 +89,12 @@ fn everything_that_can_be_counted_is() {
 
 #[test]
 fn what_differs_is_named_with_what_was_expected() {
-    refused(PUZZLES, "size = 44", "size = 42", "42 bytes, found 44");
-    refused(PUZZLES, "puzzles = 1", "puzzles = 2", "2 train puzzles, found 1");
-    let want = "4 training test pairs, found 3";
+    refused(PUZZLES, "size = 44", "size = 42", "place 0: expected 42 bytes, found 44");
+    refused(PUZZLES, "puzzles = 1", "puzzles = 2", "place 0: expected 2 train puzzles, found 1");
+    let want = "place 0: expected 4 training test pairs, found 3";
     refused(TASKS, "training_test_pairs = 3", "training_test_pairs = 4", want);
-    refused(TASKS, "tasks = 2", "tasks = 3", "3 training tasks, found 2");
+    let want = "place 2: expected 2 evaluation train pairs, found 1";
+    refused(TASKS, "train_pairs = 1", "train_pairs = 2", want);
 }
 
 #[test]
