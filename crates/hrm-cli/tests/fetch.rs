@@ -174,12 +174,6 @@ fn a_killed_fetch_goes_on_where_it_was() {
     assert_eq!(resumed.header("range"), Some(format!("bytes={held}-").as_str()));
     assert_eq!(resumed.header("if-range"), Some("\"mark\""));
     assert!(fs::read(mazes.path("data/mazes/train.csv")).unwrap() == mazes.train);
-    println!("killed after {held} of {} bytes", mazes.train.len());
-    for request in &requests {
-        let (range, token) = (request.header("range"), request.header("authorization"));
-        println!("{} {} range {range:?} token {token:?}", request.method, request.path);
-    }
-    println!("{}", ran.stdout);
 }
 
 #[test]

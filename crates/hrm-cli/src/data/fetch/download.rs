@@ -119,7 +119,9 @@ impl Client {
         target: &Path,
     ) -> Result<(), FetchError> {
         let partial = Partial::at(part);
-        if target.exists() && partial.record(remote.url).is_some() {
+        // A part beside it would be of another file that was to replace it.
+        let is_of_record = !partial.path.exists() && partial.record(remote.url).is_some();
+        if target.exists() && is_of_record {
             return Ok(());
         }
         let mut transfer =

@@ -152,6 +152,25 @@ fn a_file_that_is_now_shorter_than_what_came_is_fetched_anew() {
 }
 
 #[test]
+fn a_file_from_elsewhere_is_replaced() {
+    let server = server(|idx, request| {
+        let reply = Reply::ranged(request, &body(), "\"a\"");
+        if idx == 0 { Reply::status(403) } else { reply.cut_after(100_000) }
+    });
+    let bench = Bench::new(&server);
+    let target = bench.folder.path().join("a.bin");
+    let mirror = self::server(|_, _| Reply::ok("from a mirror"));
+    let elsewhere = Bench { url: mirror.url.clone(), ..bench };
+    assert_eq!(elsewhere.fetch().unwrap(), b"from a mirror");
+    let bench = Bench { url: format!("{}/a.bin", server.url), ..elsewhere };
+    let client = Client::new(1 << 20);
+    let remote = Remote { url: &bench.url, token: None, size: None };
+    client.download(&remote, &bench.part(), &target).unwrap_err();
+    assert_eq!(fs::read(&target).unwrap(), b"from a mirror", "until there is another");
+    assert!(bench.fetch().unwrap() == body());
+}
+
+#[test]
 fn what_is_complete_but_unnamed_is_not_asked_for_again() {
     let server = server(|_, _| Reply::ok(body()));
     let bench = Bench::new(&server);
