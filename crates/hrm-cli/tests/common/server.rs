@@ -74,6 +74,12 @@ impl Reply {
         self
     }
 
+    /// No more than so many bytes, and no claim to more.
+    pub(crate) fn shortened(mut self, n_bytes: usize) -> Self {
+        self.body.truncate(n_bytes);
+        Self { length: Some(self.body.len()), ..self }
+    }
+
     pub(crate) fn claiming(self, length: Option<usize>) -> Self {
         Self { length, ..self }
     }

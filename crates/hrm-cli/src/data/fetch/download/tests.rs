@@ -82,6 +82,16 @@ fn a_broken_transfer_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn a_server_that_sends_less_than_asked_is_asked_for_the_rest() {
+    let server = server(|_, request| match request.range_start() {
+        None => Reply::ok(body()).cut_after(80_000),
+        Some(start) => Reply::partial(&body(), start).shortened(80_000),
+    });
+    assert!(Bench::new(&server).fetch().unwrap() == body());
+    assert_eq!(server.requests()[2].range_start(), Some(160_000));
+}
+
+#[test]
 fn progress_earns_more_tries_and_standing_still_does_not() {
     let drip = server(|_, request| Reply::ranged(request, &body(), "\"a\"").cut_after(20_000));
     assert!(Bench::new(&drip).fetch().unwrap() == body());
