@@ -38,7 +38,7 @@ enum Verb {
     Eval(eval::Eval),
     /// Solve a puzzle with a trained model.
     Solve(solve::Solve),
-    /// Generate puzzles, or look at them.
+    /// Fetch puzzles, generate them, or look at them.
     Data(data::Data),
     /// Compare this implementation with the reference, tensor by tensor.
     Golden(golden::Golden),

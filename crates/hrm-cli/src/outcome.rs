@@ -8,6 +8,8 @@ use hrm_tasks::TaskError;
 use hrm_testkit::GoldenError;
 use hrm_train::TrainError;
 
+use crate::data::FetchError;
+
 /// Something the user asked for that cannot be: a flag, a name, a file.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -60,10 +62,18 @@ fn is_bad_input(err: &anyhow::Error) -> bool {
             || cause.is::<ConfigError>()
             || cause.is::<WeightsError>()
             || cause.is::<GoldenError>()
+            || cause.downcast_ref().is_some_and(is_bad_fetch)
             || cause.downcast_ref().is_some_and(is_bad_task)
             || cause.downcast_ref().is_some_and(is_bad_weight_file)
             || cause.downcast_ref().is_some_and(is_bad_run)
     })
+}
+
+fn is_bad_fetch(err: &FetchError) -> bool {
+    match err {
+        FetchError::File(err) => is_bad_task(err),
+        _ => !err.is_of_network(),
+    }
 }
 
 fn is_bad_task(err: &TaskError) -> bool {

@@ -179,6 +179,58 @@ pub(crate) fn rows(n_rows: u64) -> impl FnMut(u64) {
     }
 }
 
+/// The progress of a file over the network.
+pub(crate) struct Transfer {
+    bar: ProgressBar,
+    name: String,
+    last_line: Instant,
+}
+
+impl Transfer {
+    pub(crate) fn start(name: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        Self { bar, name: name.to_owned(), last_line: Instant::now() }
+    }
+
+    /// Shows that a file of `size` bytes, if that is known, goes on after the
+    /// first `n_done`.
+    pub(crate) fn begin(&mut self, n_done: u64, size: Option<u64>) {
+        let template = match size {
+            Some(_) => "{bar:24} {msg}, {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+            None => "{spinner} {msg}, {bytes}, {bytes_per_sec}",
+        };
+        let style = ProgressStyle::with_template(template).expect("the templates are constant");
+        self.bar.set_style(style);
+        self.bar.set_message(self.name.clone());
+        match size {
+            Some(size) => self.bar.set_length(size),
+            None => self.bar.unset_length(),
+        }
+        // What came in an earlier run says nothing about speed.
+        self.bar.set_position(n_done);
+        self.bar.reset_eta();
+    }
+
+    /// Shows how many bytes are there.
+    pub(crate) fn show(&mut self, n_done: u64) {
+        self.bar.set_position(n_done);
+        if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_EVERY {
+            self.last_line = Instant::now();
+            let of = self.bar.length().map_or(String::new(), |size| format!(" of {size}"));
+            remark(format!("{}: {n_done}{of} bytes", self.name));
+        }
+    }
+
+    /// Prints a line above the live one.
+    pub(crate) fn remark(&self, text: impl AsRef<str>) {
+        self.bar.suspend(|| remark(text));
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// Hours, minutes and seconds as far as they matter.
 fn clock(time: Duration) -> String {
     let seconds = time.as_secs();

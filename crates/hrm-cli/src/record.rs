@@ -97,7 +97,12 @@ pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, Task
     Ok(hashes)
 }
 
-fn sha256(path: &Path) -> Result<String, TaskError> {
+/// SHA-256 of a file, in lower-case hexadecimal.
+///
+/// # Errors
+///
+/// [`TaskError::Read`] for a file that cannot be read.
+pub(crate) fn sha256(path: &Path) -> Result<String, TaskError> {
     let mut file = File::open(path).map_err(TaskError::read(path))?;
     let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {

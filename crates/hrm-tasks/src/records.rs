@@ -125,9 +125,21 @@ fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
 ///
 /// As [`read`].
 pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
+    let mut located = Vec::new();
+    visit(input, name, |record| located.push(record))?;
+    Ok(located)
+}
+
+/// Reads a puzzle file record by record, so that it need not fit in memory;
+/// `name` is what messages call it.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn visit(input: impl Read, name: &str, mut each: impl FnMut(Located)) -> Result<(), TaskError> {
     // Field counts are checked here, so that the message can name the line.
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut located = Vec::new();
+    let mut is_empty = true;
     let mut rows = reader.records().enumerate();
 
     let wrong_header = |found: String| {
@@ -157,12 +169,13 @@ pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
             answer: answer.to_owned(),
             rating: rating.to_owned(),
         };
-        located.push(Located { record, place });
+        each(Located { record, place });
+        is_empty = false;
     }
-    if located.is_empty() {
+    if is_empty {
         return Err(TaskError::Empty { place: name.to_owned(), what: "puzzles" });
     }
-    Ok(located)
+    Ok(())
 }
 
 /// A puzzle file with its header, as text.

@@ -14,6 +14,9 @@ const TASKS: &[&str] = &["sudoku", "maze", "arc"];
 /// Sites by name: an address is the reader's setting, mirrors included.
 const HOSTS: &[&str] = &["GitHub", "Hugging Face"];
 
+/// Folders that tasks are put into.
+const SIDES: &[&str] = &["training", "evaluation"];
+
 /// One file of `datasets/`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +27,8 @@ struct Manifest {
     /// Repository, `owner/name`, on `hosted_on`.
     source: String,
     hosted_on: String,
+    /// Branch, tag or commit.
+    revision: String,
     licence: String,
     files: Vec<File>,
     /// What a complete copy holds, by name.
@@ -38,6 +43,10 @@ struct File {
     /// Path in the repository; `*` stands for any name.
     name: String,
     format: Format,
+    /// Folder of the set that it is put into.
+    into: Option<String>,
+    /// Size in bytes.
+    size: Option<NonZeroU64>,
 }
 
 /// How a file is read.
@@ -77,6 +86,9 @@ pub(crate) fn problems(path: &Path, text: &str) -> Vec<String> {
     if !is_repository(&manifest.source) {
         problems.push(format!("source must be `owner/name`, found `{}`", manifest.source));
     }
+    if manifest.revision.trim().is_empty() {
+        problems.push("revision must name a branch, tag or commit".to_owned());
+    }
     if manifest.licence.trim().is_empty() {
         problems.push("licence must be named, or \"not stated\"".to_owned());
     }
@@ -85,6 +97,19 @@ pub(crate) fn problems(path: &Path, text: &str) -> Vec<String> {
     }
     for file in manifest.files.iter().filter(|file| file.name.trim().is_empty()) {
         problems.push(format!("a file of format {:?} has no name", file.format));
+    }
+    let is_pattern = |file: &&File| file.name.contains(['*', '?', '[']);
+    let has_hashes = manifest.sha256.is_some();
+    for file in manifest.files.iter().filter(is_pattern) {
+        if file.size.is_some() || has_hashes {
+            problems.push(format!("`{}` is many files: no size or hash can be theirs", file.name));
+        }
+    }
+    for into in manifest.files.iter().filter_map(|file| file.into.as_ref()) {
+        if !SIDES.contains(&into.as_str()) {
+            let known = SIDES.join(", ");
+            problems.push(format!("into must be one of {known}, found `{into}`"));
+        }
     }
     if manifest.counts.is_empty() {
         problems.push("counts must say what a complete copy holds".to_owned());
@@ -132,6 +157,7 @@ name = "example"
 task = "maze"
 source = "owner/name.x"
 hosted_on = "GitHub"
+revision = "main"
 licence = "MIT"
 files = [{ name = "train.csv", format = "puzzle-csv" }]
 counts = { train_puzzles = 3 }
@@ -178,6 +204,19 @@ counts = { train_puzzles = 3 }
     }
 
     #[test]
+    fn promises_are_about_one_file_and_folders_have_names() {
+        let want = "`*.csv` is many files: no size or hash can be theirs";
+        check("\"train.csv\"", "\"*.csv\", size = 3", &[want]);
+        check("\"train.csv\"", "\"train.csv\", size = 3, into = \"training\"", &[]);
+        check(
+            "\"train.csv\"",
+            "\"train.csv\", into = \"../a\"",
+            &["into must be one of training, evaluation, found `../a`"],
+        );
+        check("\"main\"", "\"\"", &["revision must name a branch, tag or commit"]);
+    }
+
+    #[test]
     fn hashes_match_their_files() {
         check(
             "licence = \"MIT\"",
@@ -199,14 +238,14 @@ counts = { train_puzzles = 3 }
             "task = ",
             &["line 3: string values must be quoted, expected literal string"],
         );
-        let unknown = "line 6: unknown field `license`, expected one of `name`, `task`, `source`, \
-                       `hosted_on`, `licence`, `files`, `counts`, `sha256`";
+        let unknown = "line 7: unknown field `license`, expected one of `name`, `task`, `source`, \
+                       `hosted_on`, `revision`, `licence`, `files`, `counts`, `sha256`";
         check("licence", "license", &[unknown]);
         for nothing in ["= 0", "= -1"] {
             let text = SOUND.replace("= 3", nothing);
             let found = problems(Path::new("datasets/example.toml"), &text);
             assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].starts_with("line 8: invalid value"), "{found:?}");
+            assert!(found[0].starts_with("line 9: invalid value"), "{found:?}");
         }
     }
 }

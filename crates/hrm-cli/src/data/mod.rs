@@ -1,5 +1,6 @@
-//! `hrm data`: generate puzzles, or look at them.
+//! `hrm data`: fetch puzzles, generate them, or look at them.
 
+mod fetch;
 mod generate;
 mod show;
 mod stats;
@@ -7,6 +8,7 @@ mod stats;
 use clap::{Args, Subcommand};
 use hrm_tasks::PuzzleTask;
 
+pub(crate) use self::fetch::FetchError;
 use crate::choice::Choice;
 use crate::term::remark;
 
@@ -18,6 +20,8 @@ pub(crate) struct Data {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Fetch a published set of puzzles, and check it.
+    Fetch(fetch::Fetch),
     /// Write generated puzzles in the format that training reads.
     Generate(generate::Generate),
     /// Draw puzzles with their answers.
@@ -29,6 +33,7 @@ enum Action {
 impl Data {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.action {
+            Action::Fetch(action) => action.run(),
             Action::Generate(action) => action.run(),
             Action::Show(action) => action.run(),
             Action::Stats(action) => action.run(),

@@ -1,0 +1,111 @@
+//! Is a copy what its manifest says? Sizes, hashes, and how much it holds.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError, records};
+
+use super::error::FetchError;
+use super::manifest::{Format, Manifest};
+use crate::record::sha256;
+
+/// Where one file of a manifest came from, and what was promised of it there.
+#[derive(Debug, Default)]
+pub(super) struct Arrival {
+    /// Address or path, for messages.
+    pub(super) place: String,
+    /// Size in bytes.
+    pub(super) size: Option<u64>,
+    /// Lower-case hexadecimal.
+    pub(super) sha256: Option<String>,
+}
+
+/// Checks the files in `folder`, and returns what they hold, by the names that
+/// manifests use. There is one arrival per file of the manifest.
+///
+/// # Errors
+///
+/// [`FetchError::Size`], [`FetchError::Hash`] or [`FetchError::Count`] for what
+/// is not as promised, or an error of the task that reads the files.
+pub(super) fn check(
+    manifest: &Manifest,
+    arrivals: &[Arrival],
+    folder: &Path,
+) -> Result<BTreeMap<String, u64>, FetchError> {
+    for ((idx, file), arrival) in manifest.files.iter().enumerate().zip(arrivals) {
+        let path = folder.join(file.place(&file.name));
+        for expected in [file.size, arrival.size].into_iter().flatten() {
+            let found = std::fs::metadata(&path).map_err(FetchError::read(&path))?.len();
+            if found != expected {
+                return Err(FetchError::Size { place: arrival.place.clone(), expected, found });
+            }
+        }
+        let hashes = [manifest.sha256.get(idx), arrival.sha256.as_ref()];
+        if hashes.iter().any(Option::is_some) {
+            let found = sha256(&path)?;
+            if let Some(expected) = hashes.into_iter().flatten().find(|hash| **hash != found) {
+                let (place, expected) = (arrival.place.clone(), expected.clone());
+                return Err(FetchError::Hash { place, expected, found });
+            }
+        }
+    }
+
+    let found = counts(manifest, folder)?;
+    for (file, arrival) in manifest.files.iter().zip(arrivals) {
+        for name in file.countable() {
+            let Some(expected) = manifest.counts.get(&name).map(|count| count.get()) else {
+                continue;
+            };
+            let found = found.get(&name).copied().unwrap_or_default();
+            if found != expected {
+                let (place, what) = (arrival.place.clone(), name.replace('_', " "));
+                return Err(FetchError::Count { place, what, expected, found });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What the files hold, by the names that [`File::countable`](super::manifest::File::countable) lists.
+fn counts(manifest: &Manifest, folder: &Path) -> Result<BTreeMap<String, u64>, FetchError> {
+    let mut counts = BTreeMap::new();
+    for file in &manifest.files {
+        let names = file.countable();
+        // Several patterns may fill one folder, which is read once.
+        if names.iter().all(|name| counts.contains_key(name)) {
+            continue;
+        }
+        let path = folder.join(file.place(&file.name));
+        let found = match file.format {
+            Format::PuzzleCsv => count_puzzles(&path)?,
+            Format::ArcJson => count_tasks(path.parent().unwrap_or(folder))?,
+        };
+        counts.extend(names.into_iter().zip(found));
+    }
+    Ok(counts)
+}
+
+fn count_puzzles(path: &Path) -> Result<Vec<u64>, TaskError> {
+    let mut n_puzzles = 0;
+    let content = File::open(path).map_err(TaskError::read(path))?;
+    records::visit(content, &path.display().to_string(), |_| n_puzzles += 1)?;
+    Ok(vec![n_puzzles])
+}
+
+/// Opens tasks as training does, on the largest canvas and without versions.
+fn count_tasks(folder: &Path) -> Result<Vec<u64>, TaskError> {
+    let mut task = RunConfig::preset("arc", Preset::Paper).expect("there is ARC").task;
+    if let TaskConfig::Arc(config) = &mut task {
+        config.augmentations = 0;
+        config.held_out = 0.0;
+    }
+    let stats = task.family().open(&[folder.to_owned()])?.stats();
+    let figure = |name: &str| {
+        stats.iter().find(|(known, _)| known == name).map_or(0, |(_, value)| *value as u64)
+    };
+    Ok(["tasks", "train pairs", "test pairs"].map(figure).into())
+}
+
+#[cfg(test)]
+mod tests;
