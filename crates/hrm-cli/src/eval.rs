@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
+use crate::pictures::Pictures;
 use crate::progress;
 use crate::term::{remark, result};
 
@@ -33,6 +34,8 @@ pub(crate) struct Eval {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    pictures: Pictures,
+    #[command(flatten)]
     compute: Compute,
 }
 
@@ -52,8 +55,10 @@ impl Eval {
         let n_segments = self.segments.map_or(model.config().n_segments_max, |n| n as usize);
         let budget =
             if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
+        let watched = self.pictures.watch(task.as_ref())?;
         let progress = progress::rows(task.eval().row_ids().count() as u64);
-        let evaluation = evaluate(model, task.as_ref(), budget, self.batch as usize, progress)?;
+        let evaluation = evaluate(model, &watched, budget, self.batch as usize, progress)?;
+        self.pictures.write(&watched, family)?;
 
         if self.json {
             let mut line = to_json(&evaluation, None);

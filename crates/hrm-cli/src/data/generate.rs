@@ -1,11 +1,11 @@
 //! `hrm data generate`: puzzles of the built-in generators, as a file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use hrm_tasks::TaskError;
 
 use crate::choice::Choice;
+use crate::new_file;
 use crate::outcome::usage;
 use crate::term::{remark, result};
 
@@ -29,28 +29,17 @@ impl Generate {
         if !self.choice.data.is_empty() {
             return Err(usage("`data generate` makes its own puzzles and takes no --data"));
         }
-        if let Some(out) = self.out.as_deref().filter(|out| out.exists()) {
-            return Err(usage(format!("{} exists already", out.display())));
+        if let Some(out) = &self.out {
+            new_file::check(out)?;
         }
         let text = self.choice.config()?.task.family().generate(self.n as usize, self.seed)?;
         match self.out {
             None => Ok(result(text)?),
             Some(out) => {
-                write_new(&out, text.as_bytes())?;
+                new_file::write(&out, text.as_bytes())?;
                 remark(format!("{} puzzles written to {}", self.n, out.display()));
                 Ok(())
             }
         }
     }
-}
-
-/// Writes a file that is not there yet.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
-    let write = || -> std::io::Result<()> {
-        use std::io::Write;
-        let mut file = std::fs::File::create_new(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(|source| TaskError::Write { path: path.to_owned(), source })
 }

@@ -10,7 +10,8 @@ use hrm_train::rng::stream;
 use crate::arc::data::ArcData;
 use crate::arc::families::BuiltIn;
 use crate::arc::library::{self, Library, Role, Solved};
-use crate::arc::{SIDE_MAX, canvas, json, pose};
+use crate::arc::{SIDE_MAX, canvas, json, picture, pose};
+use crate::picture::{Panel, Shown, characters};
 use crate::{Family, Posed, PuzzleTask, TaskError, Vocabulary};
 
 /// Size of the canvas, and how tasks are varied, drawn and split.
@@ -148,6 +149,13 @@ impl Family for ArcConfig {
             return Err(TaskError::setting("canvas", expected, format!("{n_cells} cells")));
         }
         Ok(Self { canvas, ..self })
+    }
+
+    fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
+        match self.check() {
+            Ok(()) => picture::panels(self.canvas, shown),
+            Err(_) => characters(&self.vocabulary(), shown),
+        }
     }
 }
 
