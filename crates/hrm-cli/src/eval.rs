@@ -58,14 +58,15 @@ impl Eval {
         let watched = self.pictures.watch(task.as_ref())?;
         let progress = progress::rows(task.eval().row_ids().count() as u64);
         let evaluation = evaluate(model, &watched, budget, self.batch as usize, progress)?;
-        self.pictures.write(&watched, family)?;
 
         if self.json {
             let mut line = to_json(&evaluation, None);
             line["checkpoint"] = json!(checkpoint.path);
-            return Ok(result(format!("{line}\n"))?);
+            result(format!("{line}\n"))?;
+        } else {
+            result(table(&evaluation))?;
         }
-        Ok(result(table(&evaluation))?)
+        self.pictures.write(&watched, family)
     }
 }
 

@@ -101,10 +101,10 @@ impl Pictures {
                 for (idx, exhibit) in exhibits.iter().enumerate() {
                     let name = format!("puzzle-{:04}", sheet * N_PER_SHEET + idx + 1);
                     let exhibits = vec![exhibit.clone()];
-                    save(name, &Picture { title: String::new(), exhibits })?;
+                    save(name, &Picture { exhibits, ..Picture::default() })?;
                 }
             }
-            save(format!("sheet-{:03}", sheet + 1), &Picture { title, exhibits })?;
+            save(format!("sheet-{:03}", sheet + 1), &Picture { title, exhibits, n_columns: None })?;
         }
         term::remark(format!("{} puzzles drawn in {}", kept.len(), folder.display()));
         Ok(())

@@ -63,7 +63,8 @@ impl Show {
                 let panels = config.task.family().panels(&shown);
                 Exhibit { caption: row.name(task.as_ref(), at), panels }
             };
-            let picture = Picture { title: String::new(), exhibits: rows.map(exhibit).collect() };
+            let exhibits = rows.map(exhibit).collect();
+            let picture = Picture { exhibits, ..Picture::default() };
             for (format, file) in files {
                 new_file::write(&file, &format.encode(&picture)?)?;
                 remark(format!("{} puzzles drawn in {}", picture.exhibits.len(), file.display()));

@@ -6,6 +6,9 @@ pub(super) const WIDTH: usize = 5;
 /// Dots down a character.
 pub(super) const HEIGHT: usize = 7;
 
+/// Dots below the line that hanging characters reach.
+pub(super) const DESCENT: usize = 2;
+
 /// Dots from one character to the next.
 pub(super) const ADVANCE: usize = WIDTH + 1;
 
@@ -43,8 +46,8 @@ const SHEET: [[&str; 1 + HEIGHT]; 7] = [
     ],
     [
         "a     b     c     d     e     f     g     h     i     j     k     l     m    ",
-        "..... #.... ..... ....# ..... ..##. ..... #.... ..#.. ...#. #.... .##.. .....",
-        "..... #.... ..... ....# ..... .#..# .#### #.... ..... ..... #.... ..#.. .....",
+        "..... #.... ..... ....# ..... ..##. .#### #.... ..#.. ...#. #.... .##.. .....",
+        "..... #.... ..... ....# ..... .#..# #...# #.... ..... ..... #.... ..#.. .....",
         ".###. #.##. .###. .##.# .###. .#... #...# #.##. .##.. ..##. #..#. ..#.. ##.#.",
         "....# ##..# #.... #..## #...# ###.. #...# ##..# ..#.. ...#. #.#.. ..#.. #.#.#",
         ".#### #...# #.... #...# ##### .#... .#### #...# ..#.. ...#. ##... ..#.. #.#.#",
@@ -53,9 +56,9 @@ const SHEET: [[&str; 1 + HEIGHT]; 7] = [
     ],
     [
         "n     o     p     q     r     s     t     u     v     w     x     y     z    ",
-        "..... ..... ..... ..... ..... ..... .#... ..... ..... ..... ..... ..... .....",
-        "..... ..... ..... ..... ..... ..... .#... ..... ..... ..... ..... ..... .....",
-        "#.##. .###. ####. .#### #.##. .#### ###.. #...# #...# #...# #...# #...# #####",
+        "..... ..... ####. .#### ..... ..... .#... ..... ..... ..... ..... #...# .....",
+        "..... ..... #...# #...# ..... ..... .#... ..... ..... ..... ..... #...# .....",
+        "#.##. .###. #...# #...# #.##. .#### ###.. #...# #...# #...# #...# #...# #####",
         "##..# #...# #...# #...# ##..# #.... .#... #...# #...# #...# .#.#. #...# ...#.",
         "#...# #...# ####. .#### #.... .###. .#... #...# #...# #.#.# ..#.. .#### ..#..",
         "#...# #...# #.... ....# #.... ....# .#..# #..## .#.#. #.#.# .#.#. ....# .#...",
@@ -83,15 +86,19 @@ const SHEET: [[&str; 1 + HEIGHT]; 7] = [
     ],
 ];
 
+/// Characters that hang below the line.
+const HANGING: &str = "gpqy,;";
+
 /// A box, for characters that have no dots here.
 const BOX: [&str; HEIGHT] = ["#####", "#...#", "#...#", "#...#", "#...#", "#...#", "#####"];
 
 /// The dots of a character as (column, row) from its top left corner.
 pub(super) fn dots(symbol: char) -> impl Iterator<Item = (usize, usize)> {
     let rows = rows(symbol);
+    let top = if HANGING.contains(symbol) { DESCENT } else { 0 };
     (0..HEIGHT).flat_map(move |row| {
         let dots = rows[row].bytes().enumerate();
-        dots.filter(|(_, dot)| *dot == b'#').map(move |(col, _)| (col, row))
+        dots.filter(|(_, dot)| *dot == b'#').map(move |(col, _)| (col, top + row))
     })
 }
 
@@ -131,5 +138,6 @@ mod tests {
         assert_eq!(dots(' ').count(), 0);
         assert_eq!(dots('-').collect::<Vec<_>>(), [(0, 3), (1, 3), (2, 3), (3, 3), (4, 3)]);
         assert_eq!(dots('\\').next(), Some((0, 1)));
+        assert_eq!(dots('p').last(), Some((0, HEIGHT + DESCENT - 1)));
     }
 }

@@ -4,13 +4,15 @@ use super::scene::{Area, Form, Scene, text_width};
 use super::{Colour, Exhibit, Panel, Picture, font};
 use crate::records::clipped;
 
-/// Around the page, and between a puzzle and the next.
+/// Around the page.
 const MARGIN: usize = 20;
+/// Between a puzzle and the next, so that panels are seen to belong together.
+const APART: usize = 40;
 /// Between the panels of a puzzle.
 const GAP: usize = 16;
 /// The width of a dot of titles, captions and headings, and their line.
 const DOT: usize = 2;
-const LINE: usize = font::HEIGHT * DOT + 8;
+const LINE: usize = (font::HEIGHT + font::DESCENT) * DOT + 4;
 /// A panel's longer side, about; cells are no smaller and no larger than these.
 const PANEL: usize = 240;
 const CELL_MIN: usize = 9;
@@ -27,9 +29,11 @@ const WRONG: Colour = [214, 0, 0];
 /// Puts every puzzle on a page, in rows and columns.
 pub(super) fn scene(picture: &Picture) -> Scene {
     let tiles: Vec<Tile<'_>> = picture.exhibits.iter().map(Tile::new).collect();
-    let n_columns = n_columns(&tiles);
-    let column = tiles.iter().map(Tile::width).max().unwrap_or(0) + MARGIN;
-    let width = (column * n_columns).max(text_width(&picture.title, DOT) + MARGIN) + MARGIN;
+    let n_columns = picture.n_columns.unwrap_or_else(|| n_columns(&tiles)).max(1);
+    let column = tiles.iter().map(Tile::width).max().unwrap_or(0) + APART;
+    let n_used = n_columns.min(tiles.len());
+    let columns = (n_used * column).saturating_sub(APART);
+    let width = columns.max(text_width(&picture.title, DOT)) + 2 * MARGIN;
 
     let mut scene = Scene { width, ..Scene::default() };
     // Under everything; its height is known when the last puzzle is placed.
@@ -40,21 +44,21 @@ pub(super) fn scene(picture: &Picture) -> Scene {
     if !picture.title.is_empty() {
         y += LINE + MARGIN / 2;
     }
-    for row in tiles.chunks(n_columns.max(1)) {
+    for row in tiles.chunks(n_columns) {
         for (idx, tile) in row.iter().enumerate() {
             tile.place(&mut scene, (MARGIN + idx * column, y));
         }
-        y += row.iter().map(Tile::height).max().unwrap_or(0) + MARGIN;
+        y += row.iter().map(Tile::height).max().unwrap_or(0) + APART / 2;
     }
-    scene.height = y;
-    scene.shapes[0].area.height = y;
+    scene.height = y + MARGIN / 2;
+    scene.shapes[0].area.height = scene.height;
     scene
 }
 
 /// The fewest columns that make a page about four wide and three high.
 fn n_columns(tiles: &[Tile<'_>]) -> usize {
-    let width = tiles.iter().map(Tile::width).max().unwrap_or(0) + MARGIN;
-    let height = tiles.iter().map(Tile::height).max().unwrap_or(0) + MARGIN;
+    let width = tiles.iter().map(Tile::width).max().unwrap_or(0) + APART;
+    let height = tiles.iter().map(Tile::height).max().unwrap_or(0) + APART / 2;
     let is_wide = |n: &usize| 3 * n * width >= 4 * tiles.len().div_ceil(*n) * height;
     (1..tiles.len()).find(is_wide).unwrap_or(tiles.len())
 }

@@ -38,9 +38,11 @@ pub const N_PIXELS_MAX: usize = 1 << 26;
 pub struct Picture {
     /// Written at the top; may be empty.
     pub title: String,
-    /// Puzzles in reading order. All of them are drawn, in as many columns as
-    /// make a page a little wider than high.
+    /// Puzzles in reading order.
     pub exhibits: Vec<Exhibit>,
+    /// Puzzles beside each other, at least one; `None` for as many as make a page
+    /// a little wider than high.
+    pub n_columns: Option<usize>,
 }
 
 /// One puzzle on a page.

@@ -67,7 +67,12 @@ impl Scene {
         colour: Colour,
     ) {
         if !text.is_empty() {
-            let area = Area { x, y, width: text_width(text, dot), height: font::HEIGHT * dot };
+            let area = Area {
+                x,
+                y,
+                width: text_width(text, dot),
+                height: (font::HEIGHT + font::DESCENT) * dot,
+            };
             self.add(class, area, colour, Form::Text(text.to_owned(), dot));
         }
     }

@@ -44,7 +44,7 @@ fn element(shape: &Shape) -> String {
             // Capitals of common fonts are seven tenths of the size, and
             // characters of equal width six tenths: as many as the dots here.
             let size = font::HEIGHT * dot * 10 / 7;
-            let (middle, baseline) = (x + width / 2.0, y + height);
+            let (middle, baseline) = (x + width / 2.0, y + (font::HEIGHT * dot) as f64);
             // Keeps a wider font from running into what stands beside.
             let fit = match text.chars().count() {
                 1 => String::new(),

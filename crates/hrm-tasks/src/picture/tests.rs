@@ -17,7 +17,7 @@ fn panel(n_rows: usize, n_cols: usize, is_wrong: fn(usize, usize) -> bool) -> Pa
 }
 
 fn picture(exhibits: Vec<Exhibit>) -> Picture {
-    Picture { title: "A title".to_owned(), exhibits }
+    Picture { title: "A title".to_owned(), exhibits, n_columns: None }
 }
 
 /// Pixels of a PNG as `[height][width]`.
@@ -90,7 +90,7 @@ fn png_has_the_size_of_the_scene_and_the_colours_of_the_cells() {
 
 #[test]
 fn text_of_a_png_lies_within_its_area() {
-    let picture = Picture { title: "Wg_|#%".to_owned(), exhibits: Vec::new() };
+    let picture = Picture { title: "Wg_|#%".to_owned(), ..Picture::default() };
     let scene = scene(&picture);
     let area = areas(&scene, "title")[0];
     let mut n_inked = 0;
@@ -133,8 +133,9 @@ proptest! {
     fn nothing_overlaps_and_all_is_on_the_page(
         title in "[a-z ]{0,40}",
         exhibits in prop::collection::vec(any_exhibit(), 0..9),
+        n_columns in prop::option::of(prop_oneof![0usize..12, Just(usize::MAX)]),
     ) {
-        let picture = Picture { title, exhibits };
+        let picture = Picture { title, exhibits, n_columns };
         let scene = scene(&picture);
         prop_assert!(scene.width > 0 && scene.height > 0);
         for shape in &scene.shapes {
@@ -180,7 +181,7 @@ proptest! {
             let n_marked = panels.iter().flat_map(Panel::cells).filter(|cell| cell.is_wrong);
             prop_assert!(n_marked.count() <= shown.n_wrong());
             let exhibits = vec![Exhibit { caption: String::new(), panels }];
-            let svg = Picture { title: String::new(), exhibits }.to_svg();
+            let svg = Picture { exhibits, ..Picture::default() }.to_svg();
             prop_assert!(roxmltree::Document::parse(&svg).is_ok());
         }
     }
