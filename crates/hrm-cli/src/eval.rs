@@ -1,7 +1,7 @@
 //! `hrm eval`: how many puzzles a trained model gets right.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use hrm_core::Budget;
@@ -13,6 +13,7 @@ use crate::challenge;
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
 use crate::output;
+use crate::pictures::Pictures;
 use crate::progress;
 use crate::term::{remark, result};
 
@@ -50,6 +51,8 @@ pub(crate) struct Eval {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    pictures: Pictures,
+    #[command(flatten)]
     compute: Compute,
 }
 
@@ -71,27 +74,12 @@ impl Eval {
             if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
         let batch_size = self.batch as usize;
 
-        let (mut line, text, documents) = if let Some(file) = &self.challenge {
+        if let Some(file) = &self.challenge {
             let challenge = challenge::run(&checkpoint, file, budget, batch_size)?;
-            (challenge.to_json(), challenge.table(), vec![challenge.document])
-        } else {
-            let sampling = self.sample.map(|temperature| Sampling { temperature, seed: self.seed });
-            let asking = Asking { budget, batch_size, sampling };
-            let mut evaluation = self.score(&checkpoint, asking)?;
-            let documents = std::mem::take(&mut evaluation.documents);
-            (to_json(&evaluation, None), table(&evaluation), documents)
-        };
-        if self.json {
-            line["checkpoint"] = json!(checkpoint.path);
-            result(format!("{line}\n"))?;
-        } else {
-            result(text)?;
+            self.say(&checkpoint, challenge.to_json(), challenge.table())?;
+            return self.keep(&[challenge.document]);
         }
-        self.out.as_deref().map_or(Ok(()), |out| keep(out, &documents))
-    }
 
-    /// Asks the puzzles of --data, or those held out in training.
-    fn score(&self, checkpoint: &Checkpoint, asking: Asking) -> anyhow::Result<Evaluation> {
         let family = checkpoint.puzzles.task.family();
         let task = if self.data.is_empty() {
             family.open(&checkpoint.puzzles.data)?
@@ -101,30 +89,48 @@ impl Eval {
         for note in task.notes() {
             remark(note);
         }
+        let mut pictured = self.pictures.begin()?;
         let mut progress = progress::rows(task.eval().row_ids().count() as u64);
         let mut n_done = 0;
-        Ok(evaluate(&checkpoint.model, task.as_ref(), asking, |_| {
+        let sampling = self.sample.map(|temperature| Sampling { temperature, seed: self.seed });
+        let asking = Asking { budget, batch_size, sampling };
+        let evaluation = evaluate(model, task.as_ref(), asking, |predicted| {
             n_done += 1;
             progress(n_done);
-        })?)
+            pictured.add(predicted);
+        })?;
+        // Said first: a full disk must not cost the figures.
+        self.say(&checkpoint, to_json(&evaluation, None), table(&evaluation))?;
+        self.keep(&evaluation.documents)?;
+        self.pictures.write(&pictured, task.as_ref(), family)
     }
-}
 
-/// Writes the documents into a new folder.
-fn keep(out: &Path, documents: &[Document]) -> anyhow::Result<()> {
-    if documents.is_empty() {
-        remark("This kind of puzzle has nothing to say in full.");
-        return Ok(());
-    }
-    output::new_folder(out, |folder| {
-        for Document { name, text } in documents {
-            output::write_new(&folder.join(name), text.as_bytes())?;
+    /// Prints the result.
+    fn say(&self, checkpoint: &Checkpoint, mut line: Value, text: String) -> anyhow::Result<()> {
+        if !self.json {
+            return Ok(result(text)?);
         }
+        line["checkpoint"] = json!(checkpoint.path);
+        Ok(result(format!("{line}\n"))?)
+    }
+
+    /// Writes documents into the new folder --out, if it was asked for.
+    fn keep(&self, documents: &[Document]) -> anyhow::Result<()> {
+        let Some(out) = &self.out else { return Ok(()) };
+        if documents.is_empty() {
+            remark("This kind of puzzle has nothing to say in full.");
+            return Ok(());
+        }
+        output::new_folder(out, |folder| {
+            for Document { name, text } in documents {
+                output::write_new(&folder.join(name), text.as_bytes())?;
+            }
+            Ok(())
+        })?;
+        let names: Vec<&str> = documents.iter().map(|document| document.name).collect();
+        remark(format!("{} written to {}", names.join(" and "), out.display()));
         Ok(())
-    })?;
-    let names: Vec<&str> = documents.iter().map(|document| document.name).collect();
-    remark(format!("{} written to {}", names.join(" and "), out.display()));
-    Ok(())
+    }
 }
 
 /// Every figure by name.

@@ -17,6 +17,7 @@ mod golden;
 mod import;
 mod outcome;
 mod output;
+mod pictures;
 mod pool;
 mod progress;
 mod record;

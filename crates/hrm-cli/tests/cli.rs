@@ -390,3 +390,65 @@ fn an_evaluation_of_arc_leaves_attempts_and_a_table() {
     let refused = hrm(here, &["eval", "runs/a", "--sample=0"]);
     assert!(refused.code == 2 && refused.stderr.contains("0.001 to 1000"), "{}", refused.stderr);
 }
+
+#[test]
+fn puzzles_are_drawn_on_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for kind in KINDS {
+        let (png, svg) = (format!("{kind}.png"), format!("{kind}.svg"));
+        let (png_arg, svg_arg) = (format!("--png={png}"), format!("--svg={svg}"));
+        let args = ["data", "show", kind, "--set=task.n_train=5", "-n4", &png_arg, &svg_arg];
+        let ran = hrm(here, &args);
+        assert!(ran.code == 0 && ran.stdout.is_empty(), "{}", ran.stderr);
+        let bytes = fs::read(here.join(&png)).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG\r\n"), "{kind}");
+        let text = fs::read_to_string(here.join(&svg)).unwrap();
+        assert_eq!(text.matches("class=\"caption\"").count(), 4, "{kind}");
+        assert_eq!(text.matches("class=\"panel\"").count(), 8, "{kind}: question and answer");
+
+        // Nothing is written over, and nothing half done is left.
+        refused(here, &["data", "show", kind, "--svg=new.svg", &png_arg], "exists already");
+        assert_eq!(fs::read(here.join(&png)).unwrap(), bytes);
+        assert!(!here.join("new.svg").exists());
+    }
+    let many = ["data", "show", "maze", "--set=task.n_train=5", "-n5", "--png=x.png", "--json"];
+    refused(here, &many, "cannot be used with");
+}
+
+#[test]
+fn answers_are_drawn_as_they_are_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(train(here, "sudoku", &["--out=run"]).code, 0);
+    let plain = json(&hrm(here, &["eval", "run", "--json"]));
+    let drawn = hrm(
+        here,
+        &[
+            "eval",
+            "run",
+            "--json",
+            "--pictures=seen/sudoku",
+            "--n-pictures=2",
+            "--picture-each",
+            "--picture-format=svg",
+        ],
+    );
+    assert_eq!(json(&drawn), plain, "watching changes no figure");
+    let mut names: Vec<_> = fs::read_dir(here.join("seen/sudoku"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["puzzle-0001.svg", "puzzle-0002.svg", "sheet-001.svg"]);
+    let sheet = fs::read_to_string(here.join("seen/sudoku/sheet-001.svg")).unwrap();
+    assert!(sheet.contains("sudoku: 2 of 3 evaluation puzzles, wrong ones first"));
+    assert_eq!(sheet.matches("class=\"panel\"").count(), 6, "question, prediction and truth");
+    assert!(sheet.contains("of 16 cells wrong") && sheet.contains("class=\"wrong\""));
+
+    refused(here, &["eval", "run", "--pictures=seen/sudoku"], "seen/sudoku exists already");
+    refused(here, &["eval", "run", "--pictures=run/run.json"], "exists already");
+    refused(here, &["eval", "run", "--n-pictures=2"], "--pictures");
+    assert_eq!(hrm(here, &["eval", "run", "--pictures=png"]).code, 0);
+    assert!(fs::read(here.join("png/sheet-001.png")).unwrap().starts_with(b"\x89PNG"));
+}

@@ -42,13 +42,14 @@ enum Damage {
 
 fn damage() -> impl Strategy<Value = Damage> {
     let number = prop_oneof![Just(u64::MAX), Just(1 << 40), Just(i64::MAX as u64), any::<u64>()];
-    let texts = ["[", "[[", "{\"a\":", "\u{0}", "NaN", "-1", "1e999", "\"", "\n", "é", ",,,"];
+    const TEXTS: &[&str] =
+        &["[", "[[", "{\"a\":", "\u{0}", "NaN", "-1", "1e999", "\"", "\n", "é", ",,,"];
     prop_oneof![
         any::<usize>().prop_map(Damage::Cut),
         (any::<usize>(), any::<u8>()).prop_map(|(at, mask)| Damage::Flip(at, mask)),
         (any::<usize>(), number).prop_map(|(at, number)| Damage::Number(at, number)),
         (any::<usize>(), 1usize..200).prop_map(|(at, times)| Damage::Repeat(at, times)),
-        (any::<usize>(), prop::sample::select(&texts)).prop_map(|(at, t)| Damage::Insert(at, t)),
+        (any::<usize>(), prop::sample::select(TEXTS)).prop_map(|(at, t)| Damage::Insert(at, t)),
     ]
 }
 

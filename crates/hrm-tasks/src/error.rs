@@ -57,6 +57,17 @@ pub enum TaskError {
         source: std::io::Error,
     },
 
+    /// A picture that would not fit into memory.
+    #[error("a picture of {width} by {height} pixels is too large: at most {n_pixels_max} pixels")]
+    PictureSize {
+        /// Pixels across.
+        width: usize,
+        /// Pixels down.
+        height: usize,
+        /// Pixels allowed.
+        n_pixels_max: usize,
+    },
+
     /// A tokenizer file that is not one.
     #[error("{} is not a tokenizer", .path.display())]
     Tokenizer {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use hrm_train::task::{Document, Task};
 
+use crate::picture::{self, Panel, Shown};
 use crate::{TaskError, Vocabulary};
 
 /// A kind of puzzle with its settings: board size, augmentations, seed.
@@ -84,6 +85,13 @@ pub trait Family {
     ///
     /// [`TaskError::Setting`] if the settings allow no puzzle.
     fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError>;
+
+    /// A puzzle as panels of cells, one for each part that is shown, with the
+    /// wrong cells of a prediction marked. Draws whatever it is given: slices of
+    /// another length, ids that are no token.
+    fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
+        picture::characters(&self.vocabulary(), shown)
+    }
 }
 
 /// Answers as a table `question,answer,valid,why`, a line each; `valid` is

@@ -13,7 +13,8 @@
 //! # Not here
 //!
 //! - No tensors, devices or kernels: examples are slices of token ids.
-//! - No terminal: drawings are returned as text.
+//! - No terminal and no files of pictures: drawings are returned as text, pictures
+//!   as bytes.
 //!
 //! # Where to start
 //!
@@ -21,6 +22,7 @@
 
 pub mod arc;
 pub mod maze;
+pub mod picture;
 pub mod records;
 pub mod sudoku;
 

@@ -1,13 +1,17 @@
 //! `hrm data show`: puzzles with their answers, drawn.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
-use hrm_tasks::PuzzleTask;
-use hrm_train::task::{Examples, RowMut};
+use hrm_tasks::picture::{Exhibit, Picture, Shown};
+use hrm_train::task::RowId;
 use serde_json::json;
 
 use super::open;
 use crate::choice::Choice;
-use crate::term::{result, style};
+use crate::output;
+use crate::pictures::{Format, Row};
+use crate::term::{remark, result, style};
 
 #[derive(Args)]
 pub(super) struct Show {
@@ -19,6 +23,12 @@ pub(super) struct Show {
     /// Which side of the split.
     #[arg(long, value_enum, default_value_t = Split::Train)]
     split: Split,
+    /// Draw them on one picture instead, in this new file.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    png: Option<PathBuf>,
+    /// The same as SVG.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    svg: Option<PathBuf>,
     /// Print one line of JSON per puzzle.
     #[arg(long)]
     json: bool,
@@ -32,12 +42,36 @@ enum Split {
 
 impl Show {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        let files = [(Format::Png, self.png), (Format::Svg, self.svg)];
+        let files = files.into_iter().filter_map(|(format, file)| Some((format, file?)));
+        let files: Vec<(Format, PathBuf)> = files.collect();
+        for (_, file) in &files {
+            output::must_be_free(file)?;
+        }
+        let config = self.choice.config()?;
         let task = open(&self.choice)?;
         let examples = match self.split {
             Split::Train => task.train(),
             Split::Eval => task.eval(),
         };
-        for (inputs, labels, puzzle_id) in rows(task.as_ref(), examples).take(self.n) {
+        // Puzzles as they are, without augmentation.
+        let places = examples.row_ids().filter(|at| at.version == 0).take(self.n);
+        let rows = places.map(|at| (at, Row::read(task.as_ref(), examples, at)));
+        if !files.is_empty() {
+            let exhibit = |(at, row): (RowId, Row)| {
+                let shown = Shown { inputs: &row.inputs, prediction: None, labels: &row.labels };
+                let panels = config.task.family().panels(&shown);
+                Exhibit { caption: row.name(task.as_ref(), at), panels }
+            };
+            let exhibits = rows.map(exhibit).collect();
+            let picture = Picture { exhibits, ..Picture::default() };
+            for (format, file) in files {
+                output::write_new(&file, &format.encode(&picture)?)?;
+                remark(format!("{} puzzles drawn in {}", picture.exhibits.len(), file.display()));
+            }
+            return Ok(());
+        }
+        for (_, Row { inputs, labels, puzzle_id }) in rows {
             let name = &task.identifiers()[puzzle_id as usize];
             if self.json {
                 let line = json!({"puzzle": name, "inputs": inputs, "labels": labels});
@@ -49,18 +83,4 @@ impl Show {
         }
         Ok(())
     }
-}
-
-/// The first row of each puzzle as it is, without augmentation.
-fn rows<'a>(
-    task: &'a dyn PuzzleTask,
-    examples: &'a dyn Examples,
-) -> impl Iterator<Item = (Vec<u32>, Vec<u32>, u32)> + 'a {
-    examples.row_ids().filter(|at| at.version == 0).map(move |at| {
-        let (mut inputs, mut labels) = (vec![0; task.n_cells()], vec![0; task.n_cells()]);
-        let mut puzzle_id = 0;
-        let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
-        examples.write(at, row);
-        (inputs, labels, puzzle_id)
-    })
 }

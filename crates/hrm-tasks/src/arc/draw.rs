@@ -1,21 +1,8 @@
 //! Grids beside each other, as digits or in colour.
 
 use crate::Style;
+use crate::arc::picture::PALETTE;
 use crate::arc::{Grid, canvas};
-
-/// Red, green and blue of the colours 0 to 9, as the public viewers show them.
-const PALETTE: [[u8; 3]; 10] = [
-    [0, 0, 0],
-    [0, 116, 217],
-    [255, 65, 54],
-    [46, 204, 64],
-    [255, 220, 0],
-    [170, 170, 170],
-    [240, 18, 190],
-    [255, 133, 27],
-    [127, 219, 255],
-    [135, 12, 37],
-];
 
 /// One picture with a heading.
 pub(crate) struct Panel<'a> {

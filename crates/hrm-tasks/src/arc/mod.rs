@@ -25,6 +25,7 @@ mod families;
 mod grid;
 mod json;
 mod library;
+mod picture;
 mod pose;
 mod presets;
 mod score;

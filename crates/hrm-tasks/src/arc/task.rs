@@ -11,7 +11,8 @@ use hrm_train::task::Document;
 use crate::arc::data::ArcData;
 use crate::arc::families::BuiltIn;
 use crate::arc::library::{self, Library, Role, Solved};
-use crate::arc::{SIDE_MAX, canvas, json, pose, submission};
+use crate::arc::{SIDE_MAX, canvas, json, picture, pose, submission};
+use crate::picture::{Panel, Shown, characters};
 use crate::{Answer, Family, Posed, PuzzleTask, TaskError, Vocabulary};
 
 /// Size of the canvas, and how tasks are varied, drawn and split.
@@ -154,6 +155,13 @@ impl Family for ArcConfig {
             return Err(TaskError::setting("canvas", expected, format!("{n_cells} cells")));
         }
         Ok(Self { canvas, ..self })
+    }
+
+    fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
+        match self.check() {
+            Ok(()) => picture::panels(self.canvas, shown),
+            Err(_) => characters(&self.vocabulary(), shown),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Mazes beside each other, framed or in colour.
 
 use super::grid::vocabulary;
-use super::{Cell, PATH_ID};
+use super::picture::look;
 use crate::Style;
+use crate::picture::Colour;
 
 /// Columns that a terminal is taken to have.
 const N_COLUMNS: usize = 80;
@@ -47,26 +48,22 @@ fn panel_width(side: usize, style: Style) -> usize {
 fn coloured(row: &[u32]) -> String {
     let runs = row.chunk_by(|left, right| left == right);
     let run = |ids: &[u32]| {
-        let (text, background) = block(ids[0]);
-        format!("\x1b[{background}m{}\x1b[0m", text.repeat(ids.len()))
+        let cell = look(ids[0]);
+        let background = code(48, cell.fill);
+        let (colours, text) = match cell.symbol {
+            Some(symbol) => {
+                (format!("1;{};{background}", code(38, cell.ink)), format!("{symbol} "))
+            }
+            None => (background, "  ".to_owned()),
+        };
+        format!("\x1b[{colours}m{}\x1b[0m", text.repeat(ids.len()))
     };
     runs.map(run).collect()
 }
 
-/// Two columns of text, and colours as ANSI codes.
-fn block(id: u32) -> (&'static str, &'static str) {
-    const WALL: u32 = Cell::Wall as u32;
-    const FREE: u32 = Cell::Free as u32;
-    const START: u32 = Cell::Start as u32;
-    const GOAL: u32 = Cell::Goal as u32;
-    match id {
-        WALL => ("  ", "48;5;238"),
-        FREE => ("  ", "48;5;254"),
-        START => ("S ", "1;38;5;231;48;5;28"),
-        GOAL => ("G ", "1;38;5;231;48;5;160"),
-        PATH_ID => ("  ", "48;5;214"),
-        _ => ("??", "1;38;5;231;48;5;90"),
-    }
+/// The ANSI code of a colour, of the letter (38) or behind it (48).
+fn code(place: u8, [red, green, blue]: Colour) -> String {
+    format!("{place};2;{red};{green};{blue}")
 }
 
 #[cfg(test)]
@@ -83,11 +80,11 @@ mod tests {
     #[test]
     fn coloured_mazes_are_runs_of_blocks() {
         let want = [
-            "\x1b[1;38;5;231;48;5;28mS \x1b[0m\x1b[48;5;238m  \x1b[0m",
-            "\x1b[48;5;214m    \x1b[0m",
+            "\x1b[1;38;2;255;255;255;48;2;0;135;0mS \x1b[0m\x1b[48;2;68;68;68m  \x1b[0m",
+            "\x1b[48;2;255;175;0m    \x1b[0m",
         ];
         assert_eq!(panel(2, &[3, 1, 5, 5], Style::Ansi), want);
-        assert!(panel(2, &[0, 6, 7, u32::MAX], Style::Ansi)[1].contains("??"));
+        assert!(panel(2, &[0, 6, 7, u32::MAX], Style::Ansi)[1].contains("? "));
     }
 
     #[test]

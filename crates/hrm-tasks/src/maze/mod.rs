@@ -15,6 +15,7 @@ mod draw;
 mod generate;
 mod grid;
 mod path;
+mod picture;
 mod pose;
 mod presets;
 mod task;

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::generate::attainable_path;
 use super::grid::{check_side, vocabulary};
-use super::{Generator, Maze, SIDE_MAX, SIDE_MIN, draw, pose, shortest_path, walk};
+use super::{Generator, Maze, SIDE_MAX, SIDE_MIN, draw, picture, pose, shortest_path, walk};
 use crate::figures::spread;
+use crate::picture::{Panel, Shown, characters};
 use crate::records::{self, Located, Record};
 use crate::{Dihedral, Family, Posed, PuzzleTask, Style, TaskError, Vocabulary};
 
@@ -195,6 +196,13 @@ impl Family for MazeConfig {
         let mazes = self.draw(("n", n), seed, &mut HashSet::new())?;
         let records: Vec<Record> = mazes.iter().map(Solved::to_record).collect();
         Ok(records::to_text(&records))
+    }
+
+    fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
+        match check_side(self.side) {
+            Ok(()) => picture::panels(self.side, shown),
+            Err(_) => characters(&self.vocabulary(), shown),
+        }
     }
 }
 

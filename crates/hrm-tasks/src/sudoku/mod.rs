@@ -6,6 +6,7 @@
 mod board;
 mod draw;
 mod generate;
+mod picture;
 mod pose;
 mod presets;
 mod solver;

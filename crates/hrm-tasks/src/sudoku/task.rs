@@ -10,8 +10,9 @@ use hrm_train::task::{
 use serde::{Deserialize, Serialize};
 
 use super::generate::Generator;
-use super::{Board, Shape, Symmetry, draw, pose};
+use super::{Board, Shape, Symmetry, draw, picture, pose};
 use crate::figures::spread;
+use crate::picture::{Panel, Shown, characters};
 use crate::records::{self, Located, Record};
 use crate::{Family, Posed, PuzzleTask, Style, TaskError, Vocabulary};
 
@@ -203,6 +204,13 @@ impl Family for SudokuConfig {
         let is_board = |n: &usize| n.isqrt().pow(2) == *n && Shape::new(n.isqrt()).is_ok();
         Ok(records::n_cells(data)?.filter(is_board))
     }
+
+    fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
+        match self.shape() {
+            Ok(shape) => picture::panels(shape, shown),
+            Err(_) => characters(&self.vocabulary(), shown),
+        }
+    }
 }
 
 /// A record whose question and answer belong together.
@@ -231,11 +239,17 @@ pub(super) fn encode(board: &Board) -> Vec<u32> {
 
 /// The board of token ids; whatever is no digit is blank.
 pub(super) fn decode(shape: Shape, tokens: &[u32]) -> Board {
-    let digit = |token: &u32| match token.checked_sub(1) {
-        Some(digit) if digit as usize <= shape.side => digit as u8,
-        _ => 0,
-    };
+    let digit = |token: &u32| digit(shape, *token).unwrap_or(0) as u8;
     Board::new(shape, tokens.iter().map(digit).collect())
+}
+
+/// The token id of a blank; digits follow.
+pub(super) const BLANK_ID: u32 = 1;
+
+/// The digit of a token id, if it is one.
+pub(super) fn digit(shape: Shape, token: u32) -> Option<usize> {
+    let digit = token.checked_sub(BLANK_ID)? as usize;
+    (1..=shape.side).contains(&digit).then_some(digit)
 }
 
 /// Puzzles with symmetric versions.

@@ -1,0 +1,208 @@
+//! `hrm eval --pictures`: what the model answered, puzzle by puzzle.
+//!
+//! An evaluation shows every answer once and keeps none. [`Answers`] remembers
+//! a few of them: their places and tokens, since the puzzles themselves can be
+//! asked for again.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use hrm_tasks::picture::{Exhibit, Picture, Shown};
+use hrm_tasks::{Family, PuzzleTask, TaskError};
+use hrm_train::task::{Examples, PADDING, Predicted, RowId, RowMut};
+
+use crate::outcome::usage;
+use crate::{output, term};
+
+/// Puzzles on one sheet.
+const N_PER_SHEET: usize = 24;
+
+#[derive(Args)]
+pub(crate) struct Pictures {
+    /// Draw puzzles with prediction and truth on sheets in this new folder.
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// Puzzles to draw, wrong answers first.
+    #[arg(long, default_value_t = N_PER_SHEET, requires = "pictures")]
+    n_pictures: usize,
+    /// Format of the pictures.
+    #[arg(long, value_enum, default_value_t = Format::Png, requires = "pictures")]
+    picture_format: Format,
+    /// Draw each puzzle on a picture of its own, too.
+    #[arg(long, requires = "pictures")]
+    picture_each: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Png,
+    Svg,
+}
+
+impl Format {
+    pub(crate) fn encode(self, picture: &Picture) -> Result<Vec<u8>, TaskError> {
+        match self {
+            Self::Png => picture.to_png(),
+            Self::Svg => Ok(picture.to_svg().into_bytes()),
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Svg => "svg",
+        }
+    }
+}
+
+impl Pictures {
+    /// A memory for as many answers as are to be drawn. Makes the folder, so that
+    /// scoring does not end in a refusal.
+    pub(crate) fn begin(&self) -> anyhow::Result<Answers> {
+        if let Some(folder) = &self.pictures {
+            let is_taken = match folder.read_dir() {
+                Ok(mut entries) => entries.next().is_some(),
+                Err(_) => folder.exists(),
+            };
+            if is_taken {
+                return Err(usage(format!("{} exists already", folder.display())));
+            }
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        let n_max = if self.pictures.is_some() { self.n_pictures } else { 0 };
+        Ok(Answers { n_max, ..Answers::default() })
+    }
+
+    /// Draws what was remembered.
+    pub(crate) fn write(
+        &self,
+        answers: &Answers,
+        task: &dyn PuzzleTask,
+        family: &dyn Family,
+    ) -> anyhow::Result<()> {
+        let Some(folder) = &self.pictures else { return Ok(()) };
+        let kept: Vec<&(RowId, Vec<u32>)> = answers.wrong.iter().chain(&answers.right).collect();
+        let (format, extension) = (self.picture_format, self.picture_format.extension());
+        let save = |name: String, picture: &Picture| -> anyhow::Result<()> {
+            let path = folder.join(format!("{name}.{extension}"));
+            Ok(output::write_new(&path, &format.encode(picture)?)?)
+        };
+        for (sheet, kept_here) in kept.chunks(N_PER_SHEET).enumerate() {
+            let title = format!(
+                "{}: {} of {} evaluation puzzles, wrong ones first",
+                task.name(),
+                kept.len(),
+                answers.n_seen
+            );
+            let exhibits: Vec<Exhibit> =
+                kept_here.iter().map(|(at, tokens)| exhibit(task, family, *at, tokens)).collect();
+            if self.picture_each {
+                for (idx, exhibit) in exhibits.iter().enumerate() {
+                    let name = format!("puzzle-{:04}", sheet * N_PER_SHEET + idx + 1);
+                    let exhibits = vec![exhibit.clone()];
+                    save(name, &Picture { exhibits, ..Picture::default() })?;
+                }
+            }
+            save(format!("sheet-{:03}", sheet + 1), &Picture { title, exhibits, n_columns: None })?;
+        }
+        term::remark(format!("{} puzzles drawn in {}", kept.len(), folder.display()));
+        Ok(())
+    }
+}
+
+/// One evaluation puzzle with the model's answer.
+fn exhibit(task: &dyn PuzzleTask, family: &dyn Family, at: RowId, tokens: &[u32]) -> Exhibit {
+    let row = Row::read(task, task.eval(), at);
+    let shown = Shown { inputs: &row.inputs, prediction: Some(tokens), labels: &row.labels };
+    let verdict = match shown.n_wrong() {
+        0 => "right".to_owned(),
+        n => format!("{n} of {} cells wrong", shown.n_asked()),
+    };
+    let caption = format!("{}: {verdict}", row.name(task, at));
+    Exhibit { caption, panels: family.panels(&shown) }
+}
+
+/// One example.
+pub(crate) struct Row {
+    pub(crate) inputs: Vec<u32>,
+    pub(crate) labels: Vec<u32>,
+    pub(crate) puzzle_id: u32,
+}
+
+impl Row {
+    pub(crate) fn read(task: &dyn PuzzleTask, examples: &dyn Examples, at: RowId) -> Self {
+        let padding = || vec![PADDING; task.n_cells()];
+        let mut row = Self { inputs: padding(), labels: padding(), puzzle_id: 0 };
+        let Self { inputs, labels, puzzle_id } = &mut row;
+        examples.write(at, RowMut { inputs, labels, puzzle_id });
+        row
+    }
+
+    /// What to call it: the puzzle's name, else its number.
+    pub(crate) fn name(&self, task: &dyn PuzzleTask, at: RowId) -> String {
+        match task.identifiers().get(self.puzzle_id as usize) {
+            Some(name) if self.puzzle_id > 0 => name.clone(),
+            _ => format!("#{}", at.group + 1),
+        }
+    }
+}
+
+/// At most `n_max` answers to puzzles as they are, the first wrong ones before
+/// the first right ones.
+#[derive(Default)]
+pub(crate) struct Answers {
+    n_max: usize,
+    n_seen: usize,
+    wrong: Vec<(RowId, Vec<u32>)>,
+    right: Vec<(RowId, Vec<u32>)>,
+}
+
+impl Answers {
+    /// Remembers an answer if it belongs to the first.
+    pub(crate) fn add(&mut self, predicted: &Predicted<'_>) {
+        if predicted.at.version > 0 {
+            return;
+        }
+        self.n_seen += 1;
+        let Predicted { inputs, labels, tokens, .. } = *predicted;
+        let is_wrong = Shown { inputs, prediction: Some(tokens), labels }.n_wrong() > 0;
+        let n_free = self.n_max - self.wrong.len();
+        if is_wrong && n_free > 0 {
+            self.wrong.push((predicted.at, tokens.to_vec()));
+            self.right.truncate(n_free - 1);
+        } else if !is_wrong && n_free > self.right.len() {
+            self.right.push((predicted.at, tokens.to_vec()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrong_answers_take_the_places_of_right_ones() {
+        let mut answers = Answers { n_max: 3, ..Answers::default() };
+        let groups = |kept: &[(RowId, Vec<u32>)]| -> Vec<usize> {
+            kept.iter().map(|(at, _)| at.group).collect()
+        };
+        let mut add = |group: usize, version: usize, tokens: &[u32]| {
+            let at = RowId { group, version, row: 0 };
+            let (inputs, labels) = (&[1, 1], &[1, 0]);
+            let (sampled, q_halt) = (None, 0.0);
+            answers.add(&Predicted { at, inputs, labels, tokens, sampled, q_halt });
+            (groups(&answers.wrong), groups(&answers.right))
+        };
+        add(0, 0, &[1, 5]);
+        assert_eq!(add(1, 0, &[2, 0]), (vec![1], vec![0]));
+        add(2, 0, &[1, 0]);
+        assert_eq!(add(3, 0, &[1, 0]), (vec![1], vec![0, 2]), "there is room for three");
+        assert_eq!(add(4, 1, &[2, 0]), (vec![1], vec![0, 2]), "another version");
+        assert_eq!(add(5, 0, &[2, 0]), (vec![1, 5], vec![0]));
+        add(6, 0, &[2, 0]);
+        assert_eq!(add(7, 0, &[2, 0]), (vec![1, 5, 6], vec![]));
+        assert_eq!(answers.n_seen, 7);
+    }
+}

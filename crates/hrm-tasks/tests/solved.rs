@@ -1,0 +1,46 @@
+//! The picture that the readme begins with: puzzles that models of the tiny
+//! presets solved. `HRM_UPDATE=1 cargo test -p hrm-tasks --test solved` draws it
+//! again.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use hrm_tasks::picture::{Exhibit, Picture, Shown};
+use hrm_tasks::{Preset, RunConfig};
+
+/// Kind, caption, question, and what the model answered.
+const SOLVED: [(&str, &str, &str, &str); 3] = [
+    ("sudoku", "Sudoku, after 4 segments", "..24..13143..3..", "3124421314322341"),
+    (
+        "maze",
+        "Maze, after 4 segments",
+        "#     ####       ##G#S         ##   ",
+        "#     ####       ##G#S   ooo   ##   ",
+    ),
+    ("arc", "ARC, after 2 segments", "070743444", "090943444"),
+];
+
+#[test]
+fn the_picture_of_the_readme_is_drawn_by_this_code() {
+    let exhibits = SOLVED.map(|(kind, caption, question, answer)| {
+        let task = RunConfig::preset(kind, Preset::Tiny).unwrap().task;
+        let task = task.with_cells(question.len()).unwrap();
+        let ids = |text| task.family().vocabulary().encode(text, kind).unwrap();
+        let (inputs, labels) = (ids(question), ids(answer));
+        assert_eq!(inputs.len(), labels.len(), "{kind}");
+        let panels =
+            task.family().panels(&Shown { inputs: &inputs, prediction: None, labels: &labels });
+        Exhibit { caption: caption.to_owned(), panels }
+    });
+    let picture = Picture { exhibits: exhibits.into(), n_columns: Some(1), ..Picture::default() };
+    let drawn = picture.to_svg();
+
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/solved.svg");
+    if std::env::var_os("HRM_UPDATE").is_some() {
+        std::fs::write(&path, &drawn).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(kept == drawn, "docs/solved.svg is not up to date: see the top of this file");
+}
