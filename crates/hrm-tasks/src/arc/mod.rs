@@ -25,6 +25,7 @@ mod json;
 mod library;
 mod pose;
 mod presets;
+mod published;
 mod score;
 mod task;
 mod turn;

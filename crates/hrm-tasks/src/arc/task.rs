@@ -10,8 +10,9 @@ use hrm_train::rng::stream;
 use crate::arc::data::ArcData;
 use crate::arc::families::BuiltIn;
 use crate::arc::library::{self, Library, Role, Solved};
+use crate::arc::published::Canvases;
 use crate::arc::{SIDE_MAX, canvas, json, pose};
-use crate::{Family, Posed, PuzzleTask, TaskError, Vocabulary};
+use crate::{Family, Interpreter, Posed, PuzzleTask, TaskError, Vocabulary};
 
 /// Size of the canvas, and how tasks are varied, drawn and split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,6 +88,15 @@ impl ArcConfig {
 impl Family for ArcConfig {
     fn vocabulary(&self) -> Vocabulary {
         canvas::vocabulary()
+    }
+
+    fn n_cells(&self) -> usize {
+        self.canvas.saturating_mul(self.canvas)
+    }
+
+    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError> {
+        self.check()?;
+        Ok(Box::new(Canvases { side: self.canvas }))
     }
 
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
