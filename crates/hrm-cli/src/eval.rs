@@ -39,11 +39,11 @@ pub(crate) struct Eval {
 impl Eval {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
-        let family = checkpoint.puzzles.task.family();
+        let puzzles = &checkpoint.puzzles.task;
         let task = if self.data.is_empty() {
-            family.open(&checkpoint.puzzles.data)?
+            puzzles.open(&checkpoint.puzzles.data)?
         } else {
-            family.open_for_eval(&self.data, &checkpoint.identifiers)?
+            puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
         for note in task.notes() {
             remark(note);

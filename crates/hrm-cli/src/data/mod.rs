@@ -1,6 +1,8 @@
-//! `hrm data`: generate puzzles, or look at them.
+//! `hrm data`: generate puzzles, look at them, or write them in another form.
 
+mod export;
 mod generate;
+mod import;
 mod show;
 mod stats;
 
@@ -18,8 +20,12 @@ pub(crate) struct Data {
 
 #[derive(Subcommand)]
 enum Action {
+    /// Write every version of every puzzle as the published code prepares them.
+    Export(export::Export),
     /// Write generated puzzles in the format that training reads.
     Generate(generate::Generate),
+    /// Turn data that the published code prepared into puzzle files.
+    Import(import::Import),
     /// Draw puzzles with their answers.
     Show(show::Show),
     /// Print figures about a set of puzzles.
@@ -29,7 +35,9 @@ enum Action {
 impl Data {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.action {
+            Action::Export(action) => action.run(),
             Action::Generate(action) => action.run(),
+            Action::Import(action) => action.run(),
             Action::Show(action) => action.run(),
             Action::Stats(action) => action.run(),
         }
@@ -38,7 +46,7 @@ impl Data {
 
 /// The puzzles, with remarks about them.
 fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
-    let task = choice.config()?.task.family().open(&choice.data)?;
+    let task = choice.config()?.task.open(&choice.data)?;
     for note in task.notes() {
         remark(note);
     }

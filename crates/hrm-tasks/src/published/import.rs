@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hrm_train::task::{Examples, RowId};
 
-use super::{Layout, Side, Split, folder, is_split, n_cells, split_of};
+use super::{Layout, Side, Split, folder, is_split, split_of};
 use crate::records::{self as files, Record};
 use crate::{Preset, RunConfig, TaskConfig, TaskError};
 
@@ -77,14 +77,13 @@ pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> 
         return Err(TaskError::Empty { place, what: "prepared data set" });
     }
     let layout = Layout::open(folder, &sides)?;
-    let config = settings(folder, &layout, kind)?;
-    layout.check(&config)?;
+    let config = settings(&layout, kind)?;
     Ok(config.family().interpreter()?.import(&layout))
 }
 
 /// Settings of the kind whose puzzles have the size of the data.
-fn settings(folder: &Path, layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError> {
-    let n_cells = n_cells(folder)?;
+fn settings(layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError> {
+    let n_cells = layout.metadata().seq_len;
     let fitting = |kind: &&str| {
         let config = RunConfig::preset(kind, Preset::Tiny)?.task.with_cells(n_cells).ok()?;
         layout.check(&config).is_ok().then_some(config)
@@ -141,8 +140,9 @@ pub(crate) fn records(
 }
 
 /// Whether a puzzle may be a version of the first of its group: turning a board
-/// and exchanging its digits keeps how often the most frequent id, the next and
-/// so on occur. A group that holds something else holds base puzzles.
+/// and exchanging its digits keeps how many cells are blank, and how often the
+/// most frequent digit, the next and so on occur. A group that holds something
+/// else holds base puzzles.
 fn is_version(split: &Split, at: RowId, inputs: &[u32]) -> bool {
     if at.row >= split.n_rows(at.group, 0) {
         return false;
@@ -151,13 +151,15 @@ fn is_version(split: &Split, at: RowId, inputs: &[u32]) -> bool {
     profile(&base) == profile(inputs)
 }
 
-/// How often ids occur, without which ids they are.
-fn profile(ids: &[u32]) -> Vec<usize> {
-    let mut counts = vec![0; ids.iter().max().map_or(0, |id| *id as usize + 1)];
+/// How often id 1 occurs, a blank or a wall, and how often each of the others,
+/// without which ids they are.
+fn profile(ids: &[u32]) -> (usize, Vec<usize>) {
+    let mut counts = vec![0; ids.iter().max().map_or(2, |id| (*id as usize + 1).max(2))];
     for id in ids {
         counts[*id as usize] += 1;
     }
+    let n_first = std::mem::take(&mut counts[1]);
     counts.retain(|count| *count > 0);
     counts.sort_unstable();
-    counts
+    (n_first, counts)
 }

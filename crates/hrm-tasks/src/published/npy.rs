@@ -372,4 +372,4 @@ fn header(dtype: Dtype, shape: &str) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
