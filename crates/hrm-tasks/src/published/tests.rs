@@ -1,4 +1,5 @@
 use std::fs;
+use std::slice::from_ref;
 
 use hrm_train::task::{Examples, Predicted, RowId, RowMut};
 
@@ -106,9 +107,9 @@ fn by_hand() -> (tempfile::TempDir, PathBuf) {
 fn a_data_set_written_by_hand_is_read() {
     let (_guard, data) = by_hand();
     let sudoku = config("sudoku", &[("board", 4)]);
-    assert_eq!(sudoku.cells_in(&[data.clone()]).unwrap(), Some(16));
+    assert_eq!(sudoku.cells_in(from_ref(&data)).unwrap(), Some(16));
     let ids = |text: &str| board_ids(text).into_iter().map(u32::from).collect::<Vec<_>>();
-    let task = sudoku.open(&[data.clone()]).unwrap();
+    let task = sudoku.open(from_ref(&data)).unwrap();
     assert_eq!((task.name(), task.n_cells(), task.n_puzzle_ids()), ("sudoku", 16, 1));
     for examples in [task.train(), task.eval()] {
         let rows = rows(task.as_ref(), examples);
@@ -132,7 +133,7 @@ fn a_data_set_written_by_hand_is_read() {
         config.open(data).err().unwrap().to_string().replace(data[0].to_str().unwrap(), "DATA")
     };
     assert_eq!(
-        message(&config("sudoku", &[("board", 9)]), &[data.clone()]),
+        message(&config("sudoku", &[("board", 9)]), from_ref(&data)),
         "DATA: `vocab_size`: expected 11 as in `sudoku` with these settings, found 6"
     );
     assert_eq!(
@@ -269,7 +270,7 @@ fn rows_are_asked_under_the_identifiers_of_the_model() {
     let mut known = names.clone();
     known[1..].reverse();
     let lost = known.pop().unwrap();
-    let task = arc.open_for_eval(&[data.clone()], &known).unwrap();
+    let task = arc.open_for_eval(from_ref(&data), &known).unwrap();
     assert_eq!(task.n_puzzle_ids(), known.len());
     assert_eq!(task.train().n_groups(), 0);
     let same = arc.open_for_eval(&[data], &names).unwrap();
@@ -328,7 +329,7 @@ fn scores_are_those_of_our_own_form() {
 fn message_after(damage: impl Fn(&Path)) -> String {
     let (_guard, data) = by_hand();
     damage(&data.join("train"));
-    let opened = config("sudoku", &[("board", 4)]).open(&[data.clone()]);
+    let opened = config("sudoku", &[("board", 4)]).open(from_ref(&data));
     opened.err().expect("the damage is seen").to_string().replace(data.to_str().unwrap(), "DATA")
 }
 
