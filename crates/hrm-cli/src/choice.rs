@@ -15,7 +15,8 @@ pub(crate) struct Choice {
     /// Kind of puzzle.
     #[arg(value_parser = kinds())]
     pub(crate) task: String,
-    /// Puzzle files or folders; without any, built-in puzzles.
+    /// Puzzle files or folders, or one folder that the published code prepared;
+    /// without any, built-in puzzles.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
     /// How much to ask of the machine. Default: tiny, or small with --data.
@@ -56,7 +57,7 @@ impl Choice {
         let config = RunConfig::preset(&self.task, preset)
             .ok_or_else(|| usage(format!("no kind of puzzle `{}`", self.task)))?;
         // Fitted first, so that what the user sets is kept, and checked.
-        let config = match config.task.family().cells_in(&self.data)? {
+        let config = match config.task.cells_in(&self.data)? {
             Some(n_cells) => fitted(config, preset, n_cells)?,
             None => config,
         };

@@ -80,11 +80,12 @@ impl Eval {
             return self.keep(&[challenge.document]);
         }
 
-        let family = checkpoint.puzzles.task.family();
+        let puzzles = &checkpoint.puzzles.task;
+        let family = puzzles.family();
         let task = if self.data.is_empty() {
-            family.open(&checkpoint.puzzles.data)?
+            puzzles.open(&checkpoint.puzzles.data)?
         } else {
-            family.open_for_eval(&self.data, &checkpoint.identifiers)?
+            puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
         for note in task.notes() {
             remark(note);

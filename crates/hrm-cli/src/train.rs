@@ -55,7 +55,7 @@ impl Train {
         let mut config = self.choice.config()?;
         let limit = self.limit(&mut config)?;
 
-        let task = config.task.family().open(&self.choice.data)?;
+        let task = config.task.open(&self.choice.data)?;
         config.model.vocab_size = task.vocab_size();
         config.model.n_cells = task.n_cells();
         config.model.n_puzzle_ids = task.n_puzzle_ids();

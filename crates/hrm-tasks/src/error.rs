@@ -98,6 +98,11 @@ impl TaskError {
         Self::Setting { field, expected: expected.into(), found: found.to_string() }
     }
 
+    /// Attaches the path to a failed write.
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Write { path: path.to_owned(), source }
+    }
+
     /// Attaches the path to a failed read.
     pub fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Read { path: path.to_owned(), source }

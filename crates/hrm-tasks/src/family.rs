@@ -5,9 +5,10 @@
 
 use std::path::PathBuf;
 
-use hrm_train::task::{Document, Task};
+use hrm_train::task::{Document, RowId, Scorer, Task};
 
 use crate::picture::{self, Panel, Shown};
+use crate::published::{Imported, Layout};
 use crate::{TaskError, Vocabulary};
 
 /// A kind of puzzle with its settings: board size, augmentations, seed.
@@ -17,7 +18,19 @@ pub trait Family {
     /// The vocabulary that encodes its cells.
     fn vocabulary(&self) -> Vocabulary;
 
+    /// Cells per puzzle.
+    fn n_cells(&self) -> usize;
+
+    /// Reads rows that come without the puzzles they were made of.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] naming the setting that is wrong.
+    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError>;
+
     /// Training and evaluation data. No paths: the built-in generator's.
+    /// Prepared data sets of the published code are opened by
+    /// [`TaskConfig::open`](crate::TaskConfig::open), for all kinds.
     ///
     /// # Errors
     ///
@@ -114,6 +127,23 @@ pub(crate) fn answers_to_csv(answers: &[Answer]) -> String {
     let bytes = table.into_inner().expect("everything is flushed");
     String::from_utf8(bytes).expect("fields are text")
 }
+
+/// What token ids mean to a kind of puzzle, where there is nothing but ids:
+/// rows of a prepared data set.
+pub trait Interpreter: Send + Sync {
+    /// As [`PuzzleTask::draw`].
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String;
+
+    /// An empty score sheet, as [`Task::scorer`].
+    fn scorer<'a>(&'a self, name_of: NameOf<'a>) -> Box<dyn Scorer + 'a>;
+
+    /// The base puzzles of a data set, in files that
+    /// [`open`](Family::open) reads.
+    fn import(&self, layout: &Layout) -> Imported;
+}
+
+/// Tells the name of the puzzle identifier of a row.
+pub type NameOf<'a> = Box<dyn Fn(RowId) -> &'a str + 'a>;
 
 /// A [`Task`] that can also be looked at.
 pub trait PuzzleTask: Task {

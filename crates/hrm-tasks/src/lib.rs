@@ -23,6 +23,7 @@
 pub mod arc;
 pub mod maze;
 pub mod picture;
+pub mod published;
 pub mod records;
 pub mod sudoku;
 
@@ -36,7 +37,8 @@ mod vocabulary;
 pub use dihedral::Dihedral;
 pub use error::TaskError;
 pub use family::{
-    Answer, Distribution, Family, Leak, Posed, PuzzleTask, Question, Reply, Style, Verdict,
+    Answer, Distribution, Family, Interpreter, Leak, NameOf, Posed, PuzzleTask, Question, Reply,
+    Style, Verdict,
 };
 pub use registry::{Preset, RunConfig, TaskConfig};
 pub use vocabulary::{PADDING_CHAR, Vocabulary};

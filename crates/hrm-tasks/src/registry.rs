@@ -2,14 +2,17 @@
 //!
 //! Adding a kind is one folder with a [`Family`], and one line in `families!`.
 
+use std::path::PathBuf;
+
 use hrm_core::HrmConfig;
 use hrm_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::arc::ArcConfig;
 use crate::maze::MazeConfig;
+use crate::published;
 use crate::sudoku::SudokuConfig;
-use crate::{Family, TaskError};
+use crate::{Family, PuzzleTask, TaskError};
 
 /// Declares [`TaskConfig`]: a variant, its name in files, and its settings.
 macro_rules! families {
@@ -67,6 +70,49 @@ families! {
     Arc, "arc", ArcConfig;
     Maze, "maze", MazeConfig;
     Sudoku, "sudoku", SudokuConfig;
+}
+
+/// Opening data, prepared by the published code or of the kind's own form.
+impl TaskConfig {
+    /// Training and evaluation data. No paths: the built-in generator's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::open`].
+    pub fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        match published::find(data)? {
+            Some(folder) => published::open(self, folder),
+            None => self.family().open(data),
+        }
+    }
+
+    /// Evaluation data only, for a model that knows `identifiers`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::open_for_eval`].
+    pub fn open_for_eval(
+        &self,
+        data: &[PathBuf],
+        identifiers: &[String],
+    ) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        match published::find(data)? {
+            Some(folder) => published::open_for_eval(self, folder, identifiers),
+            None => self.family().open_for_eval(data, identifiers),
+        }
+    }
+
+    /// Cells per puzzle in `data`, where the data leave only one choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::cells_in`].
+    pub fn cells_in(&self, data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
+        match published::find(data)? {
+            Some(folder) => published::n_cells(folder).map(Some),
+            None => self.family().cells_in(data),
+        }
+    }
 }
 
 /// How much to ask of the machine.

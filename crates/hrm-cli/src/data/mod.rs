@@ -1,7 +1,10 @@
-//! `hrm data`: fetch puzzles, generate them, or look at them.
+//! `hrm data`: fetch puzzles, generate them, look at them, or write them in
+//! another form.
 
+mod export;
 mod fetch;
 mod generate;
+mod import;
 mod show;
 mod stats;
 
@@ -22,8 +25,12 @@ pub(crate) struct Data {
 enum Action {
     /// Fetch a published set of puzzles, and check it.
     Fetch(fetch::Fetch),
+    /// Write every version of every puzzle as the published code prepares them.
+    Export(export::Export),
     /// Write generated puzzles in the format that training reads.
     Generate(generate::Generate),
+    /// Turn data that the published code prepared into puzzle files.
+    Import(import::Import),
     /// Draw puzzles with their answers.
     Show(show::Show),
     /// Print figures about a set of puzzles.
@@ -34,7 +41,9 @@ impl Data {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.action {
             Action::Fetch(action) => action.run(),
+            Action::Export(action) => action.run(),
             Action::Generate(action) => action.run(),
+            Action::Import(action) => action.run(),
             Action::Show(action) => action.run(),
             Action::Stats(action) => action.run(),
         }
@@ -43,7 +52,7 @@ impl Data {
 
 /// The puzzles, with remarks about them.
 fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
-    let task = choice.config()?.task.family().open(&choice.data)?;
+    let task = choice.config()?.task.open(&choice.data)?;
     for note in task.notes() {
         remark(note);
     }

@@ -20,19 +20,19 @@ static MEMORY: PeakAlloc = PeakAlloc;
 const N_BYTES_BEYOND: usize = 16 << 20;
 
 /// Read, or refused with a reason.
-pub type Outcome = Result<(), Box<dyn Error>>;
+pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
 /// One kind of file.
-pub struct Reader {
+pub(crate) struct Reader {
     /// Name of the kind, of its fuzz target and of its folder of seeds.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What its files are called.
     file: &'static str,
     read: fn(&Path) -> Outcome,
 }
 
 /// Every kind of file that comes from outside.
-pub const READERS: &[Reader] = &[
+pub(crate) const READERS: &[Reader] = &[
     Reader { name: "records", file: "train.csv", read: records_csv },
     Reader { name: "arc_json", file: "tasks.json", read: arc_json },
     Reader { name: "tokenizer", file: "tokenizer.json", read: tokenizer },
@@ -46,7 +46,7 @@ impl Reader {
     /// # Panics
     ///
     /// If there is no such kind.
-    pub fn named(name: &str) -> &'static Self {
+    pub(crate) fn named(name: &str) -> &'static Self {
         READERS.iter().find(|reader| reader.name == name).expect("a kind that is listed")
     }
 
@@ -55,7 +55,7 @@ impl Reader {
     /// # Errors
     ///
     /// Whatever the reader says of it.
-    pub fn read_at(&self, path: &Path) -> Outcome {
+    pub(crate) fn read_at(&self, path: &Path) -> Outcome {
         (self.read)(path)
     }
 
@@ -64,7 +64,7 @@ impl Reader {
     /// # Panics
     ///
     /// If the reader does not keep to the rules.
-    pub fn check(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn check(&self, bytes: &[u8]) -> bool {
         let path = folder().join(self.file);
         fs::write(&path, bytes).expect("the folder is writable");
         let n_before = MEMORY.current_usage();

@@ -10,12 +10,11 @@ use std::sync::{Arc, OnceLock};
 use rand::Rng;
 
 use hrm_train::rng::stream;
-use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut, Scorer, Task};
+use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
 
-use crate::arc::draw::{Panel, side_by_side};
 use crate::arc::library::{self, Library, Role, Solved};
 use crate::arc::score::Score;
-use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas};
+use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas, draw};
 use crate::{PuzzleTask, Style, TaskError};
 
 /// Name of identifier [`BLANK_PUZZLE`].
@@ -252,26 +251,8 @@ impl PuzzleTask for ArcData {
         })
     }
 
-    /// The part of the canvas that either side uses; `|` marks a grid's end.
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
-        let used = |cell: &(usize, usize)| {
-            [inputs, labels]
-                .iter()
-                .any(|ids| ids.get(cell.0 * self.side + cell.1).is_some_and(|id| *id != PADDING))
-        };
-        let cells = (0..self.side).flat_map(|row| (0..self.side).map(move |col| (row, col)));
-        let used: Vec<_> = cells.filter(used).collect();
-        let span = |place: fn(&(usize, usize)) -> usize| {
-            let places = used.iter().map(place);
-            places.clone().min().unwrap_or(0)..places.max().map_or(0, |last| last + 1)
-        };
-        let (rows, cols) = (span(|cell| cell.0), span(|cell| cell.1));
-        let panels = [inputs, labels].map(|ids| {
-            let at = |row, col| ids.get(row * self.side + col).copied().unwrap_or(PADDING);
-            let rows = rows.clone().map(|row| cols.clone().map(|col| at(row, col)).collect());
-            Panel { heading: "", rows: rows.collect() }
-        });
-        side_by_side(&panels, style)
+        draw::canvases(self.side, inputs, labels, style)
     }
 
     fn stats(&self) -> Vec<(String, f64)> {

@@ -1,5 +1,7 @@
 //! Grids beside each other, as digits or in colour.
 
+use hrm_train::task::PADDING;
+
 use crate::Style;
 use crate::arc::picture::PALETTE;
 use crate::arc::{Grid, canvas};
@@ -23,6 +25,29 @@ impl<'a> Panel<'a> {
         let n_cols = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         (n_cols * cell_width(style)).max(self.heading.len())
     }
+}
+
+/// Question and answer: the part of two canvases of `side` by `side` cells that
+/// either of them uses; `|` marks a grid's end.
+pub(crate) fn canvases(side: usize, inputs: &[u32], labels: &[u32], style: Style) -> String {
+    let used = |cell: &(usize, usize)| {
+        [inputs, labels]
+            .iter()
+            .any(|ids| ids.get(cell.0 * side + cell.1).is_some_and(|id| *id != PADDING))
+    };
+    let cells = (0..side).flat_map(|row| (0..side).map(move |col| (row, col)));
+    let used: Vec<_> = cells.filter(used).collect();
+    let span = |place: fn(&(usize, usize)) -> usize| {
+        let places = used.iter().map(place);
+        places.clone().min().unwrap_or(0)..places.max().map_or(0, |last| last + 1)
+    };
+    let (rows, cols) = (span(|cell| cell.0), span(|cell| cell.1));
+    let panels = [inputs, labels].map(|ids| {
+        let at = |row, col| ids.get(row * side + col).copied().unwrap_or(PADDING);
+        let rows = rows.clone().map(|row| cols.clone().map(|col| at(row, col)).collect());
+        Panel { heading: "", rows: rows.collect() }
+    });
+    side_by_side(&panels, style)
 }
 
 /// Panels from left to right, ending in a newline.

@@ -28,6 +28,7 @@ mod library;
 mod picture;
 mod pose;
 mod presets;
+mod published;
 mod score;
 mod task;
 mod turn;

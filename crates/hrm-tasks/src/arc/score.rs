@@ -1,13 +1,13 @@
 //! Predictions of all versions of the evaluation tasks, and their figures.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use hrm_train::task::{Document, Predicted, Report, ScoreError, Scorer};
+use hrm_train::task::{Document, Predicted, Report, RowId, ScoreError, Scorer};
 
 use crate::arc::ballot_box::BallotBox;
 use crate::arc::data::ArcExamples;
 use crate::arc::submission::{self, Attempts, Submission, candidates};
-use crate::arc::{Grid, canvas};
+use crate::arc::{Augmentation, Grid, canvas};
 
 /// Candidates that may be tried, and what a share of tasks solved so is called:
 /// a task counts if all its test outputs are right, or in proportion.
@@ -30,17 +30,6 @@ enum Kind {
     Sampled,
 }
 
-/// Collects the votes of all versions, test input by test input.
-///
-/// Figures are means over the tasks that were asked at all. A test input that
-/// was not asked, or that no version answered with a readable grid, is wrong.
-pub(crate) struct Score<'a> {
-    examples: &'a ArcExamples,
-    asked: BTreeSet<usize>,
-    /// By group and row.
-    ballots: BallotBox<(usize, usize, Kind)>,
-}
-
 /// What became of one task.
 struct TaskScore {
     id: String,
@@ -59,57 +48,91 @@ impl TaskScore {
     }
 }
 
-impl<'a> Score<'a> {
-    pub(crate) fn new(examples: &'a ArcExamples) -> Self {
-        Self { examples, asked: BTreeSet::new(), ballots: BallotBox::new(N_BYTES_MAX) }
+/// One task with the right outputs of its test inputs, as far as they are known.
+struct Asked {
+    id: String,
+    outputs: Vec<Option<Grid>>,
+}
+
+/// The votes on the test inputs of some tasks.
+///
+/// Figures are means over the tasks. A test input that no version answered with
+/// a readable grid is wrong.
+pub(crate) struct Tally {
+    /// Cells on each side of the canvas.
+    side: usize,
+    tasks: Vec<Asked>,
+    /// By task and test input.
+    ballots: BallotBox<(usize, usize, Kind)>,
+}
+
+impl Tally {
+    /// Without tasks, for canvases of `side` by `side` cells.
+    pub(crate) fn new(side: usize) -> Self {
+        Self { side, tasks: Vec::new(), ballots: BallotBox::new(N_BYTES_MAX) }
     }
 
-    fn vote(
+    /// Adds a task without test inputs; its number.
+    pub(crate) fn task(&mut self, id: &str) -> usize {
+        self.tasks.push(Asked { id: id.to_owned(), outputs: Vec::new() });
+        self.tasks.len() - 1
+    }
+
+    /// Adds a test input to a task; its number there.
+    pub(crate) fn test(&mut self, task: usize, output: Option<Grid>) -> usize {
+        let outputs = &mut self.tasks[task].outputs;
+        outputs.push(output);
+        outputs.len() - 1
+    }
+
+    /// Counts what the model says of a version of a test input.
+    ///
+    /// # Errors
+    ///
+    /// If votes cannot be put aside.
+    pub(crate) fn vote(
         &mut self,
-        kind: Kind,
+        (task, test): (usize, usize),
+        augmentation: &Augmentation,
         predicted: &Predicted<'_>,
-        tokens: &[u32],
     ) -> std::io::Result<()> {
-        let at = predicted.at;
-        let Some(grid) = canvas::read(tokens, self.examples.side()) else { return Ok(()) };
-        let grid = self.examples.augmentation(at.group, at.version).undo(&grid);
-        self.ballots.add((at.group, at.row, kind), grid, predicted.q_halt)
+        let answers = [(Kind::Likely, Some(predicted.tokens)), (Kind::Sampled, predicted.sampled)];
+        for (kind, tokens) in answers {
+            let Some(grid) = tokens.and_then(|tokens| canvas::read(tokens, self.side)) else {
+                continue;
+            };
+            self.ballots.add((task, test, kind), augmentation.undo(&grid), predicted.q_halt)?;
+        }
+        Ok(())
     }
 
     /// Counts the votes on one task.
-    fn task(&mut self, group: usize) -> std::io::Result<(TaskScore, Vec<Attempts>)> {
-        let id = self.examples.id(group).to_owned();
-        let mut score = TaskScore { id, places: Vec::new(), n_votes: 0 };
+    fn count(&mut self, task: usize) -> std::io::Result<(TaskScore, Vec<Attempts>)> {
+        let Asked { id, outputs } = &self.tasks[task];
+        let mut score = TaskScore { id: id.clone(), places: Vec::new(), n_votes: 0 };
         let mut attempts = Vec::new();
-        let examples = self.examples;
-        for (row, pair) in examples.pairs(group).iter().enumerate() {
-            let likely = self.ballots.take((group, row, Kind::Likely))?;
-            let sampled = self.ballots.take((group, row, Kind::Sampled))?;
+        for (test, output) in outputs.iter().enumerate() {
+            let likely = self.ballots.take((task, test, Kind::Likely))?;
+            let sampled = self.ballots.take((task, test, Kind::Sampled))?;
             let candidates: Vec<&Grid> = candidates(&likely, &sampled);
-            let place = candidates.iter().position(|grid| **grid == pair.output);
+            let place = candidates.iter().position(|grid| Some(*grid) == output.as_ref());
             score.places.push((place, candidates.len()));
             score.n_votes += likely.n_votes() + sampled.n_votes();
             attempts.push(Attempts::new(&candidates));
         }
         Ok((score, attempts))
     }
-}
 
-impl Scorer for Score<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
-        self.asked.insert(predicted.at.group);
-        self.vote(Kind::Likely, &predicted, predicted.tokens)?;
-        if let Some(sampled) = predicted.sampled {
-            self.vote(Kind::Sampled, &predicted, sampled)?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> Result<Report, ScoreError> {
+    /// What the votes amount to.
+    ///
+    /// # Errors
+    ///
+    /// If votes that were put aside cannot be read back.
+    pub(crate) fn report(mut self) -> Result<Report, ScoreError> {
         let mut tasks = Vec::new();
         let mut submission = Submission::new();
-        for group in std::mem::take(&mut self.asked) {
-            let (score, attempts) = self.task(group)?;
+        for task in 0..self.tasks.len() {
+            let (score, attempts) = self.count(task)?;
             submission.insert(score.id.clone(), attempts);
             tasks.push(score);
         }
@@ -123,6 +146,40 @@ impl Scorer for Score<'_> {
             Document { name: "tasks.csv", text: table(&tasks)? },
         ];
         Ok(Report { scores: [whole, partial].concat(), documents })
+    }
+}
+
+/// Scores the evaluation rows of tasks; those that were not asked at all do not
+/// count.
+pub(crate) struct Score<'a> {
+    examples: &'a ArcExamples,
+    tally: Tally,
+    /// Number of each group that was asked.
+    tasks: BTreeMap<usize, usize>,
+}
+
+impl<'a> Score<'a> {
+    pub(crate) fn new(examples: &'a ArcExamples) -> Self {
+        Self { examples, tally: Tally::new(examples.side()), tasks: BTreeMap::new() }
+    }
+}
+
+impl Scorer for Score<'_> {
+    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+        let RowId { group, version, row } = predicted.at;
+        let task = *self.tasks.entry(group).or_insert_with(|| {
+            let task = self.tally.task(self.examples.id(group));
+            for pair in self.examples.pairs(group) {
+                self.tally.test(task, Some(pair.output.clone()));
+            }
+            task
+        });
+        let augmentation = self.examples.augmentation(group, version);
+        Ok(self.tally.vote((task, row), augmentation, &predicted)?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
+        self.tally.report()
     }
 }
 

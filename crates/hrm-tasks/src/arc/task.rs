@@ -11,9 +11,10 @@ use hrm_train::task::Document;
 use crate::arc::data::ArcData;
 use crate::arc::families::BuiltIn;
 use crate::arc::library::{self, Library, Role, Solved};
+use crate::arc::published::Canvases;
 use crate::arc::{SIDE_MAX, canvas, json, picture, pose, submission};
 use crate::picture::{Panel, Shown, characters};
-use crate::{Answer, Family, Posed, PuzzleTask, TaskError, Vocabulary};
+use crate::{Answer, Family, Interpreter, Posed, PuzzleTask, TaskError, Vocabulary};
 
 /// Size of the canvas, and how tasks are varied, drawn and split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +90,15 @@ impl ArcConfig {
 impl Family for ArcConfig {
     fn vocabulary(&self) -> Vocabulary {
         canvas::vocabulary()
+    }
+
+    fn n_cells(&self) -> usize {
+        self.canvas.saturating_mul(self.canvas)
+    }
+
+    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError> {
+        self.check()?;
+        Ok(Box::new(Canvases { side: self.canvas }))
     }
 
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {

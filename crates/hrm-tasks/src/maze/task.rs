@@ -14,8 +14,11 @@ use super::grid::{check_side, vocabulary};
 use super::{Generator, Maze, SIDE_MAX, SIDE_MIN, draw, picture, pose, shortest_path, walk};
 use crate::figures::spread;
 use crate::picture::{Panel, Shown, characters};
+use crate::published::{self, Imported, Layout};
 use crate::records::{self, Located, Record};
-use crate::{Dihedral, Family, Posed, PuzzleTask, Style, TaskError, Vocabulary};
+use crate::{
+    Dihedral, Family, Interpreter, NameOf, Posed, PuzzleTask, Style, TaskError, Vocabulary,
+};
 
 /// Bounds memory and time of the built-in data.
 const N_MAZES_MAX: usize = 100_000;
@@ -131,6 +134,15 @@ fn check_number(field: &'static str, n_mazes: usize) -> Result<(), TaskError> {
 impl Family for MazeConfig {
     fn vocabulary(&self) -> Vocabulary {
         vocabulary()
+    }
+
+    fn n_cells(&self) -> usize {
+        self.side.saturating_mul(self.side)
+    }
+
+    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError> {
+        self.check()?;
+        Ok(Box::new(Squares { side: self.side }))
     }
 
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
@@ -344,7 +356,7 @@ impl Task for MazeTask {
     }
 
     fn scorer(&self) -> Box<dyn Scorer + '_> {
-        Box::new(Score { eval: &self.eval.solved, n_rows: 0, n_valid: 0, n_shortest: 0 })
+        Box::new(Score::new(self.side))
     }
 }
 
@@ -382,21 +394,60 @@ impl PuzzleTask for MazeTask {
     }
 }
 
+/// Mazes as rows of ids.
+struct Squares {
+    side: usize,
+}
+
+impl Interpreter for Squares {
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
+        draw::pair(self.side, inputs, labels, style)
+    }
+
+    fn scorer<'a>(&'a self, _name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
+        Box::new(Score::new(self.side))
+    }
+
+    fn import(&self, layout: &Layout) -> Imported {
+        published::records(layout, |inputs, labels, place| {
+            let record = Record {
+                source: "prepared".to_owned(),
+                question: vocabulary().decode(inputs),
+                answer: vocabulary().decode(labels),
+                rating: String::new(),
+            };
+            let located = Located { record, place: place.to_owned() };
+            let rating = Solved::read(&located, self.side)?.n_moves().to_string();
+            Ok(Record { rating, ..located.record })
+        })
+    }
+}
+
 /// Counts answers that hold by the rules, whichever path the label shows.
-struct Score<'a> {
-    eval: &'a [Solved],
+struct Score {
+    side: usize,
     n_rows: usize,
     n_valid: usize,
     n_shortest: usize,
 }
 
-impl Scorer for Score<'_> {
+impl Score {
+    fn new(side: usize) -> Self {
+        Self { side, n_rows: 0, n_valid: 0, n_shortest: 0 }
+    }
+}
+
+impl Scorer for Score {
     fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
-        let solved = &self.eval[predicted.at.group];
-        let n_moves = walk(&solved.maze, predicted.tokens).ok();
         self.n_rows += 1;
-        self.n_valid += usize::from(n_moves.is_some());
-        self.n_shortest += usize::from(n_moves == Some(solved.n_moves()));
+        let text = vocabulary().decode(predicted.inputs);
+        // No answer to what is no maze holds.
+        let Ok(maze) = Maze::parse(&text, self.side, "question") else { return Ok(()) };
+        if let Ok(n_moves) = walk(&maze, predicted.tokens) {
+            self.n_valid += 1;
+            let shortest = shortest_path(&maze);
+            self.n_shortest += usize::from(shortest.is_some_and(|path| path.len() == n_moves + 1));
+        }
         Ok(())
     }
 

@@ -13,8 +13,9 @@ use super::generate::Generator;
 use super::{Board, Shape, Symmetry, draw, picture, pose};
 use crate::figures::spread;
 use crate::picture::{Panel, Shown, characters};
+use crate::published::{self, Imported, Layout};
 use crate::records::{self, Located, Record};
-use crate::{Family, Posed, PuzzleTask, Style, TaskError, Vocabulary};
+use crate::{Family, Interpreter, NameOf, Posed, PuzzleTask, Style, TaskError, Vocabulary};
 
 /// Puzzles rated for statistics, at most.
 const N_RATED_MAX: usize = 1000;
@@ -131,6 +132,14 @@ impl Family for SudokuConfig {
         Vocabulary::new(std::iter::once('.').chain(digits.chars()))
     }
 
+    fn n_cells(&self) -> usize {
+        self.board.saturating_mul(self.board)
+    }
+
+    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError> {
+        Ok(Box::new(Boards { shape: self.check()?, vocabulary: self.vocabulary() }))
+    }
+
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
         if data.is_empty() {
@@ -241,6 +250,36 @@ pub(super) fn encode(board: &Board) -> Vec<u32> {
 pub(super) fn decode(shape: Shape, tokens: &[u32]) -> Board {
     let digit = |token: &u32| digit(shape, *token).unwrap_or(0) as u8;
     Board::new(shape, tokens.iter().map(digit).collect())
+}
+
+/// Boards as rows of ids.
+struct Boards {
+    shape: Shape,
+    vocabulary: Vocabulary,
+}
+
+impl Interpreter for Boards {
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
+        let (question, answer) = (decode(self.shape, inputs), decode(self.shape, labels));
+        draw::side_by_side(self.shape, &question, &answer, style)
+    }
+
+    fn scorer<'a>(&'a self, _name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
+        Box::new(Validity { shape: self.shape, n_rows: 0, n_valid: 0 })
+    }
+
+    fn import(&self, layout: &Layout) -> Imported {
+        published::records(layout, |inputs, labels, place| {
+            let record = Record {
+                source: "prepared".to_owned(),
+                question: self.vocabulary.decode(inputs),
+                answer: self.vocabulary.decode(labels),
+                // Ids do not say how hard a puzzle is.
+                rating: String::new(),
+            };
+            read_puzzle(self.shape, &record, place).map(|_| record)
+        })
+    }
 }
 
 /// The token id of a blank; digits follow.

@@ -1,0 +1,62 @@
+//! `hrm data export`: every version of every puzzle, for the published code.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use hrm_tasks::published;
+use serde_json::json;
+
+use super::open;
+use crate::choice::Choice;
+use crate::outcome::usage;
+use crate::progress;
+use crate::term::{remark, result};
+
+#[derive(Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    choice: Choice,
+    /// How files are laid out.
+    #[arg(long, value_enum, default_value_t = Layout::Npy)]
+    layout: Layout,
+    /// Folder to write; it must not exist.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Print the result as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    /// NumPy arrays with `dataset.json`, as the published training code reads them.
+    Npy,
+}
+
+impl Export {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let Layout::Npy = self.layout;
+        let out = self.out.display();
+        if self.out.exists() {
+            return Err(usage(format!("{out} exists already")));
+        }
+        let task = open(&self.choice)?;
+        let n_rows = task.train().row_ids().count() + task.eval().row_ids().count();
+        let n_megabytes = (2 * n_rows * task.n_cells()).div_ceil(1_000_000);
+        remark(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
+        let progress = progress::rows(n_rows as u64);
+        let published::Exported { n_train, n_test, n_identifiers } =
+            published::export(task.as_ref(), &self.out, progress)?;
+        if n_test == 0 {
+            remark(
+                "No evaluation puzzles: there is no folder `test`, which the published code needs",
+            );
+        }
+        if self.json {
+            let line = json!({"folder": self.out, "train": n_train, "test": n_test,
+                "identifiers": n_identifiers});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        Ok(result(format!("{n_train} training and {n_test} test rows written to {out}\n"))?)
+    }
+}

@@ -1,0 +1,155 @@
+//! Any of our tasks, written as a prepared data set.
+//!
+//! Token ids are bytes (`uint8`), as in the published ARC data: no vocabulary
+//! here has more than 256 ids, and the published loader widens what it reads.
+//! Identifiers and offsets are `int32`, as published.
+
+use std::path::Path;
+
+use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
+use serde::Serialize;
+
+use super::npy::{ArrayWriter, Dtype};
+use super::split::{METADATA, Metadata, ends};
+use super::{IDENTIFIERS, Side, folder};
+use crate::{PuzzleTask, TaskError};
+
+/// The one set of each split.
+const SET: &str = "all";
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Training examples, of all versions.
+    pub n_train: usize,
+    /// Test examples, of all versions.
+    pub n_test: usize,
+    /// Puzzle identifiers, the blank one included.
+    pub n_identifiers: usize,
+}
+
+/// Writes every version of every puzzle of `task` into a new folder, telling
+/// `progress` the examples done. A side without examples is left out.
+///
+/// One example at a time is in memory. The folder appears when it is complete.
+///
+/// # Errors
+///
+/// [`TaskError::Write`], also if there is something at `out`;
+/// [`TaskError::Malformed`] for more examples than `int32` counts.
+pub fn export(
+    task: &dyn PuzzleTask,
+    out: &Path,
+    mut progress: impl FnMut(u64),
+) -> Result<Exported, TaskError> {
+    folder::create(out, |partial| {
+        let mut n_done = 0;
+        let mut n_written = [0; 2];
+        let sides = [(Side::Train, task.train()), (Side::Test, task.eval())];
+        for ((side, examples), n_written) in sides.into_iter().zip(&mut n_written) {
+            let before = n_done;
+            let path = partial.join(side.folder());
+            *n_written = write_side(task, examples, &path, |n| {
+                n_done = before + n as u64;
+                progress(n_done);
+            })?;
+        }
+        write_json(&partial.join(IDENTIFIERS), task.identifiers())?;
+        let [n_train, n_test] = n_written;
+        Ok(Exported { n_train, n_test, n_identifiers: task.n_puzzle_ids() })
+    })
+}
+
+/// Groups, puzzles and examples of one side.
+struct Counts {
+    n_groups: usize,
+    n_puzzles: usize,
+    n_examples: usize,
+}
+
+impl Counts {
+    fn of(examples: &dyn Examples) -> Result<Self, TaskError> {
+        let n_groups = examples.n_groups();
+        let versions =
+            || (0..n_groups).flat_map(|g| (0..examples.n_versions(g)).map(move |v| (g, v)));
+        let n_puzzles = versions().count();
+        let n_examples = versions().map(|(group, version)| examples.n_rows(group, version)).sum();
+        let most = i32::MAX as usize;
+        if n_puzzles.max(n_examples) > most {
+            let expected = format!("at most {most} examples");
+            let found = n_examples.to_string();
+            return Err(TaskError::malformed("the data to export", expected, found));
+        }
+        Ok(Self { n_groups, n_puzzles, n_examples })
+    }
+}
+
+/// Writes one side into a new folder, if it has examples; their number.
+fn write_side(
+    task: &dyn PuzzleTask,
+    examples: &dyn Examples,
+    path: &Path,
+    mut progress: impl FnMut(usize),
+) -> Result<usize, TaskError> {
+    let Counts { n_groups, n_puzzles, n_examples } = Counts::of(examples)?;
+    if n_examples == 0 {
+        return Ok(0);
+    }
+    std::fs::create_dir(path).map_err(TaskError::write(path))?;
+    let n_cells = task.n_cells();
+    let ids = if task.vocab_size() <= 256 { Dtype::U8 } else { Dtype::I32 };
+    let create = |end, dtype, n_rows, n_cols| {
+        ArrayWriter::create(&path.join(format!("{SET}{end}")), dtype, n_rows, n_cols)
+    };
+    let mut inputs_file = create(ends::INPUTS, ids, n_examples, Some(n_cells))?;
+    let mut labels_file = create(ends::LABELS, ids, n_examples, Some(n_cells))?;
+    let mut identifiers = create(ends::PUZZLE_IDENTIFIERS, Dtype::I32, n_puzzles, None)?;
+    let mut puzzles = create(ends::PUZZLE_INDICES, Dtype::I32, n_puzzles + 1, None)?;
+    let mut groups = create(ends::GROUP_INDICES, Dtype::I32, n_groups + 1, None)?;
+
+    let (mut inputs, mut labels) = (vec![PADDING; n_cells], vec![PADDING; n_cells]);
+    let (mut n_puzzles_done, mut n_done) = (0, 0);
+    groups.push(&[0])?;
+    puzzles.push(&[0])?;
+    for group in 0..n_groups {
+        for version in 0..examples.n_versions(group) {
+            let mut puzzle_id = BLANK_PUZZLE;
+            for row in 0..examples.n_rows(group, version) {
+                let (inputs, labels) = (&mut inputs[..], &mut labels[..]);
+                let at = RowId { group, version, row };
+                examples.write(at, RowMut { inputs, labels, puzzle_id: &mut puzzle_id });
+                inputs_file.push(inputs)?;
+                labels_file.push(labels)?;
+                n_done += 1;
+                progress(n_done as usize);
+            }
+            identifiers.push(&[puzzle_id])?;
+            puzzles.push(&[n_done])?;
+            n_puzzles_done += 1;
+        }
+        groups.push(&[n_puzzles_done])?;
+    }
+    for file in [inputs_file, labels_file, identifiers, puzzles, groups] {
+        file.finish()?;
+    }
+
+    let metadata = Metadata {
+        pad_id: PADDING.into(),
+        ignore_label_id: Some(PADDING.into()),
+        blank_identifier_id: BLANK_PUZZLE.into(),
+        vocab_size: task.vocab_size(),
+        seq_len: n_cells,
+        num_puzzle_identifiers: task.n_puzzle_ids(),
+        total_groups: n_groups,
+        mean_puzzle_examples: n_examples as f64 / n_puzzles as f64,
+        sets: vec![SET.to_owned()],
+    };
+    write_json(&path.join(METADATA), &metadata)?;
+    folder::sync(path)?;
+    Ok(n_examples)
+}
+
+fn write_json(path: &Path, value: &(impl Serialize + ?Sized)) -> Result<(), TaskError> {
+    let text = serde_json::to_string(value).expect("names and numbers are always JSON");
+    folder::write_file(path, text.as_bytes())
+}

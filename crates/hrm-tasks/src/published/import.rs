@@ -1,0 +1,165 @@
+//! A prepared data set, turned into the files that we keep puzzles in.
+//!
+//! Only base puzzles are taken: their versions are made again when they are
+//! asked for. In a prepared Sudoku or maze group the first puzzle is the base,
+//! by the order in which the published code writes them.
+
+use std::path::Path;
+
+use hrm_train::task::{Examples, RowId};
+
+use super::{Layout, Side, Split, folder, is_split, split_of};
+use crate::records::{self as files, Record};
+use crate::{Preset, RunConfig, TaskConfig, TaskError};
+
+/// What became of a prepared data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Names below the folder to write, with contents.
+    pub files: Vec<(String, String)>,
+    /// Puzzles in them.
+    pub n_puzzles: usize,
+    /// Versions of them that were left out.
+    pub n_versions: usize,
+    /// What could not be turned, and why.
+    pub refused: Vec<String>,
+}
+
+impl Imported {
+    /// Writes the files into a new folder; a single one, if `out` has an
+    /// ending, under that name.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Empty`] without files, [`TaskError::Malformed`] for several
+    /// files under one name, [`TaskError::Write`], also if there is something
+    /// at `out`.
+    pub fn write(&self, out: &Path) -> Result<(), TaskError> {
+        let is_file = out.extension().is_some();
+        match self.files.as_slice() {
+            [] => Err(TaskError::Empty { place: "the data".to_owned(), what: "puzzles to write" }),
+            [(_, text)] if is_file => folder::create_file(out, text.as_bytes()),
+            several if is_file => {
+                let place = out.display().to_string();
+                let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
+                Err(TaskError::malformed(place, "a folder", format!("files {}", names.join(", "))))
+            }
+            files => folder::create(out, |partial| {
+                for (name, text) in files {
+                    let path = partial.join(name);
+                    if let Some(parent) = path.parent() {
+                        std::fs::create_dir_all(parent).map_err(TaskError::write(parent))?;
+                    }
+                    folder::write_file(&path, text.as_bytes())?;
+                }
+                Ok(())
+            }),
+        }
+    }
+}
+
+/// Reads the base puzzles of a prepared data set, of a kind if it is given.
+///
+/// # Errors
+///
+/// As opening the data set; [`TaskError::Malformed`] if it is of no kind, or
+/// could be of several. A puzzle that cannot be turned is no error, but listed.
+pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> {
+    let sides = if is_split(folder) {
+        let is_test = folder.file_name().is_some_and(|name| name == Side::Test.folder());
+        vec![if is_test { Side::Test } else { Side::Train }]
+    } else {
+        let is_there = |side: &Side| split_of(folder, *side).exists();
+        [Side::Train, Side::Test].into_iter().filter(is_there).collect()
+    };
+    if sides.is_empty() {
+        let place = folder.display().to_string();
+        return Err(TaskError::Empty { place, what: "prepared data set" });
+    }
+    let layout = Layout::open(folder, &sides)?;
+    let config = settings(&layout, kind)?;
+    Ok(config.family().interpreter()?.import(&layout))
+}
+
+/// Settings of the kind whose puzzles have the size of the data.
+fn settings(layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError> {
+    let n_cells = layout.metadata().seq_len;
+    let fitting = |kind: &&str| {
+        let config = RunConfig::preset(kind, Preset::Tiny)?.task.with_cells(n_cells).ok()?;
+        layout.check(&config).is_ok().then_some(config)
+    };
+    let kinds = TaskConfig::KINDS.iter().filter(|name| kind.is_none_or(|kind| kind == **name));
+    let mut fits: Vec<_> = kinds.filter_map(fitting).collect();
+    match fits.len() {
+        1 => Ok(fits.remove(0)),
+        n_fits => {
+            let found = match kind {
+                Some(kind) => format!("data that is not of {kind}"),
+                None if n_fits == 0 => "another vocabulary or number of cells".to_owned(),
+                None => "data that fits several: name one".to_owned(),
+            };
+            let expected = format!("puzzles of {}", TaskConfig::KINDS.join(", "));
+            Err(TaskError::malformed(&layout.place, expected, found))
+        }
+    }
+}
+
+/// Base puzzles as files of records, one per side; `read` turns the question
+/// and answer of one, found at a place.
+pub(crate) fn records(
+    layout: &Layout,
+    read: impl Fn(&[u32], &[u32], &str) -> Result<Record, TaskError>,
+) -> Imported {
+    let mut imported = Imported::default();
+    for (split, side) in [(&layout.train, Side::Train), (&layout.test, Side::Test)] {
+        let Some(split) = split else { continue };
+        let mut records = Vec::new();
+        for at in split.row_ids() {
+            let (inputs, labels) = split.example(at);
+            if at.version > 0 && is_version(split, at, &inputs) {
+                imported.n_versions += 1;
+                continue;
+            }
+            let RowId { group, version, row } = at;
+            let place = format!(
+                "{}: {}, group {group}, version {version}, row {row}",
+                layout.place,
+                side.folder()
+            );
+            match read(&inputs, &labels, &place) {
+                Ok(record) => records.push(record),
+                Err(err) => imported.refused.push(err.to_string()),
+            }
+        }
+        imported.n_puzzles += records.len();
+        if !records.is_empty() {
+            imported.files.push((format!("{}.csv", side.folder()), files::to_text(&records)));
+        }
+    }
+    imported
+}
+
+/// Whether a puzzle may be a version of the first of its group: turning a board
+/// and exchanging its digits keeps how many cells are blank, and how often the
+/// most frequent digit, the next and so on occur. A group that holds something
+/// else holds base puzzles.
+fn is_version(split: &Split, at: RowId, inputs: &[u32]) -> bool {
+    if at.row >= split.n_rows(at.group, 0) {
+        return false;
+    }
+    let (base, _) = split.example(RowId { version: 0, ..at });
+    profile(&base) == profile(inputs)
+}
+
+/// How often id 1 occurs, a blank or a wall, and how often each of the others,
+/// without which ids they are.
+fn profile(ids: &[u32]) -> (usize, Vec<usize>) {
+    let mut counts = vec![0; ids.iter().max().map_or(2, |id| (*id as usize + 1).max(2))];
+    for id in ids {
+        counts[*id as usize] += 1;
+    }
+    let n_first = std::mem::take(&mut counts[1]);
+    counts.retain(|count| *count > 0);
+    counts.sort_unstable();
+    (n_first, counts)
+}

@@ -1,0 +1,358 @@
+//! One side of a prepared data set: a folder with `dataset.json` and arrays.
+//!
+//! ```text
+//! {set}__inputs.npy              [n_examples, seq_len]   token ids
+//! {set}__labels.npy              [n_examples, seq_len]   token ids, or what is ignored
+//! {set}__puzzle_identifiers.npy  [n_puzzles]
+//! {set}__puzzle_indices.npy      [n_puzzles + 1]         first example of each puzzle
+//! {set}__group_indices.npy       [n_groups + 1]          first puzzle of each group
+//! ```
+//!
+//! A group is one base puzzle; its puzzles are versions of it. Everything stays
+//! in the files: opening walks over them once, and examples are read from the
+//! map when they are asked for.
+
+use std::path::Path;
+
+use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
+use serde::{Deserialize, Serialize};
+
+use super::npy::Array;
+use super::read_json;
+use crate::TaskError;
+
+/// Name of the file that describes a split.
+pub(crate) const METADATA: &str = "dataset.json";
+
+/// What a split says about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Metadata {
+    /// Token id of padding.
+    pub(crate) pad_id: i64,
+    /// Label that carries no loss, if there is one.
+    pub(crate) ignore_label_id: Option<i64>,
+    /// Identifier of puzzles without one of their own.
+    pub(crate) blank_identifier_id: i64,
+    /// Distinct token ids, padding included.
+    pub(crate) vocab_size: usize,
+    /// Cells per example.
+    pub(crate) seq_len: usize,
+    /// Puzzle identifiers, the blank one included.
+    pub(crate) num_puzzle_identifiers: usize,
+    /// Groups of all sets.
+    pub(crate) total_groups: usize,
+    /// Examples per puzzle.
+    pub(crate) mean_puzzle_examples: f64,
+    /// Names that the files of each set begin with.
+    pub(crate) sets: Vec<String>,
+}
+
+impl Metadata {
+    /// Reads `dataset.json` of a split.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Read`]; [`TaskError::Malformed`] for what is no metadata, or
+    /// gives ids another meaning than tasks here do.
+    pub(crate) fn read(folder: &Path) -> Result<Self, TaskError> {
+        const N_BYTES_MAX: u64 = 1 << 20;
+        let path = folder.join(METADATA);
+        let metadata: Self = read_json(&path, N_BYTES_MAX, "the metadata of a data set")?;
+        let refused = |field: &str, expected: &str, found: String| {
+            let place = format!("{}: `{field}`", path.display());
+            Err(TaskError::malformed(place, expected, found))
+        };
+        if metadata.pad_id != i64::from(PADDING) {
+            return refused("pad_id", "0", metadata.pad_id.to_string());
+        }
+        if metadata.blank_identifier_id != i64::from(BLANK_PUZZLE) {
+            return refused("blank_identifier_id", "0", metadata.blank_identifier_id.to_string());
+        }
+        if !(1..=u32::MAX as usize).contains(&metadata.num_puzzle_identifiers) {
+            let found = metadata.num_puzzle_identifiers.to_string();
+            return refused("num_puzzle_identifiers", "1 to 4294967295", found);
+        }
+        if metadata.seq_len == 0 {
+            return refused("seq_len", "a positive number", "0".to_owned());
+        }
+        if metadata.sets.is_empty() {
+            return refused("sets", "at least one set", "none".to_owned());
+        }
+        Ok(metadata)
+    }
+}
+
+/// The arrays of one set.
+struct Set {
+    inputs: Array,
+    labels: Array,
+    puzzle_identifiers: Array,
+    puzzle_indices: Array,
+    group_indices: Array,
+}
+
+/// How the names of a set's files end.
+pub(crate) mod ends {
+    pub(crate) const INPUTS: &str = "__inputs.npy";
+    pub(crate) const LABELS: &str = "__labels.npy";
+    pub(crate) const PUZZLE_IDENTIFIERS: &str = "__puzzle_identifiers.npy";
+    pub(crate) const PUZZLE_INDICES: &str = "__puzzle_indices.npy";
+    pub(crate) const GROUP_INDICES: &str = "__group_indices.npy";
+}
+
+impl Set {
+    /// Opens the files of a set and checks every value in them.
+    fn open(folder: &Path, name: &str, metadata: &Metadata) -> Result<Self, TaskError> {
+        let open = |end: &str, n_dims| Array::open(&folder.join(format!("{name}{end}")), n_dims);
+        let set = Self {
+            inputs: open(ends::INPUTS, 2)?,
+            labels: open(ends::LABELS, 2)?,
+            puzzle_identifiers: open(ends::PUZZLE_IDENTIFIERS, 1)?,
+            puzzle_indices: open(ends::PUZZLE_INDICES, 1)?,
+            group_indices: open(ends::GROUP_INDICES, 1)?,
+        };
+        set.check(metadata)?;
+        Ok(set)
+    }
+
+    fn check(&self, metadata: &Metadata) -> Result<(), TaskError> {
+        let n_examples = self.inputs.n_rows();
+        for cells in [&self.inputs, &self.labels] {
+            if (cells.n_rows(), cells.n_cols()) != (n_examples, metadata.seq_len) {
+                let expected = format!("{n_examples} rows of {}", metadata.seq_len);
+                let found = format!("{} of {}", cells.n_rows(), cells.n_cols());
+                return Err(TaskError::malformed(cells.place(), expected, found));
+            }
+        }
+        let n_puzzles = self.puzzle_identifiers.n_rows();
+        let n_offsets = self.puzzle_indices.n_rows();
+        if n_offsets != n_puzzles + 1 {
+            let expected = format!("{} offsets, one more than identifiers", n_puzzles + 1);
+            let place = self.puzzle_indices.place();
+            return Err(TaskError::malformed(place, expected, n_offsets.to_string()));
+        }
+        check_offsets(&self.puzzle_indices, n_examples, 0)?;
+        // A puzzle without examples is passed over, but a group without puzzles
+        // has none to draw.
+        check_offsets(&self.group_indices, n_puzzles, 1)?;
+
+        let n_identifiers = metadata.num_puzzle_identifiers as i64;
+        check_values(
+            &self.puzzle_identifiers,
+            |id| (0..n_identifiers).contains(&id),
+            || format!("identifiers below {n_identifiers}"),
+        )?;
+        let vocab_size = metadata.vocab_size as i64;
+        check_values(
+            &self.inputs,
+            |id| (0..vocab_size).contains(&id),
+            || format!("token ids below {vocab_size}"),
+        )?;
+        // Id 0 is not asked for here, so it cannot be an answer.
+        let ignored = metadata.ignore_label_id;
+        check_values(
+            &self.labels,
+            |id| Some(id) == ignored || (1..vocab_size).contains(&id),
+            || match ignored {
+                Some(ignored) => format!("token ids 1 to {}, or {ignored}", vocab_size - 1),
+                None => format!("token ids 1 to {}", vocab_size - 1),
+            },
+        )
+    }
+
+    fn n_groups(&self) -> usize {
+        self.group_indices.n_rows().saturating_sub(1)
+    }
+}
+
+/// Whether offsets begin at 0, end at `n_items` and go up by at least `step_min`.
+fn check_offsets(offsets: &Array, n_items: usize, step_min: i64) -> Result<(), TaskError> {
+    let refused = |expected: String, found: String| {
+        Err(TaskError::malformed(offsets.place(), expected, found))
+    };
+    let n_rows = offsets.n_rows();
+    if n_rows == 0 {
+        return refused("offsets".to_owned(), "none".to_owned());
+    }
+    if offsets.get(0) != 0 {
+        return refused("0 as the first offset".to_owned(), offsets.get(0).to_string());
+    }
+    for row in 1..n_rows {
+        let (before, offset) = (offsets.get(row - 1), offsets.get(row));
+        if offset.saturating_sub(before) < step_min {
+            let expected = format!("at least {} at index {row}", before.saturating_add(step_min));
+            return refused(expected, offset.to_string());
+        }
+    }
+    let last = offsets.get(n_rows - 1);
+    if usize::try_from(last) != Ok(n_items) {
+        return refused(format!("{n_items} as the last offset"), last.to_string());
+    }
+    Ok(())
+}
+
+/// Whether every value `is_sound`; else the first that is not is named.
+fn check_values(
+    array: &Array,
+    is_sound: impl Fn(i64) -> bool,
+    expected: impl Fn() -> String,
+) -> Result<(), TaskError> {
+    for row in 0..array.n_rows() {
+        let mut all_sound = true;
+        array.row(row, |value| all_sound &= is_sound(value));
+        if !all_sound {
+            let mut wrong = None;
+            array.row(row, |value| wrong = wrong.or((!is_sound(value)).then_some(value)));
+            let found = format!("{} in row {row}", wrong.unwrap_or_default());
+            return Err(TaskError::malformed(array.place(), expected(), found));
+        }
+    }
+    Ok(())
+}
+
+/// One side of a prepared data set, its sets one after the other.
+pub(crate) struct Split {
+    metadata: Metadata,
+    sets: Vec<Set>,
+    /// First group of each set.
+    first_groups: Vec<usize>,
+    /// What the model calls each identifier, where that differs.
+    renumbered: Option<Vec<u32>>,
+}
+
+impl Split {
+    /// Opens a folder, and reads it once to check it.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Read`] for a file that is missing or unreadable,
+    /// [`TaskError::Malformed`] naming a file that is wrong.
+    pub(crate) fn open(folder: &Path) -> Result<Self, TaskError> {
+        let metadata = Metadata::read(folder)?;
+        let mut split =
+            Self { sets: Vec::new(), first_groups: Vec::new(), renumbered: None, metadata };
+        let mut n_groups = 0;
+        for name in &split.metadata.sets {
+            // A name is the start of a file's name and leads nowhere else.
+            if name.contains(['/', '\\']) {
+                let place = format!("{}: `sets`", folder.join(METADATA).display());
+                return Err(TaskError::malformed(place, "names without slashes", name));
+            }
+            let set = Set::open(folder, name, &split.metadata)?;
+            split.first_groups.push(n_groups);
+            n_groups += set.n_groups();
+            split.sets.push(set);
+        }
+        if n_groups != split.metadata.total_groups {
+            let place = format!("{}: `total_groups`", folder.join(METADATA).display());
+            let found = split.metadata.total_groups.to_string();
+            return Err(TaskError::malformed(place, format!("{n_groups} as in the files"), found));
+        }
+        Ok(split)
+    }
+
+    /// A split like another one, without examples.
+    pub(crate) fn empty(metadata: Metadata) -> Self {
+        Self { metadata, sets: Vec::new(), first_groups: Vec::new(), renumbered: None }
+    }
+
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Gives rows the identifiers of another numbering, by our own.
+    pub(crate) fn renumber(&mut self, theirs: Vec<u32>) {
+        self.renumbered = Some(theirs);
+    }
+
+    /// The identifier of a version in the numbering of the files.
+    pub(crate) fn identifier(&self, group: usize, version: usize) -> u32 {
+        let (set, puzzle) = self.puzzle(group, version);
+        let id = u32::try_from(set.puzzle_identifiers.get(puzzle)).unwrap_or(BLANK_PUZZLE);
+        if (id as usize) < self.metadata.num_puzzle_identifiers { id } else { BLANK_PUZZLE }
+    }
+
+    /// Puzzles of all groups.
+    pub(crate) fn n_puzzles(&self) -> usize {
+        self.sets.iter().map(|set| set.puzzle_identifiers.n_rows()).sum()
+    }
+
+    /// Examples of all groups.
+    pub(crate) fn n_examples(&self) -> usize {
+        self.sets.iter().map(|set| set.inputs.n_rows()).sum()
+    }
+
+    /// Question and answer of one example, `[seq_len]` each; [`PADDING`] where
+    /// no answer is asked for.
+    pub(crate) fn example(&self, at: RowId) -> (Vec<u32>, Vec<u32>) {
+        let n_cells = self.metadata.seq_len;
+        let (mut inputs, mut labels) = (vec![PADDING; n_cells], vec![PADDING; n_cells]);
+        let puzzle_id = &mut BLANK_PUZZLE.clone();
+        self.write(at, RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id });
+        (inputs, labels)
+    }
+
+    /// The set of a group, and the group's number in it.
+    fn group(&self, group: usize) -> (&Set, usize) {
+        let set_idx = self.first_groups.partition_point(|first| *first <= group) - 1;
+        (&self.sets[set_idx], group - self.first_groups[set_idx])
+    }
+
+    /// The set of a version, and the puzzle's number in it.
+    fn puzzle(&self, group: usize, version: usize) -> (&Set, usize) {
+        let (set, group) = self.group(group);
+        (set, offset(&set.group_indices, group) + version)
+    }
+
+    /// Copies cells of a row; what is no token id becomes padding.
+    fn copy(&self, cells: &Array, row: usize, ignored: Option<i64>, to: &mut [u32]) {
+        to.fill(PADDING);
+        let mut to = to.iter_mut();
+        cells.row(row, |value| {
+            let id = u32::try_from(value).unwrap_or(PADDING);
+            let is_asked = (id as usize) < self.metadata.vocab_size && Some(value) != ignored;
+            if let Some(cell) = to.next() {
+                *cell = if is_asked { id } else { PADDING };
+            }
+        });
+    }
+}
+
+/// An offset; 0 for one that somebody has overwritten since it was checked.
+fn offset(offsets: &Array, idx: usize) -> usize {
+    usize::try_from(offsets.get(idx)).unwrap_or(0)
+}
+
+/// The length of a part.
+fn length(offsets: &Array, part: usize) -> usize {
+    offset(offsets, part.saturating_add(1)).saturating_sub(offset(offsets, part))
+}
+
+impl Examples for Split {
+    fn n_groups(&self) -> usize {
+        self.sets.iter().map(Set::n_groups).sum()
+    }
+
+    fn n_versions(&self, group: usize) -> usize {
+        let (set, group) = self.group(group);
+        length(&set.group_indices, group).max(1)
+    }
+
+    fn n_rows(&self, group: usize, version: usize) -> usize {
+        let (set, puzzle) = self.puzzle(group, version);
+        length(&set.puzzle_indices, puzzle)
+    }
+
+    fn write(&self, at: RowId, row: RowMut<'_>) {
+        let (set, puzzle) = self.puzzle(at.group, at.version);
+        let example = offset(&set.puzzle_indices, puzzle).saturating_add(at.row);
+        self.copy(&set.inputs, example, None, row.inputs);
+        self.copy(&set.labels, example, self.metadata.ignore_label_id, row.labels);
+        let ours = self.identifier(at.group, at.version);
+        let theirs = |numbers: &Vec<u32>| numbers.get(ours as usize).copied();
+        *row.puzzle_id = match &self.renumbered {
+            None => ours,
+            Some(numbers) => theirs(numbers).unwrap_or(BLANK_PUZZLE),
+        };
+    }
+}

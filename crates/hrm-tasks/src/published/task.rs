@@ -1,0 +1,138 @@
+//! A prepared data set as the trainer and the command line see it.
+
+use std::collections::HashMap;
+
+use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
+
+use super::{BLANK_NAME, Layout, Split};
+use crate::{Interpreter, PuzzleTask, Style, TaskConfig, TaskError};
+
+/// A prepared data set of one kind of puzzle.
+pub(super) struct Prepared {
+    kind: &'static str,
+    interpreter: Box<dyn Interpreter>,
+    train: Split,
+    eval: Split,
+    /// Names in the numbering of the files.
+    names: Vec<String>,
+    /// Names in the numbering of the model, where that differs.
+    known: Option<Vec<String>>,
+    notes: Vec<String>,
+}
+
+impl Prepared {
+    /// Rows of `layout`; under the identifiers of a model that knows `known`,
+    /// if it is given.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if the settings are out of range.
+    pub(super) fn new(
+        config: &TaskConfig,
+        layout: Layout,
+        known: Option<&[String]>,
+    ) -> Result<Self, TaskError> {
+        let metadata = layout.metadata().clone();
+        let mut notes = Vec::new();
+        if known.is_none() && layout.test.is_none() {
+            notes.push(format!("{} has no test data: nothing to evaluate", layout.place));
+        }
+        let [train, mut eval] = [layout.train, layout.test]
+            .map(|split| split.unwrap_or_else(|| Split::empty(metadata.clone())));
+        if let Some(known) = known.filter(|known| *known != layout.identifiers) {
+            let (numbers, n_unknown) = renumbering(&layout.identifiers, known);
+            if n_unknown > 0 {
+                notes.push(format!(
+                    "{n_unknown} of {} identifiers are unknown to the model: asked under \
+                     {BLANK_NAME}",
+                    layout.identifiers.len()
+                ));
+            }
+            eval.renumber(numbers);
+        }
+        Ok(Self {
+            kind: config.kind(),
+            interpreter: config.family().interpreter()?,
+            train,
+            eval,
+            names: layout.identifiers,
+            known: known.map(<[String]>::to_vec),
+            notes,
+        })
+    }
+}
+
+/// The number in `known` of each of `names`, blank for those that are not in
+/// it; and how many are not.
+fn renumbering(names: &[String], known: &[String]) -> (Vec<u32>, usize) {
+    // Number 0 is blank, whatever it is called.
+    let numbers: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).skip(1).collect();
+    let number = |name: &String| numbers.get(name.as_str()).copied().unwrap_or(BLANK_PUZZLE);
+    let numbers: Vec<u32> =
+        std::iter::once(BLANK_PUZZLE).chain(names.iter().skip(1).map(number)).collect();
+    let n_unknown = numbers.iter().skip(1).filter(|number| **number == BLANK_PUZZLE).count();
+    (numbers, n_unknown)
+}
+
+impl Task for Prepared {
+    fn name(&self) -> &'static str {
+        self.kind
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.train.metadata().vocab_size
+    }
+
+    fn n_cells(&self) -> usize {
+        self.train.metadata().seq_len
+    }
+
+    fn n_puzzle_ids(&self) -> usize {
+        self.identifiers().len()
+    }
+
+    fn train(&self) -> &dyn Examples {
+        &self.train
+    }
+
+    fn eval(&self) -> &dyn Examples {
+        &self.eval
+    }
+
+    fn scorer(&self) -> Box<dyn Scorer + '_> {
+        self.interpreter
+            .scorer(Box::new(|at| &self.names[self.eval.identifier(at.group, at.version) as usize]))
+    }
+}
+
+impl PuzzleTask for Prepared {
+    fn identifiers(&self) -> &[String] {
+        match &self.known {
+            // A model without names of its own knows the blank one.
+            Some(known) if !known.is_empty() => known,
+            Some(_) => &self.names[..1],
+            None => &self.names,
+        }
+    }
+
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
+        self.interpreter.draw(inputs, labels, style)
+    }
+
+    fn stats(&self) -> Vec<(String, f64)> {
+        let sides = [("training", &self.train), ("evaluation", &self.eval)];
+        let figures = sides.into_iter().flat_map(|(side, split)| {
+            [
+                (format!("{side} puzzles"), split.n_groups()),
+                (format!("{side} versions"), split.n_puzzles()),
+                (format!("{side} rows"), split.n_examples()),
+            ]
+        });
+        let figures = figures.chain([("identifiers".to_owned(), self.names.len())]);
+        figures.map(|(name, figure)| (name, figure as f64)).collect()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}

@@ -1,0 +1,508 @@
+use std::fs;
+use std::slice::from_ref;
+
+use hrm_train::task::{Examples, Predicted, RowId, RowMut};
+
+use super::npy::tests::file;
+use super::*;
+
+/// Settings of a kind, changed.
+fn config(kind: &str, changes: &[(&str, u64)]) -> TaskConfig {
+    let preset = crate::RunConfig::preset(kind, crate::Preset::Tiny).unwrap();
+    let mut tree = serde_json::to_value(preset.task).unwrap();
+    for (key, value) in changes {
+        tree[*key] = (*value).into();
+    }
+    serde_json::from_value(tree).unwrap()
+}
+
+/// A small task of each kind, with versions.
+fn kinds() -> [TaskConfig; 3] {
+    let sizes = [("n_train", 6), ("n_eval", 4)];
+    let mut maze = config("maze", &[&sizes[..], &[("side", 6), ("min_path", 6)]].concat());
+    if let TaskConfig::Maze(maze) = &mut maze {
+        maze.augment = crate::maze::MazeAugment::Dihedral;
+    }
+    let arc = [&sizes[..], &[("augmentations", 3)]].concat();
+    let sudoku = [&sizes[..], &[("augmentations", 2)]].concat();
+    [config("arc", &arc), maze, config("sudoku", &sudoku)]
+}
+
+/// Every row: place, question, answer, name.
+type Row = (RowId, Vec<u32>, Vec<u32>, String);
+
+fn rows(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<Row> {
+    let row = |at| {
+        let (mut inputs, mut labels) = (vec![99; task.n_cells()], vec![99; task.n_cells()]);
+        let mut puzzle_id = 99;
+        let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+        examples.write(at, row);
+        (at, inputs, labels, task.identifiers()[puzzle_id as usize].clone())
+    };
+    examples.row_ids().map(row).collect()
+}
+
+fn exported(task: &dyn PuzzleTask) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("data");
+    export(task, &out, |_| ()).unwrap();
+    (folder, out)
+}
+
+/// One array of a file written by hand.
+fn array<const N: usize>(
+    descr: &str,
+    shape: &str,
+    values: impl Iterator<Item = [u8; N]>,
+) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    file(&header, &values.flatten().collect::<Vec<_>>())
+}
+
+fn ints(values: &[i32]) -> Vec<u8> {
+    let shape = format!("({},)", values.len());
+    array("<i4", &shape, values.iter().map(|value| value.to_le_bytes()))
+}
+
+/// Boards of 4 by 4 as the published builder writes them: two groups, of two
+/// versions and of one.
+const METADATA_TEXT: &str = r#"{"pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0,
+    "vocab_size": 6, "seq_len": 16, "num_puzzle_identifiers": 1, "total_groups": 2,
+    "mean_puzzle_examples": 1.0, "sets": ["all"]}"#;
+const ANSWER: &str = "1234341221434321";
+const QUESTION: &str = "1234341221430000";
+const OTHER_QUESTION: &str = "0034341221434321";
+
+fn board_ids(text: &str) -> Vec<u8> {
+    text.bytes().map(|digit| digit - b'0' + 1).collect()
+}
+
+/// Writes one split by hand.
+fn write_split(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+    write("dataset.json", METADATA_TEXT.as_bytes());
+    let relabelled = QUESTION.replace('1', "x").replace('2', "1").replace('x', "2");
+    let relabelled_answer = ANSWER.replace('1', "x").replace('2', "1").replace('x', "2");
+    let inputs = [QUESTION, &relabelled, OTHER_QUESTION].map(board_ids).concat();
+    let labels = [ANSWER, &relabelled_answer, ANSWER].map(board_ids).concat();
+    write("all__inputs.npy", &array("|u1", "(3, 16)", inputs.into_iter().map(|id| [id])));
+    let labels = labels.into_iter().map(|id| i64::from(id).to_le_bytes());
+    write("all__labels.npy", &array("<i8", "(3, 16)", labels));
+    write("all__puzzle_identifiers.npy", &ints(&[0, 0, 0]));
+    write("all__puzzle_indices.npy", &ints(&[0, 1, 2, 3]));
+    write("all__group_indices.npy", &ints(&[0, 2, 3]));
+}
+
+fn by_hand() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data");
+    write_split(&path.join("train"));
+    write_split(&path.join("test"));
+    fs::write(path.join(IDENTIFIERS), r#"["<blank>"]"#).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_data_set_written_by_hand_is_read() {
+    let (_guard, data) = by_hand();
+    let sudoku = config("sudoku", &[("board", 4)]);
+    assert_eq!(sudoku.cells_in(from_ref(&data)).unwrap(), Some(16));
+    let ids = |text: &str| board_ids(text).into_iter().map(u32::from).collect::<Vec<_>>();
+    let task = sudoku.open(from_ref(&data)).unwrap();
+    assert_eq!((task.name(), task.n_cells(), task.n_puzzle_ids()), ("sudoku", 16, 1));
+    for examples in [task.train(), task.eval()] {
+        let rows = rows(task.as_ref(), examples);
+        let places: Vec<_> = rows.iter().map(|row| (row.0.group, row.0.version)).collect();
+        assert_eq!(places, [(0, 0), (0, 1), (1, 0)]);
+        assert_eq!((&rows[0].1, &rows[0].2), (&ids(QUESTION), &ids(ANSWER)));
+        assert_eq!((&rows[2].1, &rows[2].2), (&ids(OTHER_QUESTION), &ids(ANSWER)));
+    }
+    let figures = task.stats();
+    assert_eq!(figures[..2], [("training puzzles".into(), 2.0), ("training versions".into(), 3.0)]);
+    assert!(task.draw(&ids(QUESTION), &ids(ANSWER), crate::Style::Plain).contains('4'));
+
+    // One side alone, as what it is asked for.
+    let split = [data.join("test")];
+    assert_eq!(sudoku.open_for_eval(&split, &[]).unwrap().eval().n_groups(), 2);
+    let alone = sudoku.open(&split).unwrap();
+    assert_eq!((alone.train().n_groups(), alone.eval().n_groups()), (2, 0));
+    assert_eq!(alone.notes().len(), 1);
+    // Of another size, or beside other data.
+    let message = |config: &TaskConfig, data: &[PathBuf]| {
+        config.open(data).err().unwrap().to_string().replace(data[0].to_str().unwrap(), "DATA")
+    };
+    assert_eq!(
+        message(&config("sudoku", &[("board", 9)]), from_ref(&data)),
+        "DATA: `vocab_size`: expected 11 as in `sudoku` with these settings, found 6"
+    );
+    assert_eq!(
+        message(&sudoku, &[data.clone(), "b.csv".into()]),
+        "DATA: expected a prepared data set to be the only data, found 2 paths"
+    );
+}
+
+#[test]
+fn sets_follow_each_other_and_what_is_ignored_is_padding() {
+    let (_guard, data) = by_hand();
+    let train = data.join("train");
+    for end in ["inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices"] {
+        let [from, to] = ["all", "more"].map(|set| train.join(format!("{set}__{end}.npy")));
+        fs::copy(from, to).unwrap();
+    }
+    let metadata = METADATA_TEXT
+        .replace(r#"["all"]"#, r#"["all", "more"]"#)
+        .replace(r#""total_groups": 2"#, r#""total_groups": 4"#)
+        .replace(r#""ignore_label_id": 0"#, r#""ignore_label_id": 2"#);
+    fs::write(train.join(METADATA), metadata).unwrap();
+    let task = config("sudoku", &[("board", 4)]).open(&[data]).unwrap();
+    let rows = rows(task.as_ref(), task.train());
+    let groups: Vec<_> = rows.iter().map(|row| (row.0.group, row.0.version)).collect();
+    assert_eq!(groups, [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (3, 0)]);
+    assert_eq!(rows[0].1, rows[3].1);
+    // Label 2, the digit 1, is not asked for.
+    let asked = |id: u8| if id == 2 { 0 } else { u32::from(id) };
+    let want: Vec<u32> = board_ids(ANSWER).into_iter().map(asked).collect();
+    assert_eq!(rows[5].2, want);
+}
+
+#[test]
+fn an_export_opens_with_equal_rows() {
+    for config in kinds() {
+        let ours = config.open(&[]).unwrap();
+        let (_guard, data) = exported(ours.as_ref());
+        let mut steps = Vec::new();
+        let again = data.with_file_name("again");
+        export(ours.as_ref(), &again, |n_done| steps.push(n_done)).unwrap();
+        let n_rows = ours.train().row_ids().count() + ours.eval().row_ids().count();
+        assert_eq!(steps, (1..=n_rows as u64).collect::<Vec<_>>());
+        assert!(export(ours.as_ref(), &again, |_| ()).is_err(), "nothing is written over");
+
+        let paths = [data];
+        assert_eq!(config.cells_in(&paths).unwrap(), Some(ours.n_cells()));
+        let theirs = config.open(&paths).unwrap();
+        assert_eq!(theirs.identifiers(), ours.identifiers());
+        assert_eq!(rows(theirs.as_ref(), theirs.train()), rows(ours.as_ref(), ours.train()));
+        assert_eq!(rows(theirs.as_ref(), theirs.eval()), rows(ours.as_ref(), ours.eval()));
+    }
+}
+
+/// Questions and answers of version 0, in any order.
+fn base(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let rows = rows(task, examples).into_iter().filter(|row| row.0.version == 0);
+    let mut base: Vec<_> = rows.map(|(_, inputs, labels, _)| (inputs, labels)).collect();
+    base.sort();
+    base
+}
+
+#[test]
+fn an_import_holds_the_base_puzzles() {
+    for mut config in kinds() {
+        if let TaskConfig::Arc(arc) = &mut config {
+            // What is moved about is moved back; where to is no part of a task.
+            arc.translate = true;
+        }
+        let (_guard, data) = exported(config.open(&[]).unwrap().as_ref());
+        let imported = import(&data, Some(config.kind())).unwrap();
+        assert_eq!(imported.refused, Vec::<String>::new(), "{}", config.kind());
+        let out = data.with_file_name("ours");
+        imported.write(&out).unwrap();
+        assert!(imported.write(&out).is_err(), "nothing is written over");
+
+        if let TaskConfig::Arc(arc) = &mut config {
+            arc.translate = false;
+        }
+        let ours = config.open(&[]).unwrap();
+        let back = config.open(&[out]).unwrap();
+        assert_eq!(base(back.as_ref(), back.train()), base(ours.as_ref(), ours.train()));
+        assert_eq!(base(back.as_ref(), back.eval()), base(ours.as_ref(), ours.eval()));
+    }
+}
+
+#[test]
+fn an_import_names_what_it_leaves_out() {
+    let (_guard, data) = by_hand();
+    let inputs = fs::read(data.join("train/all__labels.npy")).unwrap();
+    // The last answer loses a digit.
+    let mut broken = inputs.clone();
+    let last = broken.len() - 8;
+    broken[last] = 3;
+    fs::write(data.join("train/all__labels.npy"), broken).unwrap();
+    let message = import(&data, None).err().unwrap().to_string();
+    assert!(message.ends_with("found data that fits several: name one"), "{message}");
+    let imported = import(&data, Some("sudoku")).unwrap();
+    assert_eq!((imported.n_puzzles, imported.n_versions), (3, 2));
+    assert_eq!(imported.files[0].0, "train.csv");
+    assert!(imported.files[0].1.contains(&QUESTION.replace('0', ".")), "{:?}", imported.files);
+    let [refused] = imported.refused.as_slice() else { panic!("{:?}", imported.refused) };
+    assert!(
+        refused.contains("data: train, group 1, version 0, row 0: field `answer`"),
+        "{refused}"
+    );
+
+    // One side is one file.
+    let imported = import(&data.join("test"), Some("sudoku")).unwrap();
+    let file = data.with_file_name("only.csv");
+    imported.write(&file).unwrap();
+    assert_eq!(crate::records::read(&file).unwrap().len(), 2);
+    assert!(import(&data, Some("arc")).is_err());
+}
+
+#[test]
+fn a_group_of_different_puzzles_is_no_group_of_versions() {
+    let (_guard, data) = by_hand();
+    let test = data.join("test");
+    let board = |texts: [&str; 3]| {
+        array("|u1", "(3, 16)", texts.map(board_ids).concat().into_iter().map(|id| [id]))
+    };
+    let fewer = "0004341221434321";
+    fs::write(test.join("all__inputs.npy"), board([QUESTION, fewer, fewer])).unwrap();
+    fs::write(test.join("all__labels.npy"), board([ANSWER, ANSWER, ANSWER])).unwrap();
+    let imported = import(&test, Some("sudoku")).unwrap();
+    assert_eq!((imported.n_puzzles, imported.n_versions), (3, 0));
+}
+
+#[test]
+fn rows_are_asked_under_the_identifiers_of_the_model() {
+    let arc = &kinds()[0];
+    let (_guard, data) = exported(arc.open(&[]).unwrap().as_ref());
+    let names = arc.open(&[]).unwrap().identifiers().to_vec();
+    let mut known = names.clone();
+    known[1..].reverse();
+    let lost = known.pop().unwrap();
+    let task = arc.open_for_eval(from_ref(&data), &known).unwrap();
+    assert_eq!(task.n_puzzle_ids(), known.len());
+    assert_eq!(task.train().n_groups(), 0);
+    let same = arc.open_for_eval(&[data], &names).unwrap();
+    assert!(same.notes().is_empty() && task.notes().len() == 1);
+    for (ours, theirs) in
+        rows(same.as_ref(), same.eval()).into_iter().zip(rows(task.as_ref(), task.eval()))
+    {
+        assert_eq!(theirs.3, if ours.3 == lost { BLANK_NAME.to_owned() } else { ours.3 });
+    }
+}
+
+/// The figures for a model that answers by `answer`, given label and place.
+fn figures(
+    task: &dyn PuzzleTask,
+    answer: impl Fn(&[u32], RowId) -> (Vec<u32>, f32),
+) -> Vec<(&'static str, f64)> {
+    let mut scorer = task.scorer();
+    for (at, inputs, labels, _) in rows(task, task.eval()) {
+        let (tokens, q_halt) = answer(&labels, at);
+        let (inputs, labels) = (&inputs[..], &labels[..]);
+        scorer.add(Predicted { at, inputs, labels, tokens: &tokens, q_halt });
+    }
+    scorer.finish()
+}
+
+#[test]
+fn scores_are_those_of_our_own_form() {
+    type Model = fn(&[u32], RowId) -> (Vec<u32>, f32);
+    let perfect: Model = |labels, _| (labels.to_vec(), 1.0);
+    // Right for some versions and tasks, sure of it or not.
+    let mixed: Model = |labels, at| {
+        let mut tokens = labels.to_vec();
+        let confidence = (at.group * 7 + at.version * 3) % 5;
+        match (at.group + at.version * 2 + at.row) % 3 {
+            0 => (tokens, confidence as f32 - 2.0),
+            1 => {
+                tokens[0] = 2 + (tokens[0] + 1) % 3;
+                (tokens, confidence as f32 - 1.0)
+            }
+            _ => (vec![0; labels.len()], 0.0),
+        }
+    };
+    for config in kinds() {
+        let ours = config.open(&[]).unwrap();
+        let (_guard, data) = exported(ours.as_ref());
+        let theirs = config.open(&[data]).unwrap();
+        for model in [perfect, mixed] {
+            let want = figures(ours.as_ref(), model);
+            assert_eq!(figures(theirs.as_ref(), model), want, "{}", config.kind());
+        }
+        assert!(figures(theirs.as_ref(), perfect).iter().all(|(_, share)| *share == 1.0));
+    }
+}
+
+/// What opening says after `damage` was done to the training split.
+fn message_after(damage: impl Fn(&Path)) -> String {
+    let (_guard, data) = by_hand();
+    damage(&data.join("train"));
+    let opened = config("sudoku", &[("board", 4)]).open(from_ref(&data));
+    opened.err().expect("the damage is seen").to_string().replace(data.to_str().unwrap(), "DATA")
+}
+
+#[test]
+fn damage_is_named_with_its_file() {
+    let array_message = |name: &str, bytes: &[u8]| {
+        let file = format!("all__{name}.npy");
+        let message = message_after(|train| fs::write(train.join(&file), bytes).unwrap());
+        let place = format!("DATA/train/{file}: expected ");
+        message.strip_prefix(&place).unwrap_or_else(|| panic!("{message}")).to_owned()
+    };
+    let cells = |id: u8, n_rows: usize| {
+        array("|u1", &format!("({n_rows}, 16)"), std::iter::repeat_n([id], n_rows * 16))
+    };
+    let cases: [(&str, Vec<u8>, &str); 14] = [
+        ("inputs", cells(6, 3), "token ids below 6, found 6 in row 0"),
+        ("inputs", cells(1, 2), "16 rows of 3"),
+        ("labels", cells(6, 3), "token ids 1 to 5, or 0, found 6 in row 0"),
+        ("labels", cells(1, 4), "3 rows of 16, found 4 of 16"),
+        ("labels", array("|u1", "(3, 2)", [[1u8]; 6].into_iter()), "3 rows of 16, found 3 of 2"),
+        ("puzzle_identifiers", ints(&[0, 1, 0]), "identifiers below 1, found 1 in row 1"),
+        ("puzzle_identifiers", ints(&[0, -1, 0]), "identifiers below 1, found -1 in row 1"),
+        ("puzzle_indices", ints(&[0, 1, 3]), "4 offsets, one more than identifiers, found 3"),
+        ("puzzle_indices", ints(&[1, 1, 2, 3]), "0 as the first offset, found 1"),
+        ("puzzle_indices", ints(&[0, 2, 1, 3]), "at least 2 at index 2, found 1"),
+        ("puzzle_indices", ints(&[0, 1, 2, 4]), "3 as the last offset, found 4"),
+        ("group_indices", ints(&[0, 2, 2, 3]), "at least 3 at index 2, found 2"),
+        ("group_indices", ints(&[0, 3]), "`total_groups`"),
+        ("group_indices", ints(&[]), "offsets, found none"),
+    ];
+    for (name, bytes, want) in cases {
+        match want {
+            // Said of another file.
+            "16 rows of 3" => {
+                let message = message_after(|train| {
+                    fs::write(train.join("all__inputs.npy"), &bytes).unwrap();
+                });
+                let want = "DATA/train/all__labels.npy: expected 2 rows of 16, found 3 of 16";
+                assert_eq!(message, want);
+            }
+            "`total_groups`" => {
+                let message = message_after(|train| {
+                    fs::write(train.join("all__group_indices.npy"), &bytes).unwrap();
+                });
+                let want = "DATA/train/dataset.json: `total_groups`: expected 1 as in the files, \
+                            found 2";
+                assert_eq!(message, want);
+            }
+            want => assert_eq!(array_message(name, &bytes), want),
+        }
+    }
+}
+
+#[test]
+fn damaged_metadata_is_named() {
+    let metadata_message = |from: &str, to: &str| {
+        let text = METADATA_TEXT.replace(from, to);
+        assert_ne!(text, METADATA_TEXT);
+        message_after(|train| fs::write(train.join(METADATA), &text).unwrap())
+    };
+    let place = "DATA/train/dataset.json: ";
+    for (from, to, want) in [
+        (r#""pad_id": 0"#, r#""pad_id": 1"#, "`pad_id`: expected 0, found 1"),
+        (
+            r#""blank_identifier_id": 0"#,
+            r#""blank_identifier_id": 7"#,
+            "`blank_identifier_id`: expected 0, found 7",
+        ),
+        (r#"["all"]"#, "[]", "`sets`: expected at least one set, found none"),
+        (r#"["all"]"#, r#"["../all"]"#, "`sets`: expected names without slashes, found ../all"),
+        (
+            r#""num_puzzle_identifiers": 1"#,
+            r#""num_puzzle_identifiers": 0"#,
+            "`num_puzzle_identifiers`: expected 1 to 4294967295, found 0",
+        ),
+        (r#""seq_len": 16"#, r#""seq_len": 0"#, "`seq_len`: expected a positive number, found 0"),
+    ] {
+        assert_eq!(metadata_message(from, to), format!("{place}{want}"));
+    }
+    let message = metadata_message(r#""pad_id": 0,"#, "");
+    let want = format!("{place}expected the metadata of a data set, found missing field `pad_id`");
+    assert!(message.starts_with(&want), "{message}");
+    let message = message_after(|train| fs::write(train.join(METADATA), b"\xff\xfe").unwrap());
+    assert!(message.starts_with(place), "{message}");
+    // Without it there is still the other side, but nothing to learn from.
+    let message = message_after(|train| fs::remove_file(train.join(METADATA)).unwrap());
+    assert_eq!(message, "cannot read DATA/train/dataset.json");
+    let message = message_after(|train| fs::remove_file(train.join("all__labels.npy")).unwrap());
+    assert_eq!(message, "cannot read DATA/train/all__labels.npy");
+    let message =
+        message_after(|train| fs::write(train.join("../identifiers.json"), "[]").unwrap());
+    assert_eq!(message, "DATA/identifiers.json: expected 1 names, found 0");
+    let message = message_after(|train| fs::write(train.join("../identifiers.json"), "{").unwrap());
+    assert!(message.starts_with("DATA/identifiers.json: expected a list of names, found "));
+    let message = message_after(|train| {
+        let text = METADATA_TEXT.replace(r#""vocab_size": 6"#, r#""vocab_size": 7"#);
+        fs::write(train.join(METADATA), text).unwrap();
+    });
+    let want = "DATA/test/dataset.json: expected 16 cells, 7 ids, 1 identifiers as in the \
+                training split, found 16 cells, 6 ids, 1 identifiers";
+    assert_eq!(message, want);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_named() {
+    use std::os::unix::fs::symlink;
+    for name in ["all__inputs.npy", "all__group_indices.npy"] {
+        let message = message_after(|train| {
+            fs::remove_file(train.join(name)).unwrap();
+            symlink(train.join(name), train.join(name)).unwrap();
+        });
+        assert_eq!(message, format!("cannot read DATA/train/{name}"));
+    }
+    let message = message_after(|train| {
+        fs::remove_file(train.join("all__inputs.npy")).unwrap();
+        fs::create_dir(train.join("all__inputs.npy")).unwrap();
+    });
+    assert_eq!(message, "cannot read DATA/train/all__inputs.npy");
+}
+
+proptest::proptest! {
+    /// Flipped bits anywhere in the files are refused, or give other rows.
+    #[test]
+    fn any_damage_is_survived(
+        file in 0usize..6,
+        flips in proptest::collection::vec((0usize..500, proptest::prelude::any::<u8>()), 1..4),
+    ) {
+        const NAMES: [&str; 6] = [
+            "all__inputs.npy", "all__labels.npy", "all__puzzle_identifiers.npy",
+            "all__puzzle_indices.npy", "all__group_indices.npy", "dataset.json",
+        ];
+        let (_guard, data) = by_hand();
+        let path = data.join("train").join(NAMES[file]);
+        let mut bytes = fs::read(&path).unwrap();
+        for (place, flip) in flips {
+            let place = place % bytes.len();
+            bytes[place] ^= flip;
+        }
+        fs::write(&path, bytes).unwrap();
+        if let Ok(task) = config("sudoku", &[("board", 4)]).open(&[data]) {
+            for (_, inputs, labels, _) in rows(task.as_ref(), task.train()) {
+                proptest::prop_assert!(inputs.iter().chain(&labels).all(|id| *id < 6));
+            }
+        }
+    }
+
+    /// A file that changes after it was checked gives padding, no panic.
+    #[test]
+    fn later_changes_are_survived(
+        file in 0usize..5,
+        value in proptest::prelude::any::<i32>(),
+        place in 0usize..4,
+    ) {
+        const NAMES: [&str; 5] = [
+            "all__inputs.npy", "all__labels.npy", "all__puzzle_identifiers.npy",
+            "all__puzzle_indices.npy", "all__group_indices.npy",
+        ];
+        use std::io::{Seek, SeekFrom, Write};
+        let (_guard, data) = by_hand();
+        let path = data.join("train").join(NAMES[file]);
+        let task = config("sudoku", &[("board", 4)]).open(&[data]).unwrap();
+        let at: Vec<RowId> = task.train().row_ids().collect();
+        let mut open = fs::File::options().write(true).open(path).unwrap();
+        open.seek(SeekFrom::End(-4 * (place as i64 + 1))).unwrap();
+        open.write_all(&value.to_le_bytes()).unwrap();
+        let (mut inputs, mut labels, mut puzzle_id) = (vec![99; 16], vec![99; 16], 99);
+        for at in at {
+            let row =
+                RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+            task.train().write(at, row);
+            proptest::prop_assert!(inputs.iter().chain(&labels).all(|id| *id < 6));
+            proptest::prop_assert!(puzzle_id < 1);
+        }
+    }
+}
