@@ -1,12 +1,17 @@
 //! Every kind of puzzle, and what a run of each consists of.
 //!
-//! Adding a kind is one folder with a [`Family`], and one line in `families!`.
+//! Adding a kind is one file or folder with a [`Family`], and one line in
+//! `families!`. Rules alone make a family: see [`Ruled`].
+
+use std::path::PathBuf;
 
 use hrm_core::HrmConfig;
 use hrm_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::arc::ArcConfig;
+use crate::binairo::Binairo;
+use crate::grid::{GridConfig, Ruled};
 use crate::maze::MazeConfig;
 use crate::sudoku::SudokuConfig;
 use crate::{Family, TaskError};
@@ -38,6 +43,17 @@ macro_rules! families {
                 match self { $(Self::$variant(config) => config),+ }
             }
 
+            /// The same settings for the puzzles in `data`.
+            ///
+            /// # Errors
+            ///
+            /// As [`Family::fitted_to`].
+            pub fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
+                match self {
+                    $(Self::$variant(config) => config.fitted_to(data).map(Self::$variant)),+
+                }
+            }
+
             /// The same settings for puzzles of `n_cells` cells.
             ///
             /// # Errors
@@ -49,6 +65,14 @@ macro_rules! families {
                 }
             }
         }
+
+        $(
+            impl From<$config> for TaskConfig {
+                fn from(config: $config) -> Self {
+                    Self::$variant(config)
+                }
+            }
+        )+
 
         impl RunConfig {
             /// The settings of a kind, by its name; `None` if there is no such
@@ -65,6 +89,8 @@ macro_rules! families {
 
 families! {
     Arc, "arc", ArcConfig;
+    Binairo, "binairo", Ruled<Binairo>;
+    Grid, "grid", GridConfig;
     Maze, "maze", MazeConfig;
     Sudoku, "sudoku", SudokuConfig;
 }

@@ -89,6 +89,10 @@ impl Family for ArcConfig {
         canvas::vocabulary()
     }
 
+    fn n_cells(&self) -> usize {
+        self.canvas.saturating_mul(self.canvas)
+    }
+
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let held_out = if data.is_empty() { 0.0 } else { self.held_out };
         Ok(Box::new(ArcData::new(self, self.library(data)?, held_out)?))

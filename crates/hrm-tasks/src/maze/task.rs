@@ -130,6 +130,10 @@ impl Family for MazeConfig {
         vocabulary()
     }
 
+    fn n_cells(&self) -> usize {
+        self.side.saturating_mul(self.side)
+    }
+
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
         if data.is_empty() {

@@ -128,6 +128,10 @@ impl Family for SudokuConfig {
         Vocabulary::new(std::iter::once('.').chain(digits.chars()))
     }
 
+    fn n_cells(&self) -> usize {
+        self.board.saturating_mul(self.board)
+    }
+
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
         if data.is_empty() {

@@ -1,0 +1,123 @@
+//! Binairo: a square of `0` and `1`, as many of one as of the other in every
+//! row and column, and never three alike side by side. `.` is blank.
+
+use hrm_train::rng::ChaCha8Rng;
+use rand::Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use crate::grid::{Grid, Rules};
+use crate::{Preset, Style, TaskError};
+
+/// Settings of Binairo.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binairo {
+    /// Cells per side: even, 4 to 12.
+    pub side: usize,
+}
+
+impl Rules for Binairo {
+    fn name(&self) -> &'static str {
+        "binairo"
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.side, self.side)
+    }
+
+    fn alphabet(&self) -> String {
+        ".01".to_owned()
+    }
+
+    fn puzzle(&self, rng: &mut ChaCha8Rng) -> (Grid, Grid) {
+        let mut answer = Grid::filled(self.side, self.side, '.');
+        fill(&mut answer, 0, rng);
+        let mut question = answer.clone();
+        let mut order: Vec<_> = answer.cells().collect();
+        order.shuffle(rng);
+        for (at, symbol) in order {
+            // A cell is left blank where the other symbol would break a rule at
+            // once. So step by step all follow, and there is one answer only.
+            question[at] = other(symbol);
+            let follows = fault(&question, at).is_some();
+            question[at] = if follows { '.' } else { symbol };
+        }
+        (question, answer)
+    }
+
+    fn judge(&self, question: &Grid, answer: &Grid) -> Result<(), String> {
+        answer.keeps(question, '.')?;
+        if answer.cells().any(|(_, symbol)| symbol == '.') {
+            return Err("a cell is blank".to_owned());
+        }
+        // The diagonal meets every row and column.
+        (0..self.side).find_map(|idx| fault(answer, (idx, idx))).map_or(Ok(()), Err)
+    }
+
+    fn draw(&self, question: &Grid, answer: &Grid, style: Style) -> String {
+        let stone = |(asked, symbol): (&char, &char)| {
+            let stone = ['·', '○', '●'][".01".find(*symbol).unwrap_or(0)];
+            let is_new = style == Style::Ansi && asked != symbol;
+            if is_new { format!(" \x1b[1;32m{stone}\x1b[0m") } else { format!(" {stone}") }
+        };
+        let row = |(asked, answered): (&Vec<char>, &Vec<char>)| {
+            let [left, right] =
+                [asked, answered].map(|row| asked.iter().zip(row).map(stone).collect::<String>());
+            format!("{left}   {right}\n")
+        };
+        question.rows().iter().zip(answer.rows()).map(row).collect()
+    }
+
+    fn check(&self) -> Result<(), TaskError> {
+        if (4..=12).contains(&self.side) && self.side.is_multiple_of(2) {
+            return Ok(());
+        }
+        Err(TaskError::setting("rules.side", "even and 4 to 12", self.side))
+    }
+
+    fn preset(preset: Preset) -> Self {
+        match preset {
+            Preset::Tiny => Self { side: 6 },
+            Preset::Small => Self { side: 8 },
+            Preset::Paper => Self { side: 10 },
+        }
+    }
+}
+
+fn other(symbol: char) -> char {
+    if symbol == '0' { '1' } else { '0' }
+}
+
+/// Fills the cells from `cell` on, at random; whether that was possible.
+fn fill(grid: &mut Grid, cell: usize, rng: &mut ChaCha8Rng) -> bool {
+    let at = (cell / grid.n_columns(), cell % grid.n_columns());
+    if at.0 == grid.n_rows() {
+        return true;
+    }
+    let first = if rng.random() { '0' } else { '1' };
+    for symbol in [first, other(first)] {
+        grid[at] = symbol;
+        if fault(grid, at).is_none() && fill(grid, cell + 1, rng) {
+            return true;
+        }
+    }
+    grid[at] = '.';
+    false
+}
+
+/// A rule that the row or the column through a cell breaks, blanks or not.
+fn fault(grid: &Grid, (row, column): (usize, usize)) -> Option<String> {
+    let across = grid.rows()[row].clone();
+    let down: Vec<char> = grid.rows().iter().map(|row| row[column]).collect();
+    let lines = [(format!("row {}", row + 1), across), (format!("column {}", column + 1), down)];
+    for ((name, line), symbol) in lines.iter().flat_map(|line| [(line, '0'), (line, '1')]) {
+        if line.windows(3).any(|cells| cells == [symbol; 3]) {
+            return Some(format!("{name} has three {symbol} side by side"));
+        }
+        if line.iter().filter(|cell| **cell == symbol).count() > line.len() / 2 {
+            return Some(format!("{name} has too many {symbol}"));
+        }
+    }
+    None
+}
