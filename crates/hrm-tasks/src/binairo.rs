@@ -34,9 +34,9 @@ impl Rules for Binairo {
         let mut answer = Grid::filled(self.side, self.side, '.');
         fill(&mut answer, 0, rng);
         let mut question = answer.clone();
-        let mut order: Vec<_> = answer.cells().collect();
-        order.shuffle(rng);
-        for (at, symbol) in order {
+        let mut cells: Vec<_> = answer.cells().collect();
+        cells.shuffle(rng);
+        for (at, symbol) in cells {
             // A cell is left blank where the other symbol would break a rule at
             // once. So step by step all follow, and there is one answer only.
             question[at] = other(symbol);
@@ -56,17 +56,15 @@ impl Rules for Binairo {
     }
 
     fn draw(&self, question: &Grid, answer: &Grid, style: Style) -> String {
-        let stone = |(asked, symbol): (&char, &char)| {
+        let stone = |(symbol, asked): (&char, &char)| {
             let stone = ['·', '○', '●'][".01".find(*symbol).unwrap_or(0)];
-            let is_new = style == Style::Ansi && asked != symbol;
+            let is_new = style == Style::Ansi && symbol != asked;
             if is_new { format!(" \x1b[1;32m{stone}\x1b[0m") } else { format!(" {stone}") }
         };
-        let row = |(asked, answered): (&Vec<char>, &Vec<char>)| {
-            let [left, right] =
-                [asked, answered].map(|row| asked.iter().zip(row).map(stone).collect::<String>());
-            format!("{left}   {right}\n")
-        };
-        question.rows().iter().zip(answer.rows()).map(row).collect()
+        let row =
+            |row: &[char], asked: &[char]| row.iter().zip(asked).map(stone).collect::<String>();
+        let rows = question.rows().iter().zip(answer.rows());
+        rows.map(|(q, a)| format!("{}   {}\n", row(q, q), row(a, q))).collect()
     }
 
     fn check(&self) -> Result<(), TaskError> {
@@ -77,11 +75,12 @@ impl Rules for Binairo {
     }
 
     fn preset(preset: Preset) -> Self {
-        match preset {
-            Preset::Tiny => Self { side: 6 },
-            Preset::Small => Self { side: 8 },
-            Preset::Paper => Self { side: 10 },
-        }
+        let side = match preset {
+            Preset::Tiny => 6,
+            Preset::Small => 8,
+            Preset::Paper => 10,
+        };
+        Self { side }
     }
 }
 
@@ -91,10 +90,7 @@ fn other(symbol: char) -> char {
 
 /// Fills the cells from `cell` on, at random; whether that was possible.
 fn fill(grid: &mut Grid, cell: usize, rng: &mut ChaCha8Rng) -> bool {
-    let at = (cell / grid.n_columns(), cell % grid.n_columns());
-    if at.0 == grid.n_rows() {
-        return true;
-    }
+    let Some((at, _)) = grid.cells().nth(cell) else { return true };
     let first = if rng.random() { '0' } else { '1' };
     for symbol in [first, other(first)] {
         grid[at] = symbol;
