@@ -117,3 +117,64 @@ fn fault(grid: &Grid, (row, column): (usize, usize)) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hrm_train::rng::stream;
+
+    fn grid(text: &str) -> Grid {
+        Grid::parse(text, "test").unwrap()
+    }
+
+    /// Ways to fill the blanks, counted up to `limit`.
+    fn n_answers(grid: &mut Grid, limit: usize) -> usize {
+        let Some((at, _)) = grid.cells().find(|(_, symbol)| *symbol == '.') else { return 1 };
+        let mut n = 0;
+        for symbol in ['0', '1'] {
+            grid[at] = symbol;
+            if n < limit && fault(grid, at).is_none() {
+                n += n_answers(grid, limit - n);
+            }
+        }
+        grid[at] = '.';
+        n
+    }
+
+    #[test]
+    fn generated_puzzles_have_one_answer() {
+        for (side, seed) in [(4, 1), (6, 2), (8, 3), (10, 4), (12, 5)] {
+            let rules = Binairo { side };
+            let (mut question, answer) = rules.puzzle(&mut stream(seed, "test"));
+            assert_eq!(rules.judge(&question, &answer), Ok(()));
+            let n_blank = question.cells().filter(|(_, symbol)| *symbol == '.').count();
+            assert!(n_blank > side * side / 4, "{n_blank} blanks of side {side}");
+            assert_eq!(n_answers(&mut question, 2), 1);
+        }
+    }
+
+    #[test]
+    fn every_rule_is_judged() {
+        let judge = |answer: &str| {
+            Binairo { side: 4 }.judge(&grid("1.../..../..../...."), &grid(answer)).err()
+        };
+        assert_eq!(judge("1100/0011/0101/1010"), None);
+        let cases = [
+            ("0011/1100/0101/1010", "row 1, column 1 was given 1 and became 0"),
+            ("1100/0011/0101/101.", "a cell is blank"),
+            ("1100/0011/0001/1110", "row 3 has three 0 side by side"),
+            ("1100/1100/0011/1010", "column 1 has too many 1"),
+        ];
+        for (answer, why) in cases {
+            assert_eq!(judge(answer).as_deref(), Some(why));
+        }
+    }
+
+    #[test]
+    fn what_was_filled_in_is_coloured() {
+        let (question, answer) = (grid("1./.."), grid("10/01"));
+        let draw = |style| Binairo { side: 2 }.draw(&question, &answer, style);
+        assert_eq!(draw(Style::Plain), " ● ·    ● ○\n · ·    ○ ●\n");
+        assert!(draw(Style::Ansi).starts_with(" ● ·    ● \x1b[1;32m○\x1b[0m\n"));
+    }
+}

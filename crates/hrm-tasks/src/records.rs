@@ -160,7 +160,8 @@ fn parse_columns(input: impl Read, name: &str, needed: &[&str]) -> Result<Vec<Lo
     let n_columns_named = |name: &str| header.iter().filter(|column| *column == name).count();
     let is_twice = n_columns_named(QUESTION) > 1 || n_columns_named(ANSWER) > 1;
     if is_twice || needed.iter().any(|name| n_columns_named(name) == 0) {
-        return wrong_header(format!("{:?}", clipped(header.as_slice())));
+        let names: Vec<&str> = header.iter().collect();
+        return wrong_header(format!("{:?}", clipped(&names.join(","))));
     }
     // Of CR LF the reader counts the LF as part of the next row.
     let n_lines_behind = if reader.position().line() == 1 { 1 } else { 0 };
