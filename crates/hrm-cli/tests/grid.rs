@@ -101,7 +101,7 @@ fn what_the_model_does_not_know_is_refused_with_its_place() {
     refused(&["solve", "grid", "--run=run"], "no built-in grid puzzles");
     refused(&["solve", "sudoku", "1...", "--run=run"], "run solves grid, not sudoku");
     let again = ["train", "grid", "--data=a.csv", "--out=other", "--set=task.columns=2"];
-    refused(&again, "a.csv:4: field `question`: expected at most 2 rows of 2 cells");
+    refused(&again, "a.csv:8: field `question`: expected at most 2 rows of 2 cells");
 
     fs::write(here.join("bad.csv"), "question,solution\nab,ba\n").unwrap();
     let why = "bad.csv:1: expected a header that names question and answer once";

@@ -50,7 +50,6 @@ mod training {
 #[test]
 fn the_puzzle_of_the_page_is_learnt() {
     let (before, after) = training::valid_before_and_after().unwrap();
-    println!("valid: {before} before, {after} after");
     assert!(before < 0.1 && after > 0.5, "valid answers: {before} before, {after} after");
 }
 
