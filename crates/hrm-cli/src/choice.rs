@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hrm_tasks::{Preset, RunConfig, TaskConfig};
+use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
 
 use crate::outcome::usage;
 use crate::settings;
@@ -16,7 +16,7 @@ pub(crate) struct Choice {
     #[arg(value_parser = kinds())]
     pub(crate) task: String,
     /// Puzzle files or folders, or one folder that the published code prepared;
-    /// without any, built-in puzzles.
+    /// without any, built-in puzzles, if there are.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
     /// How much to ask of the machine. Default: tiny, or small with --data.
@@ -57,10 +57,7 @@ impl Choice {
         let config = RunConfig::preset(&self.task, preset)
             .ok_or_else(|| usage(format!("no kind of puzzle `{}`", self.task)))?;
         // Fitted first, so that what the user sets is kept, and checked.
-        let config = match config.task.cells_in(&self.data)? {
-            Some(n_cells) => fitted(config, preset, n_cells)?,
-            None => config,
-        };
+        let config = fitted(config, preset, &self.data)?;
         settings::apply(config, &self.set)
     }
 }
@@ -68,16 +65,23 @@ impl Choice {
 /// Fewest puzzles per step that a preset is cut down to.
 const BATCH_MIN: usize = 4;
 
-/// The settings for puzzles of another size. Larger ones come fewer at a time,
-/// so that a preset keeps its promise of memory and, as far as it can, of time;
-/// the published configuration stays as it is.
-fn fitted(mut config: RunConfig, preset: Preset, n_cells: usize) -> anyhow::Result<RunConfig> {
-    config.task = config.task.with_cells(n_cells)?;
+/// The settings for the puzzles in `data`.
+fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<RunConfig, TaskError> {
+    config.task = config.task.fitted_to(data)?;
     if preset != Preset::Paper {
-        let in_proportion = config.train.batch_size * config.model.n_cells / n_cells.max(1);
-        config.train.batch_size = config.train.batch_size.min(in_proportion.max(BATCH_MIN));
+        let n_cells = config.task.family().n_cells();
+        config.train.batch_size =
+            batch_size(config.train.batch_size, config.model.n_cells, n_cells);
     }
     Ok(config)
+}
+
+/// Puzzles per step. Larger ones than the preset is made for come fewer at a
+/// time, so that it keeps its promise of memory and, as far as it can, of time;
+/// the published configuration stays as it is.
+fn batch_size(of_preset: usize, n_cells_of_preset: usize, n_cells: usize) -> usize {
+    let in_proportion = of_preset * n_cells_of_preset / n_cells.max(1);
+    of_preset.min(in_proportion.max(BATCH_MIN))
 }
 
 #[cfg(test)]
@@ -86,16 +90,21 @@ mod tests {
 
     #[test]
     fn larger_puzzles_come_fewer_at_a_time() {
-        let batch_size = |preset, n_cells| {
+        let folder = tempfile::tempdir().unwrap();
+        let batch_size = |preset, side: usize| {
+            let mut config = RunConfig::preset("maze", preset).unwrap();
+            config.task = config.task.with_cells(side * side).unwrap();
+            let path = folder.path().join("mazes.csv");
+            std::fs::write(&path, config.task.family().generate(1, 1).unwrap()).unwrap();
             let config = RunConfig::preset("maze", preset).unwrap();
-            fitted(config, preset, n_cells).unwrap().train.batch_size
+            fitted(config, preset, &[path]).unwrap().train.batch_size
         };
         // Mazes of 12 by 12 by default, 32 at a time.
-        assert_eq!(batch_size(Preset::Small, 144), 32);
-        assert_eq!(batch_size(Preset::Small, 100), 32);
-        assert_eq!(batch_size(Preset::Small, 400), 11);
-        assert_eq!(batch_size(Preset::Small, 900), 5);
-        assert_eq!(batch_size(Preset::Tiny, 900), BATCH_MIN);
-        assert_eq!(batch_size(Preset::Paper, 900), 768);
+        assert_eq!(batch_size(Preset::Small, 12), 32);
+        assert_eq!(batch_size(Preset::Small, 10), 32);
+        assert_eq!(batch_size(Preset::Small, 20), 11);
+        assert_eq!(batch_size(Preset::Small, 30), 5);
+        assert_eq!(batch_size(Preset::Tiny, 30), BATCH_MIN);
+        assert_eq!(batch_size(Preset::Paper, 30), 768);
     }
 }

@@ -54,14 +54,18 @@ fn find<'a>(tree: &'a mut Value, key: &str) -> anyhow::Result<&'a mut Value> {
 
 /// Dotted paths of all settings that can be chosen.
 fn known_keys(tree: &Value) -> Vec<String> {
-    let sections = tree.as_object().into_iter().flatten();
-    sections
-        .flat_map(|(section, settings)| {
-            let names = settings.as_object().into_iter().flat_map(|settings| settings.keys());
-            names.map(move |name| format!("{section}.{name}"))
-        })
-        .filter(|key| key != "task.kind" && !DECIDED_BY_TASK.contains(&key.as_str()))
-        .collect()
+    let is_chosen = |key: &String| key != "task.kind" && !DECIDED_BY_TASK.contains(&key.as_str());
+    leaves("", tree).into_iter().filter(is_chosen).collect()
+}
+
+/// Dotted paths of all values that are no sections, below `path`.
+fn leaves(path: &str, value: &Value) -> Vec<String> {
+    let Some(section) = value.as_object() else { return vec![path.to_owned()] };
+    let below = |name: &String| match path {
+        "" => name.clone(),
+        path => format!("{path}.{name}"),
+    };
+    section.iter().flat_map(|(name, value)| leaves(&below(name), value)).collect()
 }
 
 /// A value as JSON, in the kind of the setting it replaces where that helps.

@@ -11,7 +11,8 @@ use std::path::Path;
 use common::{Ran, hrm, hrm_with_input};
 use serde_json::Value;
 
-const KINDS: [&str; 3] = ["arc", "maze", "sudoku"];
+/// Kinds with a generator.
+const KINDS: [&str; 4] = ["arc", "binairo", "maze", "sudoku"];
 
 /// Settings that make a run take a second.
 const SHORT: [&str; 8] = [
@@ -101,7 +102,8 @@ fn the_same_seed_trains_the_same_weights() {
 
 #[test]
 fn generated_files_are_trained_on() {
-    for (kind, file) in [("sudoku", "s.csv"), ("maze", "m.csv"), ("arc", "a.json")] {
+    let files = [("sudoku", "s.csv"), ("maze", "m.csv"), ("arc", "a.json"), ("binairo", "b.csv")];
+    for (kind, file) in files {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
         let out = format!("--out={file}");
@@ -183,7 +185,7 @@ fn bad_usage_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     refused(here, &[], "Usage");
-    refused(here, &["train", "chess"], "possible values: arc, maze, sudoku");
+    refused(here, &["train", "chess"], "possible values: arc, binairo, grid, maze, sudoku");
     refused(here, &["train", "sudoku", "--preset=huge"], "possible values: tiny, small, paper");
     refused(here, &["train", "sudoku", "--steps=0"], "0 is not in 1..");
     refused(here, &["train", "sudoku", "--steps=1", "--minutes=1"], "cannot be used with");
@@ -196,6 +198,11 @@ fn bad_usage_is_refused() {
     refused(here, &["train", "maze", "--set=task.side=1"], "task.side");
     refused(here, &["train", "maze", "--set=task.min_path=36"], "task.min_path");
     refused(here, &["train", "arc", "--set=task.canvas=31"], "task.canvas");
+    refused(here, &["train", "binairo", "--set=task.rules.side=5"], "task.rules.side");
+    refused(here, &["train", "binairo", "--set=task.rules=5"], "no setting `task.rules`");
+    for verb in [&["train"][..], &["data", "show"], &["data", "stats"], &["data", "generate"]] {
+        refused(here, &[verb, &["grid"]].concat(), "no built-in grid puzzles: give a CSV file");
+    }
     refused(here, &["train", "sudoku", "--device=cuda"], "--device cuda: not there");
     refused(here, &["eval", "nowhere"], "nowhere is not a run folder");
     refused(here, &["solve", "sudoku", "1..."], "train one with `cargo xtask train sudoku`");
@@ -212,7 +219,7 @@ fn bad_data_is_refused_with_its_place() {
     let files = [
         ("missing.csv", None, "cannot read missing.csv"),
         ("empty.csv", Some(String::new()), "empty.csv holds no puzzles"),
-        ("header.csv", Some("a,b\n".into()), "header.csv:1: expected the header"),
+        ("header.csv", Some("a,b\n".into()), "header.csv:1: expected a header"),
         ("fields.csv", Some(csv("x,y,z")), "fields.csv:2: expected 4 fields, found 3"),
         ("short.csv", Some(csv(&format!("x,1...,{solved},0"))), "short.csv:2"),
         (

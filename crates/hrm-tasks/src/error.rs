@@ -26,6 +26,16 @@ pub enum TaskError {
         what: &'static str,
     },
 
+    /// Puzzles were wanted without data, of a kind that has no generator.
+    #[error(
+        "there are no built-in {kind} puzzles: give a CSV file with the columns question and \
+         answer (--data FILE), or a puzzle to solve"
+    )]
+    NoGenerator {
+        /// The kind.
+        kind: &'static str,
+    },
+
     /// A setting outside its range, or settings that do not go together.
     #[error("task.{field} must be {expected}, found {found}")]
     Setting {

@@ -18,15 +18,20 @@ pub trait Family {
     /// The vocabulary that encodes its cells.
     fn vocabulary(&self) -> Vocabulary;
 
-    /// Cells per puzzle.
+    /// Cells per puzzle; 0 before settings that follow the data are
+    /// [fitted](Self::fitted_to) to some.
     fn n_cells(&self) -> usize;
 
     /// Reads rows that come without the puzzles they were made of.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Setting`] naming the setting that is wrong.
-    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError>;
+    /// [`TaskError::Setting`] naming the setting that is wrong, or if rows of
+    /// this kind say too little.
+    fn interpreter(&self) -> Result<Box<dyn Interpreter>, TaskError> {
+        let expected = "a kind that the published code prepares: sudoku, maze or arc";
+        Err(TaskError::setting("kind", expected, "another"))
+    }
 
     /// Training and evaluation data. No paths: the built-in generator's.
     /// Prepared data sets of the published code are opened by
@@ -54,6 +59,21 @@ pub trait Family {
     fn cells_in(&self, data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
         let _ = data;
         Ok(None)
+    }
+
+    /// The same settings for the puzzles in `data`: their size, their characters.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open) and [`with_cells`](Self::with_cells).
+    fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError>
+    where
+        Self: Sized,
+    {
+        match self.cells_in(data)? {
+            Some(n_cells) => self.with_cells(n_cells),
+            None => Ok(self),
+        }
     }
 
     /// Evaluation data only, for a model that knows `identifiers`.

@@ -1,4 +1,5 @@
-//! Sudoku, mazes and ARC: parse, generate, augment, encode, score, draw.
+//! Sudoku, mazes, ARC, and any other puzzle of characters in rows: parse,
+//! generate, augment, encode, score, draw.
 //!
 //! # Place in the stack
 //!
@@ -19,8 +20,11 @@
 //! # Where to start
 //!
 //! [`Family`] is what a kind of puzzle must offer; [`TaskConfig`] lists them.
+//! [`grid::Rules`] is the shortest way to one more.
 
 pub mod arc;
+pub mod binairo;
+pub mod grid;
 pub mod maze;
 pub mod picture;
 pub mod published;

@@ -1,6 +1,7 @@
 //! The published CSV form: `source,question,answer,rating`.
 //!
-//! Question and answer are grids written row by row without separators.
+//! Columns are found by their names, in any order. `question` and `answer` must
+//! be there, the other two may be, and what else is there is not looked at.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,13 +15,13 @@ use crate::TaskError;
 /// One line of a puzzle file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Where the puzzle comes from.
+    /// Where the puzzle comes from. Empty if the file does not say.
     pub source: String,
     /// The grid as asked.
     pub question: String,
     /// The grid as solved.
     pub answer: String,
-    /// How hard it is, in the source's own unit.
+    /// How hard it is, in the source's own unit. Empty if the file does not say.
     pub rating: String,
 }
 
@@ -33,7 +34,8 @@ pub struct Located {
     pub place: String,
 }
 
-const HEADER: [&str; 4] = ["source", "question", "answer", "rating"];
+const QUESTION: &str = "question";
+const ANSWER: &str = "answer";
 
 /// Reads a puzzle file.
 ///
@@ -126,8 +128,24 @@ fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
 /// As [`read`].
 pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
     let mut located = Vec::new();
-    visit(input, name, |record| located.push(record))?;
+    visit_columns(input, name, &[QUESTION, ANSWER], |record| located.push(record))?;
     Ok(located)
+}
+
+/// Parses a file of puzzles to solve: answers are empty where there are none.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn parse_questions(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
+    let mut located = Vec::new();
+    visit_columns(input, name, &[QUESTION], |record| located.push(record))?;
+    Ok(located)
+}
+
+/// Whether a line is the header of a puzzle file.
+pub fn is_header(line: &str) -> bool {
+    line.split(',').any(|field| field.trim() == QUESTION)
 }
 
 /// Reads a puzzle file record by record, so that it need not fit in memory;
@@ -136,38 +154,59 @@ pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
 /// # Errors
 ///
 /// As [`read`].
-pub fn visit(input: impl Read, name: &str, mut each: impl FnMut(Located)) -> Result<(), TaskError> {
+pub fn visit(input: impl Read, name: &str, each: impl FnMut(Located)) -> Result<(), TaskError> {
+    visit_columns(input, name, &[QUESTION, ANSWER], each)
+}
+
+fn visit_columns(
+    input: impl Read,
+    name: &str,
+    needed: &[&str],
+    mut each: impl FnMut(Located),
+) -> Result<(), TaskError> {
     // Field counts are checked here, so that the message can name the line.
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let mut is_empty = true;
-    let mut rows = reader.records().enumerate();
-
     let wrong_header = |found: String| {
-        TaskError::malformed(format!("{name}:1"), format!("the header {}", HEADER.join(",")), found)
+        let expected = format!("a header that names {} once", needed.join(" and "));
+        Err(TaskError::malformed(format!("{name}:1"), expected, found))
     };
-    match rows.next() {
-        None => return Err(TaskError::Empty { place: name.to_owned(), what: "puzzles" }),
-        Some((_, Err(err))) => return Err(wrong_header(err.to_string())),
-        Some((_, Ok(row))) if row.iter().map(str::trim).eq(HEADER) => {}
-        Some((_, Ok(row))) => return Err(wrong_header(format!("{:?}", clipped(row.as_slice())))),
+    let mut header = csv::StringRecord::new();
+    match reader.read_record(&mut header) {
+        Ok(false) => return Err(TaskError::Empty { place: name.to_owned(), what: "puzzles" }),
+        Err(err) => return wrong_header(err.to_string()),
+        Ok(true) => header.trim(),
     }
-    for (idx, row) in rows {
+    let n_columns_named = |name: &str| header.iter().filter(|column| *column == name).count();
+    let is_twice = n_columns_named(QUESTION) > 1 || n_columns_named(ANSWER) > 1;
+    if is_twice || needed.iter().any(|name| n_columns_named(name) == 0) {
+        let names: Vec<&str> = header.iter().collect();
+        return wrong_header(format!("{:?}", clipped(&names.join(","))));
+    }
+    // Of CR LF the reader counts the LF as part of the next row.
+    let n_lines_behind = if reader.position().line() == 1 { 1 } else { 0 };
+    let place_of = |position: Option<&csv::Position>| {
+        let line = position.map_or(0, csv::Position::line) + n_lines_behind;
+        format!("{name}:{line}")
+    };
+
+    for row in reader.records() {
         let row = row.map_err(|err| {
-            let line = err.position().map_or(idx as u64 + 1, csv::Position::line);
-            TaskError::malformed(format!("{name}:{line}"), "UTF-8 text in CSV", err.to_string())
+            TaskError::malformed(place_of(err.position()), "UTF-8 text in CSV", err.to_string())
         })?;
-        let line = row.position().map_or(idx as u64 + 1, csv::Position::line);
-        let place = format!("{name}:{line}");
-        let fields: Vec<&str> = row.iter().collect();
-        let Ok([source, question, answer, rating]) = <[&str; 4]>::try_from(fields) else {
-            let found = format!("{} fields", row.len());
-            return Err(TaskError::malformed(place, "4 fields", found));
+        let place = place_of(row.position());
+        if row.len() != header.len() {
+            let [expected, found] = [header.len(), row.len()].map(|n| format!("{n} fields"));
+            return Err(TaskError::malformed(place, expected, found));
+        }
+        let field = |name: &str| {
+            header.iter().zip(&row).find(|(column, _)| *column == name).map_or("", |(_, f)| f)
         };
         let record = Record {
-            source: source.to_owned(),
-            question: question.to_owned(),
-            answer: answer.to_owned(),
-            rating: rating.to_owned(),
+            source: field("source").to_owned(),
+            question: field(QUESTION).to_owned(),
+            answer: field(ANSWER).to_owned(),
+            rating: field("rating").to_owned(),
         };
         each(Located { record, place });
         is_empty = false;
@@ -220,6 +259,23 @@ mod tests {
         assert_eq!(back[0].place, "x.csv:2");
     }
 
+    #[test]
+    fn columns_are_found_by_name() {
+        let text = "\u{feff}answer, question ,other\r\n\"a\nb\",c,d\r\ne,,f\r\n";
+        let located = parse(text.as_bytes(), "x.csv").unwrap();
+        let fields =
+            |l: &Located| (l.record.question.clone(), l.record.answer.clone(), l.place.clone());
+        let text = |[q, a, place]: [&str; 3]| (q.to_owned(), a.to_owned(), place.to_owned());
+        assert_eq!(fields(&located[0]), text(["c", "a\nb", "x.csv:2"]));
+        assert_eq!(fields(&located[1]), text(["", "e", "x.csv:4"]));
+
+        let questions = "source,question\nx,12\n";
+        assert!(parse(questions.as_bytes(), "x.csv").is_err());
+        let record = &parse_questions(questions.as_bytes(), "x.csv").unwrap()[0].record;
+        assert_eq!((&*record.source, &*record.question, &*record.answer), ("x", "12", ""));
+        assert!(is_header("source,question") && !is_header("questions") && !is_header("12"));
+    }
+
     fn file(folder: &Path, name: &str, n_records: usize) -> PathBuf {
         let record = |idx| Record {
             source: name.to_owned(),
@@ -268,8 +324,11 @@ mod tests {
     fn a_malformed_file_is_refused_with_its_line() {
         assert_eq!(message(""), "x.csv holds no puzzles");
         assert_eq!(message("source,question,answer,rating\n"), "x.csv holds no puzzles");
-        let want = "x.csv:1: expected the header source,question,answer,rating, found \"ab\"";
-        assert_eq!(message("a,b\n"), want);
+        let want = "x.csv:1: expected a header that names question and answer once, found";
+        assert_eq!(message("a,b\n"), format!("{want} \"a,b\""));
+        assert_eq!(message("answer\n"), format!("{want} \"answer\""));
+        let twice = "question,answer,question";
+        assert_eq!(message(&format!("{twice}\n")), format!("{want} \"{twice}\""));
         let want = "x.csv:3: expected 4 fields, found 3 fields";
         assert_eq!(message("source,question,answer,rating\na,b,c,d\na,b,c\n"), want);
         assert!(message("source,question,answer,rating\n\u{ff}a,b\n").contains("x.csv:2"));

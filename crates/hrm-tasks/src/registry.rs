@@ -1,6 +1,7 @@
 //! Every kind of puzzle, and what a run of each consists of.
 //!
-//! Adding a kind is one folder with a [`Family`], and one line in `families!`.
+//! Adding a kind is one file or folder with a [`Family`], and one line in
+//! `families!`. Rules alone make a family: see [`Ruled`].
 
 use std::path::PathBuf;
 
@@ -9,6 +10,8 @@ use hrm_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::arc::ArcConfig;
+use crate::binairo::Binairo;
+use crate::grid::{GridConfig, Ruled};
 use crate::maze::MazeConfig;
 use crate::published;
 use crate::sudoku::SudokuConfig;
@@ -41,6 +44,20 @@ macro_rules! families {
                 match self { $(Self::$variant(config) => config),+ }
             }
 
+            /// The same settings for the puzzles in `data`.
+            ///
+            /// # Errors
+            ///
+            /// As [`Family::fitted_to`].
+            pub fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
+                if let Some(folder) = published::find(data)? {
+                    return self.with_cells(published::n_cells(folder)?);
+                }
+                match self {
+                    $(Self::$variant(config) => config.fitted_to(data).map(Self::$variant)),+
+                }
+            }
+
             /// The same settings for puzzles of `n_cells` cells.
             ///
             /// # Errors
@@ -52,6 +69,14 @@ macro_rules! families {
                 }
             }
         }
+
+        $(
+            impl From<$config> for TaskConfig {
+                fn from(config: $config) -> Self {
+                    Self::$variant(config)
+                }
+            }
+        )+
 
         impl RunConfig {
             /// The settings of a kind, by its name; `None` if there is no such
@@ -68,6 +93,8 @@ macro_rules! families {
 
 families! {
     Arc, "arc", ArcConfig;
+    Binairo, "binairo", Ruled<Binairo>;
+    Grid, "grid", GridConfig;
     Maze, "maze", MazeConfig;
     Sudoku, "sudoku", SudokuConfig;
 }
@@ -99,18 +126,6 @@ impl TaskConfig {
         match published::find(data)? {
             Some(folder) => published::open_for_eval(self, folder, identifiers),
             None => self.family().open_for_eval(data, identifiers),
-        }
-    }
-
-    /// Cells per puzzle in `data`, where the data leave only one choice.
-    ///
-    /// # Errors
-    ///
-    /// As [`Family::cells_in`].
-    pub fn cells_in(&self, data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
-        match published::find(data)? {
-            Some(folder) => published::n_cells(folder).map(Some),
-            None => self.family().cells_in(data),
         }
     }
 }

@@ -14,23 +14,32 @@ use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 use crate::TaskError;
 
-/// The character of padding, id 0 in every vocabulary.
+/// The character of padding, id 0, in vocabularies that do not say otherwise.
 pub const PADDING_CHAR: char = '_';
 
-/// An ordered list of distinct characters; [`PADDING_CHAR`] comes first.
+/// An ordered list of distinct characters; the one of padding comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     chars: Vec<char>,
 }
 
 impl Vocabulary {
-    /// Padding, then `symbols` with ids from 1 in order.
+    /// [`PADDING_CHAR`], then `symbols` with ids from 1 in order.
     ///
     /// # Panics
     ///
     /// If a symbol occurs twice or is [`PADDING_CHAR`].
     pub fn new(symbols: impl IntoIterator<Item = char>) -> Self {
-        let mut chars = vec![PADDING_CHAR];
+        Self::with_padding(PADDING_CHAR, symbols)
+    }
+
+    /// Another character of padding, for symbols that may be [`PADDING_CHAR`].
+    ///
+    /// # Panics
+    ///
+    /// If a symbol occurs twice or is `padding`.
+    pub fn with_padding(padding: char, symbols: impl IntoIterator<Item = char>) -> Self {
+        let mut chars = vec![padding];
         for symbol in symbols {
             assert!(!chars.contains(&symbol), "symbol {symbol:?} occurs twice");
             chars.push(symbol);
@@ -116,9 +125,8 @@ impl Vocabulary {
                 }
             }
         }
-        if chars.first() != Some(&PADDING_CHAR) {
-            let found = format!("{:?}", chars.first());
-            return Err(TaskError::malformed(place, format!("{PADDING_CHAR:?} with id 0"), found));
+        if chars.is_empty() {
+            return Err(TaskError::malformed(place, "a token of padding", "no token"));
         }
         Ok(Self { chars })
     }

@@ -202,7 +202,7 @@ mod tests {
         assert_eq!(message(2, "S#\n #\n"), "f:1: expected one 'G', found none");
         let want = "f:2: field `question`: expected 9 characters for task.side 3, found 2";
         assert_eq!(message(3, "source,question,answer,rating\nx,SG,,\n"), want);
-        assert!(message(3, "source,question\nx,SG\n").starts_with("f:1: expected the header"));
+        assert!(message(3, "source,question\nx,SG\n").starts_with("f:1: expected a header"));
         assert!(pose(0, "SG", "f").is_err());
     }
 

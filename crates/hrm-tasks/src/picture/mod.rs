@@ -26,7 +26,7 @@ mod svg;
 mod tests;
 
 pub use panel::{Cell, Colour, Panel};
-pub use shown::{Part, Shown, Window, characters};
+pub use shown::{Part, Shown, Window, characters, characters_in_rows};
 
 use crate::TaskError;
 

@@ -134,12 +134,20 @@ impl Window {
 pub fn characters(vocabulary: &Vocabulary, shown: &Shown<'_>) -> Vec<Panel> {
     let n_cells = shown.n_cells();
     let root = n_cells.isqrt();
-    let side = if root * root == n_cells { root } else { root + 1 };
-    let window = Window { rows: 0..n_cells.div_ceil(side.max(1)), ..Window::square(side) };
+    characters_in_rows(vocabulary, if root * root == n_cells { root } else { root + 1 }, shown)
+}
+
+/// The look of a puzzle whose rows are `n_cols` long: its characters. Cells
+/// outside of a grid, and signs that mark them, are grey.
+pub fn characters_in_rows(vocabulary: &Vocabulary, n_cols: usize, shown: &Shown<'_>) -> Vec<Panel> {
+    let n_rows = shown.n_cells().div_ceil(n_cols.max(1));
+    let window = Window { n_cols, rows: 0..n_rows, cols: 0..n_cols };
+    let outside = Cell::plain([225, 225, 225]);
     let panel = |part: &Part| {
         shown.panel(*part, &window, |cell| match shown.id(*part, cell) {
-            PADDING => Cell::plain([225, 225, 225]),
+            PADDING => outside.clone(),
             id => match vocabulary.symbol(id) {
+                Some(sign) if sign.is_control() => outside.clone(),
                 Some(' ') => Cell::plain([255, 255, 255]),
                 Some(symbol) => Cell::with_symbol(symbol, [0, 0, 0], [255, 255, 255]),
                 None => Cell::unknown(),

@@ -107,7 +107,8 @@ fn by_hand() -> (tempfile::TempDir, PathBuf) {
 fn a_data_set_written_by_hand_is_read() {
     let (_guard, data) = by_hand();
     let sudoku = config("sudoku", &[("board", 4)]);
-    assert_eq!(sudoku.cells_in(from_ref(&data)).unwrap(), Some(16));
+    let other = config("sudoku", &[("board", 9)]).fitted_to(from_ref(&data)).unwrap();
+    assert_eq!(other.family().n_cells(), 16);
     let ids = |text: &str| board_ids(text).into_iter().map(u32::from).collect::<Vec<_>>();
     let task = sudoku.open(from_ref(&data)).unwrap();
     assert_eq!((task.name(), task.n_cells(), task.n_puzzle_ids()), ("sudoku", 16, 1));
@@ -179,7 +180,8 @@ fn an_export_opens_with_equal_rows() {
         assert!(export(ours.as_ref(), &again, |_| ()).is_err(), "nothing is written over");
 
         let paths = [data];
-        assert_eq!(config.cells_in(&paths).unwrap(), Some(ours.n_cells()));
+        let fitted = config.clone().fitted_to(&paths).unwrap();
+        assert_eq!(fitted.family().n_cells(), ours.n_cells());
         let theirs = config.open(&paths).unwrap();
         assert_eq!(theirs.identifiers(), ours.identifiers());
         assert_eq!(rows(theirs.as_ref(), theirs.train()), rows(ours.as_ref(), ours.train()));
@@ -291,9 +293,10 @@ fn figures(
     for (at, inputs, labels, _) in rows(task, task.eval()) {
         let (tokens, q_halt) = answer(&labels, at);
         let (inputs, labels) = (&inputs[..], &labels[..]);
-        scorer.add(Predicted { at, inputs, labels, tokens: &tokens, q_halt });
+        let (tokens, sampled) = (&tokens, None);
+        scorer.add(Predicted { at, inputs, labels, tokens, sampled, q_halt }).unwrap();
     }
-    scorer.finish()
+    scorer.finish().unwrap().scores
 }
 
 #[test]

@@ -1,0 +1,45 @@
+//! Sizes of models and lengths of training for grids, whatever the puzzle.
+
+use hrm_core::{HrmConfig, Mixer};
+use hrm_train::TrainConfig;
+
+use crate::Preset;
+
+/// What a preset asks of the machine. It is made for the cells that the model
+/// has here: 6 by 6, 12 by 12, and 9 by 9 as published.
+pub(super) fn model_and_training(preset: Preset) -> (HrmConfig, TrainConfig) {
+    let paper = TrainConfig::paper();
+    match preset {
+        Preset::Tiny => {
+            let train = TrainConfig {
+                batch_size: 32,
+                steps: 1200,
+                learning_rate: 2e-3,
+                puzzle_learning_rate: 2e-3,
+                warmup_steps: 50,
+                lr_min_ratio: 0.1,
+                eval_interval: 600,
+                ..paper
+            };
+            // Cells that are mixed by weights of their own need no training to
+            // find each other: small grids are learnt in far fewer steps.
+            (HrmConfig { n_cells: 36, mixer: Mixer::Mlp, ..HrmConfig::tiny() }, train)
+        }
+        Preset::Small => {
+            let train = TrainConfig {
+                batch_size: 32,
+                steps: 3_000,
+                learning_rate: 5e-4,
+                weight_decay: 0.1,
+                puzzle_learning_rate: 5e-4,
+                puzzle_weight_decay: 0.1,
+                warmup_steps: 200,
+                lr_min_ratio: 0.1,
+                eval_interval: 1000,
+                ..paper
+            };
+            (HrmConfig { n_cells: 144, n_segments_max: 8, ..HrmConfig::small() }, train)
+        }
+        Preset::Paper => (HrmConfig::paper(), paper),
+    }
+}

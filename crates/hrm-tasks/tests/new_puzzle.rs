@@ -1,0 +1,79 @@
+//! `docs/new-puzzle.md`: what it shows is what is there, and works.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+/// Trains a small model on a puzzle and says what share of its answers is valid,
+/// before and after.
+mod training {
+    use std::ops::ControlFlow;
+
+    use candle_core::Device;
+    use hrm_core::{Budget, Hrm, HrmConfig, Mixer};
+    use hrm_tasks::Family;
+    use hrm_tasks::binairo::Binairo;
+    use hrm_tasks::grid::Ruled;
+    use hrm_train::{Asking, TrainConfig, TrainError, Trainer, evaluate, train};
+
+    pub(super) fn valid_before_and_after() -> Result<(f64, f64), Box<dyn std::error::Error>> {
+        let puzzles = Ruled::new(Binairo { side: 4 });
+        let task = puzzles.open(&[])?; // Or from files: `open(&["mine.csv".into()])`.
+        let config = HrmConfig {
+            vocab_size: task.vocab_size(),
+            n_cells: task.n_cells(),
+            mixer: Mixer::Mlp,
+            n_segments_max: 2,
+            ..HrmConfig::tiny()
+        };
+        let settings = TrainConfig {
+            batch_size: 32,
+            steps: 150,
+            learning_rate: 2e-3,
+            warmup_steps: 20,
+            ..TrainConfig::paper()
+        };
+        let valid = |model: &Hrm| {
+            let asking = Asking { budget: Budget::Fixed(2), batch_size: 50, sampling: None };
+            let evaluation = evaluate(model, task.as_ref(), asking, |_| ())?;
+            Ok::<f64, TrainError>(evaluation.scores[0].1)
+        };
+        let mut trainer = Trainer::new(Hrm::seeded(config, 0, &Device::Cpu)?, settings)?;
+        let before = valid(trainer.model())?;
+        train(&mut trainer, task.as_ref(), 0, |_, _| {
+            Ok::<_, TrainError>(ControlFlow::Continue(()))
+        })?;
+        Ok((before, valid(trainer.model())?))
+    }
+}
+
+#[test]
+fn the_puzzle_of_the_page_is_learnt() {
+    let (before, after) = training::valid_before_and_after().unwrap();
+    assert!(before < 0.1 && after > 0.5, "valid answers: {before} before, {after} after");
+}
+
+/// Every line of code that the page quotes is in the file that it names before
+/// it, and the file of the puzzle is there as a whole.
+#[test]
+fn the_page_quotes_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap().replace("\r\n", "\n");
+    let page = read("docs/new-puzzle.md");
+    // Between two fences lies a block; the text before it ends in its source.
+    let parts: Vec<&str> = page.split("```").collect();
+    let mut sources = Vec::new();
+    for [before, block] in parts.as_chunks::<2>().0 {
+        let Some(code) = block.strip_prefix("rust\n") else { continue };
+        let source = before.rsplit('`').nth(1).expect("code follows the name of its file");
+        let file = read(source);
+        assert!(file.contains(code), "{source} does not hold:\n{code}");
+        sources.push(source);
+        if source.ends_with("binairo.rs") {
+            assert_eq!(file.split("\n#[cfg(test)]").next().unwrap().trim_end(), code.trim_end());
+            assert!(code.lines().count() < 120, "{} lines", code.lines().count());
+        }
+    }
+    assert_eq!(sources.len(), 4, "{sources:?}");
+}
