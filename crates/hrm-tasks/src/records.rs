@@ -145,6 +145,7 @@ pub fn parse_questions(input: impl Read, name: &str) -> Result<Vec<Located>, Tas
 
 /// Whether a line is the header of a puzzle file.
 pub fn is_header(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}');
     line.split(',').any(|field| field.trim() == QUESTION)
 }
 
@@ -273,7 +274,8 @@ mod tests {
         assert!(parse(questions.as_bytes(), "x.csv").is_err());
         let record = &parse_questions(questions.as_bytes(), "x.csv").unwrap()[0].record;
         assert_eq!((&*record.source, &*record.question, &*record.answer), ("x", "12", ""));
-        assert!(is_header("source,question") && !is_header("questions") && !is_header("12"));
+        assert!(is_header("\u{feff}question,x") && is_header("source,question"));
+        assert!(!is_header("questions") && !is_header("12"));
     }
 
     fn file(folder: &Path, name: &str, n_records: usize) -> PathBuf {

@@ -87,7 +87,7 @@ fn read(side: usize, text: &str, place: &str) -> Result<(Form, Vec<Maze>), TaskE
     let Some(first) = lines.iter().find(|line| !line.trim().is_empty()) else {
         return Err(TaskError::Empty { place: place.to_owned(), what: "mazes" });
     };
-    if first.trim_start().starts_with("source,") {
+    if records::is_header(first) {
         let located = records::parse(text.as_bytes(), place)?;
         let read = |located: &records::Located| {
             Maze::parse(&located.record.question, side, &question_of(&located.place))

@@ -30,7 +30,7 @@ fn read(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>, TaskError> 
     let Some((first_at, first)) = lines.first() else {
         return Err(TaskError::Empty { place: place.to_owned(), what: "puzzles" });
     };
-    if first.starts_with("source,") {
+    if records::is_header(first) {
         let located = records::parse(text.as_bytes(), place)?;
         return located.iter().map(|l| board(shape, &l.record.question, &l.place)).collect();
     }
