@@ -6,8 +6,11 @@
 mod board;
 mod draw;
 mod generate;
+mod options;
 mod pose;
 mod presets;
+#[cfg(test)]
+mod reference;
 mod solver;
 mod symmetry;
 mod task;
