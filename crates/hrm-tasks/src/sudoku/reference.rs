@@ -3,43 +3,53 @@
 
 use super::{Board, Shape};
 
-/// Up to `n_max` solutions, in order.
-pub(super) fn solutions(shape: Shape, puzzle: &Board, n_max: usize) -> Vec<Board> {
-    let mut found = Vec::new();
+/// Cells that are filled before a search is given up.
+const N_STEPS_MAX: usize = 5_000;
+
+/// Up to `n_max` solutions, in order; `None` if that takes too long.
+pub(super) fn solutions(shape: Shape, puzzle: &Board, n_max: usize) -> Option<Vec<Board>> {
+    let mut plain = Plain { shape, n_max, n_steps: 0, found: Vec::new() };
     if puzzle.clash(shape).is_none() {
-        let cells = || 0..shape.n_cells();
-        let share = |a, b| a != b && super::board::share_unit(shape, a, b);
-        let peers = cells().map(|a| cells().filter(|b| share(a, *b)).collect()).collect();
-        complete(&Peers { shape, of: peers }, &mut puzzle.clone(), n_max, &mut found);
+        plain.complete(&mut puzzle.clone());
     }
-    found.sort();
-    found
+    plain.found.sort();
+    (plain.n_steps < N_STEPS_MAX).then_some(plain.found)
 }
 
-struct Peers {
+struct Plain {
     shape: Shape,
-    of: Vec<Vec<usize>>,
+    n_max: usize,
+    n_steps: usize,
+    found: Vec<Board>,
 }
 
-/// Digits of no peer, if the cell is blank.
-fn options(peers: &Peers, board: &Board, cell: usize) -> Option<Vec<u8>> {
-    let is_free = |digit: &u8| peers.of[cell].iter().all(|peer| board.cells()[*peer] != *digit);
-    (board.cells()[cell] == 0).then(|| (1..=peers.shape.side as u8).filter(is_free).collect())
-}
-
-/// Fills the blank with the fewest options, and so on.
-fn complete(peers: &Peers, board: &mut Board, n_max: usize, found: &mut Vec<Board>) {
-    let blanks = (0..peers.shape.n_cells())
-        .filter_map(|cell| options(peers, board, cell).map(|options| (cell, options)));
-    let Some((cell, options)) = blanks.min_by_key(|(_, options)| options.len()) else {
-        found.push(board.clone());
-        return;
-    };
-    for digit in options {
-        if found.len() < n_max {
-            board.set(cell, digit);
-            complete(peers, board, n_max, found);
-            board.set(cell, 0);
+impl Plain {
+    /// Fills the blank with the fewest options, and so on.
+    fn complete(&mut self, board: &mut Board) {
+        let shape = self.shape;
+        let mut used = [[0u32; 16]; 3];
+        for (cell, digit) in board.cells().iter().enumerate().filter(|(_, digit)| **digit != 0) {
+            for (kind, unit) in shape.units_of(cell).into_iter().enumerate() {
+                used[kind][unit] |= 1 << digit;
+            }
+        }
+        let options = |cell: &usize| {
+            let [row, column, square] = shape.units_of(*cell);
+            let free = !(used[0][row] | used[1][column] | used[2][square]);
+            (1..=shape.side as u8).filter(move |digit| free >> digit & 1 != 0)
+        };
+        let blanks = (0..shape.n_cells()).filter(|cell| board.cells()[*cell] == 0);
+        let Some(cell) = blanks.min_by_key(|cell| options(cell).count()) else {
+            self.found.push(board.clone());
+            return;
+        };
+        for digit in options(&cell) {
+            if self.found.len() < self.n_max && self.n_steps < N_STEPS_MAX {
+                self.n_steps += 1;
+                board.set(cell, digit);
+                self.complete(board);
+                board.set(cell, 0);
+            }
         }
     }
 }
