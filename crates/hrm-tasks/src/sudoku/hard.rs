@@ -37,6 +37,7 @@ impl Generator {
         let n_steps_max = n_steps_max(self.shape.side);
         let mut n_steps = 0;
         while n_steps < n_steps_max {
+            n_steps += 1;
             let (mut puzzle, solution) = self.puzzle(0, rng);
             let mut rating = self.rate(&puzzle);
             let mut n_stalled = 0;
@@ -55,7 +56,6 @@ impl Generator {
             if rating >= rating_min {
                 return Ok((puzzle, solution));
             }
-            n_steps += 1;
         }
         Err(n_steps)
     }

@@ -1,7 +1,8 @@
 //! Whether two puzzles are one under relabelling, permuting and transposing.
 //!
-//! Every row, column, box and digit is given a colour: a hash of the colours
-//! of what it meets, again and again. Symmetric puzzles have the same colours,
+//! Every row, column, box and digit is given a colour: first a hash of how a line
+//! maps its digits to those of each other line, then, again and again, of the
+//! colours of what it meets. Symmetric puzzles have the same colours,
 //! so most pairs are told apart by a sum of them. Pairs with the same colours
 //! are compared exactly: where several rows or columns look alike, one is
 //! picked and matched with each candidate in turn, until lines correspond one
@@ -62,9 +63,12 @@ struct Coloured {
 
 impl Coloured {
     fn new(shape: Shape, board: Board) -> Self {
-        let lines = vec![1; shape.side];
-        let digits = vec![1; shape.side + 1];
-        let mut coloured = Self { shape, board, rows: lines.clone(), columns: lines, digits };
+        let side = shape.side;
+        let row = |row: usize, at: usize| board.cells()[row * side + at];
+        let column = |column: usize, at: usize| board.cells()[at * side + column];
+        let rows = first_colours(side, shape.box_rows, row);
+        let columns = first_colours(side, shape.box_columns, column);
+        let mut coloured = Self { shape, rows, columns, digits: vec![1; side + 1], board };
         coloured.refine();
         coloured
     }
@@ -189,6 +193,42 @@ fn agree(one: &Coloured, other: &Coloured) -> bool {
         *there[usize::from(*digit)].get_or_insert(image) == image
             && *back[usize::from(image)].get_or_insert(*digit) == *digit
     })
+}
+
+/// A colour for each line, from the ways in which its digits lead to those in
+/// the same places of other lines, and on from there. On a full board, where
+/// every line meets the same, these ways still differ.
+fn first_colours(side: usize, n_group: usize, cell: impl Fn(usize, usize) -> u8) -> Vec<u64> {
+    let ways = |from: usize, to: usize| {
+        let mut next = [0u8; 17];
+        let mut is_reached = [false; 17];
+        for at in 0..side {
+            let (digit, image) = (cell(from, at), cell(to, at));
+            if digit != 0 && image != 0 {
+                next[usize::from(digit)] = image;
+                is_reached[usize::from(image)] = true;
+            }
+        }
+        // Chains first, from their open ends; what is left are rings.
+        let mut total = 0u64;
+        for is_ring in [false, true] {
+            for first in 1..=side {
+                let mut at = first;
+                let mut n_moves = 0;
+                while (is_ring || !is_reached[first]) && next[at] != 0 {
+                    at = usize::from(std::mem::take(&mut next[at]));
+                    n_moves += 1;
+                }
+                total = total.wrapping_add(mixed(&[n_moves, u64::from(is_ring)]));
+            }
+        }
+        mixed(&[total, u64::from(from / n_group == to / n_group)])
+    };
+    let colour = |line| {
+        let others = (0..side).filter(|other| *other != line);
+        others.fold(1u64, |colour, other| colour.wrapping_add(ways(line, other)))
+    };
+    (0..side).map(colour).collect()
 }
 
 fn sum(colours: &[u64]) -> u64 {
