@@ -9,8 +9,8 @@
 use rand::Rng;
 use rand::seq::IteratorRandom;
 
-use super::generate::Generator;
 use super::Board;
+use super::generate::Generator;
 
 /// Cells that a change gives, at most.
 const N_GIVEN_MAX: usize = 5;

@@ -303,7 +303,8 @@ impl<const N: usize, const B: usize> Options<N, B> {
             std::array::from_fn::<u64, B, _>(|band| more[band] & !fewer[band])
         };
         let with_two = but(two, three);
-        let cells = [with_two, but(three, four), four].into_iter().find(|cells| *cells != [0; B])?;
+        let cells =
+            [with_two, but(three, four), four].into_iter().find(|cells| *cells != [0; B])?;
 
         let mut best = None;
         for band in 0..B {

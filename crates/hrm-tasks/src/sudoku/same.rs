@@ -11,14 +11,39 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::{Board, Shape};
+use crate::Leak;
 
 /// Rounds of colouring. Colours of a random board settle within four.
 const N_ROUNDS: usize = 5;
 
+/// Puzzles of `eval` that are also in `train`, with the first that each is.
+pub(super) fn leaks(
+    shape: Shape,
+    train: &[(String, &Board)],
+    eval: &[(String, &Board)],
+) -> Vec<Leak> {
+    let signatures = |boards: &[(String, &Board)]| -> Vec<[u64; 2]> {
+        boards.par_iter().map(|(_, board)| signature(shape, board)).collect()
+    };
+    let mut alike: HashMap<[u64; 2], Vec<usize>> = HashMap::new();
+    for (at, signature) in signatures(train).into_iter().enumerate() {
+        alike.entry(signature).or_default().push(at);
+    }
+    let leak = |((name, board), signature): (&(String, &Board), [u64; 2])| {
+        let mut candidates = alike.get(&signature)?.iter().map(|at| &train[*at]);
+        let (train, _) = candidates.find(|(_, other)| is_same(shape, board, other))?;
+        let why = "relabelled, permuted or transposed";
+        Some(Leak { eval: name.clone(), train: train.clone(), why })
+    };
+    eval.par_iter().zip(signatures(eval)).filter_map(leak).collect()
+}
+
 /// Equal for puzzles that are the same up to symmetry, and hardly ever for
 /// others.
-pub(super) fn signature(shape: Shape, board: &Board) -> [u64; 2] {
+fn signature(shape: Shape, board: &Board) -> [u64; 2] {
     let one = Coloured::new(shape, board.clone()).signature();
     if shape.box_rows != shape.box_columns {
         return [one, one];
@@ -259,7 +284,9 @@ mod tests {
             0 if shape.side < 16 => minimal_puzzle(shape, 0, rng).0,
             1 => {
                 let mut board = solved_board(shape, rng);
-                (0..shape.n_cells()).filter(|cell| cell % 3 > 0).for_each(|cell| board.set(cell, 0));
+                (0..shape.n_cells())
+                    .filter(|cell| cell % 3 > 0)
+                    .for_each(|cell| board.set(cell, 0));
                 board
             }
             _ => solved_board(shape, rng),
