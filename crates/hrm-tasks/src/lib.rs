@@ -32,6 +32,7 @@ pub mod records;
 pub mod sudoku;
 
 mod dihedral;
+mod drawing;
 mod error;
 mod family;
 mod figures;

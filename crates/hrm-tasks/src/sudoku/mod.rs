@@ -6,15 +6,21 @@
 mod board;
 mod draw;
 mod generate;
+mod hard;
+mod options;
 mod picture;
 mod pose;
 mod presets;
+#[cfg(test)]
+mod reference;
+mod same;
 mod solver;
 mod symmetry;
 mod task;
 
 pub use board::{Board, Shape};
 pub use generate::{minimal_puzzle, solved_board};
+pub use same::is_same;
 pub use solver::{Search, Solver};
 pub use symmetry::Symmetry;
 pub use task::SudokuConfig;

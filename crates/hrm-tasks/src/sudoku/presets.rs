@@ -16,6 +16,7 @@ impl SudokuConfig {
             n_train: 1000,
             n_eval: 1000,
             reveal: 0,
+            min_rating: 0,
             held_out: 0.1,
         };
         let paper_train = TrainConfig::paper();

@@ -1,23 +1,21 @@
-//! An exact solver: deduction as far as it goes, then guessing.
+//! An exact solver: deduction as far as it goes, then a guess.
 //!
-//! Two deductions are made until neither applies: a cell with one option left
-//! takes it, and a digit with one place left in a unit goes there. Then the
-//! cell with the fewest options is guessed. How often that happens is the
-//! difficulty of a puzzle.
+//! A guess is a digit that is tried in a cell. If it leads nowhere, or every
+//! solution under it is known, the cell loses that digit and deduction goes on.
+//! The rating of a puzzle is the number of guesses until its solution is found
+//! and no other is left. Which guess comes next is decided by the board alone,
+//! so a rating is the same on every machine; symmetric puzzles may differ a
+//! little in it, where several guesses look equally good.
 
 use rand::Rng;
-use rand::seq::SliceRandom;
 
+use super::options::{Options, Placement};
 use super::{Board, Shape};
 
-/// The units and neighbours of a shape, worked out once.
-#[derive(Clone, Debug)]
+/// A solver for boards of one shape.
+#[derive(Clone, Copy, Debug)]
 pub struct Solver {
     shape: Shape,
-    /// Cells that share a unit with each cell.
-    peers: Vec<Vec<usize>>,
-    /// Cells of each row, column and box.
-    units: Vec<Vec<usize>>,
 }
 
 /// What a search found.
@@ -31,34 +29,28 @@ pub struct Search {
     pub is_complete: bool,
 }
 
-/// Options of every cell, as bits, and which cells are settled.
-#[derive(Clone)]
-struct State {
-    options: Vec<u32>,
-    is_settled: Vec<bool>,
+/// What to search for.
+struct Query<'a> {
+    puzzle: &'a Board,
+    /// A digit that a cell does not hold.
+    excluded: Option<Placement>,
+    n_solutions: usize,
+    n_guesses_max: u64,
 }
+
+/// Which of a cell's digits, given as bits, to try: the suggested one or another.
+type Choice<'a> = dyn FnMut(u32, usize) -> usize + 'a;
 
 impl Solver {
     /// A solver for boards of `shape`.
     pub fn new(shape: Shape) -> Self {
-        let cells = || 0..shape.n_cells();
-        let share = |a, b| a != b && super::board::share_unit(shape, a, b);
-        let peers = cells().map(|a| cells().filter(|b| share(a, *b)).collect()).collect();
-        let unit = |kind: usize, index: usize| {
-            cells().filter(|cell| shape.units_of(*cell)[kind] == index).collect()
-        };
-        let units = (0..3).flat_map(|kind| (0..shape.side).map(move |index| unit(kind, index)));
-        Self { shape, peers, units: units.collect() }
+        Self { shape }
     }
 
     /// Up to `n_solutions` solutions, making at most `n_guesses_max` guesses.
     pub fn search(&self, puzzle: &Board, n_solutions: usize, n_guesses_max: u64) -> Search {
-        let mut search = Search { solutions: Vec::new(), n_guesses: 0, is_complete: true };
-        if let Some(state) = self.state(puzzle) {
-            let mut ascending = |_: &mut Vec<u32>| {};
-            self.explore(state, n_solutions, n_guesses_max, &mut ascending, &mut search);
-        }
-        search
+        let query = Query { puzzle, excluded: None, n_solutions, n_guesses_max };
+        self.run(&query, &mut suggested)
     }
 
     /// Whether there is one solution and no other, as far as `n_guesses_max`
@@ -68,185 +60,240 @@ impl Solver {
         search.is_complete && search.solutions.len() == 1
     }
 
-    /// Guesses until the solution is found: the difficulty of a puzzle.
+    /// Guesses until the solution is found and no other is left, or until two
+    /// are found; `n_guesses_max` at most. The difficulty of a puzzle.
     pub fn rate(&self, puzzle: &Board, n_guesses_max: u64) -> u64 {
-        self.search(puzzle, 1, n_guesses_max).n_guesses
+        self.search(puzzle, 2, n_guesses_max).n_guesses
     }
 
-    /// A solution with its guesses in random order, if there is one.
-    pub fn fill(&self, puzzle: &Board, rng: &mut impl Rng) -> Option<Board> {
-        let mut search = Search { solutions: Vec::new(), n_guesses: 0, is_complete: true };
-        let mut shuffled = |options: &mut Vec<u32>| options.shuffle(rng);
-        self.explore(self.state(puzzle)?, 1, u64::MAX, &mut shuffled, &mut search);
-        search.solutions.pop()
-    }
-
-    /// The options that a puzzle leaves; `None` if its givens contradict.
-    fn state(&self, puzzle: &Board) -> Option<State> {
-        let n_cells = self.shape.n_cells();
-        let all = (1u32 << self.shape.side) - 1;
-        let mut state = State { options: vec![all; n_cells], is_settled: vec![false; n_cells] };
-        for (cell, digit) in puzzle.cells().iter().enumerate().filter(|(_, d)| **d != 0) {
-            if !self.place(&mut state, cell, 1 << (digit - 1)) {
-                return None;
-            }
-        }
-        Some(state)
-    }
-
-    fn explore(
+    /// Whether a solution has another digit than `digit` in `cell`; `None` if
+    /// `n_guesses_max` guesses cannot tell.
+    pub(super) fn can_differ(
         &self,
-        mut state: State,
-        n_solutions: usize,
+        puzzle: &Board,
+        cell: usize,
+        digit: u8,
         n_guesses_max: u64,
-        order: &mut impl FnMut(&mut Vec<u32>),
-        search: &mut Search,
-    ) {
-        if !self.deduce(&mut state) {
-            return;
-        }
-        let open = (0..state.options.len()).filter(|cell| !state.is_settled[*cell]);
-        let Some(cell) = open.min_by_key(|cell| state.options[*cell].count_ones()) else {
-            search.solutions.push(self.board(&state));
-            return;
-        };
-        let mut options: Vec<u32> = (0..self.shape.side as u32)
-            .map(|d| 1 << d)
-            .filter(|bit| state.options[cell] & bit != 0)
-            .collect();
-        order(&mut options);
-        for bit in options {
-            if search.solutions.len() >= n_solutions {
-                return;
-            }
-            if search.n_guesses >= n_guesses_max {
-                search.is_complete = false;
-                return;
-            }
-            search.n_guesses += 1;
-            let mut guess = state.clone();
-            if self.place(&mut guess, cell, bit) {
-                self.explore(guess, n_solutions, n_guesses_max, order, search);
-            }
-        }
+    ) -> Option<bool> {
+        let excluded = Some(Placement { cell, digit: usize::from(digit) - 1 });
+        let query = Query { puzzle, excluded, n_solutions: 1, n_guesses_max };
+        let search = self.run(&query, &mut suggested);
+        let can_differ = !search.solutions.is_empty();
+        (can_differ || search.is_complete).then_some(can_differ)
     }
 
-    /// Places digits that have one place left; false on a contradiction.
-    fn deduce(&self, state: &mut State) -> bool {
+    /// A solution found by guesses of random digits, if there is one.
+    pub fn fill(&self, puzzle: &Board, rng: &mut impl Rng) -> Option<Board> {
+        // Now and then chance leads to where the search takes very long.
+        const N_GUESSES_MAX: u64 = 200;
         loop {
-            let mut has_changed = false;
-            for unit in &self.units {
-                let (mut once, mut twice) = (0u32, 0u32);
-                for cell in unit {
-                    twice |= once & state.options[*cell];
-                    once |= state.options[*cell];
-                }
-                if once != (1 << self.shape.side) - 1 {
-                    return false;
-                }
-                let single = once & !twice;
-                for cell in unit.iter().filter(|_| single != 0) {
-                    let bit = state.options[*cell] & single;
-                    if bit != 0 && !state.is_settled[*cell] {
-                        // Two digits whose only place is the same cell.
-                        if bit.count_ones() > 1 || !self.place(state, *cell, bit) {
-                            return false;
-                        }
-                        has_changed = true;
-                    }
-                }
-            }
-            if !has_changed {
-                return true;
+            let query =
+                Query { puzzle, excluded: None, n_solutions: 1, n_guesses_max: N_GUESSES_MAX };
+            let mut search = self.run(&query, &mut |digits, _| {
+                let n_lower = rng.random_range(0..digits.count_ones());
+                (0..n_lower).fold(digits, |left, _| left & (left - 1)).trailing_zeros() as usize
+            });
+            if search.is_complete || !search.solutions.is_empty() {
+                return search.solutions.pop();
             }
         }
     }
 
-    /// Settles a cell and whatever follows for its neighbours; false on a
-    /// contradiction.
-    fn place(&self, state: &mut State, cell: usize, bit: u32) -> bool {
-        let mut pending = vec![(cell, bit)];
-        while let Some((cell, bit)) = pending.pop() {
-            if state.options[cell] & bit == 0 {
+    fn run(&self, query: &Query<'_>, choice: &mut Choice<'_>) -> Search {
+        match self.shape.side {
+            4 => run::<4, 2>(self.shape, query, choice),
+            6 => run::<6, 3>(self.shape, query, choice),
+            9 => run::<9, 3>(self.shape, query, choice),
+            16 => run::<16, 4>(self.shape, query, choice),
+            side => unreachable!("a shape has no side {side}"),
+        }
+    }
+}
+
+fn run<const N: usize, const B: usize>(
+    shape: Shape,
+    query: &Query<'_>,
+    choice: &mut Choice<'_>,
+) -> Search {
+    let search = Search { solutions: Vec::new(), n_guesses: 0, is_complete: true };
+    let mut walk = Walk { shape, query, choice, search };
+    if query.n_solutions > 0 {
+        let mut options = Options::<N, B>::new(query.puzzle.cells());
+        if let Some(excluded) = query.excluded {
+            options.exclude(excluded);
+        }
+        walk.explore(options);
+    }
+    walk.search
+}
+
+/// The choice of every search that is not random.
+fn suggested(_digits: u32, digit: usize) -> usize {
+    digit
+}
+
+/// A search on its way.
+struct Walk<'a, 'b> {
+    shape: Shape,
+    query: &'a Query<'a>,
+    choice: &'a mut Choice<'b>,
+    search: Search,
+}
+
+impl Walk<'_, '_> {
+    /// Finds the solutions that `options` leave; false if the search is to end.
+    fn explore<const N: usize, const B: usize>(&mut self, mut options: Options<N, B>) -> bool {
+        while options.deduce() {
+            let Some(mut guess) = options.guess() else {
+                self.search.solutions.push(Board::new(self.shape, options.to_cells()));
+                return self.search.solutions.len() < self.query.n_solutions;
+            };
+            if self.search.n_guesses == self.query.n_guesses_max {
+                self.search.is_complete = false;
                 return false;
             }
-            if state.is_settled[cell] {
-                continue;
+            self.search.n_guesses += 1;
+            guess.digit = (self.choice)(options.digits_of(guess.cell), guess.digit);
+            let mut guessed = options;
+            guessed.place(guess);
+            if !self.explore(guessed) {
+                return false;
             }
-            state.options[cell] = bit;
-            state.is_settled[cell] = true;
-            for peer in &self.peers[cell] {
-                let options = &mut state.options[*peer];
-                if *options & bit == 0 {
-                    continue;
-                }
-                *options &= !bit;
-                match options.count_ones() {
-                    0 => return false,
-                    1 if !state.is_settled[*peer] => pending.push((*peer, *options)),
-                    _ => {}
-                }
-            }
+            options.exclude(guess);
         }
         true
-    }
-
-    fn board(&self, state: &State) -> Board {
-        let digits = state.options.iter().map(|bit| bit.trailing_zeros() as u8 + 1);
-        Board::new(self.shape, digits.collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sudoku::reference;
+    use hrm_train::rng::stream;
+    use proptest::prelude::*;
+    use rand::Rng;
+    use rand::seq::SliceRandom;
 
-    /// All completions by trying every digit in every cell.
-    fn count_by_force(shape: Shape, board: &mut Board) -> usize {
-        if board.clash(shape).is_some() {
-            return 0;
-        }
-        let Some(cell) = board.cells().iter().position(|d| *d == 0) else { return 1 };
-        let mut n = 0;
-        for digit in 1..=shape.side as u8 {
-            board.set(cell, digit);
-            n += count_by_force(shape, board);
-        }
-        board.set(cell, 0);
-        n
+    fn board(side: usize, text: &str) -> Board {
+        Board::parse(Shape::new(side).unwrap(), text, "test").unwrap()
+    }
+
+    /// All solutions up to a number, in order.
+    fn solutions(shape: Shape, puzzle: &Board, n_max: usize) -> Vec<Board> {
+        let search = Solver::new(shape).search(puzzle, n_max, u64::MAX);
+        assert!(search.is_complete || search.solutions.len() == n_max);
+        let mut solutions = search.solutions;
+        solutions.sort();
+        solutions
     }
 
     #[test]
     fn every_four_by_four_grid_is_found() {
         let shape = Shape::new(4).unwrap();
-        let search = Solver::new(shape).search(&Board::blank(shape), usize::MAX, u64::MAX);
+        let found = solutions(shape, &Board::blank(shape), usize::MAX);
         // 288 grids of this size are known to exist.
-        assert_eq!(search.solutions.len(), 288);
-        assert!(search.is_complete && search.solutions.iter().all(|s| s.is_solved(shape)));
+        assert_eq!(Some(&found), reference::solutions(shape, &Board::blank(shape), 300).as_ref());
+        assert_eq!(found.len(), 288);
     }
 
-    #[test]
-    fn counts_agree_with_brute_force() {
-        let shape = Shape::new(4).unwrap();
-        let solver = Solver::new(shape);
-        for text in ["12..34..........", "1...............", "11..............", "1234341221434321"]
-        {
-            let mut board = Board::parse(shape, text, "test").unwrap();
-            let found = solver.search(&board, usize::MAX, u64::MAX).solutions.len();
-            assert_eq!(found, count_by_force(shape, &mut board), "{text}");
+    /// Boards with as many solutions as chance has it: some cells of a solved
+    /// board, of which some hold another digit.
+    fn any_board() -> impl Strategy<Value = (Shape, Board)> {
+        let sides = prop::sample::select(vec![4usize, 6, 9, 16]);
+        (sides, any::<u64>(), 0u32..=60, 0u32..=3).prop_map(|(side, seed, n_percent, n_wrong)| {
+            let shape = Shape::new(side).unwrap();
+            let rng = &mut stream(seed, "test");
+            let mut board = crate::sudoku::solved_board(shape, rng);
+            let mut cells: Vec<usize> = (0..shape.n_cells()).collect();
+            cells.shuffle(rng);
+            // Enough givens for the reference to end, mostly.
+            let n_least = [(4, 0), (6, 0), (9, 36), (16, 60)].iter().find(|(s, _)| *s == side);
+            let n_kept = shape.n_cells() * (n_least.unwrap().1 + n_percent as usize).min(95) / 100;
+            for cell in &cells[n_kept..] {
+                board.set(*cell, 0);
+            }
+            for cell in cells.iter().take(n_wrong as usize) {
+                board.set(*cell, rng.random_range(1..=side as u32) as u8);
+            }
+            (shape, board)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_solutions_are_those_of_the_reference((shape, puzzle) in any_board()) {
+            let Some(few) = reference::solutions(shape, &puzzle, 51) else { return Ok(()) };
+            if few.len() <= 50 {
+                prop_assert_eq!(solutions(shape, &puzzle, usize::MAX), few);
+            } else {
+                let found = Solver::new(shape).search(&puzzle, 51, u64::MAX).solutions;
+                prop_assert_eq!(found.len(), 51);
+                prop_assert!(found.iter().all(|b| b.is_solved(shape) && b.keeps(&puzzle)));
+            }
+        }
+
+        #[test]
+        fn a_cell_can_differ_where_a_solution_says_so((shape, puzzle) in any_board(), at: usize) {
+            let Some(known) = reference::solutions(shape, &puzzle, 51) else { return Ok(()) };
+            prop_assume!(known.len() <= 50);
+            let cell = at % shape.n_cells();
+            for digit in 1..=shape.side as u8 {
+                let differs = known.iter().any(|solution| solution.cells()[cell] != digit);
+                let told = Solver::new(shape).can_differ(&puzzle, cell, digit, u64::MAX);
+                prop_assert_eq!(told, Some(differs));
+            }
         }
     }
 
     #[test]
-    fn a_hard_puzzle_has_its_one_solution() {
-        // A published 17-clue puzzle.
+    fn hostile_boards_have_no_solution_and_do_not_hang() {
+        for side in [4, 6, 9, 16] {
+            let shape = Shape::new(side).unwrap();
+            let solver = Solver::new(shape);
+            let with = |givens: &[(usize, u8)]| {
+                let mut board = Board::blank(shape);
+                givens.iter().for_each(|(cell, digit)| board.set(*cell, *digit));
+                solver.search(&board, 2, 10_000)
+            };
+            let impossible = Search { solutions: Vec::new(), n_guesses: 0, is_complete: true };
+            // Twice in a row, in a column, in a box.
+            assert_eq!(with(&[(0, 1), (side - 1, 1)]), impossible);
+            assert_eq!(with(&[(0, 1), (side * (side - 1), 1)]), impossible);
+            assert_eq!(with(&[(0, 1), (side + 1, 1)]), impossible);
+            // A cell without an option, though no two givens clash.
+            let mut around: Vec<(usize, u8)> =
+                (1..side as u8).map(|digit| (usize::from(digit), digit)).collect();
+            around.push((side * (side - 1), side as u8));
+            assert_eq!(with(&around), impossible);
+            // All cells alike.
+            let alike = Board::new(shape, vec![1; shape.n_cells()]);
+            assert_eq!(solver.search(&alike, 2, 10_000), impossible);
+            // Nothing given: many solutions, or the budget ends the search.
+            let blank = with(&[]);
+            assert!(blank.solutions.len() == 2 || (side == 16 && !blank.is_complete));
+        }
+    }
+
+    #[test]
+    fn hard_puzzles_have_their_one_solution_and_a_rating() {
+        // A published 17-clue puzzle, and one that is hard for its 21 clues.
+        let texts = [
+            "000000010400000000020000000000050407008000300001090000300400200050100000000806000",
+            "800000000003600000070090200050007000000045700000100030001000068008500010090000400",
+        ];
         let shape = Shape::new(9).unwrap();
-        let text =
-            "000000010400000000020000000000050407008000300001090000300400200050100000000806000";
-        let puzzle = Board::parse(shape, text, "test").unwrap();
-        let search = Solver::new(shape).search(&puzzle, 2, u64::MAX);
-        assert_eq!(search.solutions.len(), 1);
-        assert!(search.solutions[0].is_solved(shape) && search.solutions[0].keeps(&puzzle));
+        let rate = |text| {
+            let puzzle = board(9, text);
+            let search = Solver::new(shape).search(&puzzle, 2, u64::MAX);
+            assert!(search.solutions.len() == 1 && search.solutions[0].is_solved(shape));
+            assert!(search.solutions[0].keeps(&puzzle));
+            assert_eq!(Solver::new(shape).rate(&puzzle, u64::MAX), search.n_guesses);
+            search.n_guesses
+        };
+        // Ratings are part of written files: a change here is a change there.
+        assert_eq!(texts.map(rate), [0, 36]);
     }
 
     #[test]
@@ -254,5 +301,7 @@ mod tests {
         let shape = Shape::new(9).unwrap();
         let search = Solver::new(shape).search(&Board::blank(shape), usize::MAX, 100);
         assert!(!search.is_complete && search.n_guesses == 100);
+        assert!(!Solver::new(shape).is_unique(&Board::blank(shape), 0));
+        assert_eq!(Solver::new(shape).search(&Board::blank(shape), 0, 100).solutions, []);
     }
 }

@@ -2,23 +2,26 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use hrm_train::rng::stream;
 use hrm_train::task::{
     BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
 };
+use rand::Rng;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::generate::Generator;
-use super::{Board, Shape, Symmetry, draw, picture, pose};
-use crate::figures::spread;
+use super::{Board, Shape, Symmetry, draw, picture, pose, same};
+use crate::figures::{by_doubling, by_value, spread};
 use crate::picture::{Panel, Shown, characters};
 use crate::published::{self, Imported, Layout};
 use crate::records::{self, Located, Record};
-use crate::{Family, Interpreter, NameOf, Posed, PuzzleTask, Style, TaskError, Vocabulary};
-
-/// Puzzles rated for statistics, at most.
-const N_RATED_MAX: usize = 1000;
+use crate::{
+    Distribution, Family, Interpreter, Leak, NameOf, Posed, PuzzleTask, Style, TaskError,
+    Vocabulary, drawing,
+};
 
 /// Settings of Sudoku.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,10 @@ pub struct SudokuConfig {
     pub n_eval: usize,
     /// Built-in puzzles give up to this many cells beyond a minimal puzzle.
     pub reveal: usize,
+    /// Built-in puzzles take the solver at least this many guesses. If positive,
+    /// they are searched for and minimal, whatever `reveal` says.
+    #[serde(default)]
+    pub min_rating: u64,
     /// Share of data files without a test set that is kept for evaluation, in
     /// `0..1`.
     pub held_out: f64,
@@ -47,6 +54,10 @@ pub struct SudokuConfig {
 struct Puzzle {
     question: Board,
     answer: Board,
+    /// How hard it is, as its file has it.
+    rating: Option<u64>,
+    /// File and line; empty for built-in puzzles.
+    place: String,
 }
 
 impl SudokuConfig {
@@ -80,19 +91,23 @@ impl SudokuConfig {
         taken: &mut HashSet<Board>,
     ) -> Result<Vec<Puzzle>, TaskError> {
         let generator = Generator::new(self.shape()?);
-        let mut puzzles = Vec::with_capacity(n.min(1 << 20));
+        let draw = |attempt: u64| {
+            self.puzzle(&generator, &mut stream(seed, &format!("sudoku {purpose} {attempt}")))
+        };
         // A small board has finitely many puzzles: give up when hardly any new
         // one comes.
-        for attempt in 0..(n as u64).saturating_mul(20).saturating_add(100) {
-            if puzzles.len() == n {
-                break;
-            }
-            let rng = &mut stream(seed, &format!("sudoku {purpose} {attempt}"));
-            let (question, answer) = generator.puzzle(self.reveal, rng);
-            if taken.insert(question.clone()) {
-                puzzles.push(Puzzle { question, answer });
-            }
-        }
+        let n_attempts_max = (n as u64).saturating_mul(20).saturating_add(100);
+        let key = |(question, _): &(Board, Board)| question.clone();
+        let drawn = drawing::distinct(n, n_attempts_max, draw, key, taken)?;
+        let puzzles: Vec<Puzzle> = drawn
+            .into_iter()
+            .map(|(question, answer)| Puzzle {
+                question,
+                answer,
+                rating: None,
+                place: String::new(),
+            })
+            .collect();
         if puzzles.len() < n {
             let found = format!("{n} (found {} different ones)", puzzles.len());
             return Err(TaskError::setting(
@@ -102,6 +117,22 @@ impl SudokuConfig {
             ));
         }
         Ok(puzzles)
+    }
+
+    /// One generated puzzle, and its solution.
+    fn puzzle(
+        &self,
+        generator: &Generator,
+        rng: &mut impl Rng,
+    ) -> Result<(Board, Board), TaskError> {
+        if self.min_rating == 0 {
+            return Ok(generator.puzzle(self.reveal, rng));
+        }
+        generator.hard_puzzle(self.min_rating, rng).map_err(|n_tried| {
+            let side = self.board;
+            let expected = format!("a rating found among {n_tried} puzzles of side {side}");
+            TaskError::setting("min_rating", expected, self.min_rating)
+        })
     }
 
     fn read(&self, located: &[Located]) -> Result<Vec<Puzzle>, TaskError> {
@@ -122,6 +153,7 @@ impl SudokuConfig {
             train: Puzzles { shape, puzzles: train, n_versions: 1 + augmentations, seed },
             eval: Puzzles { shape, puzzles: eval, n_versions: 1, seed },
             identifiers: vec!["<blank>".to_owned()],
+            ratings: OnceLock::new(),
         }))
     }
 }
@@ -180,7 +212,7 @@ impl Family for SudokuConfig {
     fn example(&self, seed: u64) -> Result<String, TaskError> {
         let shape = self.check()?;
         let rng = &mut stream(seed, "sudoku example");
-        let (question, _) = Generator::new(shape).puzzle(self.reveal, rng);
+        let (question, _) = self.puzzle(&Generator::new(shape), rng)?;
         Ok(question.to_text())
     }
 
@@ -188,7 +220,7 @@ impl Family for SudokuConfig {
         let generator = Generator::new(self.check()?);
         let puzzles = self.built_in(n, "train", seed, &mut HashSet::new())?;
         let records: Vec<Record> = puzzles
-            .iter()
+            .par_iter()
             .map(|puzzle| Record {
                 source: "generated".to_owned(),
                 question: puzzle.question.to_text(),
@@ -238,7 +270,8 @@ fn read_puzzle(shape: Shape, record: &Record, place: &str) -> Result<Puzzle, Tas
     if !answer.keeps(&question) {
         return refused("the givens of the question", "other digits".to_owned());
     }
-    Ok(Puzzle { question, answer })
+    let rating = record.rating.trim().parse().ok();
+    Ok(Puzzle { question, answer, rating, place: place.to_owned() })
 }
 
 /// Token ids of a board.
@@ -313,7 +346,7 @@ impl Examples for Puzzles {
     }
 
     fn write(&self, at: RowId, row: RowMut<'_>) {
-        let Puzzle { question, answer } = &self.puzzles[at.group];
+        let Puzzle { question, answer, .. } = &self.puzzles[at.group];
         let (mut inputs, mut labels) = (encode(question), encode(answer));
         if at.version > 0 {
             let purpose = format!("sudoku version {} {}", at.group, at.version);
@@ -334,6 +367,22 @@ struct SudokuTask {
     train: Puzzles,
     eval: Puzzles,
     identifiers: Vec<String>,
+    /// Guesses for every puzzle, training puzzles first; counted when asked for.
+    ratings: OnceLock<Vec<u64>>,
+}
+
+impl SudokuTask {
+    fn puzzles(&self) -> impl Iterator<Item = &Puzzle> {
+        self.train.puzzles.iter().chain(&self.eval.puzzles)
+    }
+
+    fn ratings(&self) -> &[u64] {
+        self.ratings.get_or_init(|| {
+            let generator = Generator::new(self.shape);
+            let rate = |puzzle: &Puzzle| generator.rate(&puzzle.question);
+            self.train.puzzles.par_iter().chain(&self.eval.puzzles).map(rate).collect()
+        })
+    }
 }
 
 impl Task for SudokuTask {
@@ -377,18 +426,45 @@ impl PuzzleTask for SudokuTask {
     }
 
     fn stats(&self) -> Vec<(String, f64)> {
-        let puzzles = || self.train.puzzles.iter().chain(&self.eval.puzzles);
         let mut stats = vec![
             ("training puzzles".to_owned(), self.train.puzzles.len() as f64),
             ("evaluation puzzles".to_owned(), self.eval.puzzles.len() as f64),
             ("versions per training puzzle".to_owned(), self.train.n_versions as f64),
         ];
-        stats.extend(spread("givens", puzzles().map(|p| p.question.n_givens() as u64)));
-        let generator = Generator::new(self.shape);
-        let rated = puzzles().take(N_RATED_MAX).map(|p| generator.rate(&p.question));
-        stats.extend(spread("guesses", rated));
+        stats.extend(spread("givens", self.puzzles().map(|p| p.question.n_givens() as u64)));
+        stats.extend(spread("guesses", self.ratings().iter().copied()));
+        stats.extend(spread("rating in file", self.puzzles().filter_map(|p| p.rating)));
         stats
     }
+
+    fn distributions(&self) -> Vec<Distribution> {
+        let (train, eval) = self.ratings().split_at(self.train.puzzles.len());
+        let sides =
+            [("training", &self.train.puzzles, train), ("evaluation", &self.eval.puzzles, eval)];
+        let of_side = |(side, puzzles, ratings): (&str, &Vec<Puzzle>, &[u64])| {
+            let givens = puzzles.iter().map(|p| p.question.n_givens() as u64);
+            let in_file = puzzles.iter().filter_map(|p| p.rating);
+            [
+                by_value(format!("{side} givens"), givens),
+                by_doubling(format!("{side} guesses"), ratings.iter().copied()),
+                by_doubling(format!("{side} rating in file"), in_file),
+            ]
+        };
+        sides.into_iter().flat_map(of_side).flatten().collect()
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        same::leaks(self.shape, &named(&self.train.puzzles), &named(&self.eval.puzzles))
+    }
+}
+
+/// Questions, with names for messages.
+fn named(puzzles: &[Puzzle]) -> Vec<(String, &Board)> {
+    let name = |(at, puzzle): (usize, &Puzzle)| match puzzle.place.as_str() {
+        "" => format!("built-in puzzle {}", at + 1),
+        place => place.to_owned(),
+    };
+    puzzles.iter().enumerate().map(|at| (name(at), &at.1.question)).collect()
 }
 
 /// Share of answers that obey the rules, whatever the label.
@@ -410,5 +486,99 @@ impl Scorer for Validity {
     fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
         let scores = vec![("valid", self.n_valid as f64 / self.n_rows.max(1) as f64)];
         Ok(Report { scores, ..Report::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> SudokuConfig {
+        SudokuConfig {
+            board: 6,
+            augmentations: 0,
+            seed: 1,
+            n_train: 20,
+            n_eval: 5,
+            reveal: 2,
+            min_rating: 0,
+            held_out: 0.0,
+        }
+    }
+
+    fn on_threads<T: Send>(n: usize, run: impl FnOnce() -> T + Send) -> T {
+        rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(run)
+    }
+
+    #[test]
+    fn puzzles_depend_on_the_seed_and_not_on_the_threads() {
+        for config in [config(), SudokuConfig { min_rating: 2, ..config() }] {
+            let generate = |seed| config.generate(9, seed).unwrap();
+            let one = on_threads(1, || generate(4));
+            assert_eq!(on_threads(5, || generate(4)), one);
+            assert_ne!(generate(5), one);
+            assert_eq!(one.lines().count(), 10);
+        }
+    }
+
+    #[test]
+    fn a_least_rating_is_met_or_refused() {
+        let hard = SudokuConfig { min_rating: 3, reveal: 20, ..config() };
+        for located in records::parse(hard.generate(5, 1).unwrap().as_bytes(), "test").unwrap() {
+            assert!(located.record.rating.parse::<u64>().unwrap() >= 3);
+        }
+        let message = SudokuConfig { board: 4, min_rating: 900, ..config() }.generate(2, 1);
+        assert_eq!(
+            message.unwrap_err().to_string(),
+            "task.min_rating must be a rating found among 20000 puzzles of side 4, found 900"
+        );
+        // Checkpoints written before the setting existed are still read.
+        let mut json = serde_json::to_value(config()).unwrap();
+        json.as_object_mut().unwrap().remove("min_rating");
+        assert_eq!(serde_json::from_value::<SudokuConfig>(json).unwrap(), config());
+    }
+
+    /// A task of two files.
+    fn opened(train: &str, test: &str) -> Box<dyn PuzzleTask> {
+        let folder = tempfile::tempdir().unwrap();
+        let header = "source,question,answer,rating\n";
+        for (name, rows) in [("train.csv", train), ("test.csv", test)] {
+            std::fs::write(folder.path().join(name), format!("{header}{rows}")).unwrap();
+        }
+        SudokuConfig { board: 4, ..config() }.open(&[folder.path().to_owned()]).unwrap()
+    }
+
+    const TRAIN: &str =
+        "x,1..........3....,1234341221434321,7\nx,1...............,1234341221434321,\n";
+
+    #[test]
+    fn figures_are_ours_and_those_of_the_file() {
+        let task = opened(TRAIN, "x,1234341221434321,1234341221434321,3\n");
+        let stats: std::collections::HashMap<String, f64> = task.stats().into_iter().collect();
+        assert_eq!((stats["givens min"], stats["givens max"]), (1.0, 16.0));
+        assert_eq!((stats["rating in file min"], stats["rating in file max"]), (3.0, 7.0));
+        assert!(stats["guesses max"] > 0.0);
+        let distributions = task.distributions();
+        let names: Vec<&str> = distributions.iter().map(|d| d.name.as_str()).collect();
+        let want = ["givens", "guesses", "rating in file"];
+        let want = ["training", "evaluation"].map(|side| want.map(|name| format!("{side} {name}")));
+        assert_eq!(names, want.concat());
+        for Distribution { name, bins } in distributions {
+            let n: u64 = bins.iter().map(|(_, n)| n).sum();
+            let want = if name == "training givens" || name == "training guesses" { 2 } else { 1 };
+            assert_eq!(n, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn symmetric_puzzles_on_both_sides_are_leaks() {
+        // The first is the second training puzzle with another digit elsewhere.
+        let other = "x,12..............,1234341221434321,1\n";
+        let test = format!("x,.............3..,1234341221434321,1\n{other}");
+        let leaks = opened(TRAIN, &test).leaks();
+        assert_eq!(leaks.len(), 1);
+        assert!(leaks[0].eval.ends_with("test.csv:2"), "{leaks:?}");
+        assert!(leaks[0].train.ends_with("train.csv:3"), "{leaks:?}");
+        assert!(opened(TRAIN, other).leaks().is_empty());
     }
 }
