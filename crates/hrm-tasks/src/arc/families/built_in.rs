@@ -90,7 +90,8 @@ impl BuiltIn {
                 }
                 draft = self.draw_from(&task, attempt + 1);
             };
-            tasks.push((task.id, Solved { pairs, n_train, role }));
+            let id = task.id.clone();
+            tasks.push((task.id, Solved { id, pairs, n_train, role }));
         }
         Ok(tasks)
     }
