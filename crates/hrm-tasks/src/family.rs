@@ -42,6 +42,17 @@ pub trait Family {
     /// [`TaskError`] naming the setting, or the file and place, that is wrong.
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError>;
 
+    /// As [`open`](Self::open), to be looked at and not learnt: data in which
+    /// files contradict each other are opened too, so that
+    /// [`leaks`](PuzzleTask::leaks) can say where.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), otherwise.
+    fn survey(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        self.open(data)
+    }
+
     /// The same settings for puzzles of `n_cells` cells.
     ///
     /// # Errors

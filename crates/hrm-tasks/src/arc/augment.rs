@@ -217,6 +217,21 @@ mod tests {
         assert_eq!(distinct("blank", &pairs, 0, 1), []);
     }
 
+    #[test]
+    fn names_are_the_same_on_every_machine() {
+        let pairs = [Pair { input: grid("012 340"), output: grid("567 089") }];
+        let names: Vec<_> =
+            distinct("007bbfb7", &pairs, 4, 7).iter().map(|found| found.name("007bbfb7")).collect();
+        // Models know tasks by these names: another draw is another data set.
+        let want = [
+            "007bbfb7_t3_0216935478",
+            "007bbfb7_t1_0764918352",
+            "007bbfb7_t3_0619752438",
+            "007bbfb7_t7_0748925361",
+        ];
+        assert_eq!(names, want);
+    }
+
     proptest! {
         #[test]
         fn undoing_an_augmentation_restores_the_grid(

@@ -8,14 +8,15 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use rand::Rng;
+use rayon::prelude::*;
 
-use hrm_train::rng::stream;
+use hrm_train::rng::{ChaCha8Rng, stream};
 use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
 
 use crate::arc::library::{self, Library, Role, Solved};
 use crate::arc::score::Score;
-use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas, draw};
-use crate::{PuzzleTask, Style, TaskError};
+use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas, draw, survey};
+use crate::{Distribution, Leak, PuzzleTask, Style, TaskError};
 
 /// Name of identifier [`BLANK_PUZZLE`].
 const BLANK_NAME: &str = "<blank>";
@@ -52,7 +53,8 @@ pub(crate) struct ArcData {
     n_puzzle_ids: usize,
     /// Hundreds of thousands of names that only few callers want to see.
     identifiers: OnceLock<Vec<String>>,
-    n_left_out: usize,
+    /// Tasks that do not fit on the canvas.
+    left_out: Library,
     notes: Vec<String>,
 }
 
@@ -70,7 +72,7 @@ impl ArcData {
         library: Library,
         held_out: f64,
     ) -> Result<Self, TaskError> {
-        let (mut library, n_left_out, notes) = fitting(config, library)?;
+        let (mut library, left_out, notes) = fitting(config, library)?;
         library::hold_out(&mut library, held_out, config.seed);
         if library.len().saturating_mul(config.augmentations + 1) > N_VERSIONS_MAX {
             let n_most = N_VERSIONS_MAX / library.len() - 1;
@@ -79,8 +81,11 @@ impl ArcData {
         }
 
         let mut next_id = BLANK_PUZZLE + 1;
-        let tasks = library.into_iter().map(|(id, solved)| {
-            let drawn = augment::distinct(&id, &solved.pairs, config.augmentations, config.seed);
+        let drawn: Vec<_> = library
+            .par_iter()
+            .map(|(id, task)| augment::distinct(id, &task.pairs, config.augmentations, config.seed))
+            .collect();
+        let tasks = library.into_iter().zip(drawn).map(|((id, solved), drawn)| {
             let versions = std::iter::once(Augmentation::IDENTITY).chain(drawn);
             let versions = versions.zip(next_id..);
             let versions: Vec<_> = versions
@@ -111,7 +116,7 @@ impl ArcData {
             side: config.canvas,
             n_puzzle_ids: next_id as usize,
             identifiers: OnceLock::new(),
-            n_left_out,
+            left_out,
             notes,
         })
     }
@@ -128,7 +133,7 @@ impl ArcData {
         library: Library,
         identifiers: &[String],
     ) -> Result<Self, TaskError> {
-        let (library, n_left_out, mut notes) = fitting(config, library)?;
+        let (library, left_out, mut notes) = fitting(config, library)?;
         let mut known = known_versions(identifiers, |id| library.contains_key(id));
         let n_unknown = library.keys().filter(|id| !known.contains_key(*id)).count();
         if n_unknown > 0 {
@@ -159,34 +164,42 @@ impl ArcData {
             side: config.canvas,
             n_puzzle_ids: identifiers.len(),
             identifiers: OnceLock::from(identifiers),
-            n_left_out,
+            left_out,
             notes,
         })
     }
+
+    /// The tasks that are in use, by name.
+    fn in_use(&self) -> Vec<(&str, &Solved)> {
+        self.tasks.iter().map(|task| (task.id.as_str(), &task.solved)).collect()
+    }
 }
 
-/// The tasks that fit on the canvas, how many do not, and a remark about them.
+/// The tasks that fit on the canvas, those that do not, and a remark about
+/// them.
 fn fitting(
     config: &ArcConfig,
-    mut library: Library,
-) -> Result<(Library, usize, Vec<String>), TaskError> {
+    library: Library,
+) -> Result<(Library, Library, Vec<String>), TaskError> {
     let n_tasks = library.len();
     let fits = |grid: &Grid| grid.side() <= config.canvas;
-    library.retain(|_, task| task.pairs.iter().all(|pair| fits(&pair.input) && fits(&pair.output)));
+    let (library, left_out): (Library, Library) = library.into_iter().partition(|(_, task)| {
+        task.pairs.iter().all(|pair| fits(&pair.input) && fits(&pair.output))
+    });
     if library.is_empty() {
         let expected = "as large as the grids of at least one task";
         return Err(TaskError::setting("canvas", expected, config.canvas));
     }
-    let n_left_out = n_tasks - library.len();
     let mut notes = Vec::new();
-    if n_left_out > 0 {
+    if !left_out.is_empty() {
         notes.push(format!(
             "{n_left_out} of {n_tasks} tasks are left out: a grid is larger than the canvas of \
              {side} by {side}",
+            n_left_out = left_out.len(),
             side = config.canvas
         ));
     }
-    Ok((library, n_left_out, notes))
+    Ok((library, left_out, notes))
 }
 
 /// The versions that `identifiers` name, by task, of the tasks that are
@@ -270,7 +283,7 @@ impl PuzzleTask for ArcData {
             ("tasks", self.tasks.len() as f64),
             ("training tasks", of_role(Role::Training) as f64),
             ("evaluation tasks", of_role(Role::Evaluation) as f64),
-            ("tasks left out", self.n_left_out as f64),
+            ("tasks left out", self.left_out.len() as f64),
             ("train pairs", n_train_pairs as f64),
             ("test pairs", (n_pairs - n_train_pairs) as f64),
             ("versions", tasks().map(|task| task.versions.len()).sum::<usize>() as f64),
@@ -279,9 +292,22 @@ impl PuzzleTask for ArcData {
             ("mean grid height", mean(grids().map(Grid::n_rows).sum(), n_grids)),
             ("mean grid width", mean(grids().map(Grid::n_cols).sum(), n_grids)),
             ("largest grid side", grids().map(Grid::side).max().unwrap_or(0) as f64),
-            ("mean colours per task", mean(tasks().map(n_colours).sum(), self.tasks.len())),
+            (
+                "mean colours per task",
+                mean(tasks().map(|task| task.solved.n_colours()).sum(), self.tasks.len()),
+            ),
         ];
         figures.map(|(name, figure)| (name.to_owned(), figure)).into()
+    }
+
+    fn distributions(&self) -> Vec<Distribution> {
+        survey::distributions(&self.in_use())
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        // Whether files overlap does not depend on the canvas.
+        let left_out = self.left_out.iter().map(|(name, task)| (name.as_str(), task));
+        survey::leaks(&self.in_use().into_iter().chain(left_out).collect::<Vec<_>>())
     }
 
     fn notes(&self) -> Vec<String> {
@@ -289,11 +315,8 @@ impl PuzzleTask for ArcData {
     }
 }
 
-fn n_colours(task: &Versioned) -> usize {
-    let grids = task.solved.pairs.iter().flat_map(|pair| [&pair.input, &pair.output]);
-    let seen = grids.flat_map(Grid::cells).fold(0u16, |seen, colour| seen | 1 << colour);
-    seen.count_ones() as usize
-}
+/// A block of the generator: more words than two bounded draws take.
+const N_WORDS_PER_DRAW: u128 = 16;
 
 /// Some of the pairs of every task, in every version.
 pub(crate) struct ArcExamples {
@@ -301,14 +324,14 @@ pub(crate) struct ArcExamples {
     /// Tasks with at least one row here.
     groups: Vec<Group>,
     side: usize,
-    /// Seed of the offsets, if pairs are moved about the canvas.
-    translation: Option<u64>,
 }
 
 struct Group {
     task_idx: usize,
     /// Which of the task's pairs are rows.
     pairs: Range<usize>,
+    /// What their offsets are read from, if they are moved about the canvas.
+    offsets: Option<ChaCha8Rng>,
 }
 
 impl ArcExamples {
@@ -318,12 +341,13 @@ impl ArcExamples {
         translation: Option<u64>,
         pairs: impl Fn(&Solved) -> Range<usize>,
     ) -> Self {
-        let groups = tasks
-            .iter()
-            .enumerate()
-            .map(|(task_idx, task)| Group { task_idx, pairs: pairs(&task.solved) });
+        let groups = tasks.iter().enumerate().map(|(task_idx, task)| Group {
+            task_idx,
+            pairs: pairs(&task.solved),
+            offsets: translation.map(|seed| stream(seed, &format!("arc offsets of {}", task.id))),
+        });
         let groups = groups.filter(|group| !group.pairs.is_empty()).collect();
-        Self { tasks: tasks.clone(), groups, side, translation }
+        Self { tasks: tasks.clone(), groups, side }
     }
 
     /// Cells on each side of the canvas.
@@ -357,18 +381,24 @@ impl ArcExamples {
     }
 
     /// The `(row, column)` of both grids' top left corner.
-    fn offset(&self, at: RowId, pair: &Pair) -> (usize, usize) {
-        let Some(seed) = self.translation else { return (0, 0) };
-        let RowId { group, version, row } = at;
-        let id = &self.task(group).id;
-
+    fn offset(&self, RowId { group, version, row }: RowId, pair: &Pair) -> (usize, usize) {
+        let Group { pairs, offsets, .. } = &self.groups[group];
+        let Some(offsets) = offsets else { return (0, 0) };
+        // Draws at a place of their own in the task's stream, so that any row
+        // can be written without those before it: per version the number of
+        // the row that stays, then each row's offset.
+        let mut draws = offsets.clone();
+        let seek = |draws: &mut ChaCha8Rng, place: usize| {
+            let place = version as u128 * (pairs.len() as u128 + 1) + place as u128;
+            draws.set_word_pos(place * N_WORDS_PER_DRAW);
+        };
+        seek(&mut draws, 0);
         // One row of each version stays where evaluation will ask for it.
-        let mut rng = stream(seed, &format!("arc row that stays, {id}, version {version}"));
-        if rng.random_range(0..self.pairs(group).len() as u32) as usize == row {
+        if draws.random_range(0..pairs.len() as u32) as usize == row {
             return (0, 0);
         }
-        let mut rng = stream(seed, &format!("arc offset, {id}, version {version}, row {row}"));
-        let mut below = |used: usize| rng.random_range(0..=(self.side - used) as u32) as usize;
+        seek(&mut draws, 1 + row);
+        let mut below = |used: usize| draws.random_range(0..=(self.side - used) as u32) as usize;
         let n_rows = pair.input.n_rows().max(pair.output.n_rows());
         let n_cols = pair.input.n_cols().max(pair.output.n_cols());
         (below(n_rows), below(n_cols))

@@ -20,6 +20,7 @@ use rand::Rng;
 use hrm_train::rng::stream;
 
 use crate::TaskError;
+use crate::arc::Grid;
 use crate::arc::json::{self, ArcTask, Pair, TestPair};
 use crate::records::clipped;
 
@@ -35,6 +36,8 @@ pub(crate) enum Role {
 /// A task with all its answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Solved {
+    /// The task's id in its file; the set may call it otherwise.
+    pub(crate) id: String,
     /// Train pairs, then test pairs.
     pub(crate) pairs: Vec<Pair>,
     /// How many of them are train pairs.
@@ -51,6 +54,13 @@ impl Solved {
         ArcTask { train: train.to_vec(), test: test.collect() }
     }
 
+    /// Distinct colours in all its grids, the background included.
+    pub(crate) fn n_colours(&self) -> usize {
+        let grids = self.pairs.iter().flat_map(|pair| [&pair.input, &pair.output]);
+        let seen = grids.flat_map(Grid::cells).fold(0u16, |seen, colour| seen | 1 << colour);
+        seen.count_ones() as usize
+    }
+
     fn has_pairs_of(&self, other: &Self) -> bool {
         self.n_train == other.n_train && self.pairs == other.pairs
     }
@@ -59,7 +69,8 @@ impl Solved {
 /// Tasks by id.
 pub(crate) type Library = BTreeMap<String, Solved>;
 
-/// Reads every path.
+/// Reads every path. A task that is met again is one task, for evaluation if
+/// any of its files is.
 ///
 /// # Errors
 ///
@@ -70,36 +81,68 @@ pub(crate) type Library = BTreeMap<String, Solved>;
 pub(crate) fn read(paths: &[PathBuf]) -> Result<Library, TaskError> {
     let mut library = Library::new();
     let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for (path, role) in task_files(paths)? {
-        for (id, task) in read_file(&path)? {
-            let place = format!("{}: task `{}`", path.display(), clipped(&id));
-            let solved = solve(task, role, &path, &place)?;
-            match library.entry(id.clone()) {
-                Entry::Vacant(entry) => {
-                    entry.insert(solved);
-                    places.insert(id, path.clone());
-                }
-                Entry::Occupied(mut entry) if entry.get().has_pairs_of(&solved) => {
-                    let known = entry.get_mut();
-                    known.role = known.role.max(role);
-                }
-                Entry::Occupied(_) => {
-                    let expected = format!("the task of this id in {}", places[&id].display());
-                    return Err(TaskError::malformed(place, expected, "a different one"));
-                }
+    for (path, task) in solved_tasks(paths)? {
+        let id = task.id.clone();
+        match library.entry(id.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(task);
+                places.insert(id, path);
+            }
+            Entry::Occupied(mut entry) if entry.get().has_pairs_of(&task) => {
+                let known = entry.get_mut();
+                known.role = known.role.max(task.role);
+            }
+            Entry::Occupied(_) => {
+                let expected = format!("the task of this id in {}", places[&id].display());
+                return Err(TaskError::malformed(place(&path, &id), expected, "a different one"));
             }
         }
     }
     Ok(library)
 }
 
+/// Reads every path, to be looked at: a task whose id is known already is kept
+/// beside the other, as `{id} in {path}`, unless it is for the same and equal.
+///
+/// # Errors
+///
+/// As [`read`], but for ids with different tasks.
+pub(crate) fn read_apart(paths: &[PathBuf]) -> Result<Library, TaskError> {
+    let mut library = Library::new();
+    for (path, task) in solved_tasks(paths)? {
+        let again = format!("{} in {}", task.id, path.display());
+        match library.entry(task.id.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(task)),
+            Entry::Occupied(entry) if *entry.get() == task => {}
+            Entry::Occupied(_) => drop(library.insert(again, task)),
+        }
+    }
+    Ok(library)
+}
+
+/// Every task of every path, with the file that it is in.
+fn solved_tasks(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Solved)>, TaskError> {
+    let mut tasks = Vec::new();
+    for (path, role) in task_files(paths)? {
+        for (id, task) in read_file(&path)? {
+            tasks.push((path.clone(), solve(id, task, role, &path)?));
+        }
+    }
+    Ok(tasks)
+}
+
+/// How messages call a task.
+fn place(path: &Path, id: &str) -> String {
+    format!("{}: task `{}`", path.display(), clipped(id))
+}
+
 /// The task with its pairs in one list, if no answer is missing.
-fn solve(task: ArcTask, role: Role, path: &Path, place: &str) -> Result<Solved, TaskError> {
+fn solve(id: String, task: ArcTask, role: Role, path: &Path) -> Result<Solved, TaskError> {
     let n_train = task.train.len();
     let mut pairs = task.train;
     for (idx, TestPair { input, output }) in task.test.into_iter().enumerate() {
         let Some(output) = output else {
-            let place = format!("{place}, test[{idx}]");
+            let place = format!("{}, test[{idx}]", place(path, &id));
             let (expected, found) = match solutions_of(path) {
                 Some(solutions) => {
                     (format!("its output in {}", solutions.display()), "no such file")
@@ -110,7 +153,7 @@ fn solve(task: ArcTask, role: Role, path: &Path, place: &str) -> Result<Solved, 
         };
         pairs.push(Pair { input, output });
     }
-    Ok(Solved { pairs, n_train, role })
+    Ok(Solved { id, pairs, n_train, role })
 }
 
 /// Makes a `share` of the tasks, at least one if it is positive, evaluation
@@ -286,6 +329,23 @@ mod tests {
         let want = "DIR/other/a.json: task `a`: expected the task of this id in DIR/a.json, \
                     found a different one";
         assert_eq!(read_from(&files, &["a.json", "other"]), Err(want.to_owned()));
+    }
+
+    #[test]
+    fn tasks_read_apart_keep_both_sides() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for (name, text) in [("t.json", BARE), ("same/t.json", BARE), ("evaluation/t.json", OTHER)]
+        {
+            std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+            std::fs::write(path(name), text).unwrap();
+        }
+        let library = read_apart(&[path("t.json"), path("same"), path("evaluation")]).unwrap();
+        let again = format!("t in {}", path("evaluation/t.json").display());
+        let found: Vec<_> =
+            library.iter().map(|(name, task)| (name.as_str(), task.id.as_str())).collect();
+        assert_eq!(found, [("t", "t"), (again.as_str(), "t")]);
+        assert!(read(&[path("t.json"), path("evaluation")]).is_err());
     }
 
     #[test]

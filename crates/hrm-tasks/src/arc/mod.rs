@@ -30,9 +30,12 @@ mod pose;
 mod presets;
 mod published;
 mod score;
+mod survey;
 mod task;
 mod turn;
 mod vote;
+#[cfg(test)]
+mod written_out;
 
 pub use augment::Augmentation;
 pub use grid::{Grid, N_COLOURS, SIDE_MAX};

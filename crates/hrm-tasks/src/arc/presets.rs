@@ -17,6 +17,7 @@ impl ArcConfig {
             n_train: 400,
             n_eval: 400,
             held_out: 0.1,
+            compose: 0.0,
         };
         // Each task has an embedding of its own to learn, hence its fast rate.
         let paper_train = TrainConfig {

@@ -1,35 +1,31 @@
 //! Rules about the grid as a whole: turned, repeated, cut, combined.
 
-use super::Rule;
-use super::sketch::{BLANK, Sketch, TURNS, turned};
+use super::sketch::{Area, Sketch, TURNS, paint, paint_rim, turned};
+use super::{Rule, Step};
 use crate::Dihedral;
 use crate::arc::Grid;
 
 /// The picture in one of two mirrors.
-pub(super) fn mirror(sketch: &mut Sketch) -> Rule {
+pub(super) fn mirror(sketch: &mut Sketch) -> Step {
     let transform = sketch.pick(&[Dihedral::FlipLeftRight, Dihedral::FlipUpDown]);
     transformed(sketch, transform)
 }
 
 /// The picture turned by one of three angles.
-pub(super) fn rotate(sketch: &mut Sketch) -> Rule {
+pub(super) fn rotate(sketch: &mut Sketch) -> Step {
     let transform = sketch.pick(&TURNS[1..]);
     transformed(sketch, transform)
 }
 
 /// The picture reflected about one of its diagonals.
-pub(super) fn transpose(sketch: &mut Sketch) -> Rule {
+pub(super) fn transpose(sketch: &mut Sketch) -> Step {
     let transform = sketch.pick(&[Dihedral::Transpose, Dihedral::AntiTranspose]);
     transformed(sketch, transform)
 }
 
-fn transformed(sketch: &mut Sketch, transform: Dihedral) -> Rule {
+fn transformed(sketch: &mut Sketch, transform: Dihedral) -> Step {
     let palette: [u8; 3] = sketch.colours();
-    Box::new(move |sketch| {
-        let input = sketch.picture(&palette);
-        let output = transform.apply(&input);
-        Some((input, output))
-    })
+    Step::new(&palette, move |picture| Some(transform.apply(picture)))
 }
 
 /// The picture repeated, in every other row or column of tiles perhaps as a
@@ -55,86 +51,91 @@ pub(super) fn tile(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Every cell becomes a block.
-pub(super) fn scale_up(sketch: &mut Sketch) -> Rule {
-    let factor = if sketch.side_max() >= 6 { sketch.between(2, 3) } else { 2 };
-    Box::new(move |sketch| {
-        let side_max = (sketch.side_max() / factor).min(5);
-        let (n_rows, n_cols) = (sketch.between(2, side_max), sketch.between(2, side_max));
-        let palette: [u8; 3] = sketch.colours();
-        let input = sketch.speckled(n_rows, n_cols, &palette, 0.7);
-        let output = Grid::from_fn(n_rows * factor, n_cols * factor, |row, col| {
-            input.at(row / factor, col / factor)
-        });
-        Some((input, output))
+/// Every cell becomes a block of two by two.
+pub(super) fn scale_up(sketch: &mut Sketch) -> Step {
+    let palette: [u8; 3] = sketch.colours();
+    Step::new(&palette, |picture| {
+        let (n_rows, n_cols) = (2 * picture.n_rows(), 2 * picture.n_cols());
+        Some(Grid::from_fn(n_rows, n_cols, |row, col| picture.at(row / 2, col / 2)))
     })
 }
 
 /// The picture and its mirror image, back to back.
-pub(super) fn reflect(sketch: &mut Sketch) -> Rule {
+pub(super) fn reflect(sketch: &mut Sketch) -> Step {
     let direction = sketch.pick(&TURNS);
-    Box::new(move |sketch| {
-        let n_rows = sketch.between(2, (sketch.side_max() / 2).min(7));
-        let n_cols = sketch.side(3);
-        let palette: [u8; 3] = sketch.colours();
-        let input = sketch.speckled(n_rows, n_cols, &palette, 0.7);
-        let output = Grid::from_fn(2 * n_rows, n_cols, |row, col| {
-            input.at(if row < n_rows { row } else { 2 * n_rows - 1 - row }, col)
-        });
-        Some(turned(direction, (input, output)))
+    let palette: [u8; 3] = sketch.colours();
+    Step::new(&palette, move |picture| {
+        let upper = direction.inverse().apply(picture);
+        Some(direction.apply(&mirrored_below(&upper)))
+    })
+}
+
+/// The picture in one corner, its mirror images in the other three.
+pub(super) fn kaleidoscope(sketch: &mut Sketch) -> Step {
+    let direction = sketch.pick(&TURNS);
+    let palette: [u8; 3] = sketch.colours();
+    Step::new(&palette, move |picture| {
+        let corner = direction.inverse().apply(picture);
+        let left = mirrored_below(&corner);
+        let whole = Dihedral::Transpose.apply(&mirrored_below(&Dihedral::Transpose.apply(&left)));
+        Some(direction.apply(&whole))
+    })
+}
+
+fn mirrored_below(upper: &Grid) -> Grid {
+    let n_rows = upper.n_rows();
+    Grid::from_fn(2 * n_rows, upper.n_cols(), |row, col| {
+        upper.at(if row < n_rows { row } else { 2 * n_rows - 1 - row }, col)
     })
 }
 
 /// One half of the picture.
-pub(super) fn half(sketch: &mut Sketch) -> Rule {
+pub(super) fn half(sketch: &mut Sketch) -> Step {
     let direction = sketch.pick(&TURNS);
-    Box::new(move |sketch| {
-        let n_rows = sketch.between(2, (sketch.side_max() / 2).min(7));
-        let n_cols = sketch.side(2);
-        let palette: [u8; 3] = sketch.colours();
-        let input = sketch.speckled(2 * n_rows, n_cols, &palette, 0.7);
-        let output = Grid::from_fn(n_rows, n_cols, |row, col| input.at(row, col));
-        Some(turned(direction, (input, output)))
+    let palette: [u8; 3] = sketch.colours();
+    Step::new(&palette, move |picture| {
+        let picture = direction.inverse().apply(picture);
+        let (n_rows, n_cols) = (picture.n_rows() / 2, picture.n_cols());
+        let is_even = 2 * n_rows == picture.n_rows();
+        let upper = |row, col| picture.at(row, col);
+        is_even.then(|| direction.apply(&Grid::from_fn(n_rows, n_cols, upper)))
     })
 }
 
 /// A frame of one colour over the picture's edge.
-pub(super) fn border(sketch: &mut Sketch) -> Rule {
+pub(super) fn border(sketch: &mut Sketch) -> Step {
     let [frame, one, two] = sketch.colours();
+    Step::new(&[one, two], move |picture| {
+        let (n_rows, n_cols) = (picture.n_rows(), picture.n_cols());
+        let mut framed = picture.clone();
+        paint_rim(&mut framed, Area { top: 0, left: 0, n_rows, n_cols }, frame);
+        // Without an inside nothing would be left of the picture.
+        (n_rows.min(n_cols) > 2).then_some(framed)
+    })
+}
+
+/// Dividing lines vanish, and the parts close up.
+pub(super) fn remove_lines(sketch: &mut Sketch) -> Rule {
+    let [line, one, two, three] = sketch.colours();
     Box::new(move |sketch| {
-        let input = sketch.picture(&[one, two]);
-        let (last_row, last_col) = (input.n_rows() - 1, input.n_cols() - 1);
-        let output = Grid::from_fn(last_row + 1, last_col + 1, |row, col| {
-            let is_edge = row == 0 || col == 0 || row == last_row || col == last_col;
-            if is_edge { frame } else { input.at(row, col) }
-        });
+        let (n_rows, n_cols) = (sketch.side(4), sketch.side(4));
+        let n_lines = [sketch.between(0, 2), sketch.between(0, 2)];
+        let rows = kept(n_rows, &sketch.sample(n_lines[0], n_rows));
+        let cols = kept(n_cols, &sketch.sample(n_lines[1], n_cols));
+        let output = sketch.speckled(rows.len(), cols.len(), &[one, two, three], 0.6);
+        let mut input = Grid::filled(n_rows, n_cols, line);
+        for (row, at_row) in rows.iter().enumerate() {
+            for (col, at_col) in cols.iter().enumerate() {
+                input.set(*at_row, *at_col, output.at(row, col));
+            }
+        }
         Some((input, output))
     })
 }
 
-/// Two halves beside a dividing line, combined cell by cell.
-pub(super) fn combine_halves(sketch: &mut Sketch) -> Rule {
-    const COMBINATIONS: [fn(bool, bool) -> bool; 4] =
-        [|a, b| a && b, |a, b| a || b, |a, b| a != b, |a, b| !(a || b)];
-    let combine = sketch.pick(&COMBINATIONS);
-    let transform = sketch.pick(&[Dihedral::Identity, Dihedral::Transpose]);
-    let [first, second, divider, result] = sketch.colours();
-    Box::new(move |sketch| {
-        let n_rows = sketch.side(3);
-        let n_cols = sketch.between(2, ((sketch.side_max() - 1) / 2).min(6));
-        let [left, right] =
-            [first, second].map(|side| sketch.speckled(n_rows, n_cols, &[side], 0.5));
-        let input = Grid::from_fn(n_rows, 2 * n_cols + 1, |row, col| match col {
-            col if col < n_cols => left.at(row, col),
-            col if col == n_cols => divider,
-            col => right.at(row, col - n_cols - 1),
-        });
-        let output = Grid::from_fn(n_rows, n_cols, |row, col| {
-            let is_set = combine(left.at(row, col) != BLANK, right.at(row, col) != BLANK);
-            if is_set { result } else { BLANK }
-        });
-        Some(turned(transform, (input, output)))
-    })
+/// The numbers below `n` that are not `removed`.
+fn kept(n: usize, removed: &[usize]) -> Vec<usize> {
+    (0..n).filter(|at| !removed.contains(at)).collect()
 }
 
 /// A symmetric picture with a covered patch, uncovered.
@@ -154,5 +155,20 @@ pub(super) fn complete_symmetry(sketch: &mut Sketch) -> Rule {
         let mut input = output.clone();
         patch.cells().for_each(|(row, col)| input.set(top + row, col, cover));
         Some(turned(direction, (input, output)))
+    })
+}
+
+/// A picture of repeated tiles with a covered patch, uncovered.
+pub(super) fn complete_tiling(sketch: &mut Sketch) -> Rule {
+    let [cover, one, two, three] = sketch.colours();
+    Box::new(move |sketch| {
+        let tile = sketch.speckled(2, 2, &[one, two, three], 1.0);
+        let (n_rows, n_cols) = (sketch.side(6), sketch.side(6));
+        let output = Grid::from_fn(n_rows, n_cols, |row, col| tile.at(row % 2, col % 2));
+        // Small enough that every cell of the tile is seen elsewhere.
+        let [patch] = sketch.areas(&output, 1, (1, 4), &[])[..] else { return None };
+        let mut input = output.clone();
+        paint(&mut input, patch, cover);
+        Some((input, output))
     })
 }

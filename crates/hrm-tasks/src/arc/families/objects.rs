@@ -1,7 +1,7 @@
 //! Rules about objects: things that stand apart on the background.
 
 use super::Rule;
-use super::sketch::{Area, Sketch, paste};
+use super::sketch::{Area, BLANK, Sketch, TURNS, paint, paint_inside, paint_rim, paste, turned};
 use crate::arc::Grid;
 
 /// The only object, cut out.
@@ -10,7 +10,7 @@ pub(super) fn crop_object(sketch: &mut Sketch) -> Rule {
     Box::new(move |sketch| {
         let mut input = sketch.blank(4);
         let [area] = sketch.areas(&input, 1, (2, 5), &[])[..] else { return None };
-        let object = sketch.shape(area.n_rows, area.n_cols, &palette);
+        let object = sketch.shape(area.n_rows, area.n_cols, &palette, 0.6);
         paste(&mut input, &object, area.top, area.left);
         Some((input, object))
     })
@@ -57,7 +57,7 @@ fn several(sketch: &mut Sketch, grid: &Grid) -> Option<Vec<Area>> {
 }
 
 /// Which area is larger than all others, if one is.
-fn largest(areas: &[Area]) -> Option<usize> {
+pub(super) fn largest(areas: &[Area]) -> Option<usize> {
     let most = areas.iter().map(|area| area.n_cells()).max()?;
     let mut largest = (0..areas.len()).filter(|idx| areas[*idx].n_cells() == most);
     let first = largest.next();
@@ -134,16 +134,63 @@ pub(super) fn denoise(sketch: &mut Sketch) -> Rule {
     })
 }
 
-fn paint(grid: &mut Grid, area: Area, colour: u8) {
-    area.cells().for_each(|(row, col)| grid.set(row, col, colour));
+/// The only object, cut out and drawn twice as large.
+pub(super) fn zoom_object(sketch: &mut Sketch) -> Rule {
+    let crop = crop_object(sketch);
+    Box::new(move |sketch| {
+        let (input, object) = crop(sketch)?;
+        let (n_rows, n_cols) = (2 * object.n_rows(), 2 * object.n_cols());
+        let fits = n_rows.max(n_cols) <= sketch.side_max();
+        let enlarged = |row, col| object.at(row / 2, col / 2);
+        fits.then(|| (input, Grid::from_fn(n_rows, n_cols, enlarged)))
+    })
 }
 
-fn paint_rim(grid: &mut Grid, area: Area, colour: u8) {
-    let rim = area.cells().filter(|cell| area.is_rim(*cell));
-    rim.for_each(|(row, col)| grid.set(row, col, colour));
+/// Solid objects keep only their rim.
+pub(super) fn hollow(sketch: &mut Sketch) -> Rule {
+    let palette: [u8; 2] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(4);
+        let n = sketch.between(1, 3);
+        let areas = sketch.areas(&input, n, (3, 6), &[]);
+        areas.iter().for_each(|area| paint(&mut input, *area, sketch.pick(&palette)));
+        let mut output = input.clone();
+        areas.iter().for_each(|area| paint_inside(&mut output, *area, BLANK));
+        Some((input, output))
+    })
 }
 
-fn paint_inside(grid: &mut Grid, area: Area, colour: u8) {
-    let inside = area.cells().filter(|cell| !area.is_rim(*cell));
-    inside.for_each(|(row, col)| grid.set(row, col, colour));
+/// Bars of one colour take a colour that stands for their length.
+pub(super) fn colour_by_size(sketch: &mut Sketch) -> Rule {
+    let [plain, short, middle, long] = sketch.colours();
+    let transform = sketch.pick(&TURNS[..2]);
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(5);
+        let mut output = input.clone();
+        // Bars in neighbouring columns would be one object.
+        for col in (0..input.n_cols()).step_by(2) {
+            let length = sketch.between(1, 3);
+            let top = sketch.between(0, input.n_rows() - length);
+            for row in top..top + length {
+                input.set(row, col, plain);
+                output.set(row, col, [short, middle, long][length - 1]);
+            }
+        }
+        Some(turned(transform, (input, output)))
+    })
+}
+
+/// Scattered points are framed by the smallest rectangle that holds them all.
+pub(super) fn bounding_box(sketch: &mut Sketch) -> Rule {
+    let [point, frame] = sketch.colours();
+    Box::new(move |sketch| {
+        let mut input = sketch.blank(4);
+        let [area] = sketch.areas(&input, 1, (3, 9), &[])[..] else { return None };
+        let points = sketch.shape(area.n_rows, area.n_cols, &[point], 0.1);
+        paste(&mut input, &points, area.top, area.left);
+        let mut output = input.clone();
+        paint_rim(&mut output, area, frame);
+        paste(&mut output, &points, area.top, area.left);
+        Some((input, output))
+    })
 }

@@ -63,6 +63,14 @@ impl Sketch {
         self.side_max
     }
 
+    /// What `draw` makes when grids may have only `side_max` cells a side.
+    pub(super) fn within<T>(&mut self, side_max: usize, draw: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.side_max, side_max);
+        let drawn = draw(self);
+        self.side_max = before;
+        drawn
+    }
+
     /// A number in `low..=high`; `low` if the range is empty.
     pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
         self.rng.random_range(low as u32..=high.max(low) as u32) as usize
@@ -114,15 +122,15 @@ impl Sketch {
         )
     }
 
-    /// A grid of some comfortable size, speckled a little more than half.
-    pub(super) fn picture(&mut self, palette: &[u8]) -> Grid {
-        let (n_rows, n_cols) = (self.side(3), self.side(3));
-        self.speckled(n_rows, n_cols, palette, 0.6)
-    }
-
-    /// A shape that reaches all four sides of its grid.
-    pub(super) fn shape(&mut self, n_rows: usize, n_cols: usize, palette: &[u8]) -> Grid {
-        let mut shape = self.speckled(n_rows, n_cols, palette, 0.6);
+    /// A shape that reaches all four sides of its grid, speckled to `density`.
+    pub(super) fn shape(
+        &mut self,
+        n_rows: usize,
+        n_cols: usize,
+        palette: &[u8],
+        density: f64,
+    ) -> Grid {
+        let mut shape = self.speckled(n_rows, n_cols, palette, density);
         for row in [0, n_rows - 1] {
             shape.set(row, self.between(0, n_cols - 1), self.pick(palette));
         }
@@ -182,6 +190,28 @@ pub(super) fn paste(onto: &mut Grid, from: &Grid, top: usize, left: usize) {
             }
         }
     }
+}
+
+/// Paints every cell of an area.
+pub(super) fn paint(grid: &mut Grid, area: Area, colour: u8) {
+    area.cells().for_each(|(row, col)| grid.set(row, col, colour));
+}
+
+/// Paints the cells on an area's rim.
+pub(super) fn paint_rim(grid: &mut Grid, area: Area, colour: u8) {
+    let rim = area.cells().filter(|cell| area.is_rim(*cell));
+    rim.for_each(|(row, col)| grid.set(row, col, colour));
+}
+
+/// Paints the cells within an area's rim.
+pub(super) fn paint_inside(grid: &mut Grid, area: Area, colour: u8) {
+    let inside = area.cells().filter(|cell| !area.is_rim(*cell));
+    inside.for_each(|(row, col)| grid.set(row, col, colour));
+}
+
+/// Cells of one colour.
+pub(super) fn count(grid: &Grid, colour: u8) -> usize {
+    grid.cells().iter().filter(|found| **found == colour).count()
 }
 
 /// The same pair seen from elsewhere: rules are written for one direction.
