@@ -37,6 +37,12 @@ fn presets() -> PossibleValuesParser {
 }
 
 impl Choice {
+    /// The same with one more setting, for flags that stand for one.
+    pub(crate) fn with_setting(mut self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.set.push(format!("{key}={value}"));
+        self
+    }
+
     /// The preset by name, also if none is named.
     pub(crate) fn preset(&self) -> &str {
         let default = if self.data.is_empty() { "tiny" } else { "small" };

@@ -1,7 +1,7 @@
 //! Every kind of puzzle, and what a run of each consists of.
 //!
 //! Adding a kind is one file or folder with a [`Family`], and one line in
-//! `families!`. Rules alone make a family: see [`Ruled`].
+//! `families!`. Rules alone make a family: see [`Rules`](crate::grid::Rules).
 
 use std::path::PathBuf;
 
@@ -110,6 +110,18 @@ impl TaskConfig {
         match published::find(data)? {
             Some(folder) => published::open(self, folder),
             None => self.family().open(data),
+        }
+    }
+
+    /// All data, to be described and searched for leaks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Family::survey`].
+    pub fn survey(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        match published::find(data)? {
+            Some(folder) => published::open(self, folder),
+            None => self.family().survey(data),
         }
     }
 

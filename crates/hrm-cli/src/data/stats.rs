@@ -3,11 +3,14 @@
 use std::fmt::Write;
 
 use clap::Args;
-use hrm_tasks::PuzzleTask;
+use hrm_tasks::{Distribution, PuzzleTask};
 use serde_json::{Map, Value, json};
 
 use crate::choice::Choice;
 use crate::term::{remark, result};
+
+/// Leaks that are named on the terminal.
+const N_LEAKS_SHOWN: usize = 10;
 
 #[derive(Args)]
 pub(super) struct Stats {
@@ -20,7 +23,7 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let task = self.choice.config()?.task.family().survey(&self.choice.data)?;
+        let task = self.choice.config()?.task.survey(&self.choice.data)?;
         task.notes().into_iter().for_each(remark);
         let text = if self.json { as_json(task.as_ref()) } else { as_text(task.as_ref()) };
         Ok(result(text)?)
@@ -37,11 +40,28 @@ fn as_text(task: &dyn PuzzleTask) -> String {
     let leaks = task.leaks();
     let _ = writeln!(text, "  {:<32} {:>12}", "evaluation puzzles that leak", leaks.len());
     for distribution in task.distributions() {
-        let bins = distribution.bins.iter().map(|(value, n)| format!("{value}: {n}"));
-        let _ = writeln!(text, "{}\n  {}", distribution.name, bins.collect::<Vec<_>>().join("  "));
+        text.push_str(&histogram(&distribution));
     }
-    for leak in leaks {
+    for leak in leaks.iter().take(N_LEAKS_SHOWN) {
         let _ = writeln!(text, "leak: {} is {} ({})", leak.eval, leak.train, leak.why);
+    }
+    if leaks.len() > N_LEAKS_SHOWN {
+        let _ = writeln!(text, "... {} more; --json has them all", leaks.len() - N_LEAKS_SHOWN);
+    }
+    text
+}
+
+/// A line per value or range, with a bar that is longest where most are.
+fn histogram(distribution: &Distribution) -> String {
+    const N_CHARS_MAX: u64 = 40;
+
+    let most = distribution.bins.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
+    let mut text = format!("{}\n", distribution.name);
+    for (value, n) in &distribution.bins {
+        // Whatever occurs shows.
+        let n_chars = (n * N_CHARS_MAX).div_ceil(most);
+        let bar = "#".repeat(n_chars as usize);
+        let _ = writeln!(text, "  {value:>12} {n:>8}  {bar}");
     }
     text
 }
@@ -60,4 +80,18 @@ fn as_json(task: &dyn PuzzleTask) -> String {
         leaks.iter().map(|leak| json!({"eval": leak.eval, "train": leak.train, "why": leak.why}));
     object.insert("leaks".to_owned(), leaks.collect());
     format!("{}\n", Value::Object(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_occurs_has_a_bar() {
+        let bins = [("1", 80), ("2", 1), ("3", 0)].map(|(value, n)| (value.to_owned(), n));
+        let distribution = Distribution { name: "moves".to_owned(), bins: bins.into() };
+        let text = histogram(&distribution);
+        let bars: Vec<usize> = text.lines().skip(1).map(|l| l.matches('#').count()).collect();
+        assert_eq!(bars, [40, 1, 0], "{text}");
+    }
 }

@@ -55,14 +55,26 @@ impl Generator {
         // shuffle of the first.
         let mut order: Vec<usize> = (0..n_cells).collect();
         let Self { side, min_path, n_tries_max } = *self;
-        (0..n_tries_max).find_map(|_| self.attempt(&mut order, rng)).ok_or_else(|| {
+        // A start with many far goals stands for as many pairs of the two. Taken
+        // as often as one with a single far goal, it would make paths too short.
+        let n_goals_enough = (2 * n_cells / 15).max(1) as u32;
+        let mut passed_over = None;
+        for _ in 0..n_tries_max {
+            let Some((maze, n_goals)) = self.attempt(&mut order, rng) else { continue };
+            if rng.random_range(0..n_goals_enough) < n_goals as u32 {
+                return Ok(maze);
+            }
+            passed_over.get_or_insert(maze);
+        }
+        passed_over.ok_or_else(|| {
             let expected = format!("a length found among {n_tries_max} mazes of side {side}");
             TaskError::setting("min_path", expected, min_path)
         })
     }
 
-    /// Draws walls, start and goal once; `None` if no goal is far enough.
-    fn attempt(&self, order: &mut [usize], rng: &mut impl Rng) -> Option<Maze> {
+    /// Draws walls, start and goal once, and counts the goals that would be far
+    /// enough; `None` if none is.
+    fn attempt(&self, order: &mut [usize], rng: &mut impl Rng) -> Option<(Maze, usize)> {
         let n_cells = order.len();
         let n_walls = rng.random_range(n_walls_min(self.side) as u32..=n_cells as u32 / 2);
         let (walled, free) = order.partial_shuffle(rng, n_walls as usize);
@@ -75,7 +87,10 @@ impl Generator {
         // Discovered in order of distance, so the far cells are the last ones.
         let n_far = search.reached.iter().rev().take_while(is_far).count();
         let far = &search.reached[search.reached.len() - n_far..];
-        (n_far > 0).then(|| Maze::from_walls(self.side, &walls, start, *pick(far, rng)))
+        (n_far > 0).then(|| {
+            let maze = Maze::from_walls(self.side, &walls, start, *pick(far, rng));
+            (maze, n_far)
+        })
     }
 }
 

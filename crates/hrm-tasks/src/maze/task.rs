@@ -1,27 +1,29 @@
 //! Mazes as the trainer and the command line see them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use hrm_train::rng::stream;
 use hrm_train::task::{
     BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
 };
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::generate::attainable_path;
 use super::grid::{check_side, vocabulary};
 use super::{Generator, Maze, SIDE_MAX, SIDE_MIN, draw, picture, pose, shortest_path, walk};
-use crate::figures::spread;
+use crate::figures::{by_value, spread};
 use crate::picture::{Panel, Shown, characters};
 use crate::published::{self, Imported, Layout};
 use crate::records::{self, Located, Record};
 use crate::{
-    Dihedral, Family, Interpreter, NameOf, Posed, PuzzleTask, Style, TaskError, Vocabulary,
+    Dihedral, Distribution, Family, Interpreter, Leak, NameOf, Posed, PuzzleTask, Style, TaskError,
+    Vocabulary, drawing,
 };
 
 /// Bounds memory and time of the built-in data.
-const N_MAZES_MAX: usize = 100_000;
+const N_MAZES_MAX: usize = 1_000_000;
 
 /// Settings of mazes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +39,9 @@ pub struct MazeConfig {
     pub augment: MazeAugment,
     /// Decides built-in mazes and what is held out.
     pub seed: u64,
-    /// Built-in training mazes, at most 100 000.
+    /// Built-in training mazes, at most a million.
     pub n_train: usize,
-    /// Built-in evaluation mazes, at most 100 000. None is a training maze,
+    /// Built-in evaluation mazes, at most a million. None is a training maze,
     /// turned and flipped ones counted as the same.
     pub n_eval: usize,
     /// Share of data files without a test set that is kept for evaluation,
@@ -88,16 +90,16 @@ impl MazeConfig {
         taken: &mut HashSet<Maze>,
     ) -> Result<Vec<Solved>, TaskError> {
         let generator = Generator::new(self.side, self.min_path)?;
-        let mut mazes = Vec::new();
-        // Small squares have few mazes: give up when hardly any new one comes.
-        for attempt in 0..20 * n + 100 {
-            if mazes.len() == n {
-                return Ok(mazes);
-            }
+        let draw = |attempt: u64| {
             let maze = generator.maze(&mut stream(seed, &format!("maze {field} {attempt}")))?;
-            if taken.insert(maze.canonical()) {
-                mazes.push(Solved::by_rule(maze));
-            }
+            Ok(Solved::by_rule(maze))
+        };
+        // Small squares have few mazes: give up when hardly any new one comes.
+        let n_attempts_max = (n as u64).saturating_mul(20).saturating_add(100);
+        let key = |solved: &Solved| solved.maze.canonical();
+        let mazes = drawing::distinct::<_, _, TaskError>(n, n_attempts_max, draw, key, taken)?;
+        if mazes.len() == n {
+            return Ok(mazes);
         }
         let expected = "a number of different mazes that the side has";
         let found = format!("{n} (found {} of them)", mazes.len());
@@ -111,7 +113,7 @@ impl MazeConfig {
     }
 
     fn read(&self, located: &[Located]) -> Result<Vec<Solved>, TaskError> {
-        located.iter().map(|located| Solved::read(located, self.side)).collect()
+        located.par_iter().map(|located| Solved::read(located, self.side)).collect()
     }
 
     fn task(&self, train: Vec<Solved>, eval: Vec<Solved>) -> Box<dyn PuzzleTask> {
@@ -224,6 +226,8 @@ struct Solved {
     maze: Maze,
     /// From start to goal, in no particular order between.
     path: Vec<usize>,
+    /// Where it was read; empty for built-in ones.
+    place: String,
 }
 
 impl Solved {
@@ -234,7 +238,7 @@ impl Solved {
     /// If the goal is out of reach.
     fn by_rule(maze: Maze) -> Self {
         let path = shortest_path(&maze).expect("the goal is within reach");
-        Self { maze, path }
+        Self { maze, path, place: String::new() }
     }
 
     /// A record whose answer is a shortest path of its question.
@@ -242,11 +246,11 @@ impl Solved {
         let Located { record, place } = located;
         let maze = Maze::parse(&record.question, side, &pose::question_of(place))?;
 
-        let place = format!("{place}: field `answer`");
+        let field = format!("{place}: field `answer`");
         let refused = |expected: &str, found: String| {
-            Err(TaskError::malformed(place.clone(), expected, found))
+            Err(TaskError::malformed(field.clone(), expected, found))
         };
-        let ids = vocabulary().encode(&record.answer, &place)?;
+        let ids = vocabulary().encode(&record.answer, &field)?;
         if ids.len() != side * side {
             return refused(&format!("{} characters", side * side), ids.len().to_string());
         }
@@ -264,7 +268,7 @@ impl Solved {
                 let is_on_path = |cell: &usize| ids[*cell] != maze.cells()[*cell].id();
                 let inner = (0..ids.len()).filter(is_on_path);
                 let path = [maze.start()].into_iter().chain(inner).chain([maze.goal()]).collect();
-                Ok(Self { maze, path })
+                Ok(Self { maze, path, place: place.clone() })
             }
         }
     }
@@ -315,7 +319,7 @@ impl Examples for Mazes {
     }
 
     fn write(&self, at: RowId, row: RowMut<'_>) {
-        let Solved { maze, path } = self.solved[at.group].version(Dihedral::ALL[at.version]);
+        let Solved { maze, path, .. } = self.solved[at.group].version(Dihedral::ALL[at.version]);
         row.inputs.copy_from_slice(&maze.ids(&[]));
         row.labels.copy_from_slice(&maze.ids(&path));
         *row.puzzle_id = BLANK_PUZZLE;
@@ -381,12 +385,37 @@ impl PuzzleTask for MazeTask {
         stats
     }
 
+    fn distributions(&self) -> Vec<Distribution> {
+        let sides = [("training", &self.train.solved), ("evaluation", &self.eval.solved)];
+        let of_side = |(side, solved): (&str, &Vec<Solved>)| {
+            let (moves, walls) = (solved.iter().map(Solved::n_moves), solved.iter());
+            [
+                by_value(format!("{side} moves"), moves.map(|n| n as u64)),
+                by_value(format!("{side} walls"), walls.map(|s| s.maze.n_walls() as u64)),
+            ]
+        };
+        sides.into_iter().flat_map(of_side).flatten().collect()
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        let name = |at: usize, solved: &Solved| match solved.place.as_str() {
+            "" => format!("built-in maze {}", at + 1),
+            place => place.to_owned(),
+        };
+        let mut known: HashMap<Maze, (usize, &Solved)> = HashMap::new();
+        for (at, solved) in self.train.solved.iter().enumerate() {
+            known.entry(solved.maze.canonical()).or_insert((at, solved));
+        }
+        let leak = |(at, solved): (usize, &Solved)| {
+            let (train_at, train) = *known.get(&solved.maze.canonical())?;
+            let why = if train.maze == solved.maze { "the same" } else { "turned or flipped" };
+            Some(Leak { eval: name(at, solved), train: name(train_at, train), why })
+        };
+        self.eval.solved.iter().enumerate().filter_map(leak).collect()
+    }
+
     fn notes(&self) -> Vec<String> {
-        let known: HashSet<Maze> =
-            self.train.solved.iter().map(|solved| solved.maze.canonical()).collect();
-        let is_known = |solved: &&Solved| known.contains(&solved.maze.canonical());
-        let n_known = self.eval.solved.iter().filter(is_known).count();
-        let n_eval = self.eval.solved.len();
+        let (n_known, n_eval) = (self.leaks().len(), self.eval.solved.len());
         let note = format!(
             "{n_known} of {n_eval} evaluation mazes are training mazes too, or turned copies of one"
         );
