@@ -331,7 +331,7 @@ fn weights_travel_both_ways() {
 fn a_challenge_is_answered_without_labels() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    for kind in KINDS {
+    for kind in ["arc", "maze", "sudoku"] {
         let run = format!("runs/{kind}");
         train(here, kind, &[&format!("--out={run}"), "--seed=5", "--json"]);
         let (text, answers) = match kind {

@@ -78,8 +78,8 @@ pub enum TaskError {
         n_pixels_max: usize,
     },
 
-    /// A tokenizer file that is not one.
-    #[error("{} is not a tokenizer", .path.display())]
+    /// A tokenizer file that could not be written.
+    #[error("cannot write the tokenizer {}", .path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,

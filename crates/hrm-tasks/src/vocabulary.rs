@@ -5,7 +5,10 @@
 //! a `WordLevel` tokenizer that splits text into characters, readable by any
 //! program that knows the `tokenizers` format.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+
+use serde::Deserialize;
 
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::models::wordlevel::WordLevel;
@@ -13,6 +16,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
 use crate::TaskError;
+use crate::records::clipped;
 
 /// The character of padding, id 0, in vocabularies that do not say otherwise.
 pub const PADDING_CHAR: char = '_';
@@ -99,18 +103,22 @@ impl Vocabulary {
         self.tokenizer().and_then(|tokenizer| tokenizer.save(path, true)).map_err(failed)
     }
 
-    /// Reads a vocabulary that [`save`](Self::save) wrote.
+    /// Reads a vocabulary that [`save`](Self::save) wrote. Only the tokens are
+    /// looked at: the rest of the file says how other programs split text.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Tokenizer`] if the file is no tokenizer,
-    /// [`TaskError::Malformed`] if its tokens are not single characters with
+    /// [`TaskError::Read`] if the file cannot be read, [`TaskError::Malformed`]
+    /// if it is no tokenizer, or its tokens are not single characters with
     /// consecutive ids.
     pub fn load(path: &Path) -> Result<Self, TaskError> {
-        let tokenizer = Tokenizer::from_file(path)
-            .map_err(|source| TaskError::Tokenizer { path: path.to_owned(), source })?;
-        let vocab = tokenizer.get_vocab(true);
-        let mut tokens: Vec<_> = vocab.into_iter().collect();
+        let text = std::fs::read(path).map_err(TaskError::read(path))?;
+        // Not the tokenizer library's reader, which panics at some files.
+        let file: TokenizerFile = serde_json::from_slice(&text).map_err(|err| {
+            let place = format!("{}:{}:{}", path.display(), err.line(), err.column());
+            TaskError::malformed(place, "a tokenizer", clipped(&err.to_string()))
+        })?;
+        let mut tokens: Vec<_> = file.model.vocab.into_iter().collect();
         tokens.sort_by_key(|(_, id)| *id);
 
         let place = path.display().to_string();
@@ -121,7 +129,8 @@ impl Vocabulary {
                 (Some(symbol), None) if *id as usize == want => chars.push(symbol),
                 _ => {
                     let expected = format!("a single character with id {want}");
-                    return Err(TaskError::malformed(place, expected, format!("{token:?}: {id}")));
+                    let found = format!("{:?}: {id}", clipped(token));
+                    return Err(TaskError::malformed(place, expected, found));
                 }
             }
         }
@@ -142,6 +151,17 @@ impl Vocabulary {
         tokenizer.with_decoder(Some(Fuse::new()));
         Ok(tokenizer)
     }
+}
+
+/// What is read of a tokenizer file.
+#[derive(Deserialize)]
+struct TokenizerFile {
+    model: TokenizerModel,
+}
+
+#[derive(Deserialize)]
+struct TokenizerModel {
+    vocab: BTreeMap<String, u32>,
 }
 
 #[cfg(test)]

@@ -542,13 +542,13 @@ mod tests {
         refused(|c| c.side = 1, "task.side must be 2 to 100, found 1");
         refused(|c| c.side = 101, "task.side must be 2 to 100, found 101");
         refused(|c| c.min_path = 1, "task.min_path must be 2 to 26 for task.side 6, found 1");
-        refused(|c| c.n_train = 100_001, "task.n_train must be at most 100000, found 100001");
-        refused(|c| c.n_eval = 100_001, "task.n_eval must be at most 100000, found 100001");
+        refused(|c| c.n_train = 1_000_001, "task.n_train must be at most 1000000, found 1000001");
+        refused(|c| c.n_eval = 1_000_001, "task.n_eval must be at most 1000000, found 1000001");
         let range = "task.held_out must be at least 0 and less than 1, found";
         refused(|c| c.held_out = 1.0, &format!("{range} 1"));
         refused(|c| c.held_out = f64::NAN, &format!("{range} NaN"));
-        let err = config().generate(100_001, 1).unwrap_err().to_string();
-        assert_eq!(err, "task.n must be at most 100000, found 100001");
+        let err = config().generate(1_000_001, 1).unwrap_err().to_string();
+        assert_eq!(err, "task.n must be at most 1000000, found 1000001");
 
         let text = serde_json::to_string(&config()).unwrap();
         assert!(text.contains(r#""augment":"dihedral""#), "{text}");
