@@ -7,9 +7,10 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use hrm_core::weight_file;
-use hrm_tasks::{Preset, RunConfig, Vocabulary, records};
+use hrm_tasks::{Preset, RunConfig, TaskConfig, Vocabulary, records};
 use peak_alloc::PeakAlloc;
 
 /// Counts every byte of the process.
@@ -34,6 +35,9 @@ pub(crate) struct Reader {
 /// Every kind of file that comes from outside.
 pub(crate) const READERS: &[Reader] = &[
     Reader { name: "records", file: "train.csv", read: records_csv },
+    Reader { name: "grid_csv", file: "grids.csv", read: grid_csv },
+    Reader { name: "npy", file: "npy/test/all__inputs.npy", read: prepared },
+    Reader { name: "dataset_json", file: "metadata/test/dataset.json", read: prepared },
     Reader { name: "arc_json", file: "tasks.json", read: arc_json },
     Reader { name: "tokenizer", file: "tokenizer.json", read: tokenizer },
     Reader { name: "safetensors", file: "model.safetensors", read: weights },
@@ -48,6 +52,11 @@ impl Reader {
     /// If there is no such kind.
     pub(crate) fn named(name: &str) -> &'static Self {
         READERS.iter().find(|reader| reader.name == name).expect("a kind that is listed")
+    }
+
+    /// Whether its files stand alone, and not in a folder of others.
+    pub(crate) fn reads_one_file(&self) -> bool {
+        !self.file.contains('/')
     }
 
     /// Reads whatever is at a path.
@@ -65,6 +74,8 @@ impl Reader {
     ///
     /// If the reader does not keep to the rules.
     pub(crate) fn check(&self, bytes: &[u8]) -> bool {
+        static MAKE_FOLDERS: Once = Once::new();
+        MAKE_FOLDERS.call_once(make_folders);
         let path = folder().join(self.file);
         fs::write(&path, bytes).expect("the folder is writable");
         let n_before = MEMORY.current_usage();
@@ -79,7 +90,9 @@ impl Reader {
         );
         let Err(err) = outcome else { return true };
         let text = err.to_string();
-        assert!(text.contains(self.file), "{}: no file in {text:?}", self.name);
+        // The file itself, or one beside it that it contradicts.
+        let place = path.parent().unwrap_or(&path).display().to_string();
+        assert!(text.contains(&place), "{}: no file in {text:?}", self.name);
         assert!(text.len() < 2000, "{}: a message of {} bytes", self.name, text.len());
         false
     }
@@ -103,6 +116,58 @@ fn records_csv(path: &Path) -> Outcome {
     sudoku.or(maze)
 }
 
+fn grid_csv(path: &Path) -> Outcome {
+    let config = RunConfig::preset("grid", Preset::Tiny).expect("a kind that is listed");
+    rows(&config.task.fitted_to(&[path.to_owned()])?, path)
+}
+
+/// The folder that a file of prepared data lies in, as a Sudoku.
+fn prepared(path: &Path) -> Outcome {
+    let folder = path.ancestors().nth(2).unwrap_or(path);
+    let config = RunConfig::preset("sudoku", Preset::Tiny).expect("a kind that is listed");
+    rows(&config.task.with_cells(N_CELLS)?, folder)
+}
+
+/// Cells of the puzzles of prepared data.
+const N_CELLS: usize = 16;
+
+/// Makes the folder of this process, with all but one file of prepared data in
+/// place for each reader of such a file.
+fn make_folders() {
+    let metadata = r#"{"pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0,
+        "vocab_size": 6, "seq_len": 16, "num_puzzle_identifiers": 1, "total_groups": 2,
+        "mean_puzzle_examples": 1.0, "sets": ["all"]}"#;
+    let cells =
+        npy("|u1", "(2, 16)", &[[1, 2, 3, 4, 3, 4, 1, 2, 2, 1, 4, 3, 4, 3, 2, 1]; 2].concat());
+    let indices = npy("<i4", "(3,)", &[0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
+    let identifiers = npy("<i4", "(2,)", &[0; 8]);
+    for name in ["npy", "metadata"] {
+        let split = folder().join(name).join("test");
+        fs::create_dir_all(&split).expect("the folder is writable");
+        let write = |name: &str, bytes: &[u8]| {
+            fs::write(split.join(name), bytes).expect("the folder is writable");
+        };
+        write("dataset.json", metadata.as_bytes());
+        write("all__inputs.npy", &cells);
+        write("all__labels.npy", &cells);
+        write("all__puzzle_identifiers.npy", &identifiers);
+        write("all__puzzle_indices.npy", &indices);
+        write("all__group_indices.npy", &indices);
+        write("../identifiers.json", br#"["<blank>"]"#);
+    }
+}
+
+/// A NumPy array file.
+fn npy(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{header:117}\n");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend(data);
+    file
+}
+
 fn arc_json(path: &Path) -> Outcome {
     open("arc", 900, path)
 }
@@ -110,11 +175,16 @@ fn arc_json(path: &Path) -> Outcome {
 /// The data of a kind of puzzle, down to the last row.
 fn open(kind: &str, n_cells: usize, path: &Path) -> Outcome {
     let config = RunConfig::preset(kind, Preset::Tiny).expect("a kind that is listed");
-    let task = match config.task.with_cells(n_cells) {
-        Ok(task) => task.family().open_for_eval(&[path.to_owned()], &[])?,
+    match config.task.with_cells(n_cells) {
+        Ok(task) => rows(&task, path),
         // There are no puzzles of this size: a fact about settings, not files.
-        Err(_) => return Err(format!("{}: no size of {kind}", path.display()).into()),
-    };
+        Err(_) => Err(format!("{}: no size of {kind}", path.display()).into()),
+    }
+}
+
+/// Opens data of one kind and writes every row.
+fn rows(config: &TaskConfig, path: &Path) -> Outcome {
+    let task = config.open_for_eval(&[path.to_owned()], &[])?;
     let n_cells = task.n_cells();
     let (mut inputs, mut labels, mut puzzle_id) = (vec![0; n_cells], vec![0; n_cells], 0);
     for at in task.eval().row_ids() {
