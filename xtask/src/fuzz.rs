@@ -14,7 +14,7 @@ use xshell::{Shell, cmd};
 const TARGETS: &str = "fuzz/fuzz_targets";
 
 /// Of the runner.
-const VERSION: &str = "0.13";
+const VERSION: &str = "^0.13";
 
 #[derive(Args)]
 pub(crate) struct Fuzz {

@@ -199,7 +199,7 @@ mod tests {
         let eval = |id: &str, pairs: &[Pair]| task(id, Role::Evaluation, 1, pairs);
         let (asked, recoloured) = (pair("12", "21"), pair("13", "31"));
         let alone = eval("a", &[recoloured.clone(), asked.clone()]);
-        assert_eq!(found(&[alone.clone()]), [""; 0]);
+        assert_eq!(found(std::slice::from_ref(&alone)), [""; 0]);
         let other = eval("b", &[asked.clone(), pair("0", "1")]);
         assert_eq!(found(&[alone, other]).len(), 1);
         assert_eq!(found(&[eval("a", &[asked.clone(), asked])]).len(), 1);

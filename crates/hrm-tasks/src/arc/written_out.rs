@@ -128,7 +128,10 @@ const TRAINING: &str = r#"{"a": {"train": [
 const EVALUATION: &str = r#"{"b": {"train": [{"input": [[0, 5]], "output": [[5, 0]]}],
     "test": [{"input": [[5, 5]], "output": [[0, 0]]}]}}"#;
 
-fn tasks() -> [(&'static str, Vec<(Rows, Rows)>, usize); 2] {
+/// A task's id, its pairs, and how many of them are learnt.
+type WrittenTask = (&'static str, Vec<(Rows, Rows)>, usize);
+
+fn tasks() -> [WrittenTask; 2] {
     [("a", TRAINING, 3), ("b", EVALUATION, 1)].map(|(id, text, n_learnt)| {
         let json: serde_json::Value = serde_json::from_str(text).unwrap();
         let grid = |value: &serde_json::Value| serde_json::from_value(value.clone()).unwrap();

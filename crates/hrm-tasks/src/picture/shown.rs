@@ -145,9 +145,9 @@ pub fn characters_in_rows(vocabulary: &Vocabulary, n_cols: usize, shown: &Shown<
     let outside = Cell::plain([225, 225, 225]);
     let panel = |part: &Part| {
         shown.panel(*part, &window, |cell| match shown.id(*part, cell) {
-            PADDING => outside.clone(),
+            PADDING => outside,
             id => match vocabulary.symbol(id) {
-                Some(sign) if sign.is_control() => outside.clone(),
+                Some(sign) if sign.is_control() => outside,
                 Some(' ') => Cell::plain([255, 255, 255]),
                 Some(symbol) => Cell::with_symbol(symbol, [0, 0, 0], [255, 255, 255]),
                 None => Cell::unknown(),

@@ -230,8 +230,8 @@ impl<const N: usize, const B: usize> Options<N, B> {
             let box_alone = minirows & ((in_box & !in_box_twice & Self::BOXES) * Self::COLUMN);
             let (box_taken, _) = fold(row_alone, Self::R, N);
             let (row_taken, _) = fold(box_alone, Self::R, B);
-            let lost = (box_taken & Self::BOXES) * Self::COLUMN & !row_alone
-                | (row_taken & Self::COLUMN) * Self::BOXES & !box_alone;
+            let lost = (((box_taken & Self::BOXES) * Self::COLUMN) & !row_alone)
+                | (((row_taken & Self::COLUMN) * Self::BOXES) & !box_alone);
             kept[band] = before[band] & !(lost * Self::MINIROW);
             single[band] = ((row_alone | box_alone) & !several) * Self::MINIROW;
         }
@@ -256,8 +256,8 @@ impl<const N: usize, const B: usize> Options<N, B> {
             let (some, several) = parts[band];
             let column_alone = some & Self::ROW & !in_column_twice;
             let (box_taken, _) = fold(column_alone, B, 1);
-            let lost = (box_taken & Self::BOXES) * Self::MINIROW & !column_alone
-                | column_taken & !box_alone[band];
+            let lost = (((box_taken & Self::BOXES) * Self::MINIROW) & !column_alone)
+                | (column_taken & !box_alone[band]);
             kept[band] &= !(lost * Self::COLUMN);
             single[band] |= ((column_alone | box_alone[band]) & !several) * Self::COLUMN;
         }

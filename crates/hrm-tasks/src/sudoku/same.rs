@@ -237,10 +237,10 @@ fn first_colours(side: usize, n_group: usize, cell: impl Fn(usize, usize) -> u8)
         // Chains first, from their open ends; what is left are rings.
         let mut total = 0u64;
         for is_ring in [false, true] {
-            for first in 1..=side {
+            for (first, is_reached) in is_reached.iter().enumerate().take(side + 1).skip(1) {
                 let mut at = first;
                 let mut n_moves = 0;
-                while (is_ring || !is_reached[first]) && next[at] != 0 {
+                while (is_ring || !is_reached) && next[at] != 0 {
                     at = usize::from(std::mem::take(&mut next[at]));
                     n_moves += 1;
                 }

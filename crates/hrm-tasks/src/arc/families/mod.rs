@@ -37,6 +37,9 @@ use sketch::Sketch;
 /// found no room for an object; another may.
 type Rule = Box<dyn Fn(&mut Sketch) -> Option<(Grid, Grid)>>;
 
+/// The output for a picture, if it has one.
+type Apply = Box<dyn Fn(&Grid) -> Option<Grid>>;
+
 /// A rule for any picture.
 struct Step {
     /// Colours of the pictures that show it when it stands alone.
@@ -45,7 +48,7 @@ struct Step {
     density: f64,
     /// The output for a picture. `None` if there is none, e.g. of half a
     /// picture with an odd number of rows.
-    apply: Box<dyn Fn(&Grid) -> Option<Grid>>,
+    apply: Apply,
 }
 
 impl Step {
