@@ -402,7 +402,11 @@ fn damaged_metadata_is_named() {
             "`blank_identifier_id`: expected 0, found 7",
         ),
         (r#"["all"]"#, "[]", "`sets`: expected at least one set, found none"),
-        (r#"["all"]"#, r#"["../all"]"#, "`sets`: expected names without slashes, found ../all"),
+        (
+            r#"["all"]"#,
+            r#"["../all"]"#,
+            "`sets`: expected names of files, of at most 200 bytes, found \"../all\"",
+        ),
         (
             r#""num_puzzle_identifiers": 1"#,
             r#""num_puzzle_identifiers": 0"#,

@@ -237,7 +237,7 @@ impl Family for SudokuConfig {
             return Err(TaskError::setting("board", "4, 6, 9 or 16", format!("{n_cells} cells")));
         }
         Shape::new(board)?;
-        Ok(Self { board, ..self })
+        Ok(Self { board, reveal: self.reveal.min(n_cells), ..self })
     }
 
     fn cells_in(&self, data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
