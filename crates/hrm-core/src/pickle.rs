@@ -118,6 +118,10 @@ fn read_file(
         file => file?,
     };
     let damaged = |source| PickleError::Damaged { file: name.to_owned(), source };
+    // As PyTorch writes them. A compressed file could be far larger than it looks.
+    if file.compression() != zip::CompressionMethod::Stored {
+        return Err(damaged(std::io::Error::other("compressed")));
+    }
     let mut bytes = Vec::new();
     file.take(n_bytes_max).read_to_end(&mut bytes).map_err(damaged)?;
     if bytes.len() as u64 == n_bytes_max {
@@ -268,7 +272,9 @@ mod tests {
         let files = [("model/data.pkl", Some(pickle.as_slice())), ("model/data/0", storage)];
         for (name, bytes) in files {
             let Some(bytes) = bytes else { continue };
-            writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+            let stored = zip::write::SimpleFileOptions::default()
+                .compression_method(zip::CompressionMethod::Stored);
+            writer.start_file(name, stored).unwrap();
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner()
