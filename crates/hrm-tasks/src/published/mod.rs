@@ -13,7 +13,7 @@
 //!
 //! # Where to start
 //!
-//! [`Layout`] opens a folder, [`split::Split`] is what the trainer draws from,
+//! [`Layout`] opens a folder, `Split` is what the trainer draws from,
 //! [`export()`] and [`import()`] go to and fro.
 
 mod export;
