@@ -5,7 +5,7 @@
 //! then renamed; a program that is killed leaves nothing under the final name.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use hrm_tasks::TaskError;
@@ -31,24 +31,9 @@ pub(crate) fn must_be_free(path: &Path) -> anyhow::Result<()> {
 ///
 /// [`TaskError::Write`] if it is there, or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
-    stream_new(path, |file| file.write_all(bytes))
-}
-
-/// Writes a file that is not there yet, piece by piece.
-///
-/// # Errors
-///
-/// As [`write_new`], and whatever `write` fails with.
-pub(crate) fn stream_new(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-) -> Result<(), TaskError> {
     let written = || {
         let mut temporary = temporary(0o666).tempfile_in(parent(path))?;
-        let mut file = BufWriter::new(temporary.as_file_mut());
-        write(&mut file)?;
-        file.flush()?;
-        drop(file);
+        temporary.write_all(bytes)?;
         temporary.as_file().sync_all()?;
         temporary.persist_noclobber(path)?;
         sync_folder(parent(path))

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::open;
 use crate::choice::Choice;
-use crate::outcome::usage;
+use crate::output;
 use crate::progress;
 use crate::term::{remark, result};
 
@@ -37,9 +37,7 @@ impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let Layout::Npy = self.layout;
         let out = self.out.display();
-        if self.out.exists() {
-            return Err(usage(format!("{out} exists already")));
-        }
+        output::must_be_free(&self.out)?;
         let task = open(&self.choice)?;
         let n_rows = task.train().row_ids().count() + task.eval().row_ids().count();
         let n_megabytes = (2 * n_rows * task.n_cells()).div_ceil(1_000_000);

@@ -7,7 +7,7 @@ use hrm_tasks::published;
 use serde_json::json;
 
 use crate::choice::kinds;
-use crate::outcome::usage;
+use crate::output;
 use crate::term::{remark, result};
 
 /// Puzzles named one by one that could not be turned.
@@ -31,9 +31,7 @@ pub(super) struct Import {
 impl Import {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let out = self.out.display();
-        if self.out.exists() {
-            return Err(usage(format!("{out} exists already")));
-        }
+        output::must_be_free(&self.out)?;
         let imported = published::import(&self.folder, self.task.as_deref())?;
         imported.write(&self.out)?;
 
