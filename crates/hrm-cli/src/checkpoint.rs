@@ -10,12 +10,13 @@
 use std::path::{Path, PathBuf};
 
 use hrm_core::Hrm;
-use hrm_tasks::{PuzzleTask, TaskConfig, TaskError, Vocabulary};
+use hrm_tasks::{PuzzleTask, TaskConfig, Vocabulary};
 use hrm_train::run::{self, RunFolder, find_checkpoint, load_model, read_json, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
 use crate::outcome::usage;
+use crate::output;
 
 const TASK: &str = "task.json";
 const TOKENIZER: &str = "tokenizer.json";
@@ -97,14 +98,10 @@ pub(crate) fn save_alone(
     puzzles: &Puzzles,
     identifiers: &[String],
 ) -> anyhow::Result<()> {
-    let is_taken = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if is_taken || folder.is_file() {
-        return Err(usage(format!("{} exists already", folder.display())));
-    }
-    let write = |source| TaskError::Write { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(write)?;
-    run::save_model(model, folder)?;
-    describe(folder, puzzles, identifiers)
+    output::new_folder(folder, |folder| {
+        run::save_model(model, folder)?;
+        describe(folder, puzzles, identifiers)
+    })
 }
 
 /// Writes what a checkpoint says about its puzzles.

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
-use crate::outcome::usage;
+use crate::output;
 use crate::term::result;
 
 #[derive(Args)]
@@ -41,9 +41,7 @@ enum Names {
 
 impl Export {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        if self.out.exists() {
-            return Err(usage(format!("{} exists already", self.out.display())));
-        }
+        output::must_be_free(&self.out)?;
         let prefix = match self.names {
             Names::Plain => "",
             Names::Wrapped => "model.",

@@ -4,15 +4,13 @@
 //! a few of them: their places and tokens, since the puzzles themselves can be
 //! asked for again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use hrm_tasks::picture::{Exhibit, Picture, Shown};
 use hrm_tasks::{Family, PuzzleTask, TaskError};
 use hrm_train::task::{Examples, PADDING, Predicted, RowId, RowMut};
 
-use crate::outcome::usage;
 use crate::{output, term};
 
 /// Puzzles on one sheet.
@@ -57,19 +55,14 @@ impl Format {
 }
 
 impl Pictures {
-    /// A memory for as many answers as are to be drawn. Makes the folder, so that
-    /// scoring does not end in a refusal.
+    /// A memory for as many answers as are to be drawn.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is there already, so that scoring does not end in a refusal.
     pub(crate) fn begin(&self) -> anyhow::Result<Answers> {
         if let Some(folder) = &self.pictures {
-            let is_taken = match folder.read_dir() {
-                Ok(mut entries) => entries.next().is_some(),
-                Err(_) => folder.exists(),
-            };
-            if is_taken {
-                return Err(usage(format!("{} exists already", folder.display())));
-            }
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
+            output::must_be_free(folder)?;
         }
         let n_max = if self.pictures.is_some() { self.n_pictures } else { 0 };
         Ok(Answers { n_max, ..Answers::default() })
@@ -84,31 +77,34 @@ impl Pictures {
     ) -> anyhow::Result<()> {
         let Some(folder) = &self.pictures else { return Ok(()) };
         let kept: Vec<&(RowId, Vec<u32>)> = answers.wrong.iter().chain(&answers.right).collect();
-        let (format, extension) = (self.picture_format, self.picture_format.extension());
-        let save = |name: String, picture: &Picture| -> anyhow::Result<()> {
-            let path = folder.join(format!("{name}.{extension}"));
-            Ok(output::write_new(&path, &format.encode(picture)?)?)
-        };
-        for (sheet, kept_here) in kept.chunks(N_PER_SHEET).enumerate() {
-            let title = format!(
-                "{}: {} of {} evaluation puzzles, wrong ones first",
-                task.name(),
-                kept.len(),
-                answers.n_seen
-            );
-            let exhibits: Vec<Exhibit> =
-                kept_here.iter().map(|(at, tokens)| exhibit(task, family, *at, tokens)).collect();
-            if self.picture_each {
-                for (idx, exhibit) in exhibits.iter().enumerate() {
-                    let name = format!("puzzle-{:04}", sheet * N_PER_SHEET + idx + 1);
-                    let exhibits = vec![exhibit.clone()];
-                    save(name, &Picture { exhibits, ..Picture::default() })?;
-                }
+        let exhibits: Vec<Exhibit> =
+            kept.iter().map(|(at, tokens)| exhibit(task, family, *at, tokens)).collect();
+        let title = format!(
+            "{}: {} of {} evaluation puzzles, wrong ones first",
+            task.name(),
+            kept.len(),
+            answers.n_seen
+        );
+        output::new_folder(folder, |place| {
+            for (sheet, exhibits) in exhibits.chunks(N_PER_SHEET).enumerate() {
+                let (title, exhibits) = (title.clone(), exhibits.to_vec());
+                let picture = Picture { title, exhibits, n_columns: None };
+                self.save(place, &format!("sheet-{:03}", sheet + 1), &picture)?;
             }
-            save(format!("sheet-{:03}", sheet + 1), &Picture { title, exhibits, n_columns: None })?;
-        }
+            for (idx, exhibit) in exhibits.iter().enumerate().filter(|_| self.picture_each) {
+                let picture = Picture { exhibits: vec![exhibit.clone()], ..Picture::default() };
+                self.save(place, &format!("puzzle-{:04}", idx + 1), &picture)?;
+            }
+            Ok(())
+        })?;
         term::remark(format!("{} puzzles drawn in {}", kept.len(), folder.display()));
         Ok(())
+    }
+
+    fn save(&self, folder: &Path, name: &str, picture: &Picture) -> anyhow::Result<()> {
+        let format = self.picture_format;
+        let path = folder.join(format!("{name}.{}", format.extension()));
+        Ok(output::write_new(&path, &format.encode(picture)?)?)
     }
 }
 

@@ -126,8 +126,8 @@ fn odd_files() {
         odd.push(loop_a);
     }
     for path in odd {
-        for reader in READERS.iter().filter(|reader| reader.reads_one_file()) {
-            let err = reader.read_at(&path).unwrap_err().to_string();
+        for reader in READERS.iter().filter(|reader| !reader.file.contains('/')) {
+            let err = (reader.read)(&path).unwrap_err().to_string();
             assert!(err.contains(path.file_name().unwrap().to_str().unwrap()), "{err}");
         }
     }

@@ -60,6 +60,7 @@ mod pickle;
 mod schedule;
 mod solver;
 
+pub mod durable;
 pub mod halting;
 pub mod weight_file;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 
 pub use crate::pickle::PickleError;
-use crate::{Weights, pickle};
+use crate::{Weights, durable, pickle};
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -96,8 +96,7 @@ pub fn read(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
 
 /// Writes every parameter as a safetensors file with the authors' names.
 ///
-/// The file is complete or not there: it is written beside its place and then
-/// renamed.
+/// The file is complete or not there, and replaces what is.
 ///
 /// # Errors
 ///
@@ -119,15 +118,8 @@ pub fn write_tensors<N: AsRef<str> + Ord + std::fmt::Display>(
     let tensors: BTreeMap<N, Tensor> = tensors.into_iter().collect();
     let bytes = safetensors::serialize(&tensors, None)
         .map_err(|source| WeightFileError::Safetensors { path: path.to_owned(), source })?;
-    let partial = path.with_extension("safetensors.tmp");
-    let write = || -> std::io::Result<()> {
-        use std::io::Write;
-        let mut file = std::fs::File::create(&partial)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&partial, path)
-    };
-    write().map_err(|source| WeightFileError::Write { path: path.to_owned(), source })
+    durable::replace(path, &bytes)
+        .map_err(|source| WeightFileError::Write { path: path.to_owned(), source })
 }
 
 /// A parameter name as a checkpoint of a compiled or wrapped model has it,

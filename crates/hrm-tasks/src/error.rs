@@ -109,12 +109,12 @@ impl TaskError {
     }
 
     /// Attaches the path to a failed write.
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn write(path: &Path) -> impl Fn(std::io::Error) -> Self {
         move |source| Self::Write { path: path.to_owned(), source }
     }
 
     /// Attaches the path to a failed read.
-    pub fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    pub fn read(path: &Path) -> impl Fn(std::io::Error) -> Self {
         move |source| Self::Read { path: path.to_owned(), source }
     }
 }

@@ -18,7 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use hrm_core::{Hrm, HrmConfig, ModelError, Weights, weight_file};
+use hrm_core::{Hrm, HrmConfig, ModelError, Weights, durable, weight_file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -116,10 +116,11 @@ impl RunFolder {
         fs::create_dir_all(&partial).map_err(writing(&partial))?;
         save_model(model, &partial)?;
         extra(&partial)?;
-        sync(&partial)?;
+        durable::sync_folder(&partial).map_err(writing(&partial))?;
         fs::rename(&partial, &done).map_err(writing(&done))?;
-        sync(&checkpoints)?;
-        replace_file(&checkpoints.join(files::LATEST), name.as_bytes())?;
+        durable::sync_folder(&checkpoints).map_err(writing(&checkpoints))?;
+        let latest = checkpoints.join(files::LATEST);
+        durable::replace(&latest, name.as_bytes()).map_err(writing(&latest))?;
         Ok(done)
     }
 }
@@ -208,34 +209,13 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
     let mut text = to_json(path, value, true)?;
     text.push('\n');
-    replace_file(path, text.as_bytes())
+    durable::replace(path, text.as_bytes()).map_err(writing(path))
 }
 
 fn to_json(path: &Path, value: &impl Serialize, pretty: bool) -> Result<String, TrainError> {
     let text =
         if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
     text.map_err(|source| TrainError::Json { path: path.to_owned(), source })
-}
-
-/// Writes a file under another name, syncs it, and renames it into place.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".tmp");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(writing(path))
-}
-
-/// Makes the entries of a folder durable, where the platform can.
-fn sync(folder: &Path) -> Result<(), TrainError> {
-    if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(writing(folder))?;
-    }
-    Ok(())
 }
 
 fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {

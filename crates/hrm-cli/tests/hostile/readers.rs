@@ -27,9 +27,10 @@ pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 pub(crate) struct Reader {
     /// Name of the kind, of its fuzz target and of its folder of seeds.
     pub(crate) name: &'static str,
-    /// What its files are called.
-    file: &'static str,
-    read: fn(&Path) -> Outcome,
+    /// What its files are called, in a folder of others where they do not stand
+    /// alone.
+    pub(crate) file: &'static str,
+    pub(crate) read: fn(&Path) -> Outcome,
 }
 
 /// Every kind of file that comes from outside.
@@ -54,20 +55,6 @@ impl Reader {
         READERS.iter().find(|reader| reader.name == name).expect("a kind that is listed")
     }
 
-    /// Whether its files stand alone, and not in a folder of others.
-    pub(crate) fn reads_one_file(&self) -> bool {
-        !self.file.contains('/')
-    }
-
-    /// Reads whatever is at a path.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the reader says of it.
-    pub(crate) fn read_at(&self, path: &Path) -> Outcome {
-        (self.read)(path)
-    }
-
     /// Reads `bytes` as a file of this kind; true if they are one.
     ///
     /// # Panics
@@ -90,8 +77,9 @@ impl Reader {
         );
         let Err(err) = outcome else { return true };
         let text = err.to_string();
-        // The file itself, or one beside it that it contradicts.
-        let place = path.parent().unwrap_or(&path).display().to_string();
+        // The file itself, or one of its data set that it contradicts.
+        let of_set = Path::new(self.file).components().next().expect("files have names");
+        let place = folder().join(of_set).display().to_string();
         assert!(text.contains(&place), "{}: no file in {text:?}", self.name);
         assert!(text.len() < 2000, "{}: a message of {} bytes", self.name, text.len());
         false

@@ -6,12 +6,13 @@
 
 use std::path::Path;
 
+use hrm_core::durable;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::Serialize;
 
 use super::npy::{ArrayWriter, Dtype};
 use super::split::{METADATA, Metadata, ends};
-use super::{IDENTIFIERS, Side, folder};
+use super::{IDENTIFIERS, Side};
 use crate::{PuzzleTask, TaskError};
 
 /// The one set of each split.
@@ -42,7 +43,7 @@ pub fn export(
     out: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, TaskError> {
-    folder::create(out, |partial| {
+    durable::new_folder(out, TaskError::write(out), |partial| {
         let mut n_done = 0;
         let mut n_written = [0; 2];
         let sides = [(Side::Train, task.train()), (Side::Test, task.eval())];
@@ -145,11 +146,11 @@ fn write_side(
         sets: vec![SET.to_owned()],
     };
     write_json(&path.join(METADATA), &metadata)?;
-    folder::sync(path)?;
+    durable::sync_folder(path).map_err(TaskError::write(path))?;
     Ok(n_examples)
 }
 
 fn write_json(path: &Path, value: &(impl Serialize + ?Sized)) -> Result<(), TaskError> {
     let text = serde_json::to_string(value).expect("names and numbers are always JSON");
-    folder::write_file(path, text.as_bytes())
+    durable::write_new(path, text.as_bytes()).map_err(TaskError::write(path))
 }

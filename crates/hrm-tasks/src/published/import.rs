@@ -6,9 +6,10 @@
 
 use std::path::Path;
 
+use hrm_core::durable;
 use hrm_train::task::{Examples, RowId};
 
-use super::{Layout, Side, Split, folder, is_split, split_of};
+use super::{Layout, Side, Split, is_split, split_of};
 use crate::records::{self as files, Record};
 use crate::{Preset, RunConfig, TaskConfig, TaskError};
 
@@ -38,19 +39,21 @@ impl Imported {
         let is_file = out.extension().is_some();
         match self.files.as_slice() {
             [] => Err(TaskError::Empty { place: "the data".to_owned(), what: "puzzles to write" }),
-            [(_, text)] if is_file => folder::create_file(out, text.as_bytes()),
+            [(_, text)] if is_file => std::fs::create_dir_all(durable::parent(out))
+                .and_then(|()| durable::write_new(out, text.as_bytes()))
+                .map_err(TaskError::write(out)),
             several if is_file => {
                 let place = out.display().to_string();
                 let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
                 Err(TaskError::malformed(place, "a folder", format!("files {}", names.join(", "))))
             }
-            files => folder::create(out, |partial| {
+            files => durable::new_folder(out, TaskError::write(out), |partial| {
                 for (name, text) in files {
                     let path = partial.join(name);
                     if let Some(parent) = path.parent() {
                         std::fs::create_dir_all(parent).map_err(TaskError::write(parent))?;
                     }
-                    folder::write_file(&path, text.as_bytes())?;
+                    durable::write_new(&path, text.as_bytes()).map_err(TaskError::write(&path))?;
                 }
                 Ok(())
             }),

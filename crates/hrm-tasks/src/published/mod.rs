@@ -17,7 +17,6 @@
 //! [`export()`] and [`import()`] go to and fro.
 
 mod export;
-mod folder;
 mod import;
 mod npy;
 mod split;

@@ -9,13 +9,13 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use hrm_core::durable;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
 use super::error::FetchError;
 use super::partial::{Partial, Record};
-use super::staging::sync_folder;
 use crate::progress::Transfer;
 
 /// Tries in a row that bring nothing new.
@@ -132,7 +132,8 @@ impl Client {
         transfer.finish();
         fetched?;
         partial.finish(target)?;
-        target.parent().map_or(Ok(()), sync_folder)
+        let folder = durable::parent(target);
+        durable::sync_folder(folder).map_err(FetchError::write(folder))
     }
 
     /// Asks for what is missing, once.

@@ -30,6 +30,7 @@ use self::manifest::{Host, Manifest};
 use self::source::Hub;
 use self::staging::Staging;
 use crate::outcome::usage;
+use crate::output;
 use crate::term::{remark, result};
 
 /// Most bytes of a file, and of what an archive unpacks to. No published set
@@ -67,9 +68,7 @@ impl Fetch {
             }
         };
         let out = self.out.unwrap_or_else(|| Path::new("data").join(&manifest.name));
-        if out.symlink_metadata().is_ok() {
-            return Err(usage(format!("{} exists already", out.display())));
-        }
+        output::must_be_free(&out)?;
         for line in about(&manifest) {
             remark(line);
         }

@@ -14,6 +14,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use hrm_core::durable;
+
 use super::error::FetchError;
 
 /// The folder in the making.
@@ -90,9 +92,8 @@ impl Staging {
         let data = self.data();
         sync(&data)?;
         fs::rename(&data, &self.out).map_err(FetchError::write(&self.out))?;
-        if let Some(parent) = self.out.parent() {
-            sync_folder(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
-        }
+        let parent = durable::parent(&self.out);
+        durable::sync_folder(parent).map_err(FetchError::write(parent))?;
         self.discard();
         Ok(())
     }
@@ -125,16 +126,7 @@ fn sync(folder: &Path) -> Result<(), FetchError> {
             file.and_then(|file| file.sync_all()).map_err(FetchError::write(&path))?;
         }
     }
-    sync_folder(folder)
-}
-
-/// Makes the entries of a folder durable, where the platform can.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), FetchError> {
-    if cfg!(unix) {
-        let opened = File::open(folder);
-        opened.and_then(|folder| folder.sync_all()).map_err(FetchError::write(folder))?;
-    }
-    Ok(())
+    durable::sync_folder(folder).map_err(FetchError::write(folder))
 }
 
 #[cfg(test)]
