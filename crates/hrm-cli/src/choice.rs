@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
+use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError, recipe};
 
 use crate::outcome::usage;
 use crate::settings;
@@ -71,9 +71,17 @@ impl Choice {
 /// Fewest puzzles per step that a preset is cut down to.
 const BATCH_MIN: usize = 4;
 
-/// The settings for the puzzles in `data`.
+/// The settings for the puzzles in `data`. Those of a prepared set are its own.
 fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<RunConfig, TaskError> {
-    config.task = config.task.fitted_to(data)?;
+    config.task = match recipe::read(data)? {
+        None => config.task.fitted_to(data)?,
+        Some(prepared) if prepared.kind() == config.task.kind() => prepared,
+        Some(prepared) => {
+            let place = data[0].join(recipe::RECIPE).display().to_string();
+            let expected = format!("puzzles of kind {}", config.task.kind());
+            return Err(TaskError::malformed(place, expected, prepared.kind()));
+        }
+    };
     if preset != Preset::Paper {
         let n_cells = config.task.family().n_cells();
         config.train.batch_size =
@@ -101,7 +109,8 @@ mod tests {
             let mut config = RunConfig::preset("maze", preset).unwrap();
             config.task = config.task.with_cells(side * side).unwrap();
             let path = folder.path().join("mazes.csv");
-            std::fs::write(&path, config.task.family().generate(1, 1).unwrap()).unwrap();
+            let mut file = std::fs::File::create(&path).unwrap();
+            config.task.family().generate(1, 1, &mut file).unwrap();
             let config = RunConfig::preset("maze", preset).unwrap();
             fitted(config, preset, &[path]).unwrap().train.batch_size
         };

@@ -164,17 +164,27 @@ impl Progress {
 
 /// The progress of an evaluation of `n_rows` rows, told the rows done.
 pub(crate) fn rows(n_rows: u64) -> impl FnMut(u64) {
-    let bar = ProgressBar::with_draw_target(Some(n_rows), ProgressDrawTarget::stderr());
-    let template = "{bar:24} {pos} of {len} rows, {eta} left";
-    bar.set_style(ProgressStyle::with_template(template).expect("the template is constant"));
+    counted(n_rows, "rows")
+}
+
+/// The progress of `n_puzzles` puzzles, told those done.
+pub(crate) fn puzzles(n_puzzles: u64) -> impl FnMut(u64) {
+    counted(n_puzzles, "puzzles")
+}
+
+/// The progress of `n` things, told those done.
+fn counted(n: u64, what: &'static str) -> impl FnMut(u64) {
+    let bar = ProgressBar::with_draw_target(Some(n), ProgressDrawTarget::stderr());
+    let template = format!("{{bar:24}} {{pos}} of {{len}} {what}, {{eta}} left");
+    bar.set_style(ProgressStyle::with_template(&template).expect("the template is constant"));
     let mut last_line = Instant::now();
     move |n_done| {
         bar.set_position(n_done);
-        if n_done >= n_rows {
+        if n_done >= n {
             bar.finish_and_clear();
         } else if bar.is_hidden() && last_line.elapsed() >= PLAIN_EVERY {
             last_line = Instant::now();
-            remark(format!("{n_done} of {n_rows} rows"));
+            remark(format!("{n_done} of {n} {what}"));
         }
     }
 }

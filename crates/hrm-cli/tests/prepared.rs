@@ -51,6 +51,43 @@ fn exported_data_train_a_model_and_come_back() {
 }
 
 #[test]
+fn a_prepared_set_is_trained_on_by_its_own_recipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let generated = hrm(here, &["data", "generate", "arc", "-n=12", "--out=tasks.json"]);
+    assert_eq!(generated.code, 0, "{}", generated.stderr);
+    let prepare = ["data", "prepare", "arc", "--data=tasks.json", "--set=task.augmentations=7"];
+    let prepare = [&prepare[..], &["--set=task.held_out=0.25", "--out=set", "--json"]].concat();
+    let prepared = hrm(here, &prepare);
+    assert_eq!(prepared.code, 0, "{}", prepared.stderr);
+    let line: Value = serde_json::from_str(&prepared.stdout).unwrap();
+    assert_eq!(line["eval"]["puzzles"], 3);
+    let again = hrm(here, &prepare);
+    assert_eq!((again.code, again.stderr.trim()), (2, "error: set exists already"));
+    fs::remove_file(here.join("tasks.json")).unwrap();
+
+    let stats = |set: &[&str]| {
+        let stats = [&["data", "stats", "arc", "--data=set", "--json"], set].concat();
+        let stats = hrm(here, &stats);
+        assert_eq!(stats.code, 0, "{}", stats.stderr);
+        serde_json::from_str::<Value>(&stats.stdout).unwrap()
+    };
+    let own = stats(&[]);
+    assert_eq!(own["evaluation tasks"], 3.0);
+    assert_eq!(own["evaluation rows"], line["eval"]["rows"].as_f64().unwrap());
+    // What the user says wins.
+    let fewer = stats(&["--set=task.augmentations=0"]);
+    assert_eq!(
+        (fewer["versions"].as_f64(), own["versions"].as_f64() > Some(24.0)),
+        (Some(12.0), true)
+    );
+
+    let other = hrm(here, &["train", "maze", "--data=set"]);
+    let want = "error: set/recipe.json: expected puzzles of kind maze, found arc";
+    assert_eq!((other.code, other.stderr.trim()), (2, want));
+}
+
+#[test]
 fn nothing_is_written_over_and_damage_is_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

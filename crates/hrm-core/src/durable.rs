@@ -15,8 +15,29 @@ use std::path::Path;
 /// [`io::ErrorKind::AlreadyExists`] if there is something at `path`, or a
 /// failed write.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    written(path, bytes)?.persist_noclobber(path)?;
-    sync_folder(parent(path))
+    new_file(path, |err| err, |file| file.write_all(bytes))
+}
+
+/// Writes a file that is not there yet, as its bytes come.
+///
+/// # Errors
+///
+/// What `fill` returns, or what `failed` makes of
+/// [`io::ErrorKind::AlreadyExists`] if there is something at `path`, or of a
+/// failed write. Then there is no file.
+pub fn new_file<T, E>(
+    path: &Path,
+    failed: impl Fn(io::Error) -> E,
+    fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
+) -> Result<T, E> {
+    let temporary = temporary(0o666).tempfile_in(parent(path)).map_err(&failed)?;
+    let mut buffered = io::BufWriter::new(temporary);
+    let filled = fill(&mut buffered)?;
+    let temporary = buffered.into_inner().map_err(|err| failed(err.into_error()))?;
+    temporary.as_file().sync_all().map_err(&failed)?;
+    temporary.persist_noclobber(path).map_err(|err| failed(err.error))?;
+    sync_folder(parent(path)).map_err(&failed)?;
+    Ok(filled)
 }
 
 /// Writes a file, in place of what is there.
@@ -25,7 +46,10 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// A failed write; then what was there still is.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    written(path, bytes)?.persist(path)?;
+    let mut file = temporary(0o666).tempfile_in(parent(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
     sync_folder(parent(path))
 }
 
@@ -77,14 +101,6 @@ pub fn parent(path: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
-}
-
-/// A durable file of these bytes that has no name yet.
-fn written(path: &Path, bytes: &[u8]) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = temporary(0o666).tempfile_in(parent(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
 }
 
 /// Temporary files and folders, with the rights of any other that a user makes.

@@ -67,6 +67,10 @@ pub enum TaskError {
         source: std::io::Error,
     },
 
+    /// Puzzles could not be passed on.
+    #[error("cannot write puzzles")]
+    Output(#[source] std::io::Error),
+
     /// A picture that would not fit into memory.
     #[error("a picture of {width} by {height} pixels is too large: at most {n_pixels_max} pixels")]
     PictureSize {

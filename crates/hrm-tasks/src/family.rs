@@ -3,6 +3,7 @@
 //! The trainer needs only a [`Task`]. People also generate, look at, pose and
 //! check puzzles: that is a [`Family`], one value per config section `task`.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use hrm_train::task::{Document, RowId, Scorer, Task};
@@ -123,12 +124,13 @@ pub trait Family {
     /// [`TaskError::Setting`] if the settings allow no puzzle.
     fn example(&self, seed: u64) -> Result<String, TaskError>;
 
-    /// `n` generated puzzles in the family's file format.
+    /// Writes `n` generated puzzles in the family's file format, as they come.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Setting`] if the settings allow no puzzle.
-    fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError>;
+    /// [`TaskError::Setting`] if the settings allow no puzzle or not so many,
+    /// [`TaskError::Output`] if they cannot be written.
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError>;
 
     /// A puzzle as panels of cells, one for each part that is shown, with the
     /// wrong cells of a prediction marked. Draws whatever it is given: slices of
@@ -136,6 +138,22 @@ pub trait Family {
     fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
         picture::characters(&self.vocabulary(), shown)
     }
+}
+
+/// What a family generates, as text.
+///
+/// # Panics
+///
+/// If the text is not UTF-8.
+#[cfg(test)]
+pub(crate) fn generated(
+    family: &(impl Family + ?Sized),
+    n: usize,
+    seed: u64,
+) -> Result<String, TaskError> {
+    let mut text = Vec::new();
+    family.generate(n, seed, &mut text)?;
+    Ok(String::from_utf8(text).expect("puzzles are text"))
 }
 
 /// Answers as a table `question,answer,valid,why`, a line each; `valid` is
@@ -187,6 +205,12 @@ pub trait PuzzleTask: Task {
 
     /// Figures about the base puzzles, by name: counts, sizes, difficulty.
     fn stats(&self) -> Vec<(String, f64)>;
+
+    /// The base puzzles of both sides, as files by name. A folder of them is
+    /// data that opens to the same rows. `None` where there are only rows.
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        None
+    }
 
     /// How ratings, sizes, colours and the like are spread over the base puzzles.
     fn distributions(&self) -> Vec<Distribution> {

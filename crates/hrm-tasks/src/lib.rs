@@ -28,6 +28,7 @@ pub mod grid;
 pub mod maze;
 pub mod picture;
 pub mod published;
+pub mod recipe;
 pub mod records;
 pub mod sudoku;
 

@@ -3,7 +3,8 @@
 //! Columns are found by their names, in any order. `question` and `answer` must
 //! be there, the other two may be, and what else is there is not looked at.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use hrm_train::rng::stream;
@@ -37,6 +38,10 @@ pub struct Located {
 const QUESTION: &str = "question";
 const ANSWER: &str = "answer";
 
+/// Files of a folder.
+const TRAIN: &str = "train.csv";
+const TEST: &str = "test.csv";
+
 /// Reads a puzzle file.
 ///
 /// # Errors
@@ -56,9 +61,14 @@ pub fn read(path: &Path) -> Result<Vec<Located>, TaskError> {
 /// As [`read`].
 pub fn n_cells(data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
     let Some(path) = data.first() else { return Ok(None) };
-    Ok(read(&in_folder(path, &["train.csv"]))?
-        .first()
-        .map(|located| located.record.question.chars().count()))
+    let path = in_folder(path, &[TRAIN]);
+    let file = std::fs::File::open(&path).map_err(TaskError::read(&path))?;
+    let mut n_cells = None;
+    visit_columns(file, &path.display().to_string(), &[QUESTION, ANSWER], |located| {
+        n_cells = Some(located.record.question.chars().count());
+        ControlFlow::Break(())
+    })?;
+    Ok(n_cells)
 }
 
 /// Records to learn from and records to be judged by.
@@ -82,8 +92,8 @@ pub struct Split {
 pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, TaskError> {
     let mut split = Split::default();
     for path in data {
-        split.train.extend(read(&in_folder(path, &["train.csv"]))?);
-        let test = path.join("test.csv");
+        split.train.extend(read(&in_folder(path, &[TRAIN]))?);
+        let test = path.join(TEST);
         if test.is_file() {
             split.eval.extend(read(&test)?);
         }
@@ -107,7 +117,7 @@ pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, TaskEr
 pub fn for_eval(data: &[PathBuf]) -> Result<Vec<Located>, TaskError> {
     let mut located = Vec::new();
     for path in data {
-        located.extend(read(&in_folder(path, &["test.csv", "train.csv"]))?);
+        located.extend(read(&in_folder(path, &[TEST, TRAIN]))?);
     }
     Ok(located)
 }
@@ -128,7 +138,7 @@ fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
 /// As [`read`].
 pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
     let mut located = Vec::new();
-    visit_columns(input, name, &[QUESTION, ANSWER], |record| located.push(record))?;
+    visit(input, name, |record| located.push(record))?;
     Ok(located)
 }
 
@@ -139,7 +149,10 @@ pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
 /// As [`read`].
 pub fn parse_questions(input: impl Read, name: &str) -> Result<Vec<Located>, TaskError> {
     let mut located = Vec::new();
-    visit_columns(input, name, &[QUESTION], |record| located.push(record))?;
+    visit_columns(input, name, &[QUESTION], |record| {
+        located.push(record);
+        ControlFlow::Continue(())
+    })?;
     Ok(located)
 }
 
@@ -155,15 +168,19 @@ pub fn is_header(line: &str) -> bool {
 /// # Errors
 ///
 /// As [`read`].
-pub fn visit(input: impl Read, name: &str, each: impl FnMut(Located)) -> Result<(), TaskError> {
-    visit_columns(input, name, &[QUESTION, ANSWER], each)
+pub fn visit(input: impl Read, name: &str, mut each: impl FnMut(Located)) -> Result<(), TaskError> {
+    visit_columns(input, name, &[QUESTION, ANSWER], |record| {
+        each(record);
+        ControlFlow::Continue(())
+    })
 }
 
+/// Reads records as long as `each` wants more.
 fn visit_columns(
     input: impl Read,
     name: &str,
     needed: &[&str],
-    mut each: impl FnMut(Located),
+    mut each: impl FnMut(Located) -> ControlFlow<()>,
 ) -> Result<(), TaskError> {
     // Field counts are checked here, so that the message can name the line.
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
@@ -209,8 +226,10 @@ fn visit_columns(
             answer: field(ANSWER).to_owned(),
             rating: field("rating").to_owned(),
         };
-        each(Located { record, place });
         is_empty = false;
+        if each(Located { record, place }).is_break() {
+            break;
+        }
     }
     if is_empty {
         return Err(TaskError::Empty { place: name.to_owned(), what: "puzzles" });
@@ -218,15 +237,51 @@ fn visit_columns(
     Ok(())
 }
 
+/// Writes a puzzle file record by record, with its header first.
+pub struct Writer<W: Write>(csv::Writer<W>);
+
+impl<W: Write> Writer<W> {
+    /// A file that is written to `out`.
+    pub fn new(out: W) -> Self {
+        Self(csv::Writer::from_writer(out))
+    }
+
+    /// Adds a puzzle.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Output`].
+    pub fn write(&mut self, record: &Record) -> Result<(), TaskError> {
+        self.0.serialize(record).map_err(|err| TaskError::Output(err.into()))
+    }
+
+    /// Passes on what is left.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Output`].
+    pub fn finish(mut self) -> Result<(), TaskError> {
+        self.0.flush().map_err(TaskError::Output)
+    }
+}
+
 /// A puzzle file with its header, as text.
 pub fn to_text<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     const IN_MEMORY: &str = "records are text, written to memory";
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut text = Vec::new();
+    let mut writer = Writer::new(&mut text);
     for record in records {
-        writer.serialize(record).expect(IN_MEMORY);
+        writer.write(record).expect(IN_MEMORY);
     }
-    let bytes = writer.into_inner().expect(IN_MEMORY);
-    String::from_utf8(bytes).expect(IN_MEMORY)
+    writer.finish().expect(IN_MEMORY);
+    String::from_utf8(text).expect(IN_MEMORY)
+}
+
+/// The files of a folder that [`split`] reads as these two sides.
+pub(crate) fn to_files(train: &[Record], eval: &[Record]) -> Vec<(&'static str, String)> {
+    let sides = [(TRAIN, train), (TEST, eval)];
+    let filled = sides.into_iter().filter(|(_, records)| !records.is_empty());
+    filled.map(|(name, records)| (name, to_text(records))).collect()
 }
 
 /// The start of a text that may be arbitrarily long.

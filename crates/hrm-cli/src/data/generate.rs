@@ -1,14 +1,18 @@
 //! `hrm data generate`: puzzles of the built-in generators, as a file.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use hrm_core::durable;
+use hrm_tasks::TaskError;
 
 use crate::choice::Choice;
 use crate::outcome::usage;
 use crate::output;
-use crate::term::{remark, result};
+use crate::progress;
+use crate::term::remark;
 
 #[derive(Args)]
 pub(super) struct Generate {
@@ -48,17 +52,48 @@ impl Generate {
         }
         let config = choice.config()?;
         let start = Instant::now();
-        let text = config.task.family().generate(self.n as usize, self.seed)?;
+        let generate = |out: &mut dyn Write| {
+            let mut watched = Watched { out, n_lines: 0, show: progress::puzzles(self.n.into()) };
+            config.task.family().generate(self.n as usize, self.seed, &mut watched)
+        };
+        match &self.out {
+            None => generate(&mut io::stdout().lock()).map_err(closed_pipe_alone)?,
+            Some(out) => durable::new_file(out, TaskError::write(out), generate)?,
+        }
         let seconds = start.elapsed().as_secs_f64();
         let rate = f64::from(self.n) / seconds;
         remark(format!("{} puzzles in {seconds:.1} s, {rate:.0} a second", self.n));
-        match self.out {
-            None => Ok(result(text)?),
-            Some(out) => {
-                output::write_new(&out, text.as_bytes())?;
-                remark(format!("written to {}", out.display()));
-                Ok(())
-            }
+        if let Some(out) = &self.out {
+            remark(format!("written to {}", out.display()));
         }
+        Ok(())
+    }
+}
+
+/// The reason alone if nobody reads on, which is no failure of ours.
+fn closed_pipe_alone(err: TaskError) -> anyhow::Error {
+    match err {
+        TaskError::Output(source) => source.into(),
+        err => err.into(),
+    }
+}
+
+/// Passes text on, and shows how many lines there were: one per puzzle.
+struct Watched<'a, S: FnMut(u64)> {
+    out: &'a mut dyn Write,
+    n_lines: u64,
+    show: S,
+}
+
+impl<S: FnMut(u64)> Write for Watched<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n_written = self.out.write(bytes)?;
+        self.n_lines += bytes[..n_written].iter().filter(|byte| **byte == b'\n').count() as u64;
+        (self.show)(self.n_lines);
+        Ok(n_written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

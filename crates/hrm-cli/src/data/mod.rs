@@ -5,6 +5,7 @@ mod export;
 mod fetch;
 mod generate;
 mod import;
+mod prepare;
 mod show;
 mod stats;
 
@@ -31,6 +32,8 @@ enum Action {
     Generate(generate::Generate),
     /// Turn data that the published code prepared into puzzle files.
     Import(import::Import),
+    /// Put base puzzles and the settings of their versions into one folder.
+    Prepare(prepare::Prepare),
     /// Draw puzzles with their answers.
     Show(show::Show),
     /// Print figures about a set of puzzles.
@@ -44,6 +47,7 @@ impl Data {
             Action::Export(action) => action.run(),
             Action::Generate(action) => action.run(),
             Action::Import(action) => action.run(),
+            Action::Prepare(action) => action.run(),
             Action::Show(action) => action.run(),
             Action::Stats(action) => action.run(),
         }

@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 
 use hrm_core::weight_file;
 use hrm_tasks::{Preset, RunConfig, TaskConfig, Vocabulary, records};
@@ -87,12 +87,15 @@ impl Reader {
 }
 
 /// A folder of this process, in memory where the system offers that.
-fn folder() -> PathBuf {
-    let shared = Path::new("/dev/shm");
-    let base = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
-    let folder = base.join(format!("hrm-hostile-{}", std::process::id()));
-    fs::create_dir_all(&folder).expect("temporary folders can be made");
-    folder
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let shared = Path::new("/dev/shm");
+        let base = if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() };
+        let folder = base.join(format!("hrm-hostile-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("temporary folders can be made");
+        folder
+    })
 }
 
 /// Both grids of every record, as Sudoku and as mazes.

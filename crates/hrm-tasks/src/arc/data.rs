@@ -15,11 +15,15 @@ use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
 
 use crate::arc::library::{self, Library, Role, Solved};
 use crate::arc::score::Score;
-use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas, draw, survey};
+use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas, draw, json, survey};
 use crate::{Distribution, Leak, PuzzleTask, Style, TaskError};
 
 /// Name of identifier [`BLANK_PUZZLE`].
 const BLANK_NAME: &str = "<blank>";
+
+/// Files of base puzzles, in the folders that say what they are for.
+const TRAINING: &str = "training/tasks.json";
+const EVALUATION: &str = "evaluation/tasks.json";
 
 /// Bounds memory to about a gigabyte, and keeps identifiers within `u32`.
 const N_VERSIONS_MAX: usize = 50_000_000;
@@ -262,6 +266,19 @@ impl PuzzleTask for ArcData {
             });
             std::iter::once(BLANK_NAME.to_owned()).chain(names).collect()
         })
+    }
+
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        let left_out = self.left_out.iter().map(|(name, task)| (name.as_str(), task));
+        let tasks: Vec<_> = self.in_use().into_iter().chain(left_out).collect();
+        let roles = [(Role::Training, TRAINING), (Role::Evaluation, EVALUATION)];
+        let files = roles.into_iter().filter_map(|(role, name)| {
+            let of_role = tasks.iter().filter(|(_, task)| task.role == role);
+            let of_role: Vec<_> = of_role.map(|(id, task)| (*id, task.to_task())).collect();
+            let text = || json::combined(of_role.iter().map(|(id, task)| (*id, task)));
+            (!of_role.is_empty()).then(|| (name, text()))
+        });
+        Some(files.collect())
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {

@@ -1,5 +1,6 @@
 //! The settings of ARC, and the data they open.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use rand::Rng;
@@ -162,7 +163,7 @@ impl Family for ArcConfig {
 
     /// A combined file. Ids hold the seed, so that a model of the built-in
     /// data does not take them for the tasks that it knows.
-    fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError> {
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
         self.check()?;
         if n > N_TASKS_MAX {
             return Err(TaskError::setting("n", format!("at most {N_TASKS_MAX}"), n));
@@ -170,7 +171,8 @@ impl Family for ArcConfig {
         let mut built_in = BuiltIn::new(self.canvas, self.compose, seed)?;
         let drawn = built_in.draw(n, Role::Training, &format!("-{seed}"))?;
         let tasks: Vec<_> = drawn.iter().map(|(id, solved)| (id, solved.to_task())).collect();
-        Ok(json::combined(tasks.iter().map(|(id, task)| (id.as_str(), task))))
+        let text = json::combined(tasks.iter().map(|(id, task)| (id.as_str(), task)));
+        out.write_all(text.as_bytes()).map_err(TaskError::Output)
     }
 
     fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
@@ -195,6 +197,7 @@ mod tests {
     use super::*;
     use crate::arc::grid::tests::grid;
     use crate::arc::{Augmentation, Grid};
+    use crate::family::generated;
     use crate::{Reply, Style, Verdict};
     use hrm_train::task::{Examples, Predicted, RowId, RowMut};
     use proptest::prelude::*;
@@ -541,14 +544,14 @@ mod tests {
     #[test]
     fn generated_tasks_can_be_trained_on() {
         let config = config();
-        let text = config.generate(40, 7).unwrap();
-        assert_eq!(text, config.generate(40, 7).unwrap());
-        assert_ne!(text, config.generate(40, 8).unwrap());
+        let text = generated(&config, 40, 7).unwrap();
+        assert_eq!(text, generated(&config, 40, 7).unwrap());
+        assert_ne!(text, generated(&config, 40, 8).unwrap());
         let (_folder, paths) = files(&[("generated.json", &text)]);
         let data = ArcConfig { augmentations: 0, ..config.clone() }.open(&paths).unwrap();
         assert_eq!(data.n_puzzle_ids(), 41);
         assert!(data.identifiers().contains(&"gravity-7-0000".to_owned()));
-        assert!(config.generate(usize::MAX, 7).is_err());
+        assert!(generated(&config, usize::MAX, 7).is_err());
     }
 
     proptest! {

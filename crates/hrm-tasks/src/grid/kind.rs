@@ -1,6 +1,7 @@
 //! The kind `grid`: whatever the files hold.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -108,7 +109,7 @@ impl Family for GridConfig {
         no_generator()
     }
 
-    fn generate(&self, _n: usize, _seed: u64) -> Result<String, TaskError> {
+    fn generate(&self, _n: usize, _seed: u64, _out: &mut dyn Write) -> Result<(), TaskError> {
         no_generator()
     }
 
@@ -147,6 +148,7 @@ impl Family for GridConfig {
 mod tests {
     use super::*;
     use crate::Style;
+    use crate::family::generated;
     use hrm_train::task::{RowId, RowMut};
     use std::path::Path;
 
@@ -298,7 +300,7 @@ mod tests {
             config.open(&[]).err(),
             config.open_for_eval(&[], &[]).err(),
             config.example(1).err(),
-            config.generate(1, 1).err(),
+            generated(&config, 1, 1).err(),
         ] {
             assert_eq!(refused.unwrap().to_string(), want);
         }

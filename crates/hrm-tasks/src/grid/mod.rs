@@ -25,10 +25,12 @@ mod kind;
 mod pairs;
 mod pose;
 mod presets;
+mod ruled;
 mod rules;
 mod task;
 mod text;
 
 pub use kind::GridConfig;
-pub use rules::{Ruled, Rules};
+pub use ruled::Ruled;
+pub use rules::Rules;
 pub use text::Grid;

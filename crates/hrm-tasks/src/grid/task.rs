@@ -9,7 +9,7 @@ use super::canvas::Canvas;
 use super::pairs::{Pair, Pairs};
 use super::{Grid, Rules, draw};
 use crate::figures::spread;
-use crate::records::Split;
+use crate::records::{self, Record, Split};
 use crate::{Distribution, Leak, PuzzleTask, Style, TaskError, Verdict};
 
 /// How the grids of one kind of puzzle are encoded, judged and drawn.
@@ -141,6 +141,17 @@ impl Task for GridTask {
 impl PuzzleTask for GridTask {
     fn identifiers(&self) -> &[String] {
         &self.identifiers
+    }
+
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        let record = |pair: &Pair| Record {
+            source: String::new(),
+            question: self.kind.canvas.grid(&pair.inputs).to_text(),
+            answer: self.kind.canvas.grid(&pair.labels).to_text(),
+            rating: String::new(),
+        };
+        let records = |pairs: &Pairs| pairs.0.iter().map(record).collect::<Vec<_>>();
+        Some(records::to_files(&records(&self.train), &records(&self.eval)))
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {

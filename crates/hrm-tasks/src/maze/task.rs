@@ -1,6 +1,7 @@
 //! Mazes as the trainer and the command line see them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use hrm_train::rng::stream;
@@ -13,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use super::generate::attainable_path;
 use super::grid::{check_side, vocabulary};
 use super::{Generator, Maze, SIDE_MAX, SIDE_MIN, draw, picture, pose, shortest_path, walk};
+use crate::drawing::{self, Taken};
 use crate::figures::{by_value, spread};
 use crate::picture::{Panel, Shown, characters};
 use crate::published::{self, Imported, Layout};
 use crate::records::{self, Located, Record};
 use crate::{
     Dihedral, Distribution, Family, Interpreter, Leak, NameOf, Posed, PuzzleTask, Style, TaskError,
-    Vocabulary, drawing,
+    Vocabulary,
 };
 
 /// Bounds memory and time of the built-in data.
@@ -82,34 +84,41 @@ impl MazeConfig {
         Ok(())
     }
 
-    /// `n` generated mazes that are not in `taken`, which they then are.
+    /// Shows `each` of `n` generated mazes that are not in `taken`, which they
+    /// then are.
     fn draw(
         &self,
-        (field, n): (&'static str, usize),
+        wanted: (&'static str, usize),
         seed: u64,
-        taken: &mut HashSet<Maze>,
-    ) -> Result<Vec<Solved>, TaskError> {
+        taken: &mut Taken,
+        each: impl FnMut(Solved) -> Result<(), TaskError>,
+    ) -> Result<(), TaskError> {
         let generator = Generator::new(self.side, self.min_path)?;
         let draw = |attempt: u64| {
-            let maze = generator.maze(&mut stream(seed, &format!("maze {field} {attempt}")))?;
-            Ok(Solved::by_rule(maze))
+            let rng = &mut stream(seed, &format!("maze {} {attempt}", wanted.0));
+            Ok(Solved::by_rule(generator.maze(rng)?))
         };
-        // Small squares have few mazes: give up when hardly any new one comes.
-        let n_attempts_max = (n as u64).saturating_mul(20).saturating_add(100);
-        let key = |solved: &Solved| solved.maze.canonical();
-        let mazes = drawing::distinct::<_, _, TaskError>(n, n_attempts_max, draw, key, taken)?;
-        if mazes.len() == n {
-            return Ok(mazes);
-        }
-        let expected = "a number of different mazes that the side has";
-        let found = format!("{n} (found {} of them)", mazes.len());
-        Err(TaskError::setting(field, expected, found))
+        drawing::distinct(wanted, draw, |solved| solved.maze.canonical(), taken, each)
+    }
+
+    /// Built-in mazes of one side.
+    fn built_in(
+        &self,
+        wanted: (&'static str, usize),
+        taken: &mut Taken,
+    ) -> Result<Vec<Solved>, TaskError> {
+        let mut mazes = Vec::new();
+        self.draw(wanted, self.seed, taken, |solved| {
+            mazes.push(solved);
+            Ok(())
+        })?;
+        Ok(mazes)
     }
 
     /// The built-in evaluation mazes. Drawn before the training mazes, so that
     /// they are the same however many of those there are.
-    fn built_in_eval(&self, taken: &mut HashSet<Maze>) -> Result<Vec<Solved>, TaskError> {
-        self.draw(("n_eval", self.n_eval), self.seed, taken)
+    fn built_in_eval(&self, taken: &mut Taken) -> Result<Vec<Solved>, TaskError> {
+        self.built_in(("n_eval", self.n_eval), taken)
     }
 
     fn read(&self, located: &[Located]) -> Result<Vec<Solved>, TaskError> {
@@ -150,9 +159,9 @@ impl Family for MazeConfig {
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
         if data.is_empty() {
-            let mut taken = HashSet::new();
+            let mut taken = Taken::default();
             let eval = self.built_in_eval(&mut taken)?;
-            let train = self.draw(("n_train", self.n_train), self.seed, &mut taken)?;
+            let train = self.built_in(("n_train", self.n_train), &mut taken)?;
             return Ok(self.task(train, eval));
         }
         let split = records::split(data, self.held_out, self.seed)?;
@@ -184,7 +193,7 @@ impl Family for MazeConfig {
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
         let eval = match data {
-            [] => self.built_in_eval(&mut HashSet::new())?,
+            [] => self.built_in_eval(&mut Taken::default())?,
             data => self.read(&records::for_eval(data)?)?,
         };
         Ok(self.task(Vec::new(), eval))
@@ -205,11 +214,11 @@ impl Family for MazeConfig {
         Ok(pose::in_lines(&maze.to_text(&[]), self.side) + "\n")
     }
 
-    fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError> {
-        check_number("n", n)?;
-        let mazes = self.draw(("n", n), seed, &mut HashSet::new())?;
-        let records: Vec<Record> = mazes.iter().map(Solved::to_record).collect();
-        Ok(records::to_text(&records))
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
+        let mut file = records::Writer::new(out);
+        let each = |solved: Solved| file.write(&solved.to_record());
+        self.draw(("n", n), seed, &mut Taken::default(), each)?;
+        file.finish()
     }
 
     fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
@@ -275,7 +284,7 @@ impl Solved {
 
     fn to_record(&self) -> Record {
         Record {
-            source: "generated".to_owned(),
+            source: if self.place.is_empty() { "generated" } else { "" }.to_owned(),
             question: self.maze.to_text(&[]),
             answer: self.maze.to_text(&self.path),
             // As in the published files.
@@ -367,6 +376,11 @@ impl Task for MazeTask {
 impl PuzzleTask for MazeTask {
     fn identifiers(&self) -> &[String] {
         &self.identifiers
+    }
+
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        let records = |side: &Mazes| side.solved.iter().map(Solved::to_record).collect::<Vec<_>>();
+        Some(records::to_files(&records(&self.train), &records(&self.eval)))
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
@@ -490,7 +504,9 @@ impl Scorer for Score {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::family::generated;
     use proptest::prelude::*;
+    use std::collections::HashSet;
     use std::path::Path;
 
     use crate::maze::grid::tests::any_maze;
@@ -524,7 +540,7 @@ mod tests {
     /// A file of `n` generated mazes of side 6.
     fn file(folder: &Path, name: &str, n: usize, seed: u64) -> PathBuf {
         let path = folder.join(name);
-        std::fs::write(&path, config().generate(n, seed).unwrap()).unwrap();
+        std::fs::write(&path, generated(&config(), n, seed).unwrap()).unwrap();
         path
     }
 
@@ -547,8 +563,6 @@ mod tests {
         let range = "task.held_out must be at least 0 and less than 1, found";
         refused(|c| c.held_out = 1.0, &format!("{range} 1"));
         refused(|c| c.held_out = f64::NAN, &format!("{range} NaN"));
-        let err = config().generate(1_000_001, 1).unwrap_err().to_string();
-        assert_eq!(err, "task.n must be at most 1000000, found 1000001");
 
         let text = serde_json::to_string(&config()).unwrap();
         assert!(text.contains(r#""augment":"dihedral""#), "{text}");
@@ -561,7 +575,7 @@ mod tests {
     fn a_side_with_few_mazes_says_so() {
         let config = MazeConfig { side: 2, min_path: 2, n_eval: 50, ..config() };
         let message = config.open(&[]).err().unwrap().to_string();
-        let want = "task.n_eval must be a number of different mazes that the side has, found 50";
+        let want = "task.n_eval must be at most the number of different puzzles, found 50";
         assert!(message.starts_with(want), "{message}");
     }
 
@@ -780,7 +794,9 @@ mod tests {
                 let text = records::to_text([&solved.to_record()]);
                 let located = records::parse(text.as_bytes(), "test").unwrap();
                 let back = Solved::read(&located[0], solved.maze.side()).unwrap();
-                prop_assert_eq!(back.to_record(), solved.to_record());
+                // Where it came from is for its file to say.
+                let want = Record { source: String::new(), ..solved.to_record() };
+                prop_assert_eq!(back.to_record(), want);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Sudoku as the trainer and the command line see it.
 
-use std::collections::HashSet;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use super::generate::Generator;
 use super::{Board, Shape, Symmetry, draw, picture, pose, same};
+use crate::drawing::{self, Taken};
 use crate::figures::{by_doubling, by_value, spread};
 use crate::picture::{Panel, Shown, characters};
 use crate::published::{self, Imported, Layout};
 use crate::records::{self, Located, Record};
 use crate::{
     Distribution, Family, Interpreter, Leak, NameOf, Posed, PuzzleTask, Style, TaskError,
-    Vocabulary, drawing,
+    Vocabulary,
 };
 
 /// Settings of Sudoku.
@@ -60,6 +61,17 @@ struct Puzzle {
     place: String,
 }
 
+impl Puzzle {
+    fn to_record(&self) -> Record {
+        Record {
+            source: if self.place.is_empty() { "generated" } else { "" }.to_owned(),
+            question: self.question.to_text(),
+            answer: self.answer.to_text(),
+            rating: self.rating.map_or(String::new(), |rating| rating.to_string()),
+        }
+    }
+}
+
 impl SudokuConfig {
     fn shape(&self) -> Result<Shape, TaskError> {
         Shape::new(self.board)
@@ -82,41 +94,38 @@ impl SudokuConfig {
         Ok(shape)
     }
 
-    /// `n` generated puzzles that are not in `taken`, added to it.
-    fn built_in(
+    /// Shows `each` of `n` generated puzzles that are not in `taken`, which they
+    /// then are.
+    fn draw(
         &self,
-        n: usize,
-        purpose: &str,
+        wanted: (&'static str, usize),
         seed: u64,
-        taken: &mut HashSet<Board>,
-    ) -> Result<Vec<Puzzle>, TaskError> {
+        taken: &mut Taken,
+        each: impl FnMut(Puzzle) -> Result<(), TaskError>,
+    ) -> Result<(), TaskError> {
         let generator = Generator::new(self.shape()?);
         let draw = |attempt: u64| {
-            self.puzzle(&generator, &mut stream(seed, &format!("sudoku {purpose} {attempt}")))
+            let rng = &mut stream(seed, &format!("sudoku {} {attempt}", wanted.0));
+            let (question, answer) = self.puzzle(&generator, rng)?;
+            let rating = Some(generator.rate(&question));
+            Ok(Puzzle { question, answer, rating, place: String::new() })
         };
-        // A small board has finitely many puzzles: give up when hardly any new
-        // one comes.
-        let n_attempts_max = (n as u64).saturating_mul(20).saturating_add(100);
-        let key = |(question, _): &(Board, Board)| question.clone();
-        let drawn = drawing::distinct(n, n_attempts_max, draw, key, taken)?;
-        let puzzles: Vec<Puzzle> = drawn
-            .into_iter()
-            .map(|(question, answer)| Puzzle {
-                question,
-                answer,
-                rating: None,
-                place: String::new(),
-            })
-            .collect();
-        if puzzles.len() < n {
-            let found = format!("{n} (found {} different ones)", puzzles.len());
-            return Err(TaskError::setting(
-                if purpose == "train" { "n_train" } else { "n_eval" },
-                "a number of different puzzles that the board has",
-                found,
-            ));
+        drawing::distinct(wanted, draw, |puzzle| puzzle.question.clone(), taken, each)
+    }
+
+    /// The built-in training and evaluation puzzles.
+    fn built_in(&self) -> Result<[Vec<Puzzle>; 2], TaskError> {
+        let (mut taken, mut sides) = (Taken::default(), [Vec::new(), Vec::new()]);
+        for (side, wanted) in
+            sides.iter_mut().zip([("n_train", self.n_train), ("n_eval", self.n_eval)])
+        {
+            let each = |puzzle| {
+                side.push(puzzle);
+                Ok(())
+            };
+            self.draw(wanted, self.seed, &mut taken, each)?;
         }
-        Ok(puzzles)
+        Ok(sides)
     }
 
     /// One generated puzzle, and its solution.
@@ -175,9 +184,7 @@ impl Family for SudokuConfig {
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
         if data.is_empty() {
-            let mut taken = HashSet::new();
-            let train = self.built_in(self.n_train, "train", self.seed, &mut taken)?;
-            let eval = self.built_in(self.n_eval, "eval", self.seed, &mut taken)?;
+            let [train, eval] = self.built_in()?;
             return self.task(train, eval);
         }
         let split = records::split(data, self.held_out, self.seed)?;
@@ -190,12 +197,9 @@ impl Family for SudokuConfig {
         _identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
-        let eval = if data.is_empty() {
-            let mut taken = HashSet::new();
-            self.built_in(self.n_train, "train", self.seed, &mut taken)?;
-            self.built_in(self.n_eval, "eval", self.seed, &mut taken)?
-        } else {
-            self.read(&records::for_eval(data)?)?
+        let eval = match data {
+            [] => self.built_in()?[1].clone(),
+            data => self.read(&records::for_eval(data)?)?,
         };
         self.task(Vec::new(), eval)
     }
@@ -216,19 +220,12 @@ impl Family for SudokuConfig {
         Ok(question.to_text())
     }
 
-    fn generate(&self, n: usize, seed: u64) -> Result<String, TaskError> {
-        let generator = Generator::new(self.check()?);
-        let puzzles = self.built_in(n, "train", seed, &mut HashSet::new())?;
-        let records: Vec<Record> = puzzles
-            .par_iter()
-            .map(|puzzle| Record {
-                source: "generated".to_owned(),
-                question: puzzle.question.to_text(),
-                answer: puzzle.answer.to_text(),
-                rating: generator.rate(&puzzle.question).to_string(),
-            })
-            .collect();
-        Ok(records::to_text(&records))
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
+        self.check()?;
+        let mut file = records::Writer::new(out);
+        let each = |puzzle: Puzzle| file.write(&puzzle.to_record());
+        self.draw(("n", n), seed, &mut Taken::default(), each)?;
+        file.finish()
     }
 
     fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
@@ -420,6 +417,12 @@ impl PuzzleTask for SudokuTask {
         &self.identifiers
     }
 
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        let records =
+            |side: &Puzzles| side.puzzles.iter().map(Puzzle::to_record).collect::<Vec<_>>();
+        Some(records::to_files(&records(&self.train), &records(&self.eval)))
+    }
+
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
         let (question, answer) = (decode(self.shape, inputs), decode(self.shape, labels));
         draw::side_by_side(self.shape, &question, &answer, style)
@@ -492,6 +495,7 @@ impl Scorer for Validity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::family::generated;
 
     fn config() -> SudokuConfig {
         SudokuConfig {
@@ -513,7 +517,7 @@ mod tests {
     #[test]
     fn puzzles_depend_on_the_seed_and_not_on_the_threads() {
         for config in [config(), SudokuConfig { min_rating: 2, ..config() }] {
-            let generate = |seed| config.generate(9, seed).unwrap();
+            let generate = |seed| generated(&config, 9, seed).unwrap();
             let one = on_threads(1, || generate(4));
             assert_eq!(on_threads(5, || generate(4)), one);
             assert_ne!(generate(5), one);
@@ -524,10 +528,10 @@ mod tests {
     #[test]
     fn a_least_rating_is_met_or_refused() {
         let hard = SudokuConfig { min_rating: 3, reveal: 20, ..config() };
-        for located in records::parse(hard.generate(5, 1).unwrap().as_bytes(), "test").unwrap() {
+        for located in records::parse(generated(&hard, 5, 1).unwrap().as_bytes(), "test").unwrap() {
             assert!(located.record.rating.parse::<u64>().unwrap() >= 3);
         }
-        let message = SudokuConfig { board: 4, min_rating: 900, ..config() }.generate(2, 1);
+        let message = generated(&SudokuConfig { board: 4, min_rating: 900, ..config() }, 2, 1);
         assert_eq!(
             message.unwrap_err().to_string(),
             "task.min_rating must be a rating found among 20000 puzzles of side 4, found 900"

@@ -1,0 +1,69 @@
+//! `hrm data prepare`: base puzzles and the recipe of their versions, in a folder
+//! of their own.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use hrm_tasks::recipe;
+use hrm_train::task::Examples;
+use serde_json::json;
+
+use crate::choice::Choice;
+use crate::output;
+use crate::term::{remark, result};
+
+#[derive(Args)]
+pub(super) struct Prepare {
+    #[command(flatten)]
+    choice: Choice,
+    /// Folder to write; it must not exist.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Print the result as one line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Prepare {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        output::must_be_free(&self.out)?;
+        let start = Instant::now();
+        let config = self.choice.config()?.task;
+        let task = config.open(&self.choice.data)?;
+        task.notes().into_iter().for_each(remark);
+        let n_bytes = recipe::prepare(&config, task.as_ref(), &self.out)?;
+        let seconds = start.elapsed().as_secs_f64();
+
+        let [train, eval] = [task.train(), task.eval()].map(Counts::of);
+        if self.json {
+            let side = |Counts { n_puzzles, n_rows }| json!({"puzzles": n_puzzles, "rows": n_rows});
+            let line = json!({"folder": self.out, "bytes": n_bytes, "seconds": seconds,
+                "train": side(train), "eval": side(eval), "identifiers": task.n_puzzle_ids()});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        let (out, kind) = (self.out.display(), &self.choice.task);
+        let side = |name, Counts { n_puzzles, n_rows }| {
+            format!("  {name:<12} {n_puzzles:>8} puzzles {n_rows:>10} rows\n")
+        };
+        Ok(result(format!(
+            "{out} holds {:.1} MB, made in {seconds:.1} s:\n{}{}Next: hrm train {kind} --data {out}\n",
+            n_bytes as f64 / 1e6,
+            side("training", train),
+            side("evaluation", eval),
+        ))?)
+    }
+}
+
+/// How much there is on one side.
+struct Counts {
+    n_puzzles: usize,
+    n_rows: usize,
+}
+
+impl Counts {
+    fn of(examples: &dyn Examples) -> Self {
+        let n_puzzles = examples.n_groups();
+        Self { n_puzzles, n_rows: examples.row_ids().count() }
+    }
+}
