@@ -16,7 +16,7 @@ use xshell::{Shell, cmd};
 use super::baseline::{Baseline, Measured};
 
 /// The bench targets of package `hrm-benches` that are compared.
-const TARGETS: &[&str] = &["kernels", "segment", "step"];
+const TARGETS: &[&str] = &["data", "kernels", "segment", "step"];
 
 /// Run before each round of the others, and after the last.
 const CALIBRATION: &str = "calibration";
