@@ -3,7 +3,6 @@
 //! Each check is a pure function of a text or an edge; this file reads the
 //! workspace and gathers findings, one line each: `path: what is wrong`.
 
-mod datasets;
 mod files;
 mod layers;
 mod links;
@@ -59,7 +58,7 @@ fn edges(package: &Package) -> impl Iterator<Item = layers::Edge<'_>> {
     })
 }
 
-/// Text, links and dataset manifests among the committed files.
+/// Text and links among the committed files.
 fn file_findings(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut findings = Vec::new();
     for path in files::committed(root)? {
@@ -75,11 +74,6 @@ fn file_findings(root: &Path) -> anyhow::Result<Vec<String>> {
         if path.extension().is_some_and(|extension| extension == "md") {
             let exists = |target: &Path| root.join(target).exists();
             findings.extend(at(&path, links::problems(&path, &content, exists)));
-        }
-        if path.parent() == Some(Path::new("datasets"))
-            && path.extension().is_some_and(|extension| extension == "toml")
-        {
-            findings.extend(at(&path, datasets::problems(&path, &content)));
         }
     }
     Ok(findings)

@@ -84,11 +84,12 @@ impl Solver {
 
     /// A solution found by guesses of random digits, if there is one.
     pub fn fill(&self, puzzle: &Board, rng: &mut impl Rng) -> Option<Board> {
-        // Now and then chance leads to where the search takes very long.
-        const N_GUESSES_MAX: u64 = 200;
+        // Now and then chance leads to where the search takes very long: start
+        // again, and go further each time, so that there is an end.
+        let mut n_guesses_max = 200u64;
         loop {
-            let query =
-                Query { puzzle, excluded: None, n_solutions: 1, n_guesses_max: N_GUESSES_MAX };
+            let query = Query { puzzle, excluded: None, n_solutions: 1, n_guesses_max };
+            n_guesses_max = n_guesses_max.saturating_mul(2);
             let mut search = self.run(&query, &mut |digits, _| {
                 let n_lower = rng.random_range(0..digits.count_ones());
                 (0..n_lower).fold(digits, |left, _| left & (left - 1)).trailing_zeros() as usize

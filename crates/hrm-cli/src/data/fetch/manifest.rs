@@ -143,12 +143,19 @@ impl Manifest {
         let is_repository = self
             .source
             .split_once('/')
-            .is_some_and(|(owner, name)| is_name(owner) && is_name(name));
+            // An owner has no dot, a host has.
+            .is_some_and(|(owner, name)| is_name(owner) && !owner.contains('.') && is_name(name));
         if !is_repository {
             return Some(("source", "`owner/name`", self.source.clone()));
         }
         if !self.revision.split('/').all(is_name) {
             return Some(("revision", "a branch, tag or commit", self.revision.clone()));
+        }
+        if self.licence.trim().is_empty() {
+            return Some(("licence", "named, or \"not stated\"", self.licence.clone()));
+        }
+        if self.counts.is_empty() {
+            return Some(("counts", "what a complete copy holds", "nothing".to_owned()));
         }
         for file in &self.files {
             let is_plain = file.name.split('/').all(is_name);
@@ -290,7 +297,10 @@ counts = { training_tasks = 3 }
             "\"..\"",
             "x.toml: name must be letters, digits and any of -_., found `..`",
         );
-        refused("owner/name.x", "a@b/c", "x.toml: source must be `owner/name`, found `a@b/c`");
+        for source in ["a@b/c", "name", "a.example/name", "a/b/c", "/b", "a/"] {
+            let want = format!("x.toml: source must be `owner/name`, found `{source}`");
+            refused("owner/name.x", source, &want);
+        }
         refused(
             "feature/a",
             "a/../b",
@@ -334,6 +344,17 @@ counts = { training_tasks = 3 }
             "arc-json\"",
             "x.toml: counts must be of what the files hold, found `training_tasks`",
         );
+    }
+
+    #[test]
+    fn what_users_must_know_is_there() {
+        let want = "x.toml: licence must be named, or \"not stated\", found ` `";
+        refused("MIT", " ", want);
+        let want = "x.toml: counts must be what a complete copy holds, found `nothing`";
+        refused("{ training_tasks = 3 }", "{}", want);
+        refused("= 3", "= 0", "x.toml is not a manifest");
+        let want = "x.toml: files.name must be a path in the repository or a pattern, found ``";
+        refused("a/*.json", "", want);
     }
 
     #[test]
