@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use hrm_core::Hrm;
 use hrm_tasks::{PuzzleTask, TaskConfig, Vocabulary};
+use hrm_train::Trainer;
 use hrm_train::run::{self, RunFolder, find_checkpoint, load_model, read_json, write_json};
 use serde::{Deserialize, Serialize};
 
@@ -72,19 +73,24 @@ impl Checkpoint {
     }
 }
 
-/// Writes a checkpoint into a run folder and makes it the latest.
+/// Writes a checkpoint that can be trained on into a run folder, with what
+/// `extra` writes, and makes it the latest.
 ///
 /// # Errors
 ///
 /// If a file cannot be written; earlier checkpoints are then untouched.
 pub(crate) fn save_in_run(
     run: &RunFolder,
-    model: &Hrm,
-    step: u64,
+    trainer: &Trainer,
     puzzles: &Puzzles,
     task: &dyn PuzzleTask,
+    extra: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<PathBuf> {
-    run.checkpoint(model, step, |folder| describe(folder, puzzles, task.identifiers()))
+    run.checkpoint(trainer.model(), trainer.n_steps(), |folder| {
+        describe(folder, puzzles, task.identifiers())?;
+        trainer.save_state(folder)?;
+        extra(folder)
+    })
 }
 
 /// Writes a checkpoint folder of its own.

@@ -15,6 +15,13 @@ pub(crate) struct Choice {
     /// Kind of puzzle.
     #[arg(value_parser = kinds())]
     pub(crate) task: String,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+}
+
+/// Which puzzles of a kind, and which settings.
+#[derive(Args, Clone)]
+pub(crate) struct Settings {
     /// Puzzle files or folders, or one folder that the published code prepared;
     /// without any, built-in puzzles, if there are.
     #[arg(long, value_name = "PATH")]
@@ -39,14 +46,14 @@ fn presets() -> PossibleValuesParser {
 impl Choice {
     /// The same with one more setting, for flags that stand for one.
     pub(crate) fn with_setting(mut self, key: &str, value: impl std::fmt::Display) -> Self {
-        self.set.push(format!("{key}={value}"));
+        self.settings.set.push(format!("{key}={value}"));
         self
     }
 
     /// The preset by name, also if none is named.
     pub(crate) fn preset(&self) -> &str {
-        let default = if self.data.is_empty() { "tiny" } else { "small" };
-        self.preset.as_deref().unwrap_or(default)
+        let default = if self.settings.data.is_empty() { "tiny" } else { "small" };
+        self.settings.preset.as_deref().unwrap_or(default)
     }
 
     /// The settings of the preset, fitted to the data and changed as asked.
@@ -63,8 +70,8 @@ impl Choice {
         let config = RunConfig::preset(&self.task, preset)
             .ok_or_else(|| usage(format!("no kind of puzzle `{}`", self.task)))?;
         // Fitted first, so that what the user sets is kept, and checked.
-        let config = fitted(config, preset, &self.data)?;
-        settings::apply(config, &self.set)
+        let config = fitted(config, preset, &self.settings.data)?;
+        settings::apply(config, &self.settings.set)
     }
 }
 

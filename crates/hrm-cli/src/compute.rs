@@ -36,6 +36,19 @@ pub(crate) enum Precision {
 }
 
 impl Compute {
+    /// What was chosen by the names of a device and of a dtype.
+    ///
+    /// # Errors
+    ///
+    /// For a name that there is not.
+    pub(crate) fn named(device: &str, dtype: &str) -> anyhow::Result<Self> {
+        let known = |what, err| usage(format!("{what}: {err}"));
+        Ok(Self {
+            device: DeviceKind::from_str(device, false).map_err(|err| known("device", err))?,
+            dtype: Precision::from_str(dtype, false).map_err(|err| known("dtype", err))?,
+        })
+    }
+
     /// Opens the device.
     ///
     /// # Errors

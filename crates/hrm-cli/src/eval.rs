@@ -99,6 +99,7 @@ impl Eval {
             n_done += 1;
             progress(n_done);
             pictured.add(predicted);
+            anyhow::Ok(())
         })?;
         // Said first: a full disk must not cost the figures.
         self.say(&checkpoint, to_json(&evaluation, None), table(&evaluation))?;

@@ -9,6 +9,8 @@ use hrm_testkit::GoldenError;
 use hrm_train::TrainError;
 
 use crate::data::FetchError;
+use crate::interrupt::Interrupted;
+use crate::term::remark;
 
 /// Something the user asked for that cannot be: a flag, a name, a file.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,10 @@ pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     if err.downcast_ref().is_some_and(is_closed_pipe) {
         // Whoever read our output has seen enough, e.g. `hrm data show | head`.
         return ExitCode::SUCCESS;
+    }
+    if let Some(interrupted) = err.downcast_ref::<Interrupted>() {
+        remark(interrupted.to_string());
+        return ExitCode::from(interrupted.exit_code());
     }
     #[allow(clippy::print_stderr)] // The one place that reports errors.
     {
@@ -77,7 +83,7 @@ fn is_bad_fetch(err: &FetchError) -> bool {
 }
 
 fn is_bad_task(err: &TaskError) -> bool {
-    !matches!(err, TaskError::Write { .. })
+    !matches!(err, TaskError::Write { .. } | TaskError::Output(_))
 }
 
 fn is_bad_weight_file(err: &WeightFileError) -> bool {
@@ -92,6 +98,10 @@ fn is_bad_run(err: &TrainError) -> bool {
         | E::NoExamples { .. }
         | E::RunExists { .. }
         | E::NotARun { .. }
+        | E::Busy { .. }
+        | E::NoCheckpoint { .. }
+        | E::Damaged { .. }
+        | E::State { .. }
         | E::Read { .. }
         | E::Json { .. } => true,
         // The weight file decides for itself.

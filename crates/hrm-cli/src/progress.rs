@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use hrm_train::StepReport;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::term::remark;
@@ -12,8 +13,11 @@ use crate::term::remark;
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// What has happened over some steps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Window {
+    /// Not a part of what happened.
+    #[serde(skip, default = "Instant::now")]
     since: Instant,
     n_steps: u64,
     loss: f64,
@@ -48,9 +52,10 @@ impl Window {
         self.learning_rate = report.learning_rate;
     }
 
-    /// One line of `metrics.jsonl`. Shares of finished puzzles are absent if
-    /// none has finished.
-    pub(crate) fn to_json(&self, step: u64, batch_size: usize) -> Value {
+    /// One line of `metrics.jsonl`, without anything that depends on the speed
+    /// of the machine. Shares of finished puzzles are absent if none has
+    /// finished.
+    pub(crate) fn to_json(&self, step: u64) -> Value {
         let per_step = |sum: f64| sum / self.n_steps.max(1) as f64;
         json!({
             "kind": "train",
@@ -60,7 +65,6 @@ impl Window {
             "exact": self.exact(),
             "mean_segments": self.mean_segments(),
             "learning_rate": self.learning_rate,
-            "examples_per_s": self.examples_per_s(batch_size),
         })
     }
 
@@ -97,6 +101,9 @@ pub(crate) struct Progress {
     started: Instant,
     last_line: Instant,
     limit: Limit,
+    /// Where the run was when this process took it up.
+    n_steps_before: u64,
+    seconds_before: f64,
 }
 
 /// What ends a run.
@@ -109,7 +116,8 @@ pub(crate) enum Limit {
 }
 
 impl Progress {
-    pub(crate) fn start(limit: Limit) -> Self {
+    /// For a run that had made `n_steps_before` steps in `seconds_before`.
+    pub(crate) fn start(limit: Limit, n_steps_before: u64, seconds_before: f64) -> Self {
         let length = match limit {
             Limit::Steps(n) => n,
             Limit::Time(time) => time.as_secs().max(1),
@@ -118,19 +126,24 @@ impl Progress {
         let template = "{bar:24} {msg}";
         bar.set_style(ProgressStyle::with_template(template).expect("the template is constant"));
         let now = Instant::now();
-        Self { bar, started: now, last_line: now, limit }
+        Self { bar, started: now, last_line: now, limit, n_steps_before, seconds_before }
     }
 
     /// Shows where the run is.
     pub(crate) fn show(&mut self, step: u64, window: &Window, batch_size: usize) {
         let elapsed = self.started.elapsed();
-        let (share, of) = match self.limit {
-            Limit::Steps(n) => (step as f64 / n as f64, format!("step {step}/{n}")),
+        let (share, left, of) = match self.limit {
+            Limit::Steps(n) => {
+                let n_here = step.saturating_sub(self.n_steps_before).max(1);
+                let left = elapsed.mul_f64(n.saturating_sub(step) as f64 / n_here as f64);
+                (step as f64 / n as f64, left, format!("step {step}/{n}"))
+            }
             Limit::Time(time) => {
-                (elapsed.as_secs_f64() / time.as_secs_f64(), format!("step {step}"))
+                let done = Duration::from_secs_f64(self.seconds_before) + elapsed;
+                let share = done.as_secs_f64() / time.as_secs_f64();
+                (share, time.saturating_sub(done), format!("step {step}"))
             }
         };
-        let left = elapsed.mul_f64(((1.0 - share) / share.max(1e-9)).clamp(0.0, 1e6));
         let line = format!("{of}, {}, {} left", window.describe(batch_size), clock(left));
         let length = self.bar.length().unwrap_or(1);
         self.bar.set_position((share * length as f64) as u64);
@@ -274,10 +287,10 @@ mod tests {
             learning_rate: 0.1,
         };
         window.add(&report);
-        assert_eq!(window.to_json(1, 4)["exact"], Value::Null);
+        assert_eq!(window.to_json(1)["exact"], Value::Null);
         window.add(&StepReport { n_halted: 4, n_exact: 1, n_segments: 12, ..report });
-        assert_eq!(window.to_json(2, 4)["exact"], json!(0.25));
-        assert_eq!(window.to_json(2, 4)["mean_segments"], json!(3.0));
-        assert_eq!(window.to_json(2, 4)["loss"], json!(2.0));
+        assert_eq!(window.to_json(2)["exact"], json!(0.25));
+        assert_eq!(window.to_json(2)["mean_segments"], json!(3.0));
+        assert_eq!(window.to_json(2)["loss"], json!(2.0));
     }
 }

@@ -1,14 +1,18 @@
 //! `run.json`: enough to know, and to repeat, what a run did.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hrm_tasks::{RunConfig, TaskError};
+use hrm_core::Hrm;
+use hrm_tasks::{PuzzleTask, RunConfig, TaskError};
+use hrm_train::run::read_json;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
+
+use crate::checkpoint::Puzzles;
+use crate::compute::Compute;
+use crate::outcome::usage;
+use crate::term::remark;
 
 /// Written before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub(crate) struct RunRecord {
     pub(crate) data_sha256: BTreeMap<PathBuf, String>,
     /// Decides weights, batches and halting draws.
     pub(crate) seed: u64,
+    /// Time that ends the run, if steps do not.
+    #[serde(default)]
+    pub(crate) minutes: Option<f64>,
     /// Where it ran.
     pub(crate) device: String,
     /// Precision of activations.
@@ -35,8 +42,84 @@ pub(crate) struct RunRecord {
     pub(crate) host: Host,
 }
 
+impl RunRecord {
+    /// Reads the record of a run, and makes sure that its data are still there.
+    ///
+    /// # Errors
+    ///
+    /// If the file is no record, or a data file is not as it was.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let record: Self = read_json(path)?;
+        let found = hashes(&record.data)?;
+        let names = record.data_sha256.keys().chain(found.keys());
+        let mut changed = names.filter(|name| record.data_sha256.get(*name) != found.get(*name));
+        match changed.next() {
+            None => Ok(record),
+            Some(name) => {
+                let (name, run) = (name.display(), path.display());
+                Err(usage(format!("{name} is not as it was when {run} was written")))
+            }
+        }
+    }
+
+    /// The puzzles of the run, as checkpoints name them.
+    pub(crate) fn puzzles(&self) -> Puzzles {
+        Puzzles { task: self.config.task.clone(), data: self.data.clone() }
+    }
+
+    /// Opens the data. The model takes its sizes from them.
+    ///
+    /// # Errors
+    ///
+    /// As [`TaskConfig::open`](hrm_tasks::TaskConfig::open).
+    pub(crate) fn open_task(&mut self) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        let task = self.config.task.open(&self.data)?;
+        let model = &mut self.config.model;
+        model.vocab_size = task.vocab_size();
+        model.n_cells = task.n_cells();
+        model.n_puzzle_ids = task.n_puzzle_ids();
+        Ok(task)
+    }
+
+    /// Where and how precisely the run computes.
+    ///
+    /// # Errors
+    ///
+    /// For names that this program does not know.
+    pub(crate) fn compute(&self) -> anyhow::Result<Compute> {
+        Compute::named(&self.device, &self.dtype)
+    }
+
+    /// The model before the first step.
+    ///
+    /// # Errors
+    ///
+    /// If sizes do not fit together, or the device is not there.
+    pub(crate) fn first_model(&self) -> anyhow::Result<Hrm> {
+        let compute = self.compute()?;
+        let model = Hrm::seeded(self.config.model.clone(), self.seed, &compute.device()?)?;
+        Ok(model.with_dtype(compute.dtype()?))
+    }
+
+    /// Remarks what makes a run that goes on here differ in its last bits.
+    pub(crate) fn check_host(&self) {
+        let here = Host::here();
+        if here != self.host {
+            let Host { platform, n_threads } = &self.host;
+            remark(format!(
+                "The run began on {platform} with {n_threads} threads; here, on {} with {}, \
+                 rounding differs.",
+                here.platform, here.n_threads
+            ));
+        }
+        if self.version != env!("CARGO_PKG_VERSION") {
+            remark(format!("The run began with version {} of this program.", self.version));
+        }
+    }
+}
+
 /// The machine of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Host {
     /// Operating system and architecture.
     pub(crate) platform: String,
@@ -103,15 +186,7 @@ pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, Task
 ///
 /// [`TaskError::Read`] for a file that cannot be read.
 pub(crate) fn sha256(path: &Path) -> Result<String, TaskError> {
-    let mut file = File::open(path).map_err(TaskError::read(path))?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer).map_err(TaskError::read(path))? {
-            0 => break,
-            n => hasher.update(&buffer[..n]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    hrm_train::run::sha256(path).map_err(TaskError::read(path))
 }
 
 #[cfg(test)]

@@ -33,6 +33,16 @@ pub struct TrainConfig {
     pub beta2: f64,
     /// Steps between evaluations; 0: at the end only.
     pub eval_interval: u64,
+    /// Steps between checkpoints, beside those at evaluations; 0: only there.
+    #[serde(default)]
+    pub checkpoint_interval: u64,
+    /// Newest checkpoints that are kept. At least 1.
+    #[serde(default = "n_checkpoints")]
+    pub n_checkpoints: usize,
+}
+
+fn n_checkpoints() -> usize {
+    3
 }
 
 impl TrainConfig {
@@ -50,6 +60,8 @@ impl TrainConfig {
             beta1: 0.9,
             beta2: 0.95,
             eval_interval: 0,
+            checkpoint_interval: 500,
+            n_checkpoints: n_checkpoints(),
         }
     }
 
@@ -66,6 +78,9 @@ impl TrainConfig {
         }
         if self.steps == 0 {
             return setting("steps", "at least 1", self.steps.to_string());
+        }
+        if self.n_checkpoints == 0 {
+            return setting("n_checkpoints", "at least 1", self.n_checkpoints.to_string());
         }
         let ranges = [
             ("learning_rate", self.learning_rate, "in 0..=1", 0.0..=1.0),

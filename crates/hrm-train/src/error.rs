@@ -62,6 +62,27 @@ pub enum TrainError {
         missing: &'static str,
     },
 
+    /// Another process is at work on a run.
+    #[error("another process is at work on {}", .path.display())]
+    Busy {
+        /// The run folder.
+        path: PathBuf,
+    },
+
+    /// No checkpoint of a run is sound.
+    #[error("{} has no sound checkpoint left to go on from", .path.display())]
+    NoCheckpoint {
+        /// The run folder.
+        path: PathBuf,
+    },
+
+    /// A file of a checkpoint is not as it was written.
+    #[error("{} is damaged", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// A file of a run could not be read.
     #[error("cannot read {}", .path.display())]
     Read {
@@ -90,6 +111,19 @@ pub enum TrainError {
         /// What is wrong with it, with line and column.
         #[source]
         source: serde_json::Error,
+    },
+
+    /// The state of a trainer is not that of this run.
+    #[error("{}: `{what}` must be {expected}, found {found}", .path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Tensor or entry.
+        what: String,
+        /// What the run needs.
+        expected: String,
+        /// What is there.
+        found: String,
     },
 
     /// The weights of a checkpoint could not be read or written.

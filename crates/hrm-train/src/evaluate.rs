@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use candle_transformers::generation::LogitsProcessor;
-use hrm_core::{Budget, Hrm, HrmConfig, Solution, Tracking, solve};
+use hrm_core::{Budget, Hrm, HrmConfig, Network, Solution, Tracking, solve};
 
 use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Task};
 use crate::{Batch, TrainError};
@@ -84,21 +84,22 @@ impl Evaluation {
     }
 }
 
-/// Asks every evaluation row of `task`. `observe` is shown each answer.
+/// Asks every evaluation row of `task`. `observe` is shown each answer, and may
+/// end the evaluation with an error of its own.
 ///
 /// # Errors
 ///
 /// [`TrainError::NoExamples`] without evaluation rows, [`TrainError::Mismatch`]
 /// if model and task differ in size, [`TrainError::Score`] if answers cannot be
-/// kept, [`TrainError::Backend`] if the backend fails.
-pub fn evaluate(
+/// kept, [`TrainError::Backend`] if the backend fails, and those of `observe`.
+pub fn evaluate<E: From<TrainError>>(
     model: &Hrm,
     task: &dyn Task,
     asking: Asking,
-    mut observe: impl FnMut(&Predicted<'_>),
-) -> Result<Evaluation, TrainError> {
+    mut observe: impl FnMut(&Predicted<'_>) -> Result<(), E>,
+) -> Result<Evaluation, E> {
     check_sizes(model.config(), task)?;
-    let network = model.network(Tracking::Frozen)?;
+    let network = model.network(Tracking::Frozen).map_err(TrainError::Backend)?;
     let mut draws = asking
         .sampling
         .map(|Sampling { temperature, seed }| LogitsProcessor::new(seed, Some(temperature), None));
@@ -111,14 +112,13 @@ pub fn evaluate(
             break;
         }
         let batch = Batch::read(task.eval(), &places, task.n_cells());
-        let rows = model.puzzle_rows(batch.puzzle_ids())?;
-        let tokens: Tensor = batch.input_tensor(model.device())?;
-        let solutions = solve(&network, &tokens, rows.as_ref(), asking.budget)?;
+        let solutions =
+            answers(model, &network, &batch, asking.budget).map_err(TrainError::Backend)?;
         for (at, solution) in places.into_iter().zip(&solutions) {
             let (inputs, labels) = question(task, at);
             evaluation.add(&labels, solution);
-            let sampled =
-                draws.as_mut().map(|draws| sample(draws, &solution.logits)).transpose()?;
+            let sampled = draws.as_mut().map(|draws| sample(draws, &solution.logits));
+            let sampled = sampled.transpose().map_err(TrainError::Backend)?;
             let predicted = Predicted {
                 at,
                 inputs: &inputs,
@@ -127,16 +127,28 @@ pub fn evaluate(
                 sampled: sampled.as_deref(),
                 q_halt: solution.q[0],
             };
-            observe(&predicted);
+            observe(&predicted)?;
             scorer.add(predicted).map_err(TrainError::Score)?;
         }
     }
     if evaluation.n_rows == 0 {
-        return Err(TrainError::NoExamples { what: "evaluation" });
+        return Err(TrainError::NoExamples { what: "evaluation" }.into());
     }
     let report = scorer.finish().map_err(TrainError::Score)?;
     (evaluation.scores, evaluation.documents) = (report.scores, report.documents);
     Ok(evaluation)
+}
+
+/// The model's answers to a batch.
+fn answers(
+    model: &Hrm,
+    network: &Network,
+    batch: &Batch,
+    budget: Budget,
+) -> candle_core::Result<Vec<Solution>> {
+    let rows = model.puzzle_rows(batch.puzzle_ids())?;
+    let tokens = batch.input_tensor(model.device())?;
+    solve(network, &tokens, rows.as_ref(), budget)
 }
 
 /// One token per cell, drawn from `logits: [S, V]`.

@@ -28,6 +28,7 @@ mod error;
 mod evaluate;
 mod loss;
 mod rows;
+mod state;
 mod train;
 mod trainer;
 
@@ -42,6 +43,6 @@ pub use error::TrainError;
 pub use evaluate::{Asking, Evaluation, Sampling, evaluate};
 pub use hrm_blocks::rng;
 pub use loss::SegmentLoss;
-pub use rows::TrainingRows;
-pub use train::train;
+pub use rows::{RowsCursor, TrainingRows};
+pub use train::{Feed, train};
 pub use trainer::{Forward, Gradients, StepReport, Trainer};

@@ -6,43 +6,68 @@
 
 use rand::Rng;
 use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::rng::{self, ChaCha8Rng};
+use crate::rng::stream;
 use crate::task::{Examples, RowId};
+
+/// A place in the sequence of batches. With the seed it is all there is to know:
+/// every batch and every pass over the groups has a random stream of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowsCursor {
+    /// Batches drawn.
+    pub n_batches: u64,
+    /// Groups drawn, over all passes.
+    pub n_groups: u64,
+}
 
 /// An endless sequence of batches of places.
 pub struct TrainingRows<'a> {
     examples: &'a dyn Examples,
-    rng: ChaCha8Rng,
-    /// A permutation of the groups, drawn anew when it is used up.
+    seed: u64,
+    cursor: RowsCursor,
+    /// The permutation of the groups in this pass.
     order: Vec<u32>,
-    next: usize,
 }
 
 impl<'a> TrainingRows<'a> {
-    /// Starts the sequence that `seed` decides.
+    /// The sequence that `seed` decides, from a place on.
     ///
     /// # Errors
     ///
     /// [`TrainError::NoExamples`] if there is no row to draw.
-    pub fn new(examples: &'a dyn Examples, seed: u64) -> Result<Self, TrainError> {
+    pub fn new(
+        examples: &'a dyn Examples,
+        seed: u64,
+        cursor: RowsCursor,
+    ) -> Result<Self, TrainError> {
         if examples.row_ids().next().is_none() {
             return Err(TrainError::NoExamples { what: "training" });
         }
-        let order: Vec<u32> = (0..examples.n_groups() as u32).collect();
-        let next = order.len();
-        Ok(Self { examples, rng: rng::stream(seed, "training rows"), order, next })
+        let mut rows = Self { examples, seed, cursor, order: Vec::new() };
+        if !rows.is_between_passes() {
+            rows.shuffle();
+        }
+        Ok(rows)
+    }
+
+    /// Where the next batch begins.
+    pub fn cursor(&self) -> RowsCursor {
+        self.cursor
     }
 
     /// The places of the next batch.
     pub fn next_batch(&mut self, batch_size: usize) -> Vec<RowId> {
+        let mut rng = stream(self.seed, &format!("training batch {}", self.cursor.n_batches));
+        self.cursor.n_batches += 1;
         let mut batch = Vec::with_capacity(batch_size);
         while batch.len() < batch_size {
             let group = self.next_group();
-            let version = self.rng.random_range(0..self.examples.n_versions(group) as u32) as usize;
+            let version = rng.random_range(0..self.examples.n_versions(group) as u32) as usize;
             let mut rows: Vec<u32> = (0..self.examples.n_rows(group, version) as u32).collect();
-            rows.shuffle(&mut self.rng);
+            rows.shuffle(&mut rng);
             rows.truncate(batch_size - batch.len());
             batch.extend(rows.into_iter().map(|row| RowId { group, version, row: row as usize }));
         }
@@ -50,12 +75,26 @@ impl<'a> TrainingRows<'a> {
     }
 
     fn next_group(&mut self) -> usize {
-        if self.next == self.order.len() {
-            self.order.shuffle(&mut self.rng);
-            self.next = 0;
+        if self.is_between_passes() {
+            self.shuffle();
         }
-        self.next += 1;
-        self.order[self.next - 1] as usize
+        let at = self.cursor.n_groups % self.examples.n_groups() as u64;
+        self.cursor.n_groups += 1;
+        self.order[at as usize] as usize
+    }
+
+    /// Whether the next group is the first of a pass.
+    fn is_between_passes(&self) -> bool {
+        self.cursor.n_groups.is_multiple_of(self.examples.n_groups() as u64)
+    }
+
+    /// Draws the order of the pass that the next group is in.
+    fn shuffle(&mut self) {
+        let n_groups = self.examples.n_groups();
+        let pass = self.cursor.n_groups / n_groups as u64;
+        self.order.clear();
+        self.order.extend(0..n_groups as u32);
+        self.order.shuffle(&mut stream(self.seed, &format!("training pass {pass}")));
     }
 }
 
@@ -84,7 +123,7 @@ mod tests {
     fn an_epoch_visits_each_group_once_with_one_version() {
         let stairs = Stairs(6);
         // One version of each group has 0 + 1 + 2 + 3 + 4 + 5 rows.
-        let mut rows = TrainingRows::new(&stairs, 1).unwrap();
+        let mut rows = TrainingRows::new(&stairs, 1, RowsCursor::default()).unwrap();
         for _epoch in 0..20 {
             let batch = rows.next_batch(15);
             for group in 0..6 {
@@ -101,7 +140,8 @@ mod tests {
     #[test]
     fn every_version_is_drawn_and_the_seed_decides() {
         let stairs = Stairs(4);
-        let draw = |seed| TrainingRows::new(&stairs, seed).unwrap().next_batch(200);
+        let draw =
+            |seed| TrainingRows::new(&stairs, seed, RowsCursor::default()).unwrap().next_batch(200);
         assert_eq!(draw(3), draw(3));
         assert_ne!(draw(3), draw(4));
         for version in 0..3 {
@@ -111,7 +151,25 @@ mod tests {
 
     #[test]
     fn a_set_without_rows_is_refused() {
-        assert!(TrainingRows::new(&Stairs(1), 1).is_err());
-        assert!(TrainingRows::new(&Stairs(0), 1).is_err());
+        let start = RowsCursor::default();
+        assert!(TrainingRows::new(&Stairs(1), 1, start).is_err());
+        assert!(TrainingRows::new(&Stairs(0), 1, start).is_err());
+    }
+
+    #[test]
+    fn a_sequence_goes_on_from_any_place() {
+        let stairs = Stairs(5);
+        let mut rows = TrainingRows::new(&stairs, 3, RowsCursor::default()).unwrap();
+        let mut next = || (rows.cursor(), rows.next_batch(4));
+        let straight: Vec<_> = (0..40).map(|_| next()).collect();
+        // Batches of 4 end within passes, and now and then between two.
+        assert!(straight.iter().any(|(cursor, _)| cursor.n_groups % 5 == 0));
+        assert!(straight.iter().any(|(cursor, _)| cursor.n_groups % 5 != 0));
+        for ahead in straight.windows(3) {
+            let mut again = TrainingRows::new(&stairs, 3, ahead[0].0).unwrap();
+            for (cursor, batch) in ahead {
+                assert_eq!((again.cursor(), &again.next_batch(4)), (*cursor, batch));
+            }
+        }
     }
 }

@@ -5,18 +5,45 @@ use std::sync::mpsc;
 
 use hrm_core::halting::Exploration;
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
-use crate::rng::{self, ChaCha8Rng};
+use crate::rng::stream;
 use crate::task::Task;
-use crate::{Batch, StepReport, TrainError, Trainer, TrainingRows};
+use crate::{Batch, RowsCursor, StepReport, TrainError, Trainer, TrainingRows};
 
 /// Batches that wait for their step, drawn by a thread of their own.
 const N_BATCHES_AHEAD: usize = 2;
 
-/// Trains on `task` for the configured number of steps. `watch` sees every step
-/// and may stop early.
-///
-/// Batches and halting draws follow from `seed`.
+/// What a run is fed: the seed that batches and halting draws follow from, and
+/// how far they have been drawn. All the randomness that a run has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// Decides batches and halting draws.
+    pub seed: u64,
+    /// Where the next batch begins.
+    pub rows: RowsCursor,
+}
+
+impl Feed {
+    /// The feed of a run that has not begun.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, rows: RowsCursor::default() }
+    }
+
+    /// The halting draws for the rows of the batch that is drawn next.
+    fn exploration(&self, n_rows: usize, n_segments_max: u32) -> Vec<Exploration> {
+        let mut rng = stream(self.seed, &format!("halting {}", self.rows.n_batches));
+        let mut draw = || {
+            let u = rng.random();
+            Exploration { u, min_segments: rng.random_range(2..=n_segments_max.max(2)) }
+        };
+        (0..n_rows).map(|_| draw()).collect()
+    }
+}
+
+/// Trains on `task` for the configured number of steps, fed from `feed` on.
+/// `watch` sees every step, with what the next one is fed, and may stop early.
 ///
 /// # Errors
 ///
@@ -25,12 +52,11 @@ const N_BATCHES_AHEAD: usize = 2;
 pub fn train<E: From<TrainError>>(
     trainer: &mut Trainer,
     task: &dyn Task,
-    seed: u64,
-    mut watch: impl FnMut(&Trainer, &StepReport) -> Result<ControlFlow<()>, E>,
+    mut feed: Feed,
+    mut watch: impl FnMut(&Trainer, &StepReport, Feed) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E> {
     check_sizes(trainer, task)?;
-    let mut rows = TrainingRows::new(task.train(), seed)?;
-    let mut rng = rng::stream(seed, "halting");
+    let mut rows = TrainingRows::new(task.train(), feed.seed, feed.rows)?;
     let n_rows = trainer.config().batch_size;
     let n_segments_max = trainer.model().config().n_segments_max as u32;
 
@@ -47,20 +73,20 @@ pub fn train<E: From<TrainError>>(
                     batch.write(row, task.train(), at);
                 }
                 // Nobody waits any more when the run ends.
-                if drawn.send(batch).is_err() {
+                if drawn.send((batch, rows.cursor())).is_err() {
                     return;
                 }
             }
         });
         while trainer.n_steps() < trainer.config().steps {
             // A drawing thread that panicked panics once more as the scope ends.
-            let Ok(fresh) = batches.recv() else { break };
-            let exploration: Vec<_> =
-                (0..n_rows).map(|_| explore(&mut rng, n_segments_max)).collect();
+            let Ok((fresh, next)) = batches.recv() else { break };
+            let exploration = feed.exploration(n_rows, n_segments_max);
+            feed.rows = next;
             let place = |row: usize, batch: &mut Batch| batch.copy_row(row, &fresh);
             let report = trainer.step(place, &exploration)?;
             let _ = emptied.send(fresh);
-            if watch(trainer, &report)?.is_break() {
+            if watch(trainer, &report, feed)?.is_break() {
                 break;
             }
         }
@@ -68,11 +94,6 @@ pub fn train<E: From<TrainError>>(
         drop(batches);
         Ok(())
     })
-}
-
-fn explore(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration {
-    let u = rng.random();
-    Exploration { u, min_segments: rng.random_range(2..=n_segments_max.max(2)) }
 }
 
 /// Makes sure that the model can hold the task's examples.
@@ -168,7 +189,7 @@ mod tests {
 
     fn losses(steps: u64, seed: u64) -> Vec<f64> {
         let mut losses = Vec::new();
-        train(&mut trainer(steps), &Copying, seed, |_, report| {
+        train(&mut trainer(steps), &Copying, Feed::new(seed), |_, report, _| {
             losses.push(report.loss);
             Ok::<_, TrainError>(ControlFlow::Continue(()))
         })
@@ -180,8 +201,8 @@ mod tests {
     fn copying_is_learnt_and_measured() {
         let mut trainer = trainer(60);
         let never_stop =
-            |_: &Trainer, _: &StepReport| Ok::<_, TrainError>(ControlFlow::Continue(()));
-        train(&mut trainer, &Copying, 1, never_stop).unwrap();
+            |_: &Trainer, _: &StepReport, _: Feed| Ok::<_, TrainError>(ControlFlow::Continue(()));
+        train(&mut trainer, &Copying, Feed::new(1), never_stop).unwrap();
         let budget = hrm_core::Budget::Fixed(3);
         // Almost without chance, a draw is the most likely token.
         let sampling = Some(crate::Sampling { temperature: 1e-3, seed: 1 });
@@ -190,6 +211,7 @@ mod tests {
         let observe = |predicted: &Predicted<'_>| {
             n_observed += 1;
             assert_eq!(predicted.sampled, Some(predicted.tokens));
+            Ok::<_, TrainError>(())
         };
         let evaluation = crate::evaluate(trainer.model(), &Copying, asking, observe).unwrap();
         assert_eq!(n_observed, 24);
@@ -204,10 +226,60 @@ mod tests {
         assert_ne!(losses(4, 5), losses(4, 6));
     }
 
+    /// Every tensor of a trainer, as bytes.
+    fn bits(trainer: &Trainer) -> Vec<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        crate::run::save_model(trainer.model(), folder.path()).unwrap();
+        trainer.save_state(folder.path()).unwrap();
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_restored_trainer_goes_on_bit_for_bit() {
+        let run = |trainer: &mut Trainer, feed: Feed, until: u64| {
+            let (mut losses, mut next) = (Vec::new(), feed);
+            train(trainer, &Copying, feed, |_, report, feed| {
+                losses.push(report.loss);
+                next = feed;
+                let is_last = report.step == until;
+                Ok::<_, TrainError>(match is_last {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                })
+            })
+            .unwrap();
+            (losses, next)
+        };
+        let mut straight = trainer(40);
+        let (wanted, _) = run(&mut straight, Feed::new(1), 23);
+
+        let mut halting = trainer(40);
+        let (mut losses, feed) = run(&mut halting, Feed::new(1), 11);
+        let folder = tempfile::tempdir().unwrap();
+        crate::run::save_model(halting.model(), folder.path()).unwrap();
+        halting.save_state(folder.path()).unwrap();
+        let restore = |config| {
+            let model = crate::run::load_model(folder.path(), &Device::Cpu).unwrap();
+            Trainer::restore(model, config, folder.path())
+        };
+        let mut again = restore(halting.config().clone()).unwrap();
+        assert_eq!(bits(&again), bits(&halting));
+        losses.extend(run(&mut again, feed, 23).0);
+        assert_eq!(losses, wanted);
+        assert_eq!(bits(&again), bits(&straight));
+
+        let other = TrainConfig { batch_size: 5, ..halting.config().clone() };
+        let err = restore(other).unwrap_err().to_string();
+        assert!(err.ends_with("`carry` must be 5 rows, found 12 and 12"), "{err}");
+    }
+
     #[test]
     fn watching_may_stop_the_run() {
         let mut trainer = trainer(100);
-        train(&mut trainer, &Copying, 1, |_, report| {
+        train(&mut trainer, &Copying, Feed::new(1), |_, report, _| {
             let done = report.step == 3;
             Ok::<_, TrainError>(if done {
                 ControlFlow::Break(())
@@ -225,8 +297,9 @@ mod tests {
         let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
         let mut trainer =
             Trainer::new(model, TrainConfig { batch_size: 2, ..TrainConfig::paper() }).unwrap();
-        let err =
-            train(&mut trainer, &Copying, 1, |_, _| Ok::<_, TrainError>(ControlFlow::Continue(())));
+        let err = train(&mut trainer, &Copying, Feed::new(1), |_, _, _| {
+            Ok::<_, TrainError>(ControlFlow::Continue(()))
+        });
         let message = err.unwrap_err().to_string();
         assert_eq!(message, "the model has `vocab_size` 6, but the task needs 5");
     }

@@ -100,6 +100,21 @@ impl Trainer {
         self.n_steps
     }
 
+    pub(crate) fn optimiser(&self) -> &AdamAtan2 {
+        &self.optimiser
+    }
+
+    /// A trainer in the middle of a run.
+    pub(crate) fn from_parts(
+        model: Hrm,
+        config: TrainConfig,
+        optimiser: AdamAtan2,
+        carry: Carry,
+        n_steps: u64,
+    ) -> Self {
+        Self { model, config, optimiser, carry, n_steps }
+    }
+
     /// One segment, one judgement, one optimiser step.
     ///
     /// `place` writes a fresh puzzle into a row that waits for one;

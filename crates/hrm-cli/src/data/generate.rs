@@ -37,7 +37,7 @@ pub(super) struct Generate {
 
 impl Generate {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        if !self.choice.data.is_empty() {
+        if !self.choice.settings.data.is_empty() {
             return Err(usage("`data generate` makes its own puzzles and takes no --data"));
         }
         if let Some(out) = &self.out {
@@ -58,7 +58,15 @@ impl Generate {
         };
         match &self.out {
             None => generate(&mut io::stdout().lock()).map_err(closed_pipe_alone)?,
-            Some(out) => durable::new_file(out, TaskError::write(out), generate)?,
+            Some(out) => {
+                let failed = TaskError::write(out);
+                durable::new_file(out, &failed, |file| {
+                    generate(file).map_err(|err| match err {
+                        TaskError::Output(source) => failed(source),
+                        err => err,
+                    })
+                })?;
+            }
         }
         let seconds = start.elapsed().as_secs_f64();
         let rate = f64::from(self.n) / seconds;

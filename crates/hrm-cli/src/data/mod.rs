@@ -56,7 +56,7 @@ impl Data {
 
 /// The puzzles, with remarks about them.
 fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
-    let task = choice.config()?.task.open(&choice.data)?;
+    let task = choice.config()?.task.open(&choice.settings.data)?;
     for note in task.notes() {
         remark(note);
     }

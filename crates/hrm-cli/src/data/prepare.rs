@@ -30,7 +30,7 @@ impl Prepare {
         output::must_be_free(&self.out)?;
         let start = Instant::now();
         let config = self.choice.config()?.task;
-        let task = config.open(&self.choice.data)?;
+        let task = config.open(&self.choice.settings.data)?;
         task.notes().into_iter().for_each(remark);
         let n_bytes = recipe::prepare(&config, task.as_ref(), &self.out)?;
         let seconds = start.elapsed().as_secs_f64();

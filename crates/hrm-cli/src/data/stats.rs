@@ -23,7 +23,7 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let task = self.choice.config()?.task.survey(&self.choice.data)?;
+        let task = self.choice.config()?.task.survey(&self.choice.settings.data)?;
         task.notes().into_iter().for_each(remark);
         let text = if self.json { as_json(task.as_ref()) } else { as_text(task.as_ref()) };
         Ok(result(text)?)

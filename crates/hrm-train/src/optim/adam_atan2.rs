@@ -12,6 +12,8 @@
 use candle_core::{Result, Tensor, Var, backprop::GradStore};
 use hrm_kernels::{AdamStep, adam_atan2};
 
+use crate::TrainConfig;
+
 /// The optimiser of dense weights.
 #[derive(Debug)]
 pub struct AdamAtan2 {
@@ -46,6 +48,31 @@ impl AdamAtan2 {
         };
         let slots = params.into_iter().map(slot).collect::<Result<_>>()?;
         Ok(Self { slots, beta1, beta2, n_steps: 0 })
+    }
+
+    /// An optimiser that has made `n_steps` steps, with the moments of each
+    /// parameter: mean, mean square.
+    pub(crate) fn restore<'a>(
+        params: impl IntoIterator<Item = (&'a Var, [Tensor; 2])>,
+        config: &TrainConfig,
+        n_steps: i32,
+    ) -> Self {
+        let slot = |(param, [mean, mean_square]): (&Var, [Tensor; 2])| {
+            let param = param.clone();
+            Slot { param, mean, mean_square }
+        };
+        let slots = params.into_iter().map(slot).collect();
+        Self { slots, beta1: config.beta1, beta2: config.beta2, n_steps }
+    }
+
+    /// Steps so far.
+    pub(crate) fn n_steps(&self) -> i32 {
+        self.n_steps
+    }
+
+    /// Mean and mean square of each parameter's gradients.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = [&Tensor; 2]> {
+        self.slots.iter().map(|slot| [&slot.mean, &slot.mean_square])
     }
 
     /// Moves every parameter that has a gradient.

@@ -4,8 +4,10 @@
 //! runs/<name>/
 //!   run.json            what produced the run; written before the first step
 //!   metrics.jsonl       one line per logged step and per evaluation
+//!   lock                held by the process that trains
 //!   checkpoints/
 //!     step-000123/      config.json  model.safetensors  ...  describes itself
+//!                       sha256.json  hashes of the other files
 //!     latest            the name of the newest checkpoint
 //! ```
 //!
@@ -13,8 +15,10 @@
 //! then named in `latest`: a run killed at any instant has its last checkpoint
 //! whole.
 
-use std::fs::{self, File};
-use std::io::Write;
+mod folder;
+mod seal;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -23,6 +27,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::TrainError;
+pub use folder::{Resumed, RunFolder};
+pub use seal::sha256;
 
 /// File names of a run.
 pub mod files {
@@ -30,6 +36,8 @@ pub mod files {
     pub const RECORD: &str = "run.json";
     /// Figures over time.
     pub const METRICS: &str = "metrics.jsonl";
+    /// Held by the process that writes.
+    pub const LOCK: &str = "lock";
     /// Folder of checkpoints.
     pub const CHECKPOINTS: &str = "checkpoints";
     /// Name of the newest checkpoint.
@@ -38,91 +46,6 @@ pub mod files {
     pub const CONFIG: &str = "config.json";
     /// Weights of a checkpoint.
     pub const WEIGHTS: &str = "model.safetensors";
-}
-
-/// A run folder that is open for writing.
-#[derive(Debug)]
-pub struct RunFolder {
-    path: PathBuf,
-    metrics: File,
-}
-
-impl RunFolder {
-    /// Creates the folder and writes `record`. An existing run is replaced only
-    /// if `force` is set; any other existing folder never is.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::RunExists`], [`TrainError::NotARun`] for an existing
-    /// folder that `force` would not replace, [`TrainError::Write`].
-    pub fn create(path: &Path, record: &impl Serialize, force: bool) -> Result<Self, TrainError> {
-        if path.exists() {
-            let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-            if !is_empty && !force {
-                return Err(TrainError::RunExists { path: path.to_owned() });
-            }
-            if !is_empty && !path.join(files::RECORD).is_file() {
-                return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
-            }
-            fs::remove_dir_all(path).map_err(writing(path))?;
-        }
-        let checkpoints = path.join(files::CHECKPOINTS);
-        fs::create_dir_all(&checkpoints).map_err(writing(&checkpoints))?;
-        write_json(&path.join(files::RECORD), record)?;
-        let metrics = path.join(files::METRICS);
-        let file = File::create(&metrics).map_err(writing(&metrics))?;
-        Ok(Self { path: path.to_owned(), metrics: file })
-    }
-
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Appends one line to the metrics.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::Write`].
-    pub fn log(&mut self, line: &impl Serialize) -> Result<(), TrainError> {
-        let path = self.path.join(files::METRICS);
-        let mut text = to_json(&path, line, false)?;
-        text.push('\n');
-        self.metrics.write_all(text.as_bytes()).map_err(writing(&path))
-    }
-
-    /// Writes a checkpoint of `model` after `step` optimiser steps, more than
-    /// any before, and makes it the latest. `extra` writes what else belongs to
-    /// it into the folder that it is given.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::Write`], also if there is a checkpoint of this step, or
-    /// [`TrainError::Weights`]; the checkpoints written before are then
-    /// untouched.
-    pub fn checkpoint<E: From<TrainError>>(
-        &self,
-        model: &Hrm,
-        step: u64,
-        extra: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<PathBuf, E> {
-        let name = format!("step-{step:06}");
-        let checkpoints = self.path.join(files::CHECKPOINTS);
-        let (partial, done) = (checkpoints.join(format!("{name}.tmp")), checkpoints.join(&name));
-        // What a killed run left half written; nothing names it.
-        if partial.exists() {
-            fs::remove_dir_all(&partial).map_err(writing(&partial))?;
-        }
-        fs::create_dir_all(&partial).map_err(writing(&partial))?;
-        save_model(model, &partial)?;
-        extra(&partial)?;
-        durable::sync_folder(&partial).map_err(writing(&partial))?;
-        fs::rename(&partial, &done).map_err(writing(&done))?;
-        durable::sync_folder(&checkpoints).map_err(writing(&checkpoints))?;
-        let latest = checkpoints.join(files::LATEST);
-        durable::replace(&latest, name.as_bytes()).map_err(writing(&latest))?;
-        Ok(done)
-    }
 }
 
 /// Writes config and weights of a model into a folder that exists.
@@ -218,11 +141,16 @@ fn to_json(path: &Path, value: &impl Serialize, pretty: bool) -> Result<String, 
     text.map_err(|source| TrainError::Json { path: path.to_owned(), source })
 }
 
-fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+/// The step of a complete checkpoint, by its name.
+fn number_of(checkpoint: &Path) -> Option<u64> {
+    checkpoint.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
+}
+
+fn reading(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     move |source| TrainError::Read { path: path.to_owned(), source }
 }
 
-fn writing(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+fn writing(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
     move |source| TrainError::Write { path: path.to_owned(), source }
 }
 
@@ -293,6 +221,77 @@ mod tests {
         {
             hrm_testkit::assert_close(name, &kept, &wanted, hrm_testkit::Tol::EXACT);
         }
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_falls_back_to_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        assert!(matches!(RunFolder::resume(&path), Err(TrainError::Busy { .. })));
+        drop(run);
+        assert_eq!(RunFolder::resume(&path).unwrap().checkpoint, None);
+
+        let run = RunFolder::resume(&path).unwrap().folder;
+        let saved = [1, 2, 3].map(|step| run.checkpoint(&model(step), step, nothing_else).unwrap());
+        drop(run);
+        // Left by a process that was killed as it wrote.
+        let (half, part) =
+            (path.join("checkpoints/step-000004.tmp"), path.join("checkpoints/x.tmp"));
+        fs::create_dir(&half).unwrap();
+        fs::write(&part, "").unwrap();
+        let newest = RunFolder::resume(&path).unwrap().checkpoint;
+        assert_eq!(newest.as_deref(), Some(saved[2].as_path()));
+        assert!(!half.exists() && !part.exists());
+
+        let weights = saved[2].join(files::WEIGHTS);
+        let mut bytes = fs::read(&weights).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(&weights, bytes).unwrap();
+        let resumed = RunFolder::resume(&path).unwrap();
+        assert_eq!(resumed.checkpoint.as_deref(), Some(saved[1].as_path()));
+        let [(kept, err)] = &resumed.damaged[..] else { panic!("{:?}", resumed.damaged) };
+        assert_eq!(err.to_string(), format!("{} is damaged", weights.display()));
+        assert!(kept.join(files::WEIGHTS).is_file());
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
+        // Its step can be saved again.
+        resumed.folder.checkpoint(&model(3), 3, nothing_else).unwrap();
+        drop(resumed);
+
+        for step in &saved {
+            fs::remove_file(step.join(files::CONFIG)).unwrap();
+        }
+        assert!(matches!(RunFolder::resume(&path), Err(TrainError::NoCheckpoint { .. })));
+    }
+
+    #[test]
+    fn old_checkpoints_go_and_the_newest_never_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        let saved = [9, 10, 100].map(|step| run.checkpoint(&model(1), step, nothing_else).unwrap());
+        let left = || saved.each_ref().map(|checkpoint| checkpoint.exists());
+        run.keep_newest(2).unwrap();
+        assert_eq!(left(), [false, true, true]);
+        run.keep_newest(0).unwrap();
+        assert_eq!(left(), [false, false, true]);
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[2]);
+    }
+
+    #[test]
+    fn metrics_are_taken_back_to_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut run = RunFolder::create(&path, &json!({}), false).unwrap();
+        run.log(&1).unwrap();
+        let n_bytes = run.n_metrics();
+        run.log(&2).unwrap();
+        drop(run);
+        let mut run = RunFolder::resume(&path).unwrap().folder;
+        assert!(run.rewind_metrics(100).is_err());
+        run.rewind_metrics(n_bytes).unwrap();
+        run.log(&3).unwrap();
+        assert_eq!(fs::read_to_string(path.join(files::METRICS)).unwrap(), "1\n3\n");
     }
 
     #[test]

@@ -1,0 +1,194 @@
+//! Runs that are killed, interrupted or damaged, and go on as if nothing had
+//! happened.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+#![cfg(unix)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::hrm;
+
+const STEPS: &str = "--steps=60";
+
+/// A run that is small, but has everything: a puzzle table, evaluations,
+/// checkpoints between them, and lines of metrics across both.
+const TRAIN: &[&str] = &[
+    "train",
+    "arc",
+    "--preset=tiny",
+    "--seed=3",
+    "--set=task.n_train=12",
+    "--set=task.n_eval=4",
+    "--set=model.hidden_dim=16",
+    "--set=model.puzzle_dim=16",
+    "--set=model.n_segments_max=3",
+    "--set=train.batch_size=8",
+    "--set=train.eval_interval=25",
+    "--set=train.checkpoint_interval=7",
+];
+
+fn start(here: &Path, args: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
+    command.current_dir(here).args(args).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// Every file that a run leaves and that is a function of what it was asked for.
+fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::from([(
+        "metrics.jsonl".to_owned(),
+        fs::read(run.join("metrics.jsonl")).unwrap(),
+    )]);
+    let checkpoints = run.join("checkpoints");
+    for step in fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = step.file_name().unwrap().to_str().unwrap().to_owned();
+        if name == "latest" {
+            files.insert(name, fs::read(&step).unwrap());
+            continue;
+        }
+        for file in fs::read_dir(&step).unwrap().map(|entry| entry.unwrap().path()) {
+            let file_name = file.file_name().unwrap().to_str().unwrap();
+            // How long it took is no function of anything.
+            if !["position.json", "sha256.json"].contains(&file_name) {
+                files.insert(format!("{name}/{file_name}"), fs::read(&file).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Whether a checkpoint is there in part.
+fn is_saving(run: &Path) -> bool {
+    let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten();
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    names.any(|name| name.to_string_lossy().ends_with(".tmp"))
+}
+
+fn assert_same(found: &Path, wanted: &Path) {
+    let (found, wanted) = (outcome(found), outcome(wanted));
+    assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+    for (name, bytes) in &found {
+        assert!(bytes == &wanted[name], "{name} differs");
+    }
+}
+
+#[test]
+fn a_run_killed_at_random_ends_as_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let started = Instant::now();
+    let straight = hrm(here, &[TRAIN, &[STEPS, "--out=straight"]].concat());
+    assert_eq!(straight.code, 0, "{}", straight.stderr);
+    assert!(straight.stdout.starts_with("60 steps in "), "{}", straight.stdout);
+    let whole = started.elapsed();
+
+    let killed = here.join("killed");
+    let (mut n_killed, mut n_killed_while_saving, mut is_done) = (0, 0, false);
+    for attempt in 0..200u32 {
+        let mut child = match killed.exists() {
+            true => start(here, &["train", "--resume=killed"]),
+            false => start(here, &[TRAIN, &[STEPS, "--out=killed"]].concat()),
+        };
+        // From before the first file on. Every other time, at
+        // once when a checkpoint is being written after that.
+        let share = f64::from(attempt * 7919 % 100) / 100.0;
+        std::thread::sleep(whole.mul_f64(0.3 * share));
+        let deadline = Instant::now() + whole.mul_f64(0.2);
+        while attempt % 2 == 1 && !is_saving(&killed) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            is_done = true;
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        n_killed += 1;
+        n_killed_while_saving += u32::from(is_saving(&killed));
+    }
+    assert!(is_done, "killed {n_killed} times without an end");
+    println!("killed {n_killed} times, {n_killed_while_saving} of them while saving");
+    assert!(n_killed >= 5, "only killed {n_killed} times");
+    assert!(n_killed_while_saving >= 2, "only {n_killed_while_saving} times while saving");
+    assert_same(&killed, &here.join("straight"));
+}
+
+#[test]
+fn a_run_that_is_asked_to_end_is_saved_first() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let steps = ["--steps=1000000", "--set=train.eval_interval=0", "--out=run"];
+        let mut child = start(here, &[TRAIN, &steps].concat());
+        let metrics = here.join("run/metrics.jsonl");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while fs::metadata(&metrics).map_or(0, |metadata| metadata.len()) == 0 {
+            assert!(Instant::now() < deadline, "no step in a minute");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // While it is at work nobody else may be.
+        let second = hrm(here, &["train", "--resume=run"]);
+        assert_eq!(second.code, 2);
+        assert_eq!(second.stderr.trim(), "error: another process is at work on run");
+
+        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{signal}");
+        let latest = fs::read_to_string(here.join("run/checkpoints/latest")).unwrap();
+        let n_lines = fs::read_to_string(&metrics).unwrap().lines().count() as u64;
+        let step: u64 = latest.strip_prefix("step-").unwrap().parse().unwrap();
+        // The checkpoint is of the last step, not of the last that was due.
+        assert_eq!(step / 10, n_lines, "{latest}");
+    }
+}
+
+#[test]
+fn a_run_goes_on_from_the_checkpoint_before_a_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(hrm(here, &[TRAIN, &[STEPS, "--out=run"]].concat()).code, 0);
+    let wanted = outcome(&here.join("run"));
+
+    let checkpoints = here.join("run/checkpoints");
+    let newest = checkpoints.join(fs::read_to_string(checkpoints.join("latest")).unwrap());
+    assert!(newest.ends_with("step-000060"));
+    fs::write(newest.join("trainer.safetensors"), "half").unwrap();
+    let resumed = hrm(here, &["train", "--resume=run"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    let warning = "trainer.safetensors is damaged; kept as run/checkpoints/step-000060.damaged";
+    assert!(resumed.stderr.contains(warning), "{}", resumed.stderr);
+    fs::remove_dir_all(checkpoints.join("step-000060.damaged")).unwrap();
+    assert!(outcome(&here.join("run")) == wanted);
+}
+
+#[test]
+fn a_disk_without_room_ends_a_run_and_costs_no_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let first = hrm(here, &[TRAIN, &["--steps=14", "--out=run"]].concat());
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let before = outcome(&here.join("run"));
+
+    // Files of more than 8 kB cannot be written, as if the disk were full.
+    let hrm_binary = env!("CARGO_BIN_EXE_hrm");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 16; exec {hrm_binary} train --from=run/run.json --out=full"
+    );
+    let full = Command::new("sh").current_dir(here).args(["-c", &script]).output().unwrap();
+    let stderr = String::from_utf8(full.stderr).unwrap();
+    assert_eq!(full.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write full/checkpoints/step-"), "{stderr}");
+    assert!(!here.join("full/checkpoints/latest").exists());
+    // With room again, it ends as the run that it repeats.
+    let again = hrm(here, &["train", "--resume=full"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(outcome(&here.join("full")) == before);
+}
