@@ -58,6 +58,8 @@ struct Published {
     rope_theta: Option<f64>,
     rms_norm_eps: Option<f64>,
     pos_encodings: Option<Positions>,
+    /// Positions of a puzzle embedding; 0: as many as its channels take.
+    puzzle_emb_len: Option<usize>,
 }
 
 impl Import {
@@ -132,6 +134,8 @@ struct Shapes {
     puzzle_dim: usize,
     has_positions: bool,
     mixer: Mixer,
+    /// Positions, with those of a puzzle embedding, where weights depend on them.
+    n_positions: Option<usize>,
 }
 
 impl Shapes {
@@ -154,7 +158,11 @@ impl Shapes {
         let (vocab_size, hidden_dim) = matrix(names::TOKENS)?;
         let first = names::layer(names::L_MODULE, 0);
         let (_, inner_dim) = matrix(&format!("{first}.mlp.down_proj.weight"))?;
-        let has_mlp = tensors.contains_key(&format!("{first}.mlp_t.down_proj.weight"));
+        let over_positions = format!("{first}.mlp_t.down_proj.weight");
+        let n_positions = match tensors.contains_key(&over_positions) {
+            true => Some(matrix(&over_positions)?.0),
+            false => None,
+        };
         let (n_puzzle_ids, puzzle_dim) =
             if tensors.contains_key(names::PUZZLES) { matrix(names::PUZZLES)? } else { (1, 0) };
         Ok(Self {
@@ -166,15 +174,33 @@ impl Shapes {
             n_puzzle_ids,
             puzzle_dim,
             has_positions: tensors.contains_key(names::POSITIONS),
-            mixer: if has_mlp { Mixer::Mlp } else { Mixer::Attention },
+            mixer: if n_positions.is_some() { Mixer::Mlp } else { Mixer::Attention },
+            n_positions,
         })
     }
 }
 
 fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
-    let paper = HrmConfig::paper();
+    // A checkpoint without a slow module is a Tiny Recursive Model.
+    let is_recursive = shapes.n_h_layers == 0;
+    let family = if is_recursive { HrmConfig::tiny_recursive() } else { HrmConfig::paper() };
     let hidden_dim = shapes.hidden_dim;
-    let positions = if shapes.has_positions { Positions::Learned } else { Positions::Rope };
+    let positions = match shapes.mixer {
+        _ if shapes.has_positions => Positions::Learned,
+        Mixer::Attention => Positions::Rope,
+        Mixer::Mlp => Positions::None,
+    };
+    let n_prefix_least = shapes.puzzle_dim.div_ceil(hidden_dim.max(1));
+    let n_prefix_published = match published.puzzle_emb_len {
+        None if is_recursive => family.n_prefix,
+        None | Some(0) => n_prefix_least,
+        Some(n) => n,
+    };
+    let n_prefix = match shapes.n_positions {
+        _ if shapes.puzzle_dim == 0 => 0,
+        Some(n_positions) => n_positions.saturating_sub(n_cells),
+        None => n_prefix_published,
+    };
     // Any expansion that rounds up to the inner size will do.
     let expansion = shapes.inner_dim as f64 * 1.5 / hidden_dim.max(1) as f64;
     HrmConfig {
@@ -182,20 +208,21 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
         n_cells,
         n_puzzle_ids: shapes.n_puzzle_ids,
         puzzle_dim: shapes.puzzle_dim,
-        n_prefix: shapes.puzzle_dim.div_ceil(hidden_dim.max(1)),
+        n_prefix,
         hidden_dim,
         mixer: shapes.mixer,
         n_heads: published.num_heads.unwrap_or_else(|| (hidden_dim / 64).max(1)),
         expansion: published.expansion.unwrap_or(expansion),
-        n_h_layers: shapes.n_h_layers,
+        n_h_layers: if is_recursive { shapes.n_l_layers } else { shapes.n_h_layers },
         n_l_layers: shapes.n_l_layers,
-        n_h_cycles: published.h_cycles.unwrap_or(paper.n_h_cycles),
-        n_l_cycles: published.l_cycles.unwrap_or(paper.n_l_cycles),
-        n_segments_max: published.halt_max_steps.unwrap_or(paper.n_segments_max),
-        halt_exploration: published.halt_exploration_prob.unwrap_or(paper.halt_exploration),
+        n_h_cycles: published.h_cycles.unwrap_or(family.n_h_cycles),
+        n_l_cycles: published.l_cycles.unwrap_or(family.n_l_cycles),
+        n_segments_max: published.halt_max_steps.unwrap_or(family.n_segments_max),
+        halt_exploration: published.halt_exploration_prob.unwrap_or(family.halt_exploration),
         positions: published.pos_encodings.unwrap_or(positions),
-        rope_base: published.rope_theta.unwrap_or(paper.rope_base),
-        norm_eps: published.rms_norm_eps.unwrap_or(paper.norm_eps),
+        rope_base: published.rope_theta.unwrap_or(family.rope_base),
+        norm_eps: published.rms_norm_eps.unwrap_or(family.norm_eps),
+        ..family
     }
 }
 

@@ -115,7 +115,7 @@ fn what_cannot_be_checked_is_refused() {
         assert_eq!(code, 2, "{report}");
         report.as_str().unwrap().to_owned()
     };
-    assert!(refusal(&[("family", "trm")]).contains("tiny recursive models"));
+    assert!(refusal(&[("family", "rnn")]).contains("`hrm` or `trm`"));
     assert!(refusal(&[("mixer", "fourier")]).contains("metadata `mixer` must be `attention`"));
     assert!(refusal(&[("mixer", "mlp")]).contains("mlp_t"));
     assert!(refusal(&[("pos", "sine")]).contains("metadata `pos` must be `rope`"));

@@ -4,6 +4,7 @@ use hrm_blocks::{Block, BlockDims, Init, MixerDims, ParamSpec, Role, inner_dim};
 use serde::{Deserialize, Serialize};
 
 use crate::model::names;
+use crate::{GradientSpan, Halting, Modules};
 
 /// Sizes and schedule of one model.
 ///
@@ -31,6 +32,9 @@ pub struct HrmConfig {
     pub n_heads: usize,
     /// Width of a SwiGLU before its two thirds, as a multiple of what it maps.
     pub expansion: f64,
+    /// Which networks rewrite the states.
+    #[serde(default)]
+    pub modules: Modules,
     /// Blocks of the slow module. At least 1.
     pub n_h_layers: usize,
     /// Blocks of the fast module. At least 1.
@@ -39,6 +43,12 @@ pub struct HrmConfig {
     pub n_h_cycles: usize,
     /// Fast updates per slow update. At least 1.
     pub n_l_cycles: usize,
+    /// Which updates carry gradient.
+    #[serde(default)]
+    pub gradient_span: GradientSpan,
+    /// When a puzzle is finished.
+    #[serde(default)]
+    pub halting: Halting,
     /// Supervision segments after which a puzzle is stopped. At least 1.
     pub n_segments_max: usize,
     /// Probability, in training, that a puzzle must go on for a random number
@@ -159,15 +169,35 @@ impl HrmConfig {
             mixer: Mixer::Attention,
             n_heads: 8,
             expansion: 4.0,
+            modules: Modules::Two,
             n_h_layers: 4,
             n_l_layers: 4,
             n_h_cycles: 2,
             n_l_cycles: 2,
+            gradient_span: GradientSpan::LastUpdate,
+            halting: Halting::QLearning,
             n_segments_max: 16,
             halt_exploration: 0.1,
             positions: Positions::Rope,
             rope_base: 10_000.0,
             norm_eps: 1e-5,
+        }
+    }
+
+    /// The Tiny Recursive Model as published (`config/arch/trm.yaml`), with the
+    /// grid of [`paper`](Self::paper): about 7 million parameters, 5 with
+    /// [`Mixer::Mlp`], which takes no [`Positions`].
+    pub fn tiny_recursive() -> Self {
+        Self {
+            n_prefix: 16,
+            modules: Modules::Shared,
+            n_l_layers: 2,
+            n_h_layers: 2,
+            n_h_cycles: 3,
+            n_l_cycles: 6,
+            gradient_span: GradientSpan::LastCycle,
+            halting: Halting::HaltOnly,
+            ..Self::paper()
         }
     }
 
@@ -297,14 +327,22 @@ impl HrmConfig {
             let table = ParamSpec::trained(names::PUZZLES, shape, Init::Constant(0.0));
             params.push(ParamSpec { role: Role::Rows, ..table });
         }
-        for (module, n_layers) in
-            [(names::H_MODULE, self.n_h_layers), (names::L_MODULE, self.n_l_layers)]
-        {
+        for (module, n_layers) in self.layers() {
             for layer in 0..n_layers {
                 params.extend(Block::params(&names::layer(module, layer), dims.block));
             }
         }
         Ok(params)
+    }
+
+    /// The modules by name, with their layers.
+    pub(crate) fn layers(&self) -> Vec<(&'static str, usize)> {
+        let (high, low) = (self.n_h_layers, self.n_l_layers);
+        match self.modules {
+            Modules::Two => vec![(names::H_MODULE, high), (names::L_MODULE, low)],
+            Modules::Shared => vec![(names::L_MODULE, low)],
+            Modules::Flat => vec![(names::L_MODULE, high + low)],
+        }
     }
 
     /// Trained parameters, puzzle embeddings not counted: what the literature
@@ -330,7 +368,9 @@ mod tests {
 
     #[test]
     fn presets_fit_together() {
-        for config in [HrmConfig::paper(), HrmConfig::small(), HrmConfig::tiny()] {
+        for config in
+            [HrmConfig::paper(), HrmConfig::tiny_recursive(), HrmConfig::small(), HrmConfig::tiny()]
+        {
             config.check().unwrap();
         }
     }

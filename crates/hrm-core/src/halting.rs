@@ -2,6 +2,8 @@
 //!
 //! Preferences are the halting logits of one puzzle, `[halt, continue]`.
 
+use crate::Halting;
+
 /// The draws that make a puzzle go on for a while in training, whatever the
 /// halting head says: an argument, because this crate has no randomness.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,19 +21,21 @@ impl Exploration {
     }
 }
 
-/// The decision in training for a puzzle that has run `n_done` segments.
-pub fn halts(n_done: u32, n_segments_max: u32, preference: [f32; 2], min_segments: u32) -> bool {
+/// The decision in training, by `rule`, for a puzzle that has run `n_done`
+/// segments.
+pub fn halts(
+    rule: Halting,
+    n_done: u32,
+    n_segments_max: u32,
+    preference: [f32; 2],
+    min_segments: u32,
+) -> bool {
     // With one segment there is nothing to learn about halting.
     if n_segments_max <= 1 {
         return true;
     }
     let out_of_budget = n_done >= n_segments_max;
-    (out_of_budget || wants_to_halt(preference)) && n_done >= min_segments
-}
-
-/// Whether the halting head prefers to stop.
-pub fn wants_to_halt([halt, cont]: [f32; 2]) -> bool {
-    halt > cont
+    (out_of_budget || rule.wants_to_halt(preference)) && n_done >= min_segments
 }
 
 /// What `continue` is worth, in `0..=1`: the better of the two preferences one
@@ -52,15 +56,16 @@ mod tests {
 
     #[test]
     fn the_budget_the_head_and_exploration_decide() {
+        const RULE: Halting = Halting::QLearning;
         const STOP: [f32; 2] = [1.0, 0.0];
         const GO: [f32; 2] = [0.0, 1.0];
-        assert!(halts(3, 16, STOP, 0));
-        assert!(!halts(3, 16, GO, 0));
-        assert!(!halts(3, 16, [0.5, 0.5], 0), "a tie goes on");
-        assert!(halts(16, 16, GO, 0));
-        assert!(!halts(3, 16, STOP, 4), "exploration holds it back");
-        assert!(halts(4, 16, STOP, 4));
-        assert!(halts(1, 1, GO, 0));
+        assert!(halts(RULE, 3, 16, STOP, 0));
+        assert!(!halts(RULE, 3, 16, GO, 0));
+        assert!(!halts(RULE, 3, 16, [0.5, 0.5], 0), "a tie goes on");
+        assert!(halts(RULE, 16, 16, GO, 0));
+        assert!(!halts(RULE, 3, 16, STOP, 4), "exploration holds it back");
+        assert!(halts(RULE, 4, 16, STOP, 4));
+        assert!(halts(RULE, 1, 1, GO, 0));
     }
 
     #[test]

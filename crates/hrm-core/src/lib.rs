@@ -57,6 +57,7 @@ mod error;
 mod model;
 mod network;
 mod pickle;
+mod recipe;
 mod schedule;
 mod solver;
 
@@ -69,5 +70,6 @@ pub use error::ModelError;
 pub use hrm_blocks::{ParamSpec, Role, Tracking, Weights, WeightsError};
 pub use model::{Hrm, names};
 pub use network::{Network, SegmentOutput, States};
-pub use schedule::{N_TRACKED, Schedule, Update};
+pub use recipe::{GradientSpan, Halting, Modules, UnknownSpan};
+pub use schedule::{Schedule, Update};
 pub use solver::{Budget, Solution, solve};

@@ -8,7 +8,7 @@ use hrm_blocks::{Block, Tracking, WeightsView, embed};
 use hrm_kernels::{Rotary, Rows, by_chunks, linear};
 
 use crate::schedule::{Schedule, Update};
-use crate::{Dims, HrmConfig, Positions, names};
+use crate::{Dims, Halting, HrmConfig, Positions, names};
 
 /// The two recurrent states of a batch of puzzles.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ pub struct Network {
     n_positions: usize,
     hidden_dim: usize,
     schedule: Schedule,
+    halting: Halting,
     token_table: Tensor,
     position_table: Option<Tensor>,
     lm_head: Tensor,
@@ -63,10 +64,10 @@ pub struct Network {
     h_start: Tensor,
     l_start: Tensor,
     /// The modules as the last updates see them.
-    live: Modules,
+    live: Blocks,
     /// The same weights without their variables, so that warm-up holds no
     /// activations for a backward pass that ignores them.
-    frozen: Modules,
+    frozen: Blocks,
     /// Whether results can be differentiated at all.
     tracking: Tracking,
     /// What modules compute in.
@@ -88,16 +89,20 @@ impl Network {
             let bind = |layer| Block::bind(&view.under(&names::layer(module, layer)), dims.block);
             (0..n_layers).map(bind).collect()
         };
-        let live = Modules {
-            high: blocks(names::H_MODULE, config.n_h_layers)?,
-            low: blocks(names::L_MODULE, config.n_l_layers)?,
-            rotary,
-        };
+        let mut bound = Vec::new();
+        for (module, n_layers) in config.layers() {
+            bound.push(blocks(module, n_layers)?);
+        }
+        // The last is the fast one; the slow one may be the same.
+        let low = bound.pop().unwrap_or_default();
+        let high = bound.pop().unwrap_or_else(|| low.clone());
+        let live = Blocks { high, low, rotary };
         Ok(Self {
             n_prefix: dims.n_prefix,
             n_positions: dims.n_positions,
             hidden_dim: dims.block.hidden_dim,
-            schedule: Schedule::new(config.n_h_cycles, config.n_l_cycles),
+            schedule: Schedule::new(config),
+            halting: config.halting,
             token_table: view.get(names::TOKENS)?,
             position_table,
             lm_head: view.get(names::LM_HEAD)?,
@@ -125,6 +130,11 @@ impl Network {
             tracking: Tracking::Frozen,
             ..self.clone()
         }
+    }
+
+    /// When a puzzle is finished.
+    pub fn halting(&self) -> Halting {
+        self.halting
     }
 
     /// The states every puzzle starts from, `[B, P + S, D]` each.
@@ -258,13 +268,13 @@ impl Network {
 
 /// The slow and the fast module.
 #[derive(Clone, Debug)]
-struct Modules {
+struct Blocks {
     high: Vec<Block>,
     low: Vec<Block>,
     rotary: Option<Rotary>,
 }
 
-impl Modules {
+impl Blocks {
     fn run(
         &self,
         updates: &[Update],
@@ -281,6 +291,10 @@ impl Modules {
                 Update::High => {
                     z_h.inject(&[z_l])?;
                     self.apply(&self.high, z_h)?;
+                }
+                Update::Flat => {
+                    z_h.inject(&[x])?;
+                    self.apply(&self.low, z_h)?;
                 }
             }
         }
@@ -414,7 +428,8 @@ mod tests {
 
         let warm_up = network.schedule.warm_up();
         let states = network.unrecorded(warm_up, &start, &input)?;
-        let half = Network { schedule: Schedule::new(1, 1), ..network.clone() };
+        let once = HrmConfig { n_h_cycles: 1, n_l_cycles: 1, ..model.config().clone() };
+        let half = Network { schedule: Schedule::new(&once), ..network.clone() };
         let input = network.encode(&tokens(), Some(&rows))?;
         let tracked = grads_of(&half.segment(&states, &input)?)?;
         for (name, var) in model.weights().trained() {

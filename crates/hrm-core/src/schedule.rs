@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::{GradientSpan, HrmConfig, Modules};
+
 /// Which state an update rewrites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Update {
@@ -9,10 +11,9 @@ pub enum Update {
     Low,
     /// The slow state: `z_h <- H(z_h + z_l)`.
     High,
+    /// The only state: `z_h <- L(z_h + x)`.
+    Flat,
 }
-
-/// Differentiated updates at the end of a segment: one `Low`, one `High`.
-pub const N_TRACKED: usize = 2;
 
 /// Every update of one segment, in order.
 ///
@@ -20,18 +21,37 @@ pub const N_TRACKED: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     updates: Vec<Update>,
+    n_tracked: usize,
 }
 
 impl Schedule {
-    /// Each slow cycle runs `n_l_cycles` fast updates and then a slow one.
+    /// The updates of a model with this config: each slow cycle runs
+    /// `n_l_cycles` fast updates and then a slow one.
     ///
     /// # Panics
     ///
-    /// If either count is 0.
-    pub fn new(n_h_cycles: usize, n_l_cycles: usize) -> Self {
+    /// If a count that must be positive is 0.
+    pub fn new(config: &HrmConfig) -> Self {
+        let &HrmConfig { n_h_cycles, n_l_cycles, n_h_layers, n_l_layers, .. } = config;
         assert!(n_h_cycles > 0 && n_l_cycles > 0, "a segment updates both states");
         let one_cycle = || std::iter::repeat_n(Update::Low, n_l_cycles).chain([Update::High]);
-        Self { updates: (0..n_h_cycles).flat_map(|_| one_cycle()).collect() }
+        let (updates, last, cycle): (Vec<Update>, usize, usize) = match config.modules {
+            Modules::Two | Modules::Shared => {
+                ((0..n_h_cycles).flat_map(|_| one_cycle()).collect(), 2, n_l_cycles + 1)
+            }
+            Modules::Flat => {
+                let n_blocks = n_h_cycles * (n_l_cycles * n_l_layers + n_h_layers);
+                let n_updates = n_blocks.div_ceil(n_l_layers + n_h_layers);
+                (vec![Update::Flat; n_updates], 1, n_updates.div_ceil(n_h_cycles))
+            }
+        };
+        let n_tracked = match config.gradient_span {
+            GradientSpan::LastUpdate => last,
+            GradientSpan::LastCycle => cycle,
+            GradientSpan::Updates(n) => n,
+        };
+        let n_tracked = n_tracked.min(updates.len());
+        Self { updates, n_tracked }
     }
 
     /// All updates, in order.
@@ -41,12 +61,12 @@ impl Schedule {
 
     /// The updates that run without gradient.
     pub fn warm_up(&self) -> &[Update] {
-        &self.updates[..self.updates.len() - N_TRACKED]
+        &self.updates[..self.updates.len() - self.n_tracked]
     }
 
-    /// The last [`N_TRACKED`] updates, `Low` and `High`, which carry gradient.
+    /// The last updates, which carry gradient.
     pub fn tracked(&self) -> &[Update] {
-        &self.updates[self.updates.len() - N_TRACKED..]
+        &self.updates[self.updates.len() - self.n_tracked..]
     }
 }
 
@@ -56,6 +76,7 @@ impl fmt::Display for Schedule {
             let letter = |update: &Update| match update {
                 Update::Low => 'L',
                 Update::High => 'H',
+                Update::Flat => 'F',
             };
             updates.iter().map(letter).collect()
         };
@@ -68,15 +89,36 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(n_h_cycles: usize, n_l_cycles: usize, want: &str) {
-        assert_eq!(Schedule::new(n_h_cycles, n_l_cycles).to_string(), want);
+    fn check((n_h_cycles, n_l_cycles): (usize, usize), modules: Modules, span: &str, want: &str) {
+        let config = HrmConfig {
+            n_h_cycles,
+            n_l_cycles,
+            modules,
+            gradient_span: span.parse().unwrap(),
+            ..HrmConfig::paper()
+        };
+        assert_eq!(Schedule::new(&config).to_string(), want);
     }
 
     #[test]
     fn schedule_marks_the_gradient_boundary() {
-        check(1, 1, "|LH");
-        check(1, 3, "LL|LH");
-        check(2, 2, "LLHL|LH");
-        check(3, 1, "LHLH|LH");
+        check((1, 1), Modules::Two, "last-update", "|LH");
+        check((1, 3), Modules::Two, "last-update", "LL|LH");
+        check((2, 2), Modules::Two, "last-update", "LLHL|LH");
+        check((3, 1), Modules::Two, "last-update", "LHLH|LH");
+        check((2, 2), Modules::Shared, "last-cycle", "LLH|LLH");
+        check((2, 2), Modules::Two, "4-updates", "LL|HLLH");
+        check((2, 2), Modules::Two, "1-updates", "LLHLL|H");
+        check((2, 2), Modules::Two, "99-updates", "|LLHLLH");
+    }
+
+    #[test]
+    fn a_flat_model_applies_as_many_blocks() {
+        // Twice two updates of 4 fast layers and one of 4 slow ones, 24 in all,
+        // are three of 8.
+        check((2, 2), Modules::Flat, "last-update", "FF|F");
+        check((2, 2), Modules::Flat, "last-cycle", "F|FF");
+        check((2, 2), Modules::Flat, "3-updates", "|FFF");
+        check((1, 1), Modules::Flat, "last-cycle", "|F");
     }
 }

@@ -2,7 +2,6 @@
 
 use candle_core::{D, Result, Tensor};
 
-use crate::halting::wants_to_halt;
 use crate::{Network, States};
 
 /// How many segments a puzzle gets.
@@ -59,7 +58,9 @@ pub fn solve(
         let q = out.q.to_vec2::<f32>()?;
         let is_last = n_segments == budget.n_segments_max();
         let halts = |q: &[f32]| {
-            is_last || matches!(budget, Budget::UntilHalt(_)) && wants_to_halt([q[0], q[1]])
+            is_last
+                || matches!(budget, Budget::UntilHalt(_))
+                    && network.halting().wants_to_halt([q[0], q[1]])
         };
         let (done, going): (Vec<u32>, Vec<u32>) =
             (0..at_work.len() as u32).partition(|row| halts(&q[*row as usize]));

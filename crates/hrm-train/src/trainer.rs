@@ -8,7 +8,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use hrm_core::halting::{Exploration, continue_target, halts};
-use hrm_core::{Hrm, Network, SegmentOutput, Tracking, names};
+use hrm_core::{Halting, Hrm, Network, SegmentOutput, Tracking, names};
 
 use crate::loss::exact_rows;
 use crate::optim::{AdamAtan2, sign_sgd};
@@ -52,7 +52,8 @@ pub struct Forward {
     pub loss: SegmentLoss,
     /// Rows whose puzzle is finished after this segment.
     pub halted: Vec<bool>,
-    /// What continuing is worth, per row; absent with a budget of one segment.
+    /// What continuing is worth, per row; absent with a budget of one segment,
+    /// and where nothing learns it.
     pub continue_targets: Option<Vec<f32>>,
     puzzle_rows: Option<Var>,
 }
@@ -230,11 +231,12 @@ impl Trainer {
         exploration: &[Exploration],
     ) -> candle_core::Result<Vec<bool>> {
         let n_max = self.n_segments_max();
-        let probability = self.model.config().halt_exploration;
+        let (rule, probability) =
+            (self.model.config().halting, self.model.config().halt_exploration);
         let rows = out.q.to_vec2::<f32>()?.into_iter().zip(&self.carry.n_done).zip(exploration);
         Ok(rows
             .map(|((q, n_done), draw)| {
-                halts(n_done + 1, n_max, [q[0], q[1]], draw.min_segments(probability))
+                halts(rule, n_done + 1, n_max, [q[0], q[1]], draw.min_segments(probability))
             })
             .collect())
     }
@@ -247,7 +249,7 @@ impl Trainer {
         input: &Tensor,
     ) -> candle_core::Result<Option<Vec<f32>>> {
         let n_max = self.n_segments_max();
-        if n_max <= 1 {
+        if n_max <= 1 || self.model.config().halting != Halting::QLearning {
             return Ok(None);
         }
         let next_q = network.halting_after(&out.states, input)?.to_vec2::<f32>()?;

@@ -152,10 +152,11 @@ fn compare_gradients(
 
 /// The model that the metadata names.
 fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
-    if golden.text("family") != Some("hrm") {
-        let expected = "`hrm`: tiny recursive models (`trm`) are not supported yet";
-        return Err(golden.wrong("family", expected));
-    }
+    let family = match golden.text("family") {
+        Some("hrm") => HrmConfig::paper(),
+        Some("trm") => HrmConfig::tiny_recursive(),
+        _ => return Err(golden.wrong("family", "`hrm` or `trm`")),
+    };
     let mixer = match golden.text("mixer") {
         None | Some("attention") => Mixer::Attention,
         Some("mlp") => Mixer::Mlp,
@@ -197,7 +198,7 @@ fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
         n_segments_max: golden.number("halt")?,
         positions,
         // Not stated in the metadata: the reference has them as constants.
-        ..HrmConfig::paper()
+        ..family
     })
 }
 
