@@ -67,13 +67,14 @@ impl RunRecord {
         Puzzles { task: self.config.task.clone(), data: self.data.clone() }
     }
 
-    /// Opens the data. The model takes its sizes from them.
+    /// Opens the data, at the paths that messages are to name. The model takes
+    /// its sizes from them.
     ///
     /// # Errors
     ///
     /// As [`TaskConfig::open`](hrm_tasks::TaskConfig::open).
-    pub(crate) fn open_task(&mut self) -> Result<Box<dyn PuzzleTask>, TaskError> {
-        let task = self.config.task.open(&self.data)?;
+    pub(crate) fn open_task(&mut self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        let task = self.config.task.open(data)?;
         let model = &mut self.config.model;
         model.vocab_size = task.vocab_size();
         model.n_cells = task.n_cells();

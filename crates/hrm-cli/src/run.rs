@@ -112,7 +112,8 @@ impl Run {
         }
         let mut record = RunRecord::read(&path.join(files::RECORD))?;
         record.check_host();
-        let task = record.open_task()?;
+        let data = record.data.clone();
+        let task = record.open_task(&data)?;
         let config = record.config.train.clone();
         let (trainer, position) = match &checkpoint {
             None => (Trainer::new(record.first_model()?, config)?, Position::start(record.seed)),

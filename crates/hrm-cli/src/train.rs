@@ -75,16 +75,20 @@ impl Train {
 
     /// A run from its first step on.
     fn begin(self, interrupt: Interrupt) -> anyhow::Result<Run> {
-        let (mut record, name) = match &self.from {
-            Some(path) => (RunRecord::read(path)?, None),
+        let (mut record, data, name) = match &self.from {
+            Some(path) => {
+                let record = RunRecord::read(path)?;
+                let data = record.data.clone();
+                (record, data, None)
+            }
             None => {
                 let task = self.task.clone().unwrap_or_default();
                 let choice = Choice { task, settings: self.settings.clone() };
                 let name = format!("{}-{}", choice.task, choice.preset());
-                (self.record(&choice)?, Some(name))
+                (self.record(&choice)?, choice.settings.data, Some(name))
             }
         };
-        let task = record.open_task()?;
+        let task = record.open_task(&data)?;
         record.config.train.check()?;
         // Known before a run folder is made.
         if task.train().row_ids().next().is_none() {
