@@ -7,8 +7,8 @@ use crate::{Preset, Style, TaskError};
 
 /// A puzzle on grids of one size, with rules that decide what is right.
 ///
-/// The value is the puzzle's own settings, such as its side. [`Ruled`] makes a
-/// [`Family`] of it.
+/// The value is the puzzle's own settings, such as its side. [`Ruled`](super::Ruled) makes a
+/// [`Family`](crate::Family) of it.
 pub trait Rules: Send + Sync {
     /// Short lower-case name.
     fn name(&self) -> &'static str;
