@@ -61,9 +61,10 @@ struct Log {
     puzzles: Puzzles,
     limit: Limit,
     position: Position,
-    /// When training began or went on, less the time it had taken before.
     interrupt: Interrupt,
+    /// When this process took the run up.
     started: Instant,
+    /// Time that training had taken before.
     seconds_before: f64,
     progress: Progress,
     /// What the last evaluation found.

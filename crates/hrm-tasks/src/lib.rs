@@ -37,6 +37,7 @@ mod drawing;
 mod error;
 mod family;
 mod figures;
+mod folder;
 mod registry;
 mod vocabulary;
 

@@ -15,9 +15,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use hrm_core::durable;
-
-use crate::{PuzzleTask, TaskConfig, TaskError};
+use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 
 /// File name of the settings.
 pub const RECIPE: &str = "recipe.json";
@@ -39,15 +37,8 @@ pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result
     })?;
     let recipe = serde_json::to_string_pretty(config).expect("settings are always JSON");
     files.push((RECIPE, recipe + "\n"));
-    durable::new_folder(out, TaskError::write(out), |folder| {
-        for (name, text) in &files {
-            let path = folder.join(name);
-            let parent = durable::parent(&path);
-            std::fs::create_dir_all(parent).map_err(TaskError::write(parent))?;
-            durable::write_new(&path, text.as_bytes()).map_err(TaskError::write(&path))?;
-        }
-        Ok(files.iter().map(|(_, text)| text.len() as u64).sum())
-    })
+    folder::write_new(out, &files)?;
+    Ok(files.iter().map(|(_, text)| text.len() as u64).sum())
 }
 
 /// The settings of the prepared set among paths; `None` without one.
@@ -57,14 +48,10 @@ pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result
 /// [`TaskError::Malformed`] if it is not the only path, or for a recipe that is
 /// none; [`TaskError::Read`] if it cannot be read.
 pub fn read(data: &[PathBuf]) -> Result<Option<TaskConfig>, TaskError> {
-    let Some(folder) = data.iter().find(|path| path.join(RECIPE).is_file()) else {
+    let is_prepared = |path: &Path| path.join(RECIPE).is_file();
+    let Some(folder) = folder::alone(data, "a prepared set", is_prepared)? else {
         return Ok(None);
     };
-    if data.len() > 1 {
-        let place = folder.display().to_string();
-        let found = format!("{} paths", data.len());
-        return Err(TaskError::malformed(place, "a prepared set to be the only data", found));
-    }
     let path = folder.join(RECIPE);
     let file = File::open(&path).map_err(TaskError::read(&path))?;
     let config = serde_json::from_reader(BufReader::new(file).take(N_BYTES_MAX));

@@ -11,7 +11,7 @@ use hrm_train::task::{Examples, RowId};
 
 use super::{Layout, Side, Split, is_split, split_of};
 use crate::records::{self as files, Record};
-use crate::{Preset, RunConfig, TaskConfig, TaskError};
+use crate::{Preset, RunConfig, TaskConfig, TaskError, folder};
 
 /// What became of a prepared data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,16 +47,7 @@ impl Imported {
                 let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
                 Err(TaskError::malformed(place, "a folder", format!("files {}", names.join(", "))))
             }
-            files => durable::new_folder(out, TaskError::write(out), |partial| {
-                for (name, text) in files {
-                    let path = partial.join(name);
-                    if let Some(parent) = path.parent() {
-                        std::fs::create_dir_all(parent).map_err(TaskError::write(parent))?;
-                    }
-                    durable::write_new(&path, text.as_bytes()).map_err(TaskError::write(&path))?;
-                }
-                Ok(())
-            }),
+            files => folder::write_new(out, files),
         }
     }
 }

@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::records::clipped;
-use crate::{PuzzleTask, TaskConfig, TaskError};
+use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 
 pub use export::{Exported, export};
 pub(crate) use import::records;
@@ -65,13 +65,7 @@ impl Side {
 ///
 /// [`TaskError::Malformed`] if it is not the only path.
 pub(crate) fn find(data: &[PathBuf]) -> Result<Option<&Path>, TaskError> {
-    let Some(folder) = data.iter().find(|path| is_prepared(path)) else { return Ok(None) };
-    if data.len() > 1 {
-        let place = folder.display().to_string();
-        let found = format!("{} paths", data.len());
-        return Err(TaskError::malformed(place, "a prepared data set to be the only data", found));
-    }
-    Ok(Some(folder))
+    folder::alone(data, "a prepared data set", is_prepared)
 }
 
 /// Whether a folder is a prepared data set, or one side of one.

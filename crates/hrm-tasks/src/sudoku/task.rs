@@ -95,19 +95,20 @@ impl SudokuConfig {
     }
 
     /// Shows `each` of `n` generated puzzles that are not in `taken`, which they
-    /// then are.
+    /// then are; with ratings if they are asked for.
     fn draw(
         &self,
         wanted: (&'static str, usize),
         seed: u64,
         taken: &mut Taken,
+        is_rated: bool,
         each: impl FnMut(Puzzle) -> Result<(), TaskError>,
     ) -> Result<(), TaskError> {
         let generator = Generator::new(self.shape()?);
         let draw = |attempt: u64| {
             let rng = &mut stream(seed, &format!("sudoku {} {attempt}", wanted.0));
             let (question, answer) = self.puzzle(&generator, rng)?;
-            let rating = Some(generator.rate(&question));
+            let rating = is_rated.then(|| generator.rate(&question));
             Ok(Puzzle { question, answer, rating, place: String::new() })
         };
         drawing::distinct(wanted, draw, |puzzle| puzzle.question.clone(), taken, each)
@@ -123,7 +124,7 @@ impl SudokuConfig {
                 side.push(puzzle);
                 Ok(())
             };
-            self.draw(wanted, self.seed, &mut taken, each)?;
+            self.draw(wanted, self.seed, &mut taken, false, each)?;
         }
         Ok(sides)
     }
@@ -197,9 +198,11 @@ impl Family for SudokuConfig {
         _identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.check()?;
-        let eval = match data {
-            [] => self.built_in()?[1].clone(),
-            data => self.read(&records::for_eval(data)?)?,
+        let eval = if data.is_empty() {
+            let [_, eval] = self.built_in()?;
+            eval
+        } else {
+            self.read(&records::for_eval(data)?)?
         };
         self.task(Vec::new(), eval)
     }
@@ -224,7 +227,7 @@ impl Family for SudokuConfig {
         self.check()?;
         let mut file = records::Writer::new(out);
         let each = |puzzle: Puzzle| file.write(&puzzle.to_record());
-        self.draw(("n", n), seed, &mut Taken::default(), each)?;
+        self.draw(("n", n), seed, &mut Taken::default(), true, each)?;
         file.finish()
     }
 

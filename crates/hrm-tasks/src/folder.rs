@@ -1,0 +1,47 @@
+//! Folders of puzzle files: written whole, and given alone.
+
+use std::path::{Path, PathBuf};
+
+use hrm_core::durable;
+
+use crate::TaskError;
+
+/// Writes `files`, by their paths in it, into a new folder.
+///
+/// # Errors
+///
+/// [`TaskError::Write`], also if there is something at `out`; then there is no
+/// folder.
+pub(crate) fn write_new<N: AsRef<Path>>(
+    out: &Path,
+    files: &[(N, String)],
+) -> Result<(), TaskError> {
+    durable::new_folder(out, TaskError::write(out), |folder| {
+        for (name, text) in files {
+            let path = folder.join(name);
+            let parent = durable::parent(&path);
+            std::fs::create_dir_all(parent).map_err(TaskError::write(parent))?;
+            durable::write_new(&path, text.as_bytes()).map_err(TaskError::write(&path))?;
+        }
+        Ok(())
+    })
+}
+
+/// The path that is `what`, by `is_it`, among those of `data`, if one is.
+///
+/// # Errors
+///
+/// [`TaskError::Malformed`] if it is not the only path.
+pub(crate) fn alone<'a>(
+    data: &'a [PathBuf],
+    what: &str,
+    is_it: impl Fn(&Path) -> bool,
+) -> Result<Option<&'a Path>, TaskError> {
+    let Some(folder) = data.iter().find(|path| is_it(path)) else { return Ok(None) };
+    if data.len() > 1 {
+        let place = folder.display().to_string();
+        let expected = format!("{what} to be the only data");
+        return Err(TaskError::malformed(place, expected, format!("{} paths", data.len())));
+    }
+    Ok(Some(folder))
+}
