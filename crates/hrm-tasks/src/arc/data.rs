@@ -125,8 +125,8 @@ impl ArcData {
         })
     }
 
-    /// The test pairs of everything in `library`, in the versions that
-    /// `identifiers` name.
+    /// The test pairs of everything in `library`, which was read at `place`, in
+    /// the versions that `identifiers` name.
     ///
     /// # Errors
     ///
@@ -135,6 +135,7 @@ impl ArcData {
     pub(crate) fn for_eval(
         config: &ArcConfig,
         library: Library,
+        place: String,
         identifiers: &[String],
     ) -> Result<Self, TaskError> {
         let (library, left_out, mut notes) = fitting(config, library)?;
@@ -159,7 +160,7 @@ impl ArcData {
         let all_tests = |task: &Solved| task.n_train..task.pairs.len();
         let eval = ArcExamples::new(&tasks, config.canvas, None, all_tests);
         if eval.groups.is_empty() {
-            return Err(TaskError::Empty { place: "the data".to_owned(), what: "test pairs" });
+            return Err(TaskError::Empty { place, what: "test pairs" });
         }
         Ok(Self {
             train: ArcExamples::new(&tasks, config.canvas, None, |_| 0..0),

@@ -131,7 +131,8 @@ impl Family for ArcConfig {
         if data.is_empty() {
             library.retain(|_, task| task.role == Role::Evaluation);
         }
-        Ok(Box::new(ArcData::for_eval(self, library, identifiers)?))
+        let paths: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
+        Ok(Box::new(ArcData::for_eval(self, library, paths.join(", "), identifiers)?))
     }
 
     fn pose(
