@@ -10,8 +10,8 @@ use std::hint::black_box;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_kernels::{
-    AdamStep, Path, Rotary, Weight, adam_atan2, attn_block, mlp_block, reference,
-    softmax_cross_entropy, stablemax_cross_entropy,
+    AdamStep, Law, Path, Ratio, Rotary, Weight, adam, attn_block, cross_entropy, mlp_block,
+    reference,
 };
 use hrm_testkit::ramp;
 
@@ -118,14 +118,20 @@ fn mlp(c: &mut Criterion, shape: Shape) -> Result<()> {
 
 /// Times the optimiser's pass over the largest matrix of a block.
 fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
-    let step =
-        AdamStep { beta1: 0.9, beta2: 0.95, size: 1e-4, kept: 1.0 - 1e-5, root_correction: 0.5 };
+    let step = AdamStep {
+        beta1: 0.9,
+        beta2: 0.95,
+        gradient_scale: 1.0,
+        ratio: Ratio::Angle,
+        size: 1e-4,
+        kept: 1.0 - 1e-5,
+        root_correction: 0.5,
+    };
     let param = weight(2 * shape.inner, shape.width)?;
     let grad = (param.as_tensor() * 1e-3)?;
     let mut group = c.benchmark_group(format!("adam_atan2 {}", shape.name));
     group.throughput(Throughput::Elements(param.elem_count() as u64)).sample_size(10);
-    for (version, pass) in [("reference", reference::adam_atan2 as Pass), ("fused f32", adam_atan2)]
-    {
+    for (version, pass) in [("reference", reference::adam as Pass), ("fused f32", adam)] {
         let [mut mean, mut mean_square] = [grad.copy()?, grad.sqr()?];
         group.bench_function(version, |bencher| {
             bencher.iter(|| {
@@ -139,11 +145,11 @@ fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
 
 /// Times both losses of a batch of 9 by 9 Sudoku, gradient included.
 fn losses(c: &mut Criterion) {
-    let versions: [(&str, Loss); 4] = [
-        ("stablemax reference", reference::stablemax_cross_entropy),
-        ("stablemax fused", stablemax_cross_entropy),
-        ("softmax reference", reference::softmax_cross_entropy),
-        ("softmax fused", softmax_cross_entropy),
+    let versions: [(&str, Law, Loss); 4] = [
+        ("stablemax reference", Law::Stablemax, reference::cross_entropy),
+        ("stablemax fused", Law::Stablemax, cross_entropy),
+        ("softmax reference", Law::Softmax, reference::cross_entropy),
+        ("softmax fused", Law::Softmax, cross_entropy),
     ];
     let (n_puzzles, n_cells, n_tokens) = (32, 81, 11);
     let logits = ramp((n_puzzles, n_cells, n_tokens)).and_then(|t| Var::from_tensor(&t));
@@ -153,10 +159,10 @@ fn losses(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("cross_entropy");
     group.throughput(Throughput::Elements(n_puzzles as u64)).sample_size(10);
-    for (version, loss) in versions {
+    for (version, law, loss) in versions {
         group.bench_function(version, |bencher| {
             bencher.iter(|| {
-                let loss = loss(logits.as_tensor(), &labels).expect("shapes fit");
+                let loss = loss(law, 0.0, logits.as_tensor(), &labels).expect("shapes fit");
                 black_box(loss.backward().expect("every operation has a gradient"))
             });
         });
@@ -165,7 +171,7 @@ fn losses(c: &mut Criterion) {
 }
 
 /// A version of a loss.
-type Loss = fn(&Tensor, &Tensor) -> Result<Tensor>;
+type Loss = fn(Law, f64, &Tensor, &Tensor) -> Result<Tensor>;
 
 /// A version of the optimiser's pass.
 type Pass = fn(&Var, &mut Tensor, &mut Tensor, &Tensor, AdamStep) -> Result<()>;

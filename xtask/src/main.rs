@@ -33,6 +33,8 @@ use xshell::Shell;
 enum Verb {
     /// Train a model, e.g. `cargo xtask train sudoku`.
     Train(PassedOn),
+    /// List training runs and compare them.
+    Runs(PassedOn),
     /// Score a trained model on evaluation puzzles.
     Eval(PassedOn),
     /// Solve puzzles with a trained model.
@@ -85,6 +87,7 @@ fn run(verb: Verb) -> anyhow::Result<ExitCode> {
     let typed = std::env::args_os().skip(1);
     match verb {
         Verb::Train(_)
+        | Verb::Runs(_)
         | Verb::Eval(_)
         | Verb::Solve(_)
         | Verb::Data(_)

@@ -178,6 +178,23 @@ impl Weights {
         Ok(Self { params, device: device.clone() })
     }
 
+    /// Copies of the trained parameters and the very same others.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot hold the copies.
+    pub fn fork(&self) -> candle_core::Result<Self> {
+        let param = |(name, (role, var)): (&String, &(Role, Var))| {
+            let var = match role {
+                Role::Trained => Var::from_tensor(&var.as_detached_tensor().copy()?)?,
+                Role::Rows | Role::Fixed => var.clone(),
+            };
+            Ok((name.clone(), (*role, var)))
+        };
+        let params = self.params.iter().map(param).collect::<candle_core::Result<_>>()?;
+        Ok(Self { params, device: self.device.clone() })
+    }
+
     /// Where the parameters live.
     pub fn device(&self) -> &Device {
         &self.device

@@ -10,9 +10,8 @@
 use std::path::{Path, PathBuf};
 
 use hrm_core::Hrm;
-use hrm_tasks::{PuzzleTask, TaskConfig, Vocabulary};
-use hrm_train::Trainer;
-use hrm_train::run::{self, RunFolder, find_checkpoint, load_model, read_json, write_json};
+use hrm_tasks::{TaskConfig, Vocabulary};
+use hrm_train::run::{self, find_checkpoint, load_model, read_json, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
@@ -73,26 +72,6 @@ impl Checkpoint {
     }
 }
 
-/// Writes a checkpoint that can be trained on into a run folder, with what
-/// `extra` writes, and makes it the latest.
-///
-/// # Errors
-///
-/// If a file cannot be written; earlier checkpoints are then untouched.
-pub(crate) fn save_in_run(
-    run: &RunFolder,
-    trainer: &Trainer,
-    puzzles: &Puzzles,
-    task: &dyn PuzzleTask,
-    extra: impl FnOnce(&Path) -> anyhow::Result<()>,
-) -> anyhow::Result<PathBuf> {
-    run.checkpoint(trainer.model(), trainer.n_steps(), |folder| {
-        describe(folder, puzzles, task.identifiers())?;
-        trainer.save_state(folder)?;
-        extra(folder)
-    })
-}
-
 /// Writes a checkpoint folder of its own.
 ///
 /// # Errors
@@ -111,7 +90,15 @@ pub(crate) fn save_alone(
 }
 
 /// Writes what a checkpoint says about its puzzles.
-fn describe(folder: &Path, puzzles: &Puzzles, identifiers: &[String]) -> anyhow::Result<()> {
+///
+/// # Errors
+///
+/// If a file cannot be written.
+pub(crate) fn describe(
+    folder: &Path,
+    puzzles: &Puzzles,
+    identifiers: &[String],
+) -> anyhow::Result<()> {
     write_json(&folder.join(TASK), puzzles)?;
     write_json(&folder.join(IDENTIFIERS), &identifiers)?;
     puzzles.task.family().vocabulary().save(&folder.join(TOKENIZER))?;

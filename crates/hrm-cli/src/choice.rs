@@ -89,7 +89,7 @@ fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<Run
             return Err(TaskError::malformed(place, expected, prepared.kind()));
         }
     };
-    if preset != Preset::Paper {
+    if !preset.is_published() {
         let n_cells = config.task.family().n_cells();
         config.train.batch_size =
             batch_size(config.train.batch_size, config.model.n_cells, n_cells);

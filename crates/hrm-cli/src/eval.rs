@@ -149,7 +149,7 @@ pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
         line["step"] = json!(step);
     }
     for (name, share) in &evaluation.scores {
-        line[*name] = json!(share);
+        line[name.as_ref()] = json!(share);
     }
     line
 }
@@ -177,7 +177,7 @@ pub(crate) fn table(evaluation: &Evaluation) -> String {
         ("cells", evaluation.cells()),
         ("halting head is right", evaluation.halting()),
     ];
-    rows.extend(evaluation.scores.iter().copied());
+    rows.extend(evaluation.scores.iter().map(|(name, share)| (name.as_ref(), *share)));
     let mut text = format!(
         "{} evaluation rows, {:.1} segments each\n",
         evaluation.n_rows,

@@ -23,9 +23,11 @@ mod pool;
 mod progress;
 mod record;
 mod run;
+mod runs;
 mod settings;
 mod solve;
 mod term;
+mod trace;
 mod train;
 
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ use clap::Parser;
 enum Verb {
     /// Train a model on built-in or your own puzzles.
     Train(train::Train),
+    /// List training runs and compare them.
+    Runs(runs::Runs),
     /// Score a trained model on its evaluation puzzles or on others.
     Eval(eval::Eval),
     /// Solve a puzzle with a trained model.
@@ -57,6 +61,7 @@ impl Verb {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Train(verb) => verb.run(),
+            Self::Runs(verb) => verb.run(),
             Self::Eval(verb) => verb.run(),
             Self::Solve(verb) => verb.run(),
             Self::Data(verb) => verb.run(),

@@ -19,9 +19,12 @@ pub(crate) struct Window {
     /// Not a part of what happened.
     #[serde(skip, default = "Instant::now")]
     since: Instant,
+    /// Skipped ones not included.
     n_steps: u64,
+    n_skipped: u64,
     loss: f64,
     cell_loss: f64,
+    gradient_norm: f64,
     n_halted: usize,
     n_exact: usize,
     n_segments: u64,
@@ -33,8 +36,10 @@ impl Window {
         Self {
             since: Instant::now(),
             n_steps: 0,
+            n_skipped: 0,
             loss: 0.0,
             cell_loss: 0.0,
+            gradient_norm: 0.0,
             n_halted: 0,
             n_exact: 0,
             n_segments: 0,
@@ -43,25 +48,31 @@ impl Window {
     }
 
     pub(crate) fn add(&mut self, report: &StepReport) {
+        self.learning_rate = report.learning_rate;
+        if report.is_skipped {
+            self.n_skipped += 1;
+            return;
+        }
         self.n_steps += 1;
         self.loss += report.loss;
         self.cell_loss += report.cell_loss;
+        self.gradient_norm += report.gradient_norm;
         self.n_halted += report.n_halted;
         self.n_exact += report.n_exact;
         self.n_segments += report.n_segments;
-        self.learning_rate = report.learning_rate;
     }
 
     /// One line of `metrics.jsonl`, without anything that depends on the speed
-    /// of the machine. Shares of finished puzzles are absent if none has
-    /// finished.
+    /// of the machine. Means over no step and shares of no puzzle are null.
     pub(crate) fn to_json(&self, step: u64) -> Value {
-        let per_step = |sum: f64| sum / self.n_steps.max(1) as f64;
+        let per_step = |sum: f64| (self.n_steps > 0).then(|| sum / self.n_steps as f64);
         json!({
             "kind": "train",
             "step": step,
             "loss": per_step(self.loss),
             "cell_loss": per_step(self.cell_loss),
+            "gradient_norm": per_step(self.gradient_norm),
+            "skipped": self.n_skipped,
             "exact": self.exact(),
             "mean_segments": self.mean_segments(),
             "learning_rate": self.learning_rate,
@@ -78,7 +89,7 @@ impl Window {
 
     fn examples_per_s(&self, batch_size: usize) -> f64 {
         let seconds = self.since.elapsed().as_secs_f64().max(1e-9);
-        (self.n_steps * batch_size as u64) as f64 / seconds
+        ((self.n_steps + self.n_skipped) * batch_size as u64) as f64 / seconds
     }
 
     fn describe(&self, batch_size: usize) -> String {
@@ -279,8 +290,10 @@ mod tests {
         let mut window = Window::open();
         let report = StepReport {
             step: 1,
+            is_skipped: false,
             loss: 2.0,
             cell_loss: 1.0,
+            gradient_norm: 0.5,
             n_halted: 0,
             n_exact: 0,
             n_segments: 0,
@@ -292,5 +305,29 @@ mod tests {
         assert_eq!(window.to_json(2)["exact"], json!(0.25));
         assert_eq!(window.to_json(2)["mean_segments"], json!(3.0));
         assert_eq!(window.to_json(2)["loss"], json!(2.0));
+        assert_eq!(window.to_json(2)["gradient_norm"], json!(0.5));
+    }
+
+    #[test]
+    fn skipped_steps_are_counted_and_nothing_else() {
+        let mut window = Window::open();
+        let skipped = StepReport {
+            step: 1,
+            is_skipped: true,
+            loss: f64::NAN,
+            cell_loss: f64::NAN,
+            gradient_norm: f64::INFINITY,
+            n_halted: 0,
+            n_exact: 0,
+            n_segments: 0,
+            learning_rate: 0.1,
+        };
+        window.add(&skipped);
+        assert_eq!(
+            (&window.to_json(1)["loss"], &window.to_json(1)["skipped"]),
+            (&Value::Null, &json!(1))
+        );
+        window.add(&StepReport { is_skipped: false, loss: 3.0, ..skipped });
+        assert_eq!(window.to_json(2)["loss"], json!(3.0));
     }
 }

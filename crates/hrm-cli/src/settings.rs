@@ -1,5 +1,6 @@
 //! `--set key=value`: one setting of a run, changed by its path.
 
+use hrm_core::HrmConfig;
 use hrm_tasks::RunConfig;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ const DECIDED_BY_TASK: &[&str] = &["model.vocab_size", "model.n_cells", "model.n
 /// Applies `key=value` pairs in order, e.g. `model.hidden_dim=256`.
 ///
 /// The prefix of a puzzle embedding follows its size and the model's, unless
-/// it is set itself.
+/// it is set itself or the preset has another one.
 ///
 /// # Errors
 ///
@@ -19,7 +20,10 @@ const DECIDED_BY_TASK: &[&str] = &["model.vocab_size", "model.n_cells", "model.n
 /// kind than the setting's.
 pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunConfig> {
     let mut tree = serde_json::to_value(&config)?;
+    let follows = |model: &HrmConfig| model.puzzle_dim.div_ceil(model.hidden_dim.max(1));
     let mut sets_prefix = false;
+    // A preset may have a wider one, which it keeps for as long as it has any.
+    let is_wider = config.model.n_prefix != follows(&config.model);
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=') else {
             return Err(usage(format!("--set needs key=value, found `{pair}`")));
@@ -34,9 +38,9 @@ pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunCo
         read.map_err(|err| usage(format!("--set {pair}: {err}")))?;
     }
     let mut config: RunConfig = serde_json::from_value(tree)?;
-    if !sets_prefix {
-        let model = &mut config.model;
-        model.n_prefix = model.puzzle_dim.div_ceil(model.hidden_dim.max(1));
+    let model = &mut config.model;
+    if !sets_prefix && (!is_wider || model.puzzle_dim == 0) {
+        model.n_prefix = follows(model);
     }
     Ok(config)
 }
@@ -105,6 +109,13 @@ mod tests {
         let wide = set(&["model.hidden_dim=64", "model.puzzle_dim=100"]).unwrap();
         assert_eq!(wide.model.n_prefix, 2);
         assert_eq!(set(&["model.n_prefix=5"]).unwrap().model.n_prefix, 5);
+        let preset = RunConfig::preset("maze", Preset::TinyRecursive).unwrap();
+        let n_prefix = |pairs: &[&str]| {
+            let pairs: Vec<_> = pairs.iter().map(|p| (*p).to_owned()).collect();
+            apply(preset.clone(), &pairs).unwrap().model.n_prefix
+        };
+        assert_eq!([n_prefix(&[]), n_prefix(&["train.steps=9"])], [16, 16]);
+        assert_eq!(n_prefix(&["model.puzzle_dim=0"]), 0);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::outcome::usage;
 use crate::record::{self, Host, RunRecord};
 use crate::run::{Position, Run};
 use crate::term::remark;
+use crate::trace::Trace;
 
 #[derive(Args)]
 pub(crate) struct Train {
@@ -58,6 +59,9 @@ pub(crate) struct Train {
     /// Print the result as one line of JSON.
     #[arg(long)]
     json: bool,
+    /// Write where the time goes into this new file, in Chrome's trace format.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     #[command(flatten)]
     compute: Compute,
 }
@@ -66,6 +70,7 @@ impl Train {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let interrupt = Interrupt::listen()?;
         let as_json = self.json;
+        let _trace = Trace::begin(self.trace.as_deref())?;
         let run = match &self.resume {
             Some(path) => Run::resume(path, interrupt)?,
             None => self.begin(interrupt)?,
@@ -100,7 +105,8 @@ impl Train {
         let out = self.out.unwrap_or_else(|| free_folder(&name));
         let folder = RunFolder::create(&out, &record, self.force)?;
         introduce(&name, &record, task.as_ref(), &out)?;
-        Ok(Run::new(trainer, task, folder, &record, Position::start(record.seed), interrupt))
+        let position = Position::start(record.seed);
+        Run::new(trainer, task, folder, record, position, interrupt)
     }
 
     /// What the flags ask for.
@@ -112,6 +118,10 @@ impl Train {
         if let Some(minutes) = self.minutes {
             if !(minutes > 0.0 && minutes <= 1e6) {
                 return Err(usage(format!("--minutes must be in 0..=1e6, found {minutes}")));
+            }
+            if !config.train.curriculum.is_empty() {
+                let reason = "train.curriculum follows the steps, which --minutes does not fix";
+                return Err(usage(reason.to_owned()));
             }
             // How many steps fit is not known, so there is nothing to decay over.
             config.train.steps = u64::MAX;

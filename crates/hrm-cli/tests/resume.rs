@@ -34,6 +34,18 @@ const TRAIN: &[&str] = &[
     "--set=train.checkpoint_interval=7",
 ];
 
+/// What keeps more between steps than the published recipe does.
+const RECIPE: &[&str] = &[
+    "--set=model.starts=random",
+    "--set=model.damping=0.05",
+    "--set=train.optimiser=muon",
+    "--set=train.clip_norm=1",
+    "--set=train.ema=0.9",
+    "--set=train.state_noise=0.01",
+    "--set=train.n_validation=3",
+    "--set=train.curriculum=[{\"until\":0.5,\"n_h_cycles\":1,\"n_l_cycles\":1}]",
+];
+
 fn start(here: &Path, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
     command.current_dir(here).args(args).stdin(Stdio::null());
@@ -49,7 +61,7 @@ fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let checkpoints = run.join("checkpoints");
     for step in fs::read_dir(&checkpoints).unwrap().map(|entry| entry.unwrap().path()) {
         let name = step.file_name().unwrap().to_str().unwrap().to_owned();
-        if name == "latest" {
+        if name == "latest" || name == "best" {
             files.insert(name, fs::read(&step).unwrap());
             continue;
         }
@@ -81,10 +93,19 @@ fn assert_same(found: &Path, wanted: &Path) {
 
 #[test]
 fn a_run_killed_at_random_ends_as_one_that_was_not() {
+    kill_at_random(&[]);
+}
+
+#[test]
+fn so_does_a_run_with_another_recipe() {
+    kill_at_random(RECIPE);
+}
+
+fn kill_at_random(recipe: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let started = Instant::now();
-    let straight = hrm(here, &[TRAIN, &[STEPS, "--out=straight"]].concat());
+    let straight = hrm(here, &[TRAIN, recipe, &[STEPS, "--out=straight"]].concat());
     assert_eq!(straight.code, 0, "{}", straight.stderr);
     assert!(straight.stdout.starts_with("60 steps in "), "{}", straight.stdout);
     let whole = started.elapsed();
@@ -94,7 +115,7 @@ fn a_run_killed_at_random_ends_as_one_that_was_not() {
     for attempt in 0..200u32 {
         let mut child = match killed.exists() {
             true => start(here, &["train", "--resume=killed"]),
-            false => start(here, &[TRAIN, &[STEPS, "--out=killed"]].concat()),
+            false => start(here, &[TRAIN, recipe, &[STEPS, "--out=killed"]].concat()),
         };
         // From before the first file on. Every other time, at
         // once when a checkpoint is being written after that.

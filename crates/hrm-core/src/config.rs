@@ -4,7 +4,7 @@ use hrm_blocks::{Block, BlockDims, Init, MixerDims, ParamSpec, Role, inner_dim};
 use serde::{Deserialize, Serialize};
 
 use crate::model::names;
-use crate::{GradientSpan, Halting, Modules};
+use crate::{GradientSpan, Halting, Modules, Starts};
 
 /// Sizes and schedule of one model.
 ///
@@ -46,6 +46,13 @@ pub struct HrmConfig {
     /// Which updates carry gradient.
     #[serde(default)]
     pub gradient_span: GradientSpan,
+    /// What the states of a fresh puzzle hold.
+    #[serde(default)]
+    pub starts: Starts,
+    /// Share of the states from before a segment in those after it, in `0..1`
+    /// (arXiv 2605.21488: 0.05).
+    #[serde(default)]
+    pub damping: f64,
     /// When a puzzle is finished.
     #[serde(default)]
     pub halting: Halting,
@@ -91,6 +98,13 @@ pub struct Dims {
     pub(crate) block: BlockDims,
     pub(crate) n_prefix: usize,
     pub(crate) n_positions: usize,
+}
+
+impl Dims {
+    /// The shape of one state of one puzzle, `(P + S, D)`.
+    pub(crate) fn state(&self) -> (usize, usize) {
+        (self.n_positions, self.block.hidden_dim)
+    }
 }
 
 /// Sizes that do not fit together.
@@ -175,6 +189,8 @@ impl HrmConfig {
             n_h_cycles: 2,
             n_l_cycles: 2,
             gradient_span: GradientSpan::LastUpdate,
+            starts: Starts::Fixed,
+            damping: 0.0,
             halting: Halting::QLearning,
             n_segments_max: 16,
             halt_exploration: 0.1,
@@ -260,6 +276,7 @@ impl HrmConfig {
         }
         let ranges = [
             ("expansion", "in 0..=64", self.expansion, 0.0, 64.0),
+            ("damping", "in 0..=0.99", self.damping, 0.0, 0.99),
             ("halt_exploration", "in 0..=1", self.halt_exploration, 0.0, 1.0),
             ("rope_base", "in 1..=1e12", self.rope_base, 1.0, 1e12),
             ("norm_eps", "in 0..=1", self.norm_eps, 0.0, 1.0),

@@ -70,6 +70,6 @@ pub use error::ModelError;
 pub use hrm_blocks::{ParamSpec, Role, Tracking, Weights, WeightsError};
 pub use model::{Hrm, names};
 pub use network::{Network, SegmentOutput, States};
-pub use recipe::{GradientSpan, Halting, Modules, UnknownSpan};
+pub use recipe::{GradientSpan, Halting, Modules, Starts, UnknownSpan};
 pub use schedule::{Schedule, Update};
-pub use solver::{Budget, Solution, solve};
+pub use solver::{Budget, RollingBatch, Solution, solve};

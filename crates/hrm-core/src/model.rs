@@ -1,10 +1,10 @@
 //! A model: a config, its weights, and the networks bound to them.
 
 use candle_core::{DType, Device, Tensor};
-use hrm_blocks::{MixerDims, Tracking, Weights};
-use hrm_kernels::Rotary;
+use hrm_blocks::{Init, MixerDims, Tracking, Weights, WeightsView, rng};
+use hrm_kernels::{Rotary, carrier};
 
-use crate::{Dims, HrmConfig, ModelError, Network, Positions, States};
+use crate::{Dims, HrmConfig, ModelError, Network, Positions, Schedule, Starts, States};
 
 /// Names of the parameters, as in the authors' checkpoints.
 pub mod names {
@@ -33,6 +33,11 @@ pub mod names {
     pub fn layer(module: &str, layer: usize) -> String {
         format!("{module}.layers.{layer}")
     }
+
+    /// Whether a parameter belongs to a block of a module.
+    pub fn is_in_module(name: &str) -> bool {
+        name.starts_with(H_MODULE) || name.starts_with(L_MODULE)
+    }
 }
 
 /// A Hierarchical Reasoning Model.
@@ -43,6 +48,8 @@ pub struct Hrm {
     weights: Weights,
     dtype: DType,
     rotary: Option<Rotary>,
+    /// What every position starts from, `[P + S, D]` each, where that is drawn.
+    drawn_starts: Option<[Tensor; 2]>,
 }
 
 impl Hrm {
@@ -74,7 +81,34 @@ impl Hrm {
             }
             _ => None,
         };
-        Ok(Self { config, dims, weights, dtype: DType::F32, rotary })
+        let drawn_starts = match config.starts {
+            Starts::Fixed => None,
+            Starts::Random => {
+                let draw = |state| -> candle_core::Result<Tensor> {
+                    let rng = &mut rng::stream(0, &format!("start of {state}"));
+                    Tensor::from_vec(draw_start(&dims, rng), dims.state(), weights.device())
+                };
+                Some([draw("z_h")?, draw("z_l")?])
+            }
+        };
+        Ok(Self { config, dims, weights, dtype: DType::F32, rotary, drawn_starts })
+    }
+
+    /// A model with copies of the trained parameters and the very same others:
+    /// what is trained can then be changed in one of the two.
+    ///
+    /// # Errors
+    ///
+    /// If the device cannot hold the copies.
+    pub fn fork(&self) -> candle_core::Result<Self> {
+        Ok(Self {
+            config: self.config.clone(),
+            dims: self.dims,
+            weights: self.weights.fork()?,
+            dtype: self.dtype,
+            rotary: self.rotary.clone(),
+            drawn_starts: self.drawn_starts.clone(),
+        })
     }
 
     /// The same model, computing its activations in `dtype`. Weights, norms,
@@ -111,8 +145,22 @@ impl Hrm {
     ///
     /// If a parameter is missing.
     pub fn network(&self, tracking: Tracking) -> candle_core::Result<Network> {
+        self.network_on(tracking, Schedule::new(&self.config))
+    }
+
+    /// [`network`](Self::network) with other updates per segment than its own.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter is missing.
+    pub fn network_on(
+        &self,
+        tracking: Tracking,
+        schedule: Schedule,
+    ) -> candle_core::Result<Network> {
         let view = self.weights.view(self.dtype, tracking);
-        Network::bind(&view, &self.config, self.dims, self.rotary.clone())
+        let starts = self.starts(&view)?;
+        Network::bind(&view, &self.config, self.dims, (schedule, starts, self.rotary.clone()))
     }
 
     /// The states every puzzle starts from, `[B, P + S, D]` each, detached:
@@ -123,8 +171,36 @@ impl Hrm {
     /// If a parameter is missing or the device cannot hold them.
     pub fn initial_states(&self, n_rows: usize) -> candle_core::Result<States> {
         let view = self.weights.view(self.dtype, Tracking::Frozen);
-        let starts = [&view.get(names::H_START)?, &view.get(names::L_START)?];
-        States::starting_from(starts, n_rows, self.dims.n_positions)
+        States::starting_from(&self.starts(&view)?, n_rows, self.dims.n_positions)
+    }
+
+    /// States that one puzzle may start from in training, `[1, P + S, D]` each:
+    /// drawn from `rng`, or those of all puzzles.
+    ///
+    /// # Errors
+    ///
+    /// As [`initial_states`](Self::initial_states).
+    pub fn draw_states(&self, rng: &mut rng::ChaCha8Rng) -> candle_core::Result<States> {
+        if self.config.starts == Starts::Fixed {
+            return self.initial_states(1);
+        }
+        let mut draw = || -> candle_core::Result<Tensor> {
+            let values = draw_start(&self.dims, rng);
+            let start = Tensor::from_vec(values, self.dims.state(), self.device())?;
+            start.to_dtype(carrier(self.dtype, self.device()))?.unsqueeze(0)
+        };
+        Ok(States { z_h: draw()?, z_l: draw()? })
+    }
+
+    /// What every puzzle starts from: slow state, fast state.
+    fn starts(&self, view: &WeightsView<'_>) -> candle_core::Result<[Tensor; 2]> {
+        match &self.drawn_starts {
+            None => Ok([view.get(names::H_START)?, view.get(names::L_START)?]),
+            Some([z_h, z_l]) => {
+                let dtype = carrier(self.dtype, self.device());
+                Ok([z_h.to_dtype(dtype)?, z_l.to_dtype(dtype)?])
+            }
+        }
     }
 
     /// Puzzle embeddings `[B, E]` f32 of the given identifiers, detached;
@@ -138,4 +214,10 @@ impl Hrm {
         let ids = Tensor::new(puzzle_ids, self.device())?;
         table.index_select(&ids, 0).map(Some)
     }
+}
+
+/// A normal draw for every channel of every position of one state.
+fn draw_start(dims: &Dims, rng: &mut rng::ChaCha8Rng) -> Vec<f32> {
+    let (n_positions, hidden_dim) = dims.state();
+    Init::TruncatedNormal { std: 1.0 }.draw(n_positions * hidden_dim, rng)
 }

@@ -3,7 +3,7 @@
 //! Shapes: states `[B, P + S, D]`, input the same, logits `[B, S, vocab]`,
 //! halting logits `[B, 2]` as `[halt, continue]`.
 
-use candle_core::{DType, IndexOp, Result, Tensor};
+use candle_core::{D, DType, IndexOp, Result, Tensor};
 use hrm_blocks::{Block, Tracking, WeightsView, embed};
 use hrm_kernels::{Rotary, Rows, by_chunks, linear};
 
@@ -20,13 +20,14 @@ pub struct States {
 }
 
 impl States {
-    /// `n_rows` puzzles of `n_positions` that start from these vectors, `[D]`.
+    /// `n_rows` puzzles of `n_positions` that start from these values, `[D]` or
+    /// `[P + S, D]`.
     pub(crate) fn starting_from(
-        [h_start, l_start]: [&Tensor; 2],
+        [h_start, l_start]: &[Tensor; 2],
         n_rows: usize,
         n_positions: usize,
     ) -> Result<Self> {
-        let shape = (n_rows, n_positions, h_start.dim(0)?);
+        let shape = (n_rows, n_positions, h_start.dim(D::Minus1)?);
         let broadcast = |start: &Tensor| start.broadcast_as(shape)?.contiguous();
         Ok(Self { z_h: broadcast(h_start)?, z_l: broadcast(l_start)? })
     }
@@ -61,8 +62,9 @@ pub struct Network {
     lm_head: Tensor,
     q_weight: Tensor,
     q_bias: Tensor,
-    h_start: Tensor,
-    l_start: Tensor,
+    /// What the states start from: slow, fast.
+    starts: [Tensor; 2],
+    damping: f64,
     /// The modules as the last updates see them.
     live: Blocks,
     /// The same weights without their variables, so that warm-up holds no
@@ -79,7 +81,7 @@ impl Network {
         view: &WeightsView<'_>,
         config: &HrmConfig,
         dims: Dims,
-        rotary: Option<Rotary>,
+        (schedule, starts, rotary): (Schedule, [Tensor; 2], Option<Rotary>),
     ) -> Result<Self> {
         let position_table = match config.positions {
             Positions::Learned => Some(view.get(names::POSITIONS)?),
@@ -101,15 +103,15 @@ impl Network {
             n_prefix: dims.n_prefix,
             n_positions: dims.n_positions,
             hidden_dim: dims.block.hidden_dim,
-            schedule: Schedule::new(config),
+            schedule,
             halting: config.halting,
             token_table: view.get(names::TOKENS)?,
             position_table,
             lm_head: view.get(names::LM_HEAD)?,
             q_weight: view.get(names::Q_WEIGHT)?,
             q_bias: view.get(names::Q_BIAS)?,
-            h_start: view.get(names::H_START)?,
-            l_start: view.get(names::L_START)?,
+            starts,
+            damping: config.damping,
             frozen: live.detach(),
             live,
             tracking: view.tracking(),
@@ -143,7 +145,7 @@ impl Network {
     ///
     /// If the device cannot hold them.
     pub fn initial_states(&self, n_rows: usize) -> Result<States> {
-        States::starting_from([&self.h_start, &self.l_start], n_rows, self.n_positions)
+        States::starting_from(&self.starts, n_rows, self.n_positions)
     }
 
     /// The input that every fast update sees, `[B, P + S, D]`.
@@ -200,7 +202,10 @@ impl Network {
         let States { z_h, z_l } = self.unrecorded(alone, states, input)?;
         let [mut z_h, mut z_l] = [z_h, z_l].map(Rows::from);
         self.live.run(tracked, &mut z_h, &mut z_l, &Rows::from(input.clone()))?;
-        Ok(States { z_h: z_h.into_tensor()?, z_l: z_l.into_tensor()? })
+        Ok(States {
+            z_h: self.damped(z_h.into_tensor()?, &states.z_h)?,
+            z_l: self.damped(z_l.into_tensor()?, &states.z_l)?,
+        })
     }
 
     /// What [`read_halting`](Self::read_halting) would say of the states after one
@@ -216,7 +221,18 @@ impl Network {
         let [z_h, z_l, _] = by_chunks(batch, self.dtype, |[z_h, z_l, x]| {
             self.frozen.run_to_first(self.schedule.updates(), z_h, z_l, x)
         })?;
+        // Of the slow state there may be the first position only.
+        let before = states.z_h.narrow(1, 0, z_h.dim(1)?)?;
+        let z_h = self.damped(z_h, &before)?;
         Ok(self.read_halting(&States { z_h, z_l })?.detach())
+    }
+
+    /// A state after a segment, with its share of what it was before.
+    fn damped(&self, after: Tensor, before: &Tensor) -> Result<Tensor> {
+        match self.damping {
+            0.0 => Ok(after),
+            share => (after * (1.0 - share))? + (before * share)?,
+        }
     }
 
     /// Some updates of which nothing is recorded, so that a few puzzles at a
@@ -470,6 +486,49 @@ mod tests {
                 assert_close(&format!("{mixer:?}, {dtype:?}"), &found, &want, Tol::F32_KERNEL);
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn damping_keeps_a_share_of_the_states_before() -> Result<()> {
+        let model = tiny(Mixer::Attention, Positions::Rope);
+        let damped = HrmConfig { damping: 0.25, ..model.config().clone() };
+        let damped = Hrm::seeded(damped, 7, &Device::Cpu).unwrap();
+        let [plain, damped] = [&model, &damped].map(|m| m.network(Tracking::Live).unwrap());
+        let input = plain.encode(&tokens(), Some(&ramp((2, 12))?))?;
+        let before = plain.initial_states(2)?;
+        let (after, found) = (plain.advance(&before, &input)?, damped.advance(&before, &input)?);
+        for (name, before, after, found) in [
+            ("z_h", &before.z_h, &after.z_h, &found.z_h),
+            ("z_l", &before.z_l, &after.z_l, &found.z_l),
+        ] {
+            let want = ((after * 0.75)? + (before * 0.25)?)?;
+            assert_close(name, found, &want, Tol::F32_KERNEL);
+        }
+        let want = damped.read_halting(&found)?;
+        assert_close("halting", &damped.halting_after(&before, &input)?, &want, Tol::F32_KERNEL);
+        // The gradient goes through what is mixed in, scaled.
+        let grads = [after, found].map(|s| s.z_h.sum_all().unwrap().backward().unwrap());
+        let (_, var) = model.weights().trained().next().unwrap();
+        assert!(grads[0].get(var).is_some());
+        Ok(())
+    }
+
+    #[test]
+    fn random_starts_differ_by_position_and_stay_the_same() -> Result<()> {
+        let config = HrmConfig { starts: crate::Starts::Random, ..HrmConfig::tiny() };
+        let model = Hrm::seeded(config, 7, &Device::Cpu).unwrap();
+        let network = model.network(Tracking::Frozen)?;
+        let states = network.initial_states(2)?;
+        let [first, second] = [0, 1].map(|row| states.z_h.get(row).unwrap());
+        assert_close("puzzles start alike", &first, &second, Tol::EXACT);
+        assert_close("in every network", &first, &model.initial_states(1)?.z_h.get(0)?, Tol::EXACT);
+        let rows = first.to_vec2::<f32>()?;
+        assert_ne!(rows[0], rows[1]);
+        assert_ne!(rows, states.z_l.get(0)?.to_vec2::<f32>()?);
+        let drawn = model.draw_states(&mut hrm_blocks::rng::stream(1, "test"))?;
+        assert_eq!(drawn.z_h.dims(), model.initial_states(1)?.z_h.dims());
+        assert_ne!(drawn.z_h.get(0)?.to_vec2::<f32>()?, rows);
         Ok(())
     }
 

@@ -35,6 +35,20 @@ pub enum GradientSpan {
     Updates(usize),
 }
 
+/// What the states of a fresh puzzle hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Starts {
+    /// One vector per state, the same at every position of every puzzle
+    /// (arXiv 2506.21734).
+    #[default]
+    Fixed,
+    /// A normal draw for every channel of every position, in training anew for
+    /// each puzzle, so that no path from one start is learnt by heart
+    /// (arXiv 2605.21488). Inference starts from one draw, always the same.
+    Random,
+}
+
 /// When a puzzle is finished.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

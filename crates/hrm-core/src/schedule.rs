@@ -54,6 +54,15 @@ impl Schedule {
         Self { updates, n_tracked }
     }
 
+    /// The updates of a model with this config but other cycles.
+    ///
+    /// # Panics
+    ///
+    /// If a count that must be positive is 0.
+    pub fn with_cycles(config: &HrmConfig, n_h_cycles: usize, n_l_cycles: usize) -> Self {
+        Self::new(&HrmConfig { n_h_cycles, n_l_cycles, ..config.clone() })
+    }
+
     /// All updates, in order.
     pub fn updates(&self) -> &[Update] {
         &self.updates

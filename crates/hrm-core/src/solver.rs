@@ -47,46 +47,117 @@ pub fn solve(
     puzzle_rows: Option<&Tensor>,
     budget: Budget,
 ) -> Result<Vec<Solution>> {
-    let n_rows = tokens.dim(0)?;
-    let mut input = network.encode(tokens, puzzle_rows)?;
-    let mut states = network.initial_states(n_rows)?;
-    let mut solutions: Vec<Option<Solution>> = vec![None; n_rows];
-    let mut at_work: Vec<u32> = (0..n_rows as u32).collect();
-
-    for n_segments in 1..=budget.n_segments_max() {
-        let out = network.segment(&states, &input)?;
-        let q = out.q.to_vec2::<f32>()?;
-        let is_last = n_segments == budget.n_segments_max();
-        let halts = |q: &[f32]| {
-            is_last
-                || matches!(budget, Budget::UntilHalt(_))
-                    && network.halting().wants_to_halt([q[0], q[1]])
-        };
-        let (done, going): (Vec<u32>, Vec<u32>) =
-            (0..at_work.len() as u32).partition(|row| halts(&q[*row as usize]));
-        if !done.is_empty() {
-            let rows = Tensor::new(done.as_slice(), tokens.device())?;
-            let logits = out.logits.index_select(&rows, 0)?;
-            let answers = logits.argmax(D::Minus1)?.to_vec2::<u32>()?;
-            for (place, (row, tokens)) in done.iter().zip(answers).enumerate() {
-                let q = [q[*row as usize][0], q[*row as usize][1]];
-                let solution = Solution { tokens, logits: logits.get(place)?, q, n_segments };
-                solutions[at_work[*row as usize] as usize] = Some(solution);
-            }
-        }
-        if going.is_empty() {
-            break;
-        }
-        states = out.states.detach();
-        if !done.is_empty() {
-            let rows = Tensor::new(going.as_slice(), tokens.device())?;
-            let keep = |t: &Tensor| t.index_select(&rows, 0);
-            states = States { z_h: keep(&states.z_h)?, z_l: keep(&states.z_l)? };
-            input = keep(&input)?;
-            at_work = going.iter().map(|row| at_work[*row as usize]).collect();
-        }
+    let mut batch = RollingBatch::new(network, budget);
+    batch.add(tokens, puzzle_rows)?;
+    let mut solutions = Vec::new();
+    while batch.n_at_work() > 0 {
+        solutions.extend(batch.segment()?);
     }
-    Ok(solutions.into_iter().map(|s| s.expect("every row ends in the last segment")).collect())
+    solutions.sort_by_key(|(puzzle, _)| *puzzle);
+    Ok(solutions.into_iter().map(|(_, solution)| solution).collect())
+}
+
+/// Puzzles side by side, each on its own segment: as soon as one is solved,
+/// another can take its place.
+#[derive(Debug)]
+pub struct RollingBatch<'a> {
+    network: &'a Network,
+    budget: Budget,
+    rows: Vec<Row>,
+    /// Encoded puzzles and states of the rows; absent without rows.
+    at_work: Option<(Tensor, States)>,
+    n_added: usize,
+}
+
+/// A puzzle at work.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    puzzle: usize,
+    n_segments: usize,
+}
+
+impl<'a> RollingBatch<'a> {
+    /// No puzzles yet. `network` should be frozen, or memory grows.
+    pub fn new(network: &'a Network, budget: Budget) -> Self {
+        Self { network, budget, rows: Vec::new(), at_work: None, n_added: 0 }
+    }
+
+    /// Puzzles that are not solved yet.
+    pub fn n_at_work(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Adds puzzles, counted from 0 in the order they come: `tokens: [B, S]`
+    /// u32, `puzzle_rows: [B, E]` if the model has puzzle embeddings.
+    ///
+    /// # Errors
+    ///
+    /// If a token is not in the vocabulary or the shapes do not fit.
+    pub fn add(&mut self, tokens: &Tensor, puzzle_rows: Option<&Tensor>) -> Result<()> {
+        let n_new = tokens.dim(0)?;
+        let input = self.network.encode(tokens, puzzle_rows)?;
+        let states = self.network.initial_states(n_new)?;
+        self.at_work = Some(match self.at_work.take() {
+            None => (input, states),
+            Some((inputs, before)) => {
+                let z_h = Tensor::cat(&[before.z_h, states.z_h], 0)?;
+                let z_l = Tensor::cat(&[before.z_l, states.z_l], 0)?;
+                (Tensor::cat(&[inputs, input], 0)?, States { z_h, z_l })
+            }
+        });
+        let puzzles = self.n_added..self.n_added + n_new;
+        self.rows.extend(puzzles.map(|puzzle| Row { puzzle, n_segments: 0 }));
+        self.n_added += n_new;
+        Ok(())
+    }
+
+    /// One segment of every puzzle. Returns those that are solved with it, by
+    /// number; they leave.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub fn segment(&mut self) -> Result<Vec<(usize, Solution)>> {
+        let Some((input, states)) = self.at_work.take() else { return Ok(Vec::new()) };
+        let out = self.network.segment(&states, &input)?;
+        let q = out.q.to_vec2::<f32>()?;
+        self.rows.iter_mut().for_each(|row| row.n_segments += 1);
+        let (done, going): (Vec<u32>, Vec<u32>) = (0..self.rows.len() as u32)
+            .partition(|row| self.is_done(&self.rows[*row as usize], &q[*row as usize]));
+        let states = out.states.detach();
+        if done.is_empty() {
+            self.at_work = Some((input, states));
+            return Ok(Vec::new());
+        }
+
+        let rows = Tensor::new(done.as_slice(), input.device())?;
+        let logits = out.logits.index_select(&rows, 0)?;
+        let answers = logits.argmax(D::Minus1)?.to_vec2::<u32>()?;
+        let mut solutions = Vec::with_capacity(done.len());
+        for (place, (row, tokens)) in done.iter().zip(answers).enumerate() {
+            let Row { puzzle, n_segments } = self.rows[*row as usize];
+            let q = [q[*row as usize][0], q[*row as usize][1]];
+            solutions
+                .push((puzzle, Solution { tokens, logits: logits.get(place)?, q, n_segments }));
+        }
+        if !going.is_empty() {
+            let rows = Tensor::new(going.as_slice(), input.device())?;
+            let keep = |t: &Tensor| t.index_select(&rows, 0);
+            let states = States { z_h: keep(&states.z_h)?, z_l: keep(&states.z_l)? };
+            self.at_work = Some((keep(&input)?, states));
+        }
+        self.rows = going.iter().map(|row| self.rows[*row as usize]).collect();
+        Ok(solutions)
+    }
+
+    /// Whether a row with these halting logits is solved.
+    fn is_done(&self, row: &Row, q: &[f32]) -> bool {
+        let halts = match self.budget {
+            Budget::Fixed(_) => false,
+            Budget::UntilHalt(_) => self.network.halting().wants_to_halt([q[0], q[1]]),
+        };
+        halts || row.n_segments >= self.budget.n_segments_max()
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +209,26 @@ mod tests {
         }
         let n_segments: Vec<_> = together.iter().map(|s| s.n_segments).collect();
         assert!(n_segments.iter().any(|n| *n != n_segments[0]), "{n_segments:?}");
+
+        // Two places: whoever waits takes the one that becomes free.
+        let mut batch = RollingBatch::new(&network, Budget::UntilHalt(8));
+        let mut waiting = 0..3;
+        let mut n_together = 0;
+        while batch.n_at_work() > 0 || !waiting.is_empty() {
+            while batch.n_at_work() < 2 {
+                let Some(idx) = waiting.next() else { break };
+                batch.add(&tokens().narrow(0, idx, 1)?, row.as_ref())?;
+            }
+            for (puzzle, solution) in batch.segment()? {
+                let want = &together[puzzle];
+                assert_eq!(
+                    (&solution.tokens, solution.n_segments),
+                    (&want.tokens, want.n_segments)
+                );
+                n_together += 1;
+            }
+        }
+        assert_eq!(n_together, 3);
         Ok(())
     }
 }

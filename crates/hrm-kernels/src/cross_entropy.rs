@@ -3,11 +3,11 @@
 //! Both are computed in f64. Logits are few and a loss is summed over many
 //! cells; the published code does the same for stablemax.
 //!
-//! Versions of the cross-entropies, by increasing speed:
-//! 1. [`reference`](crate::reference): a composition of tensor operations, for any
-//!    device.
-//! 2. [`stablemax_cross_entropy`], [`softmax_cross_entropy`]: one pass over the
-//!    cells on the CPU, gradient included; anything else takes the reference.
+//! Versions of the cross-entropy, by increasing speed:
+//! 1. [`reference`](crate::reference::cross_entropy): a composition of tensor
+//!    operations, for any device.
+//! 2. [`cross_entropy`]: one pass over the cells on the CPU, gradient included;
+//!    anything else takes the reference.
 
 use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor, WithDType};
 use half::bf16;
@@ -19,70 +19,43 @@ use crate::element::contiguous;
 /// Label of a cell that carries no loss, as in the published code.
 pub const IGNORED: i64 = -100;
 
-/// Cross-entropy of each cell under *stablemax*, a softmax with linear tails:
-///
-/// ```text
-/// p_i = s(x_i) / sum s(x),   s(x) = x + 1 for x >= 0,   1 / (1 - x) below
-/// ```
-///
-/// `logits: [B, S, V]` of any float dtype, `labels: [B, S]` i64; gives
-/// `[B, S]` f64 with 0 where the label is [`IGNORED`].
-///
-/// # Errors
-///
-/// If the shapes do not fit or a label is outside the vocabulary.
-pub fn stablemax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    cross_entropy(Law::Stablemax, logits, labels)
-}
-
-/// Cross-entropy of each cell under softmax; arguments and result as for
-/// [`stablemax_cross_entropy`].
-///
-/// # Errors
-///
-/// If the shapes do not fit or a label is outside the vocabulary.
-pub fn softmax_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    cross_entropy(Law::Softmax, logits, labels)
-}
-
 /// How logits become probabilities: `p_i = s(x_i) / sum s(x)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Law {
+pub enum Law {
+    /// A softmax with linear tails: `s(x) = x + 1` for `x >= 0`, `1 / (1 - x)`
+    /// below.
     Stablemax,
-    /// `s(x) = e^(x - max)`.
+    /// `s(x) = e^x`.
     Softmax,
 }
 
-fn cross_entropy(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+/// Cross-entropy of each cell under `law`, `-sum t_i log p_i`.
+///
+/// `logits: [B, S, V]` of any float dtype, `labels: [B, S]` i64; gives
+/// `[B, S]` f64 with 0 where the label is [`IGNORED`]. The target `t` is the
+/// label with `1 - smoothing`, and every token of the vocabulary with an equal
+/// share of `smoothing`.
+///
+/// # Errors
+///
+/// If the shapes do not fit or a label is outside the vocabulary.
+pub fn cross_entropy(law: Law, smoothing: f64, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let dtype = logits.dtype();
     let has_fused_path =
         logits.device().is_cpu() && matches!(dtype, DType::F32 | DType::BF16 | DType::F64);
     if has_fused_path {
-        logits.contiguous()?.apply_op2(&labels.contiguous()?, CrossEntropy(law))
+        logits.contiguous()?.apply_op2(&labels.contiguous()?, CrossEntropy { law, smoothing })
     } else {
-        reference(law, logits, labels)
+        reference(law, smoothing, logits, labels)
     }
 }
 
-/// [`stablemax_cross_entropy`](crate::stablemax_cross_entropy) as a composition.
+/// [`cross_entropy`](crate::cross_entropy) as a composition.
 ///
 /// # Errors
 ///
 /// If the shapes do not fit or a label is outside the vocabulary.
-pub fn stablemax_reference(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    reference(Law::Stablemax, logits, labels)
-}
-
-/// [`softmax_cross_entropy`](crate::softmax_cross_entropy) as a composition.
-///
-/// # Errors
-///
-/// If the shapes do not fit or a label is outside the vocabulary.
-pub fn softmax_reference(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    reference(Law::Softmax, logits, labels)
-}
-
-fn reference(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+pub fn reference(law: Law, smoothing: f64, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let logits = logits.to_dtype(DType::F64)?;
     let s = match law {
         Law::Stablemax => stablemax_scores(&logits)?,
@@ -96,10 +69,15 @@ fn reference(law: Law, logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     let asked = labels.ne(IGNORED)?;
     let in_range = asked.where_cond(labels, &labels.zeros_like()?)?;
     let picked = log_p.gather(&in_range.unsqueeze(D::Minus1)?, D::Minus1)?.squeeze(D::Minus1)?;
-    picked.neg()? * asked.to_dtype(DType::F64)?
+    let log_p = match smoothing {
+        // A token of no probability has no finite logarithm to take a share of.
+        0.0 => picked,
+        _ => ((picked * (1.0 - smoothing))? + (log_p.mean(D::Minus1)? * smoothing)?)?,
+    };
+    log_p.neg()? * asked.to_dtype(DType::F64)?
 }
 
-/// `s(x)` of [`stablemax_cross_entropy`], elementwise.
+/// `s(x)` of [`Law::Stablemax`], elementwise.
 fn stablemax_scores(x: &Tensor) -> Result<Tensor> {
     let zeros = x.zeros_like()?;
     let positive = x.ge(&zeros)?;
@@ -110,7 +88,11 @@ fn stablemax_scores(x: &Tensor) -> Result<Tensor> {
 }
 
 /// The loss of each cell.
-struct CrossEntropy(Law);
+#[derive(Clone, Copy)]
+struct CrossEntropy {
+    law: Law,
+    smoothing: f64,
+}
 
 impl CustomOp2 for CrossEntropy {
     fn name(&self) -> &'static str {
@@ -125,7 +107,7 @@ impl CustomOp2 for CrossEntropy {
         labels_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let cells = Cells::new((logits, logits_layout), (labels, labels_layout))?;
-        let losses = cells.map(1, |logits, label, loss| loss[0] = self.0.loss(logits, label));
+        let losses = cells.map(1, |logits, label, loss| loss[0] = self.loss(logits, label));
         Ok((CpuStorage::F64(losses), labels_layout.shape().clone()))
     }
 
@@ -136,14 +118,14 @@ impl CustomOp2 for CrossEntropy {
         _loss: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let slopes = logits.apply_op2_no_bwd(labels, &Slopes(self.0))?;
+        let slopes = logits.apply_op2_no_bwd(labels, &Slopes(*self))?;
         let grad = slopes.broadcast_mul(&grad.unsqueeze(D::Minus1)?)?;
         Ok((Some(grad.to_dtype(logits.dtype())?), None))
     }
 }
 
 /// The derivative of each cell's loss by its logits, `[B, S, V]` f64.
-struct Slopes(Law);
+struct Slopes(CrossEntropy);
 
 impl CustomOp2 for Slopes {
     fn name(&self) -> &'static str {
@@ -235,19 +217,32 @@ impl Law {
         let max = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         (max, logits.iter().map(|x| self.score(*x, max).0).sum())
     }
+}
 
-    /// `-log p` of the label.
-    fn loss(self, logits: &[f64], label: usize) -> f64 {
-        let (max, sum) = self.sum(logits);
-        sum.ln() - self.score(logits[label], max).1
+impl CrossEntropy {
+    /// What the target asks of token `i`.
+    fn target(self, i: usize, label: usize, n_tokens: usize) -> f64 {
+        let of_label = (1.0 - self.smoothing) * f64::from(u8::from(i == label));
+        of_label + self.smoothing / n_tokens as f64
     }
 
-    /// Derivatives of the loss: `s'(x) / s(x) (p - [this is the label])`.
+    fn loss(self, logits: &[f64], label: usize) -> f64 {
+        let (max, sum) = self.law.sum(logits);
+        let log_score = |x: f64| self.law.score(x, max).1;
+        let of_label = sum.ln() - log_score(logits[label]);
+        if self.smoothing == 0.0 {
+            return of_label;
+        }
+        let mean = logits.iter().map(|x| log_score(*x)).sum::<f64>() / logits.len() as f64;
+        (1.0 - self.smoothing) * of_label + self.smoothing * (sum.ln() - mean)
+    }
+
+    /// Derivatives of the loss: `s'(x) / s(x) (p - target)`.
     fn slopes(self, logits: &[f64], label: usize, slopes: &mut [f64]) {
-        let (max, sum) = self.sum(logits);
+        let (max, sum) = self.law.sum(logits);
         for (i, (slope, x)) in slopes.iter_mut().zip(logits).enumerate() {
-            let (s, _, relative) = self.score(*x, max);
-            *slope = relative * (s / sum - f64::from(u8::from(i == label)));
+            let (s, _, relative) = self.law.score(*x, max);
+            *slope = relative * (s / sum - self.target(i, label, logits.len()));
         }
     }
 }
@@ -281,9 +276,11 @@ mod tests {
     #[test]
     fn gradients_match_finite_differences() -> Result<()> {
         let (labels, logits) = (labels()?, (ramp64((2, 3, 5))? * 3.0)?);
-        for law in [Law::Stablemax, Law::Softmax] {
-            check_gradient("reference", &logits, |x| reference(law, x, &labels));
-            check_gradient("fused", &logits, |x| cross_entropy(law, x, &labels));
+        for (law, smoothing) in
+            [Law::Stablemax, Law::Softmax].into_iter().flat_map(|law| [(law, 0.0), (law, 0.2)])
+        {
+            check_gradient("reference", &logits, |x| reference(law, smoothing, x, &labels));
+            check_gradient("fused", &logits, |x| cross_entropy(law, smoothing, x, &labels));
         }
         let targets = Tensor::new(&[0f64, 1., 0.3, 0.9], &Device::Cpu)?;
         let logits = Tensor::new(&[3f64, -2., 0., 0.4], &Device::Cpu)?;
@@ -296,15 +293,17 @@ mod tests {
         let labels: Vec<i64> =
             (0..3 * 901).map(|i| if i % 5 == 0 { IGNORED } else { i % 7 }).collect();
         let labels = Tensor::from_vec(labels, (3, 901), &Device::Cpu)?;
-        for (law, dtype) in [
-            (Law::Stablemax, DType::F32),
-            (Law::Softmax, DType::F32),
-            (Law::Stablemax, DType::BF16),
-            (Law::Softmax, DType::BF16),
+        for (law, dtype, smoothing) in [
+            (Law::Stablemax, DType::F32, 0.0),
+            (Law::Softmax, DType::F32, 0.0),
+            (Law::Stablemax, DType::BF16, 0.1),
+            (Law::Softmax, DType::BF16, 0.1),
         ] {
             let logits = (ramp((3, 901, 7))? * 20.0)?.to_dtype(dtype)?;
-            let (loss, slopes) = value_and_grad(&logits, |x| cross_entropy(law, x, &labels))?;
-            let (want, want_slopes) = value_and_grad(&logits, |x| reference(law, x, &labels))?;
+            let (loss, slopes) =
+                value_and_grad(&logits, |x| cross_entropy(law, smoothing, x, &labels))?;
+            let (want, want_slopes) =
+                value_and_grad(&logits, |x| reference(law, smoothing, x, &labels))?;
             assert_eq!(slopes.dtype(), dtype);
             assert_close("loss", &loss, &want, Tol { absolute: 1e-12, relative: 1e-12 });
             assert_close("slopes", &slopes, &want_slopes, Tol { absolute: 1e-7, relative: 4e-3 });
@@ -316,7 +315,8 @@ mod tests {
     fn softmax_of_distant_logits_stays_finite() -> Result<()> {
         let logits = Tensor::new(&[[[2000f32, 0., -2000.]]], &Device::Cpu)?;
         let labels = Tensor::new(&[[2i64]], &Device::Cpu)?;
-        let (loss, slopes) = value_and_grad(&logits, |x| softmax_cross_entropy(x, &labels))?;
+        let (loss, slopes) =
+            value_and_grad(&logits, |x| cross_entropy(Law::Softmax, 0.0, x, &labels))?;
         assert_eq!(loss.to_vec2::<f64>()?, [[4000.0]]);
         assert!(slopes.flatten_all()?.to_vec1::<f32>()?.iter().all(|s| s.is_finite()));
         Ok(())
@@ -328,7 +328,7 @@ mod tests {
         // one has its pole at 1.
         let logits = candle_core::Var::new(&[[[0f64, 1., -1.]]], &Device::Cpu)?;
         let labels = Tensor::new(&[[0i64]], &Device::Cpu)?;
-        let loss = stablemax_cross_entropy(logits.as_tensor(), &labels)?.sum_all()?;
+        let loss = cross_entropy(Law::Stablemax, 0.0, logits.as_tensor(), &labels)?.sum_all()?;
         let grads = loss.backward()?;
         let found =
             grads.get(&logits).expect("logits are tracked").flatten_all()?.to_vec1::<f64>()?;
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn ignored_cells_carry_no_loss_and_no_gradient() -> Result<()> {
         let logits = candle_core::Var::from_tensor(&ramp((2, 3, 5))?)?;
-        let loss = stablemax_cross_entropy(logits.as_tensor(), &labels()?)?;
+        let loss = cross_entropy(Law::Stablemax, 0.0, logits.as_tensor(), &labels()?)?;
         let cells = loss.to_vec2::<f64>()?;
         assert_eq!([cells[0][2], cells[1][1]], [0.0, 0.0]);
         let grads = loss.sum_all()?.backward()?;
@@ -365,7 +365,7 @@ mod tests {
     #[test]
     fn a_label_outside_the_vocabulary_is_refused() -> Result<()> {
         let labels = Tensor::new(&[[5i64]], &Device::Cpu)?;
-        assert!(stablemax_cross_entropy(&ramp((1, 1, 5))?, &labels).is_err());
+        assert!(cross_entropy(Law::Stablemax, 0.0, &ramp((1, 1, 5))?, &labels).is_err());
         Ok(())
     }
 }

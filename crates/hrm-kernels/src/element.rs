@@ -1,7 +1,11 @@
 //! Numbers of tensors that fused versions compute with.
 
+use std::cell::RefCell;
+
 use candle_core::backend::BackendStorage as _;
-use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, WithDType};
+use candle_core::{
+    CpuStorage, DType, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, WithDType,
+};
 use half::bf16;
 use rayon::prelude::*;
 
@@ -239,6 +243,42 @@ pub(crate) fn with_values<E: WithDType, R>(
     f: impl FnOnce(&[E]) -> Result<R>,
 ) -> Result<R> {
     with_storage(name, x, |storage, layout| f(contiguous(name, storage, layout)?))
+}
+
+/// Lends the elements of a contiguous f32 tensor on the CPU to `f`, to change.
+///
+/// # Errors
+///
+/// If it is elsewhere, not contiguous, of another dtype, or `f` fails.
+pub(crate) fn lend(
+    name: &'static str,
+    tensor: &Tensor,
+    f: impl FnOnce(&mut [f32]) -> Result<()>,
+) -> Result<()> {
+    struct Lend<F>(&'static str, RefCell<Option<F>>);
+
+    impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Lend<F> {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+            let (CpuStorage::F32(values), Some((start, end))) =
+                (storage, layout.contiguous_offsets())
+            else {
+                candle_core::bail!("{} needs contiguous f32 tensors", self.name());
+            };
+            let f = self.1.take().expect("an operation runs once");
+            f(&mut values[start..end])
+        }
+    }
+
+    tensor.inplace_op1(&Lend(name, RefCell::new(Some(f))))
+}
+
+/// Whether [`lend`] and [`with_values`] take a tensor as f32.
+pub(crate) fn is_plain(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous()
 }
 
 /// Calls `f` with what holds a tensor on the CPU.

@@ -30,10 +30,11 @@
 // Named for its `x86-v4` feature: the plain matrix products run through it.
 use gemm as _;
 
-mod adam_atan2;
+mod adam;
 mod atan2;
 mod attention;
 mod attn_block;
+mod blend;
 mod cpu;
 mod cross_entropy;
 mod element;
@@ -46,18 +47,18 @@ mod rotary;
 mod rows;
 mod softmax;
 mod sublayer;
+mod sum_of_squares;
 mod swiglu;
 mod weight;
 
-pub use adam_atan2::{AdamStep, adam_atan2};
+pub use adam::{AdamStep, Ratio, adam};
 pub use atan2::atan2;
 pub use attention::attention;
 pub use attn_block::attn_block;
+pub use blend::blend;
 pub use cpu::Path;
 pub use cpu::profile;
-pub use cross_entropy::{
-    IGNORED, binary_cross_entropy_with_logits, softmax_cross_entropy, stablemax_cross_entropy,
-};
+pub use cross_entropy::{IGNORED, Law, binary_cross_entropy_with_logits, cross_entropy};
 pub use element::carrier;
 pub use inject::inject;
 pub use linear::linear;
@@ -67,17 +68,18 @@ pub use rms_norm::rms_norm;
 pub use rotary::Rotary;
 pub use rows::{Rows, by_chunks};
 pub use softmax::softmax;
+pub use sum_of_squares::sum_of_squares;
 pub use swiglu::swiglu;
 pub use weight::Weight;
 
 /// What fused versions mean: compositions of tensor operations, for any device.
 pub mod reference {
-    pub use crate::adam_atan2::reference as adam_atan2;
+    pub use crate::adam::reference as adam;
     pub use crate::attn_block::reference as attn_block;
-    pub use crate::cross_entropy::{
-        softmax_reference as softmax_cross_entropy, stablemax_reference as stablemax_cross_entropy,
-    };
+    pub use crate::blend::reference as blend;
+    pub use crate::cross_entropy::reference as cross_entropy;
     pub use crate::mlp_block::reference as mlp_block;
+    pub use crate::sum_of_squares::reference as sum_of_squares;
 }
 
 use candle_core::DType;

@@ -78,7 +78,7 @@ impl Rules for Binairo {
         let side = match preset {
             Preset::Tiny => 6,
             Preset::Small => 8,
-            Preset::Paper => 10,
+            Preset::Paper | Preset::TinyRecursive => 10,
         };
         Self { side }
     }

@@ -151,12 +151,23 @@ pub enum Preset {
     Small,
     /// The published configuration.
     Paper,
+    /// The Tiny Recursive Model as published (arXiv 2510.04871).
+    TinyRecursive,
 }
 
 impl Preset {
     /// Every preset with its name.
-    pub const ALL: [(&str, Self); 3] =
-        [("tiny", Self::Tiny), ("small", Self::Small), ("paper", Self::Paper)];
+    pub const ALL: [(&str, Self); 4] = [
+        ("tiny", Self::Tiny),
+        ("small", Self::Small),
+        ("paper", Self::Paper),
+        ("tiny-recursive", Self::TinyRecursive),
+    ];
+
+    /// Whether it repeats what somebody has published, whatever that takes.
+    pub fn is_published(self) -> bool {
+        matches!(self, Self::Paper | Self::TinyRecursive)
+    }
 }
 
 /// Everything that decides a run but its data.

@@ -37,13 +37,15 @@ pub enum TrainError {
         what: &'static str,
     },
 
-    /// The loss is not a number, or infinite.
-    #[error("the loss at step {step} is {loss}")]
+    /// Losses or gradients have not been finite for too many steps in a row.
+    #[error("at step {step} the loss is {loss} and its gradient has length {gradient_norm}")]
     NotFinite {
-        /// Optimiser steps done so far, this one included.
+        /// Steps so far, this one included.
         step: u64,
         /// The loss.
         loss: f64,
+        /// The length of the gradients.
+        gradient_norm: f64,
     },
 
     /// A run folder is there already.

@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 use candle_transformers::generation::LogitsProcessor;
-use hrm_core::{Budget, Hrm, HrmConfig, Network, Solution, Tracking, solve};
+use hrm_core::{Budget, Hrm, HrmConfig, RollingBatch, Solution, Tracking};
 
-use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Task};
+use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Score, Task};
 use crate::{Batch, TrainError};
 
 /// How to ask.
@@ -43,7 +43,7 @@ pub struct Evaluation {
     /// Segments run, over all rows.
     pub n_segments: u64,
     /// The task's own figures, by name, shares in `0..=1`.
-    pub scores: Vec<(&'static str, f64)>,
+    pub scores: Vec<Score>,
     /// Files that the task offers about the answers.
     pub documents: Vec<Document>,
 }
@@ -106,17 +106,23 @@ pub fn evaluate<E: From<TrainError>>(
     let mut evaluation = Evaluation::default();
     let mut scorer = task.scorer();
     let mut places = task.eval().row_ids();
+    let mut rolling = RollingBatch::new(&network, asking.budget);
+    let mut asked: Vec<RowId> = Vec::new();
     loop {
-        let places: Vec<RowId> = places.by_ref().take(asking.batch_size.max(1)).collect();
-        if places.is_empty() {
+        let n_free = asking.batch_size.max(1).saturating_sub(rolling.n_at_work());
+        let fresh: Vec<RowId> = places.by_ref().take(n_free).collect();
+        if !fresh.is_empty() {
+            let batch = Batch::read(task.eval(), &fresh, task.n_cells());
+            pose(model, &mut rolling, &batch).map_err(TrainError::Backend)?;
+            asked.extend(fresh);
+        }
+        if rolling.n_at_work() == 0 {
             break;
         }
-        let batch = Batch::read(task.eval(), &places, task.n_cells());
-        let solutions =
-            answers(model, &network, &batch, asking.budget).map_err(TrainError::Backend)?;
-        for (at, solution) in places.into_iter().zip(&solutions) {
+        for (puzzle, solution) in rolling.segment().map_err(TrainError::Backend)? {
+            let at = asked[puzzle];
             let (inputs, labels) = question(task, at);
-            evaluation.add(&labels, solution);
+            evaluation.add(&labels, &solution);
             let sampled = draws.as_mut().map(|draws| sample(draws, &solution.logits));
             let sampled = sampled.transpose().map_err(TrainError::Backend)?;
             let predicted = Predicted {
@@ -139,16 +145,10 @@ pub fn evaluate<E: From<TrainError>>(
     Ok(evaluation)
 }
 
-/// The model's answers to a batch.
-fn answers(
-    model: &Hrm,
-    network: &Network,
-    batch: &Batch,
-    budget: Budget,
-) -> candle_core::Result<Vec<Solution>> {
+/// Adds the puzzles of a batch.
+fn pose(model: &Hrm, rolling: &mut RollingBatch<'_>, batch: &Batch) -> candle_core::Result<()> {
     let rows = model.puzzle_rows(batch.puzzle_ids())?;
-    let tokens = batch.input_tensor(model.device())?;
-    solve(network, &tokens, rows.as_ref(), budget)
+    rolling.add(&batch.input_tensor(model.device())?, rows.as_ref())
 }
 
 /// One token per cell, drawn from `logits: [S, V]`.

@@ -31,6 +31,7 @@ mod rows;
 mod state;
 mod train;
 mod trainer;
+mod validation;
 
 pub mod optim;
 pub mod run;
@@ -38,11 +39,13 @@ pub mod task;
 
 pub use batch::Batch;
 pub use carry::Carry;
-pub use config::TrainConfig;
+pub use config::{CellLoss, Decay, Stage, TrainConfig};
 pub use error::TrainError;
 pub use evaluate::{Asking, Evaluation, Sampling, evaluate};
 pub use hrm_blocks::rng;
 pub use loss::SegmentLoss;
 pub use rows::{RowsCursor, TrainingRows};
+pub use state::Snapshot;
 pub use train::{Feed, train};
-pub use trainer::{Forward, Gradients, StepReport, Trainer};
+pub use trainer::{Draws, Forward, Gradients, StepReport, Trainer};
+pub use validation::WithValidation;

@@ -2,9 +2,9 @@
 
 use candle_core::{D, Result, Tensor};
 use hrm_core::SegmentOutput;
-use hrm_kernels::{IGNORED, binary_cross_entropy_with_logits, stablemax_cross_entropy};
+use hrm_kernels::{IGNORED, binary_cross_entropy_with_logits, cross_entropy};
 
-use crate::Batch;
+use crate::{Batch, TrainConfig};
 
 /// Share of each halting loss in the total, as in the published code.
 const HALTING_SHARE: f64 = 0.5;
@@ -21,8 +21,8 @@ pub struct SegmentLoss {
 }
 
 impl SegmentLoss {
-    /// Judges `out` by the labels of `batch`. `continue_targets`, one per row,
-    /// is absent where the halting head does not learn to continue.
+    /// Judges `out` by the labels of `batch`, with the law and smoothing of
+    /// `config`. `continue_targets`, one per row, is absent where the halting head does not learn to continue.
     ///
     /// # Errors
     ///
@@ -32,9 +32,11 @@ impl SegmentLoss {
         batch: &Batch,
         exact: Vec<bool>,
         continue_targets: Option<&[f32]>,
+        config: &TrainConfig,
     ) -> Result<Self> {
         let device = out.logits.device();
-        let per_cell = stablemax_cross_entropy(&out.logits, &batch.label_tensor(device)?)?;
+        let (law, smoothing) = (config.cell_loss.into(), config.label_smoothing);
+        let per_cell = cross_entropy(law, smoothing, &out.logits, &batch.label_tensor(device)?)?;
         let n_labelled = |labels: &[i64]| labels.iter().filter(|l| **l != IGNORED).count();
         let shares: Vec<f64> =
             batch.labels().map(|labels| (n_labelled(labels).max(1) as f64).recip()).collect();

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! trainer.json           steps, and where every row is in its puzzle
-//! trainer.safetensors    moments of the optimiser, states and puzzles of the rows
+//! trainer.safetensors    moments of the optimiser, states and puzzles of the rows,
+//!                        and the weights themselves where the model's are an average
 //! ```
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
-use hrm_core::{Hrm, States, weight_file};
+use candle_core::{DType, Tensor, Var};
+use hrm_core::{Hrm, HrmConfig, States, weight_file};
 use serde::{Deserialize, Serialize};
 
-use crate::optim::AdamAtan2;
-use crate::run::{read_json, write_json};
+use crate::optim::{Moments, Optimiser};
+use crate::run::{files, read_json, write_json};
+use crate::trainer::Progress;
 use crate::{Batch, Carry, TrainConfig, TrainError, Trainer};
 
 /// File names.
@@ -24,7 +26,7 @@ const TENSORS: &str = "trainer.safetensors";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
-    n_steps: u64,
+    progress: Progress,
     n_optimiser_steps: i32,
     n_done: Vec<u32>,
     halted: Vec<bool>,
@@ -37,27 +39,62 @@ const INPUTS: &str = "carry.inputs";
 const LABELS: &str = "carry.labels";
 const PUZZLE_IDS: &str = "carry.puzzle_ids";
 
-/// Names of the moments of a parameter.
-fn moments_of(parameter: &str) -> [String; 2] {
-    [format!("mean.{parameter}"), format!("mean_square.{parameter}")]
+/// Prefixes of the names of parameters: their moments, and their values.
+const MEAN: &str = "mean";
+const MEAN_SQUARE: &str = "mean_square";
+const VALUE: &str = "value";
+
+/// What a checkpoint of a trainer holds. The trainer may go on meanwhile.
+#[derive(Debug)]
+pub struct Snapshot {
+    config: HrmConfig,
+    weights: Vec<(String, Tensor)>,
+    record: Record,
+    tensors: Vec<(String, Tensor)>,
 }
 
-impl Trainer {
-    /// Writes what [`restore`](Self::restore) needs beside the model.
+impl Snapshot {
+    /// Steps so far.
+    pub fn n_steps(&self) -> u64 {
+        self.record.progress.n_steps
+    }
+
+    /// Writes the [`averaged`](Trainer::averaged) model, as
+    /// [`load_model`](crate::run::load_model) reads it, and what
+    /// [`restore`](Trainer::restore) needs beside it.
     ///
     /// # Errors
     ///
     /// [`TrainError::Write`] or [`TrainError::Weights`].
-    pub fn save_state(&self, folder: &Path) -> Result<(), TrainError> {
+    pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
+        write_json(&folder.join(files::CONFIG), &self.config)?;
+        write_json(&folder.join(RECORD), &self.record)?;
+        for (name, tensors) in [(files::WEIGHTS, &self.weights), (TENSORS, &self.tensors)] {
+            let tensors = tensors.iter().map(|(name, tensor)| (name, tensor.clone()));
+            weight_file::write_tensors(tensors, &folder.join(name))?;
+        }
+        Ok(())
+    }
+}
+
+impl Trainer {
+    /// Copies what a checkpoint holds.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Backend`] if memory cannot hold the copies.
+    pub fn snapshot(&self) -> Result<Snapshot, TrainError> {
         let Carry { states, batch, n_done, halted } = self.carry();
         let record = Record {
-            n_steps: self.n_steps(),
+            progress: self.progress(),
             n_optimiser_steps: self.optimiser().n_steps(),
             n_done: n_done.clone(),
             halted: halted.clone(),
         };
-        write_json(&folder.join(RECORD), &record)?;
-
+        // Parameters and moments change in place; everything else is replaced.
+        let weights = self.averaged().weights().tensors();
+        let weights = weights.map(|(name, tensor)| Ok((name.to_owned(), tensor.copy()?)));
+        let weights = weights.collect::<candle_core::Result<_>>()?;
         let device = &candle_core::Device::Cpu;
         let mut tensors = vec![
             (Z_H.to_owned(), states.z_h.clone()),
@@ -66,15 +103,23 @@ impl Trainer {
             (LABELS.to_owned(), batch.label_tensor(device)?),
             (PUZZLE_IDS.to_owned(), Tensor::new(batch.puzzle_ids(), device)?),
         ];
-        let names = self.model().weights().trained().map(|(name, _)| moments_of(name));
-        for (names, moments) in names.zip(self.optimiser().moments()) {
-            tensors.extend(names.into_iter().zip(moments.map(Tensor::clone)));
+        for ((name, _), moments) in self.model().weights().trained().zip(self.optimiser().moments())
+        {
+            tensors.push((format!("{MEAN}.{name}"), moments.mean.copy()?));
+            if let Some(mean_square) = &moments.mean_square {
+                tensors.push((format!("{MEAN_SQUARE}.{name}"), mean_square.copy()?));
+            }
         }
-        Ok(weight_file::write_tensors(tensors, &folder.join(TENSORS))?)
+        if self.config().ema > 0.0 {
+            for (name, value) in self.model().weights().trained() {
+                tensors.push((format!("{VALUE}.{name}"), value.as_detached_tensor().copy()?));
+            }
+        }
+        Ok(Snapshot { config: self.averaged().config().clone(), weights, record, tensors })
     }
 
-    /// The trainer that [`save_state`](Self::save_state) wrote, with the model
-    /// that it had.
+    /// The trainer that a [`Snapshot`] was taken of, with the model that was
+    /// written with it.
     ///
     /// # Errors
     ///
@@ -107,20 +152,33 @@ impl Trainer {
         );
         let carry = Carry { states, batch, n_done: record.n_done, halted: record.halted };
 
-        let mut moments = Vec::new();
-        for (name, parameter) in model.weights().trained() {
-            let [mean, mean_square] = moments_of(name);
-            let mut take = |name: &str| -> Result<Tensor, TrainError> {
-                let tensor = tensors.take(name, parameter.dims(), parameter.dtype())?;
-                Ok(tensor.to_device(device)?)
+        let (model, average) = match config.ema {
+            0.0 => (model, None),
+            _ => {
+                let now = model.fork()?;
+                for (name, parameter) in now.weights().trained() {
+                    let name = format!("{VALUE}.{name}");
+                    parameter.set(&tensors.take_like(&name, parameter)?)?;
+                }
+                (now, Some(model))
+            }
+        };
+        let moments = |name: &str, parameter: &Var, needs_square: bool| {
+            let mean = tensors.take_like(&format!("{MEAN}.{name}"), parameter)?;
+            let mean_square = match needs_square {
+                true => Some(tensors.take_like(&format!("{MEAN_SQUARE}.{name}"), parameter)?),
+                false => None,
             };
-            moments.push([take(&mean)?, take(&mean_square)?]);
-        }
+            Ok::<_, TrainError>(Moments { mean, mean_square })
+        };
+        let optimiser = Optimiser::remembering(
+            model.weights().trained(),
+            &config,
+            record.n_optimiser_steps,
+            moments,
+        )?;
         tensors.finish()?;
-        let parameters = model.weights().trained().map(|(_, parameter)| parameter);
-        let optimiser =
-            AdamAtan2::restore(parameters.zip(moments), &config, record.n_optimiser_steps);
-        Ok(Self::from_parts(model, config, optimiser, carry, record.n_steps))
+        Ok(Self::from_parts((model, average), config, optimiser, carry, record.progress))
     }
 }
 
@@ -140,6 +198,11 @@ impl Tensors<'_> {
         };
         let path = self.path.to_owned();
         Err(TrainError::State { path, what: name.to_owned(), expected, found })
+    }
+
+    /// A tensor of the shape, dtype and device of `like`.
+    fn take_like(&mut self, name: &str, like: &Tensor) -> Result<Tensor, TrainError> {
+        Ok(self.take(name, like.dims(), like.dtype())?.to_device(like.device())?)
     }
 
     /// Makes sure that nothing is left.

@@ -9,6 +9,8 @@
 //! Rows are written when they are asked for, so an augmented set needs no more
 //! memory than its base puzzles.
 
+use std::borrow::Cow;
+
 /// Label and input id of padding. A cell labelled with it carries no loss.
 pub const PADDING: u32 = 0;
 
@@ -127,11 +129,14 @@ pub trait Scorer {
 /// Why a score sheet could not be kept, e.g. a full disk.
 pub type ScoreError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A figure by name, a share in `0..=1`.
+pub type Score = (Cow<'static, str>, f64);
+
 /// What a [`Scorer`] found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// The task's figures, by name, shares in `0..=1`.
-    pub scores: Vec<(&'static str, f64)>,
+    pub scores: Vec<Score>,
     /// Files that say more, for those who keep them.
     pub documents: Vec<Document>,
 }

@@ -6,10 +6,11 @@ use std::sync::mpsc;
 use hrm_core::halting::Exploration;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use tracing::info_span;
 
 use crate::rng::stream;
 use crate::task::Task;
-use crate::{Batch, RowsCursor, StepReport, TrainError, Trainer, TrainingRows};
+use crate::{Batch, Draws, RowsCursor, StepReport, TrainError, Trainer, TrainingRows};
 
 /// Batches that wait for their step, drawn by a thread of their own.
 const N_BATCHES_AHEAD: usize = 2;
@@ -29,6 +30,11 @@ impl Feed {
     /// The feed of a run that has not begun.
     pub fn new(seed: u64) -> Self {
         Self { seed, rows: RowsCursor::default() }
+    }
+
+    /// What decides the states that are drawn for the batch that is drawn next.
+    fn states(&self) -> u64 {
+        stream(self.seed, &format!("states {}", self.rows.n_batches)).random()
     }
 
     /// The halting draws for the rows of the batch that is drawn next.
@@ -69,9 +75,11 @@ pub fn train<E: From<TrainError>>(
             loop {
                 let mut batch =
                     empty.try_recv().unwrap_or_else(|_| Batch::blank(n_rows, task.n_cells()));
+                let drawing = info_span!("draw puzzles").entered();
                 for (row, at) in rows.next_batch(n_rows).into_iter().enumerate() {
                     batch.write(row, task.train(), at);
                 }
+                drop(drawing);
                 // Nobody waits any more when the run ends.
                 if drawn.send((batch, rows.cursor())).is_err() {
                     return;
@@ -80,11 +88,16 @@ pub fn train<E: From<TrainError>>(
         });
         while trainer.n_steps() < trainer.config().steps {
             // A drawing thread that panicked panics once more as the scope ends.
+            let waiting = info_span!("wait for puzzles").entered();
             let Ok((fresh, next)) = batches.recv() else { break };
+            drop(waiting);
             let exploration = feed.exploration(n_rows, n_segments_max);
+            let draws = Draws { exploration: &exploration, seed: feed.states() };
             feed.rows = next;
             let place = |row: usize, batch: &mut Batch| batch.copy_row(row, &fresh);
-            let report = trainer.step(place, &exploration)?;
+            let stepping = info_span!("step").entered();
+            let report = trainer.step(place, draws)?;
+            drop(stepping);
             let _ = emptied.send(fresh);
             if watch(trainer, &report, feed)?.is_break() {
                 break;
@@ -104,8 +117,9 @@ pub(crate) fn check_sizes(trainer: &Trainer, task: &dyn Task) -> Result<(), Trai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TrainConfig;
+    use crate::optim::Rule;
     use crate::task::{Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer};
+    use crate::{CellLoss, Stage, TrainConfig};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
 
@@ -165,7 +179,15 @@ mod tests {
     }
 
     fn trainer(steps: u64) -> Trainer {
-        let config = HrmConfig {
+        with(steps, |_, _| ())
+    }
+
+    /// A change of settings.
+    type Change = fn(&mut HrmConfig, &mut TrainConfig);
+
+    /// A trainer with some settings changed.
+    fn with(steps: u64, change: impl FnOnce(&mut HrmConfig, &mut TrainConfig)) -> Trainer {
+        let mut config = HrmConfig {
             vocab_size: 5,
             n_cells: 6,
             n_puzzle_ids: 2,
@@ -175,7 +197,7 @@ mod tests {
             n_segments_max: 3,
             ..HrmConfig::tiny()
         };
-        let train = TrainConfig {
+        let mut train = TrainConfig {
             batch_size: 12,
             steps,
             learning_rate: 1e-2,
@@ -184,6 +206,7 @@ mod tests {
             warmup_steps: 5,
             ..TrainConfig::paper()
         };
+        change(&mut config, &mut train);
         Trainer::new(Hrm::seeded(config, 1, &Device::Cpu).unwrap(), train).unwrap()
     }
 
@@ -213,7 +236,7 @@ mod tests {
             assert_eq!(predicted.sampled, Some(predicted.tokens));
             Ok::<_, TrainError>(())
         };
-        let evaluation = crate::evaluate(trainer.model(), &Copying, asking, observe).unwrap();
+        let evaluation = crate::evaluate(trainer.averaged(), &Copying, asking, observe).unwrap();
         assert_eq!(n_observed, 24);
         assert_eq!(evaluation.n_rows, 24);
         assert!(evaluation.exact() > 0.9, "{evaluation:?}");
@@ -229,12 +252,156 @@ mod tests {
     /// Every tensor of a trainer, as bytes.
     fn bits(trainer: &Trainer) -> Vec<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
-        crate::run::save_model(trainer.model(), folder.path()).unwrap();
-        trainer.save_state(folder.path()).unwrap();
+        trainer.snapshot().unwrap().write(folder.path()).unwrap();
         let mut files: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+    }
+
+    /// Values of the dense weights of a model.
+    fn dense(model: &Hrm) -> Vec<Vec<f32>> {
+        let values = |(_, var): (&str, &candle_core::Var)| {
+            var.as_detached_tensor().flatten_all().unwrap().to_vec1().unwrap()
+        };
+        model.weights().trained().map(values).collect()
+    }
+
+    /// Trains to the end; the losses.
+    fn run_through(trainer: &mut Trainer) -> Vec<StepReport> {
+        let mut reports = Vec::new();
+        train(trainer, &Copying, Feed::new(1), |_, report, _| {
+            reports.push(report.clone());
+            Ok::<_, TrainError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        reports
+    }
+
+    #[test]
+    fn the_average_follows_the_weights() {
+        let mut trainer = with(3, |_, train| train.ema = 0.75);
+        let mut want = dense(trainer.model());
+        train(&mut trainer, &Copying, Feed::new(1), |trainer, _, _| {
+            for (want, now) in
+                want.iter_mut().flatten().zip(dense(trainer.model()).iter().flatten())
+            {
+                *want = 0.75 * *want + 0.25 * now;
+            }
+            Ok::<_, TrainError>(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        assert_ne!(dense(trainer.averaged()), dense(trainer.model()));
+        for (found, want) in dense(trainer.averaged()).iter().flatten().zip(want.iter().flatten()) {
+            assert!((found - want).abs() < 1e-6, "{found} is not {want}");
+        }
+        // Rows of puzzles are not averaged.
+        let table = |model: &Hrm| {
+            model.weights().find(hrm_core::names::PUZZLES).unwrap().to_vec2::<f32>().unwrap()
+        };
+        assert_eq!(table(trainer.averaged()), table(trainer.model()));
+    }
+
+    #[test]
+    fn every_recipe_learns() {
+        let recipes: [(&str, Change); 9] = [
+            ("adamw", |_, train| train.optimiser = Rule::Adamw),
+            ("muon", |_, train| train.optimiser = Rule::Muon),
+            ("clipped", |_, train| train.clip_norm = 0.1),
+            ("average", |_, train| train.ema = 0.8),
+            ("softmax", |_, train| train.cell_loss = CellLoss::Softmax),
+            ("smoothed", |_, train| train.label_smoothing = 0.1),
+            ("noise", |_, train| train.state_noise = 0.01),
+            ("random starts", |model, _| model.starts = hrm_core::Starts::Random),
+            ("damped", |model, _| model.damping = 0.05),
+        ];
+        for (name, change) in recipes {
+            let mut trainer = with(60, change);
+            let reports = run_through(&mut trainer);
+            let mean = |part: &[StepReport]| {
+                part.iter().map(|report| report.cell_loss).sum::<f64>() / part.len() as f64
+            };
+            let (first, last) = (mean(&reports[..5]), mean(&reports[55..]));
+            assert!(last < 0.6 * first, "{name}: from {first} to {last}");
+            assert!(reports.iter().all(|report| report.gradient_norm > 0.0), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_recipe_that_is_off_changes_no_bit() {
+        let off = |model: &mut HrmConfig, train: &mut TrainConfig| {
+            model.damping = 0.0;
+            train.clip_norm = 1e9;
+            train.state_noise = 0.0;
+            train.curriculum = vec![Stage { until: 1.0, n_h_cycles: 2, n_l_cycles: 2 }];
+        };
+        let losses = |trainer: &mut Trainer| -> Vec<f64> {
+            run_through(trainer).iter().map(|report| report.loss).collect()
+        };
+        assert_eq!(losses(&mut with(5, off)), losses(&mut trainer(5)));
+        let shorter = |_: &mut HrmConfig, train: &mut TrainConfig| {
+            train.curriculum = vec![Stage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
+        };
+        assert_ne!(losses(&mut with(5, shorter)), losses(&mut trainer(5)));
+    }
+
+    #[test]
+    fn steps_that_are_not_finite_are_skipped_and_counted() {
+        let mut trainer = with(100, |_, train| train.n_skipped_max = 2);
+        let spoil = |trainer: &Trainer, value: f32| {
+            let (_, var) = trainer.model().weights().trained().last().unwrap();
+            let first = var.as_detached_tensor().copy().unwrap();
+            let spoilt = first.ones_like().unwrap().affine(f64::from(value), 0.0).unwrap();
+            var.set(&spoilt).unwrap();
+            first
+        };
+        let hold = [Exploration { u: 0.0, min_segments: 3 }; 12];
+        let step = |trainer: &mut Trainer| {
+            let mut n_placed = 0;
+            let place = |row: usize, batch: &mut Batch| {
+                n_placed += 1;
+                batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
+            };
+            let report = trainer.step(place, Draws { exploration: &hold, seed: 0 });
+            (report, n_placed)
+        };
+        assert!(!step(&mut trainer).0.unwrap().is_skipped);
+        let sound = spoil(&trainer, f32::NAN);
+        let before = dense(trainer.model());
+        let (report, n_placed) = step(&mut trainer);
+        let report = report.unwrap();
+        assert!(report.is_skipped && !report.loss.is_finite(), "{report:?}");
+        assert_eq!((report.step, n_placed), (2, 0));
+        // Compared as text, because of NaN.
+        assert_eq!(format!("{before:?}"), format!("{:?}", dense(trainer.model())));
+        // Every row takes a fresh puzzle, and sound weights make a sound step.
+        let (_, var) = trainer.model().weights().trained().last().unwrap();
+        var.set(&sound).unwrap();
+        let (report, n_placed) = step(&mut trainer);
+        assert!(!report.unwrap().is_skipped);
+        assert_eq!(n_placed, 12);
+
+        spoil(&trainer, f32::INFINITY);
+        for _ in 0..2 {
+            assert!(step(&mut trainer).0.unwrap().is_skipped);
+        }
+        let err = step(&mut trainer).0.unwrap_err();
+        assert!(matches!(err, TrainError::NotFinite { step: 6, .. }), "{err}");
+    }
+
+    #[test]
+    fn a_slower_trainer_takes_smaller_steps() {
+        let moved = |slowdown: f64| {
+            let mut trainer = with(1, |_, train| train.warmup_steps = 0);
+            trainer.slow_down(slowdown);
+            let before = dense(trainer.model());
+            run_through(&mut trainer);
+            let after = dense(trainer.model());
+            let apart = before.iter().flatten().zip(after.iter().flatten());
+            apart.map(|(a, b)| f64::from((a - b).abs())).sum::<f64>()
+        };
+        let (whole, half) = (moved(1.0), moved(0.5));
+        assert!((half / whole - 0.5).abs() < 1e-3, "{half} of {whole}");
     }
 
     #[test]
@@ -253,14 +420,16 @@ mod tests {
             .unwrap();
             (losses, next)
         };
-        let mut straight = trainer(40);
+        let recipe = |_: &mut HrmConfig, train: &mut TrainConfig| {
+            (train.optimiser, train.ema, train.state_noise) = (Rule::Muon, 0.9, 0.01);
+        };
+        let mut straight = with(40, recipe);
         let (wanted, _) = run(&mut straight, Feed::new(1), 23);
 
-        let mut halting = trainer(40);
+        let mut halting = with(40, recipe);
         let (mut losses, feed) = run(&mut halting, Feed::new(1), 11);
         let folder = tempfile::tempdir().unwrap();
-        crate::run::save_model(halting.model(), folder.path()).unwrap();
-        halting.save_state(folder.path()).unwrap();
+        halting.snapshot().unwrap().write(folder.path()).unwrap();
         let restore = |config| {
             let model = crate::run::load_model(folder.path(), &Device::Cpu).unwrap();
             Trainer::restore(model, config, folder.path())
@@ -316,7 +485,7 @@ mod tests {
                 batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
             };
             // Exploring everywhere holds every row for all of its 3 segments.
-            trainer.step(place, &[hold; 12]).unwrap();
+            trainer.step(place, Draws { exploration: &[hold; 12], seed: 0 }).unwrap();
             n_placed.push(placed);
         }
         // The bias of the halting head makes it prefer neither, so a row runs

@@ -8,31 +8,60 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use hrm_core::halting::{Exploration, continue_target, halts};
-use hrm_core::{Halting, Hrm, Network, SegmentOutput, Tracking, names};
+use hrm_core::{Halting, Hrm, Network, Schedule, SegmentOutput, Tracking, names};
+use hrm_kernels::blend;
+use serde::{Deserialize, Serialize};
 
 use crate::loss::exact_rows;
-use crate::optim::{AdamAtan2, sign_sgd};
+use crate::optim::{Optimiser, Stride, sign_sgd};
 use crate::{Batch, Carry, SegmentLoss, TrainConfig, TrainError};
 
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer {
     model: Hrm,
+    /// The running average of the model's dense weights, if one is kept.
+    average: Option<Hrm>,
     config: TrainConfig,
-    optimiser: AdamAtan2,
+    optimiser: Optimiser,
     carry: Carry,
-    n_steps: u64,
+    progress: Progress,
+}
+
+/// How far a trainer has come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Progress {
+    /// Steps so far, skipped ones included.
+    pub(crate) n_steps: u64,
+    /// Steps in a row that were skipped just now.
+    pub(crate) n_skipped: u64,
+    /// Factor of the learning rates.
+    pub(crate) slowdown: f64,
+}
+
+/// The random draws of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws<'a> {
+    /// About halting, one per row.
+    pub exploration: &'a [Exploration],
+    /// Decides the states that are drawn and the noise, where there are such.
+    pub seed: u64,
 }
 
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// Optimiser steps so far, this one included.
+    /// Steps so far, this one included.
     pub step: u64,
+    /// Whether the weights stayed, because loss or gradient are not finite.
+    pub is_skipped: bool,
     /// Loss per row.
     pub loss: f64,
     /// Its part about cells, per row.
     pub cell_loss: f64,
+    /// Length of the gradients of all dense weights together, before clipping.
+    pub gradient_norm: f64,
     /// Rows whose puzzle finished in this step.
     pub n_halted: usize,
     /// Those of them that are answered exactly.
@@ -56,6 +85,8 @@ pub struct Forward {
     /// and where nothing learns it.
     pub continue_targets: Option<Vec<f32>>,
     puzzle_rows: Option<Var>,
+    /// Decides the noise on the states.
+    seed: u64,
 }
 
 /// Gradients of the loss per row.
@@ -65,6 +96,8 @@ pub struct Gradients {
     pub dense: GradStore,
     /// Of the puzzle embedding of each row, `[B, E]`.
     pub puzzle_rows: Option<Tensor>,
+    /// Length of the dense ones, all together.
+    pub norm: f64,
 }
 
 impl Trainer {
@@ -75,15 +108,22 @@ impl Trainer {
     /// [`TrainError::Setting`] if the config is out of range.
     pub fn new(model: Hrm, config: TrainConfig) -> Result<Self, TrainError> {
         config.check()?;
-        let params = model.weights().trained().map(|(_, var)| var);
-        let optimiser = AdamAtan2::new(params, config.beta1, config.beta2)?;
+        let optimiser = Optimiser::new(model.weights().trained(), &config)?;
+        let average = if config.ema > 0.0 { Some(model.fork()?) } else { None };
         let carry = Carry::waiting(&model, config.batch_size)?;
-        Ok(Self { model, config, optimiser, carry, n_steps: 0 })
+        let progress = Progress { n_steps: 0, n_skipped: 0, slowdown: 1.0 };
+        Ok(Self { model, average, config, optimiser, carry, progress })
     }
 
     /// The model as it is now.
     pub fn model(&self) -> &Hrm {
         &self.model
+    }
+
+    /// The model to be judged and kept: with the running average of its weights,
+    /// if one is kept.
+    pub fn averaged(&self) -> &Hrm {
+        self.average.as_ref().unwrap_or(&self.model)
     }
 
     /// The settings of the run.
@@ -96,48 +136,59 @@ impl Trainer {
         &self.carry
     }
 
-    /// Optimiser steps so far.
+    /// Steps so far, skipped ones included.
     pub fn n_steps(&self) -> u64 {
-        self.n_steps
+        self.progress.n_steps
     }
 
-    pub(crate) fn optimiser(&self) -> &AdamAtan2 {
+    pub(crate) fn optimiser(&self) -> &Optimiser {
         &self.optimiser
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// A trainer in the middle of a run.
     pub(crate) fn from_parts(
-        model: Hrm,
+        (model, average): (Hrm, Option<Hrm>),
         config: TrainConfig,
-        optimiser: AdamAtan2,
+        optimiser: Optimiser,
         carry: Carry,
-        n_steps: u64,
+        progress: Progress,
     ) -> Self {
-        Self { model, config, optimiser, carry, n_steps }
+        Self { model, average, config, optimiser, carry, progress }
+    }
+
+    /// Makes the learning rates of all further steps smaller by `factor`.
+    pub fn slow_down(&mut self, factor: f64) {
+        self.progress.slowdown *= factor;
     }
 
     /// One segment, one judgement, one optimiser step.
     ///
-    /// `place` writes a fresh puzzle into a row that waits for one;
-    /// `exploration` holds the halting draws, one per row.
+    /// `place` writes a fresh puzzle into a row that waits for one. Where loss
+    /// or gradient are not finite, the weights stay as they are and every row
+    /// takes a fresh puzzle.
     ///
     /// # Errors
     ///
-    /// [`TrainError::NotFinite`] if the loss is no finite number; the weights
-    /// are then as before. [`TrainError::Backend`] if the backend fails.
+    /// [`TrainError::NotFinite`] after too many such steps in a row;
+    /// [`TrainError::Backend`] if the backend fails.
     pub fn step(
         &mut self,
         place: impl FnMut(usize, &mut Batch),
-        exploration: &[Exploration],
+        draws: Draws<'_>,
     ) -> Result<StepReport, TrainError> {
-        let forward = self.forward(place, exploration)?;
+        let forward = self.forward(place, draws)?;
         let gradients = self.backward(&forward)?;
-        let loss = forward.loss.total.to_scalar::<f64>()? / self.config.batch_size as f64;
-        if !loss.is_finite() {
-            return Err(TrainError::NotFinite { step: self.n_steps + 1, loss });
+        let loss = forward.loss.total.to_scalar::<f64>()?;
+        if !(loss.is_finite() && gradients.norm.is_finite()) {
+            return self.skip(&forward, gradients.norm);
         }
+        self.progress.n_skipped = 0;
         self.update(&gradients)?;
-        Ok(self.advance(forward)?)
+        Ok(self.advance(forward, gradients.norm)?)
     }
 
     /// Refills the rows that wait, runs one segment and judges it.
@@ -148,10 +199,10 @@ impl Trainer {
     pub fn forward(
         &mut self,
         place: impl FnMut(usize, &mut Batch),
-        exploration: &[Exploration],
+        draws: Draws<'_>,
     ) -> candle_core::Result<Forward> {
-        let network = self.model.network(Tracking::Live)?;
-        self.carry.refill(&network, place)?;
+        let network = self.model.network_on(Tracking::Live, self.schedule())?;
+        self.carry.refill(&self.model, place, draws.seed)?;
         let batch = &self.carry.batch;
 
         let puzzle_rows = match self.model.puzzle_rows(batch.puzzle_ids())? {
@@ -162,11 +213,12 @@ impl Trainer {
         let input = network.encode(&tokens, puzzle_rows.as_ref().map(Var::as_tensor))?;
         let out = network.segment(&self.carry.states, &input)?;
 
-        let halted = self.halted(&out, exploration)?;
+        let halted = self.halted(&out, draws.exploration)?;
         let exact = exact_rows(&out.logits, batch)?;
-        let continue_targets = self.continue_targets(&network, &out, &input)?;
-        let loss = SegmentLoss::new(&out, batch, exact, continue_targets.as_deref())?;
-        Ok(Forward { out, loss, halted, continue_targets, puzzle_rows })
+        let targets = self.continue_targets(&network, &out, &input)?;
+        let loss = SegmentLoss::new(&out, batch, exact, targets.as_deref(), &self.config)?;
+        let seed = draws.seed;
+        Ok(Forward { out, loss, halted, continue_targets: targets, puzzle_rows, seed })
     }
 
     /// Differentiates the loss per row.
@@ -178,7 +230,8 @@ impl Trainer {
         let per_row = (&forward.loss.total / self.config.batch_size as f64)?;
         let dense = per_row.backward()?;
         let puzzle_rows = forward.puzzle_rows.as_ref().and_then(|rows| dense.get(rows)).cloned();
-        Ok(Gradients { dense, puzzle_rows })
+        let norm = self.optimiser.gradient_norm(&dense)?;
+        Ok(Gradients { dense, puzzle_rows, norm })
     }
 
     /// Moves the weights.
@@ -187,15 +240,25 @@ impl Trainer {
     ///
     /// If the backend fails.
     pub fn update(&mut self, gradients: &Gradients) -> candle_core::Result<()> {
-        self.n_steps += 1;
-        let config = &self.config;
-        let rate = config.rate_at(self.n_steps);
-        self.optimiser.step(&gradients.dense, config.learning_rate * rate, config.weight_decay)?;
+        self.progress.n_steps += 1;
+        let (config, rate) = (&self.config, self.rate());
+        let stride = Stride {
+            learning_rate: config.learning_rate * rate,
+            weight_decay: config.weight_decay,
+            gradient_scale: gradient_scale(config.clip_norm, gradients.norm),
+        };
+        self.optimiser.step(&gradients.dense, stride)?;
         if let (Some(table), Some(grad)) =
             (self.model.weights().find(names::PUZZLES), &gradients.puzzle_rows)
         {
             let (rate, decay) = (config.puzzle_learning_rate * rate, config.puzzle_weight_decay);
             sign_sgd(&table, self.carry.batch.puzzle_ids(), grad, rate, decay)?;
+        }
+        if let Some(average) = &self.average {
+            let pairs = average.weights().trained().zip(self.model.weights().trained());
+            for ((_, average), (_, value)) in pairs {
+                blend(average, &value.as_detached_tensor(), config.ema)?;
+            }
         }
         Ok(())
     }
@@ -205,23 +268,71 @@ impl Trainer {
     /// # Errors
     ///
     /// If the backend fails.
-    pub fn advance(&mut self, forward: Forward) -> candle_core::Result<StepReport> {
-        let Forward { out, loss, halted, .. } = forward;
+    pub fn advance(
+        &mut self,
+        forward: Forward,
+        gradient_norm: f64,
+    ) -> candle_core::Result<StepReport> {
+        let Forward { out, loss, halted, seed, .. } = forward;
         let n_rows = self.config.batch_size as f64;
         self.carry.n_done.iter_mut().for_each(|n| *n += 1);
         let finished = || (0..halted.len()).filter(|row| halted[*row]);
         let report = StepReport {
-            step: self.n_steps,
+            step: self.n_steps(),
+            is_skipped: false,
             loss: loss.total.to_scalar::<f64>()? / n_rows,
             cell_loss: loss.cells.to_scalar::<f64>()? / n_rows,
+            gradient_norm,
             n_halted: finished().count(),
             n_exact: finished().filter(|row| loss.exact[*row]).count(),
             n_segments: finished().map(|row| u64::from(self.carry.n_done[row])).sum(),
-            learning_rate: self.config.learning_rate * self.config.rate_at(self.n_steps),
+            learning_rate: self.config.learning_rate * self.rate(),
         };
         self.carry.states = out.states.detach();
+        if self.config.state_noise > 0.0 {
+            self.carry.disturb(self.config.state_noise, seed)?;
+        }
         self.carry.halted = halted;
         Ok(report)
+    }
+
+    /// Leaves the weights as they are, and every puzzle, whose states may be no
+    /// numbers any more.
+    fn skip(&mut self, forward: &Forward, gradient_norm: f64) -> Result<StepReport, TrainError> {
+        self.progress.n_steps += 1;
+        self.progress.n_skipped += 1;
+        self.carry.halted.fill(true);
+        let n_rows = self.config.batch_size as f64;
+        let loss = forward.loss.total.to_scalar::<f64>()? / n_rows;
+        let step = self.n_steps();
+        if self.progress.n_skipped > self.config.n_skipped_max {
+            return Err(TrainError::NotFinite { step, loss, gradient_norm });
+        }
+        Ok(StepReport {
+            step,
+            is_skipped: true,
+            loss,
+            cell_loss: forward.loss.cells.to_scalar::<f64>()? / n_rows,
+            gradient_norm,
+            n_halted: 0,
+            n_exact: 0,
+            n_segments: 0,
+            learning_rate: self.config.learning_rate * self.rate(),
+        })
+    }
+
+    /// Share of the learning rates that the step just begun has.
+    fn rate(&self) -> f64 {
+        self.config.rate_at(self.n_steps()) * self.progress.slowdown
+    }
+
+    /// The updates of the next segment.
+    fn schedule(&self) -> Schedule {
+        let config = self.model.config();
+        match self.config.stage_at(self.n_steps() + 1) {
+            Some(stage) => Schedule::with_cycles(config, stage.n_h_cycles, stage.n_l_cycles),
+            None => Schedule::new(config),
+        }
     }
 
     /// Which rows stop after this segment.
@@ -263,4 +374,10 @@ impl Trainer {
         // Bounded by the config's own check.
         self.model.config().n_segments_max as u32
     }
+}
+
+/// Factor that shortens gradients of length `norm` to `clip_norm`, if that is
+/// positive and they are longer.
+fn gradient_scale(clip_norm: f64, norm: f64) -> f64 {
+    if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 }
 }

@@ -12,7 +12,7 @@
 use candle_core::{DType, Device};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Tracking};
-use hrm_train::{Batch, TrainConfig, Trainer};
+use hrm_train::{Batch, Draws, TrainConfig, Trainer};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -115,7 +115,8 @@ fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f
     let mut peaks = Vec::with_capacity(n_steps);
     for _ in 0..n_steps {
         MEMORY.reset_peak_usage();
-        let report = trainer.step(|row, batch| batch.copy_row(row, &fresh), &hold).unwrap();
+        let draws = Draws { exploration: &hold, seed: 0 };
+        let report = trainer.step(|row, batch| batch.copy_row(row, &fresh), draws).unwrap();
         peaks.push(MEMORY.peak_usage() as f64);
         assert_eq!(report.n_halted, 0, "step {} is another segment of all puzzles", report.step);
     }

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Mixer, Positions, Weights, names};
 use hrm_testkit::{Golden, GoldenError, Tol};
-use hrm_train::{Batch, Forward, Gradients, TrainConfig, Trainer};
+use hrm_train::{Batch, Draws, Forward, Gradients, TrainConfig, Trainer};
 
 use super::table::{Group, Table};
 
@@ -30,13 +30,14 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
     let mut table = Table::new(dtype);
     for step in 0..n_steps {
         let exploration = exploration(golden, step)?;
-        let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), &exploration)?;
+        let draws = Draws { exploration: &exploration, seed: 0 };
+        let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), draws)?;
         let mut gradients = trainer.backward(&forward)?;
         compare_forward(golden, step, &forward, &mut table)?;
         compare_gradients(golden, step, trainer.model(), &gradients, &mut table)?;
         take_lost_signs(golden, step, trainer.model(), &mut gradients)?;
         trainer.update(&gradients)?;
-        trainer.advance(forward)?;
+        trainer.advance(forward, gradients.norm)?;
 
         let n_done = Tensor::new(trainer.carry().n_done.as_slice(), &Device::Cpu)?;
         let name = format!("{step}.steps");

@@ -1,4 +1,4 @@
-//! What a run on ARC consists of, at three sizes.
+//! What a run on ARC consists of, at several sizes.
 
 use hrm_core::HrmConfig;
 use hrm_train::TrainConfig;
@@ -67,6 +67,16 @@ impl ArcConfig {
                 (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
+            Preset::TinyRecursive => {
+                let train = TrainConfig {
+                    steps: paper_train.steps,
+                    weight_decay: paper_train.weight_decay,
+                    puzzle_learning_rate: paper_train.puzzle_learning_rate,
+                    puzzle_weight_decay: paper_train.puzzle_weight_decay,
+                    ..TrainConfig::tiny_recursive()
+                };
+                (paper, HrmConfig::tiny_recursive(), train)
+            }
         };
         let model = HrmConfig { vocab_size: 12, n_cells: task.canvas * task.canvas, ..model };
         RunConfig { task: TaskConfig::Arc(task), model, train }

@@ -41,5 +41,6 @@ pub(super) fn model_and_training(preset: Preset) -> (HrmConfig, TrainConfig) {
             (HrmConfig { n_cells: 144, n_segments_max: 8, ..HrmConfig::small() }, train)
         }
         Preset::Paper => (HrmConfig::paper(), paper),
+        Preset::TinyRecursive => (HrmConfig::tiny_recursive(), TrainConfig::tiny_recursive()),
     }
 }

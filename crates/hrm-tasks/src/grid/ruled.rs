@@ -50,7 +50,7 @@ impl<R: Rules + Clone + 'static> Ruled<R> {
     {
         let n_train = match preset {
             Preset::Tiny => 2000,
-            Preset::Small | Preset::Paper => 10_000,
+            Preset::Small | Preset::Paper | Preset::TinyRecursive => 10_000,
         };
         let task = Self { n_train, ..Self::new(R::preset(preset)) };
         let (model, train) = presets::model_and_training(preset);
@@ -361,6 +361,6 @@ mod tests {
             };
             scorer.add(predicted).unwrap();
         }
-        assert_eq!(scorer.finish().unwrap().scores, [("valid", 0.5)]);
+        assert_eq!(scorer.finish().unwrap().scores, [("valid".into(), 0.5)]);
     }
 }

@@ -1,4 +1,4 @@
-//! What a run on mazes consists of, at three sizes.
+//! What a run on mazes consists of, at several sizes.
 
 use hrm_core::HrmConfig;
 use hrm_train::TrainConfig;
@@ -71,6 +71,9 @@ impl MazeConfig {
                 (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
+            Preset::TinyRecursive => {
+                (paper, HrmConfig::tiny_recursive(), TrainConfig::tiny_recursive())
+            }
         };
         let model = HrmConfig { vocab_size: 6, n_cells: task.side * task.side, ..model };
         RunConfig { task: TaskConfig::Maze(task), model, train }

@@ -41,7 +41,8 @@ impl Generator {
         loop {
             let solution = self.solved(rng);
             if let Some(mut puzzle) = self.minimal(&solution, rng) {
-                self.reveal(&mut puzzle, &solution, reveal, rng);
+                let n = rng.random_range(0..=reveal as u32) as usize;
+                give(&mut puzzle, &solution, n, rng);
                 return (puzzle, solution);
             }
         }
@@ -75,26 +76,19 @@ impl Generator {
         Some(puzzle)
     }
 
-    /// Gives up to `n_max` blanks of a puzzle, uniform in number and place.
-    pub(super) fn reveal(
-        &self,
-        puzzle: &mut Board,
-        solution: &Board,
-        n_max: usize,
-        rng: &mut impl Rng,
-    ) {
-        let mut blanks: Vec<usize> =
-            (0..self.shape.n_cells()).filter(|cell| puzzle.cells()[*cell] == 0).collect();
-        blanks.shuffle(rng);
-        let n_revealed = rng.random_range(0..=n_max as u32) as usize;
-        for cell in blanks.into_iter().take(n_revealed) {
-            puzzle.set(cell, solution.cells()[cell]);
-        }
-    }
-
     /// Guesses that the puzzle takes.
     pub(super) fn rate(&self, puzzle: &Board) -> u64 {
         self.solver.rate(puzzle, RATING_MAX)
+    }
+}
+
+/// Gives `n` blanks of a puzzle, all if there are fewer.
+pub(super) fn give(puzzle: &mut Board, solution: &Board, n: usize, rng: &mut impl Rng) {
+    let is_blank = |cell: &usize| puzzle.cells()[*cell] == 0;
+    let mut blanks: Vec<usize> = (0..puzzle.cells().len()).filter(is_blank).collect();
+    blanks.shuffle(rng);
+    for cell in blanks.into_iter().take(n) {
+        puzzle.set(cell, solution.cells()[cell]);
     }
 }
 

@@ -1,7 +1,8 @@
-//! What a run on Sudoku consists of, at three sizes.
+//! What a run on Sudoku consists of, at several sizes.
 
-use hrm_core::HrmConfig;
-use hrm_train::TrainConfig;
+use hrm_core::{GradientSpan, Halting, HrmConfig, Mixer, Modules, Positions};
+use hrm_train::optim::Rule;
+use hrm_train::{CellLoss, TrainConfig};
 
 use super::SudokuConfig;
 use crate::{Preset, RunConfig, TaskConfig};
@@ -17,6 +18,9 @@ impl SudokuConfig {
             n_eval: 1000,
             reveal: 0,
             min_rating: 0,
+            easier_share: 0.0,
+            easier_max: 0,
+            eval_givens: Vec::new(),
             held_out: 0.1,
         };
         let paper_train = TrainConfig::paper();
@@ -36,22 +40,47 @@ impl SudokuConfig {
                 (task, HrmConfig::tiny(), train)
             }
             Preset::Small => {
-                let task = Self { n_train: 10_000, n_eval: 500, reveal: 24, ..paper };
+                let task = Self {
+                    n_train: 20_000,
+                    n_eval: 500,
+                    easier_share: 0.96,
+                    easier_max: 24,
+                    eval_givens: vec![35, 26, 0],
+                    ..paper
+                };
+                let model = HrmConfig {
+                    modules: Modules::Shared,
+                    n_h_cycles: 1,
+                    n_l_cycles: 1,
+                    gradient_span: GradientSpan::LastCycle,
+                    halting: Halting::HaltOnly,
+                    ..HrmConfig::small()
+                };
                 let train = TrainConfig {
                     batch_size: 64,
-                    steps: 3_500,
-                    learning_rate: 5e-4,
+                    steps: 6_000,
+                    optimiser: Rule::Adamw,
+                    learning_rate: 1e-3,
                     weight_decay: 0.1,
-                    puzzle_learning_rate: 5e-4,
+                    puzzle_learning_rate: 1e-3,
                     puzzle_weight_decay: 0.1,
                     warmup_steps: 200,
                     lr_min_ratio: 0.1,
-                    eval_interval: 1000,
+                    clip_norm: 1.0,
+                    ema: 0.999,
+                    cell_loss: CellLoss::Softmax,
+                    n_validation: 256,
+                    eval_interval: 500,
                     ..paper_train
                 };
-                (task, HrmConfig::small(), train)
+                (task, model, train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
+            Preset::TinyRecursive => {
+                let (mixer, positions) = (Mixer::Mlp, Positions::None);
+                let model = HrmConfig { mixer, positions, ..HrmConfig::tiny_recursive() };
+                (paper, model, TrainConfig::tiny_recursive())
+            }
         };
         let (n_cells, vocab_size) = (task.board * task.board, task.board + 2);
         let model = HrmConfig { n_cells, vocab_size, ..model };

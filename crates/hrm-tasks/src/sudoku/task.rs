@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 
 use hrm_train::rng::stream;
 use hrm_train::task::{
-    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
+    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, Score, ScoreError, Scorer, Task,
 };
 use rand::Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::generate::Generator;
+use super::generate::{Generator, give};
 use super::{Board, Shape, Symmetry, draw, picture, pose, same};
 use crate::drawing::{self, Taken};
 use crate::figures::{by_doubling, by_value, spread};
@@ -45,6 +45,18 @@ pub struct SudokuConfig {
     /// they are searched for and minimal, whatever `reveal` says.
     #[serde(default)]
     pub min_rating: u64,
+    /// Share of the versions of a training puzzle, beyond itself, that give more
+    /// cells than the puzzle does, in `0..=1` (arXiv 2601.10679: 0.5).
+    #[serde(default)]
+    pub easier_share: f64,
+    /// Cells that an easier version gives beyond the puzzle, at most; at least
+    /// it gives 1. 0: all blanks but one.
+    #[serde(default)]
+    pub easier_max: usize,
+    /// Evaluation asks each puzzle once for each entry, with cells given until
+    /// that many are; 0: as it is. Empty: only as it is.
+    #[serde(default)]
+    pub eval_givens: Vec<usize>,
     /// Share of data files without a test set that is kept for evaluation, in
     /// `0..1`.
     pub held_out: f64,
@@ -90,6 +102,13 @@ impl SudokuConfig {
         if self.reveal > shape.n_cells() {
             let expected = format!("at most {}, the cells of the board", shape.n_cells());
             return Err(TaskError::setting("reveal", expected, self.reveal));
+        }
+        if !(0.0..=1.0).contains(&self.easier_share) {
+            return Err(TaskError::setting("easier_share", "in 0..=1", self.easier_share));
+        }
+        if self.eval_givens.len() > 100 {
+            let found = format!("{} entries", self.eval_givens.len());
+            return Err(TaskError::setting("eval_givens", "at most 100 entries", found));
         }
         Ok(shape)
     }
@@ -156,12 +175,17 @@ impl SudokuConfig {
         eval: Vec<Puzzle>,
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let shape = self.check()?;
-        let Self { augmentations, seed, .. } = *self;
+        let Self { augmentations, easier_share, easier_max, seed, .. } = *self;
+        let mut givens = self.eval_givens.clone();
+        if givens.is_empty() {
+            givens.push(0);
+        }
+        let symmetric = Versions::Symmetric { n: 1 + augmentations, easier_share, easier_max };
         Ok(Box::new(SudokuTask {
             shape,
             vocabulary: self.vocabulary(),
-            train: Puzzles { shape, puzzles: train, n_versions: 1 + augmentations, seed },
-            eval: Puzzles { shape, puzzles: eval, n_versions: 1, seed },
+            train: Puzzles { shape, puzzles: train, versions: symmetric, seed },
+            eval: Puzzles { shape, puzzles: eval, versions: Versions::Givens(givens), seed },
             identifiers: vec!["<blank>".to_owned()],
             ratings: OnceLock::new(),
         }))
@@ -298,7 +322,7 @@ impl Interpreter for Boards {
     }
 
     fn scorer<'a>(&'a self, _name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
-        Box::new(Validity { shape: self.shape, n_rows: 0, n_valid: 0 })
+        Box::new(Validity::new(self.shape, &[]))
     }
 
     fn import(&self, layout: &Layout) -> Imported {
@@ -324,12 +348,55 @@ pub(super) fn digit(shape: Shape, token: u32) -> Option<usize> {
     (1..=shape.side).contains(&digit).then_some(digit)
 }
 
-/// Puzzles with symmetric versions.
+/// Puzzles in several versions.
 struct Puzzles {
     shape: Shape,
     puzzles: Vec<Puzzle>,
-    n_versions: usize,
+    versions: Versions,
     seed: u64,
+}
+
+/// How versions of a puzzle differ.
+enum Versions {
+    /// The puzzle itself, then random symmetric ones, some of them easier; see
+    /// [`SudokuConfig`].
+    Symmetric { n: usize, easier_share: f64, easier_max: usize },
+    /// By the cells that are given; see [`SudokuConfig::eval_givens`].
+    Givens(Vec<usize>),
+}
+
+impl Puzzles {
+    /// Question and answer of one version.
+    fn version(&self, at: RowId) -> (Board, Board) {
+        let Puzzle { question, answer, .. } = &self.puzzles[at.group];
+        let (mut question, mut answer) = (question.clone(), answer.clone());
+        match &self.versions {
+            Versions::Symmetric { easier_share, easier_max, .. } if at.version > 0 => {
+                let purpose = format!("sudoku version {} {}", at.group, at.version);
+                let rng = &mut stream(self.seed, &purpose);
+                let symmetry = Symmetry::random(self.shape, rng);
+                question = symmetry.apply(self.shape, &question);
+                answer = symmetry.apply(self.shape, &answer);
+                let n_blank = self.shape.n_cells() - question.n_givens();
+                let n_max = match easier_max {
+                    0 => n_blank.saturating_sub(1),
+                    n_max => n_blank.min(*n_max),
+                };
+                if n_max > 0 && rng.random_bool(*easier_share) {
+                    let n = rng.random_range(1..=n_max as u32) as usize;
+                    give(&mut question, &answer, n, rng);
+                }
+            }
+            Versions::Symmetric { .. } => {}
+            Versions::Givens(givens) => {
+                let n_givens = givens[at.version];
+                let purpose = format!("sudoku {} with {n_givens}", at.group);
+                let n = n_givens.saturating_sub(question.n_givens());
+                give(&mut question, &answer, n, &mut stream(self.seed, &purpose));
+            }
+        }
+        (question, answer)
+    }
 }
 
 impl Examples for Puzzles {
@@ -338,7 +405,10 @@ impl Examples for Puzzles {
     }
 
     fn n_versions(&self, _group: usize) -> usize {
-        self.n_versions
+        match &self.versions {
+            Versions::Symmetric { n, .. } => *n,
+            Versions::Givens(givens) => givens.len(),
+        }
     }
 
     fn n_rows(&self, _group: usize, _version: usize) -> usize {
@@ -346,16 +416,9 @@ impl Examples for Puzzles {
     }
 
     fn write(&self, at: RowId, row: RowMut<'_>) {
-        let Puzzle { question, answer, .. } = &self.puzzles[at.group];
-        let (mut inputs, mut labels) = (encode(question), encode(answer));
-        if at.version > 0 {
-            let purpose = format!("sudoku version {} {}", at.group, at.version);
-            let symmetry = Symmetry::random(self.shape, &mut stream(self.seed, &purpose));
-            inputs = encode(&symmetry.apply(self.shape, question));
-            labels = encode(&symmetry.apply(self.shape, answer));
-        }
-        row.inputs.copy_from_slice(&inputs);
-        row.labels.copy_from_slice(&labels);
+        let (question, answer) = self.version(at);
+        row.inputs.copy_from_slice(&encode(&question));
+        row.labels.copy_from_slice(&encode(&answer));
         *row.puzzle_id = BLANK_PUZZLE;
     }
 }
@@ -411,7 +474,11 @@ impl Task for SudokuTask {
     }
 
     fn scorer(&self) -> Box<dyn Scorer + '_> {
-        Box::new(Validity { shape: self.shape, n_rows: 0, n_valid: 0 })
+        let givens = match &self.eval.versions {
+            Versions::Givens(givens) => givens.as_slice(),
+            Versions::Symmetric { .. } => &[],
+        };
+        Box::new(Validity::new(self.shape, givens))
     }
 }
 
@@ -435,7 +502,7 @@ impl PuzzleTask for SudokuTask {
         let mut stats = vec![
             ("training puzzles".to_owned(), self.train.puzzles.len() as f64),
             ("evaluation puzzles".to_owned(), self.eval.puzzles.len() as f64),
-            ("versions per training puzzle".to_owned(), self.train.n_versions as f64),
+            ("versions per training puzzle".to_owned(), self.train.n_versions(0) as f64),
         ];
         stats.extend(spread("givens", self.puzzles().map(|p| p.question.n_givens() as u64)));
         stats.extend(spread("guesses", self.ratings().iter().copied()));
@@ -473,11 +540,27 @@ fn named(puzzles: &[Puzzle]) -> Vec<(String, &Board)> {
     puzzles.iter().enumerate().map(|at| (name(at), &at.1.question)).collect()
 }
 
-/// Share of answers that obey the rules, whatever the label.
+/// Share of answers that obey the rules, whatever the label, and where puzzles
+/// are asked in several versions, of exact ones in each.
 struct Validity {
     shape: Shape,
     n_rows: u64,
     n_valid: u64,
+    levels: Vec<Level>,
+}
+
+/// Puzzles that give as many cells.
+struct Level {
+    n_givens: usize,
+    n_rows: u64,
+    n_exact: u64,
+}
+
+impl Validity {
+    fn new(shape: Shape, givens: &[usize]) -> Self {
+        let level = |n_givens: &usize| Level { n_givens: *n_givens, n_rows: 0, n_exact: 0 };
+        Self { shape, n_rows: 0, n_valid: 0, levels: givens.iter().map(level).collect() }
+    }
 }
 
 impl Scorer for Validity {
@@ -486,11 +569,25 @@ impl Scorer for Validity {
         let answer = decode(self.shape, predicted.tokens);
         self.n_rows += 1;
         self.n_valid += u64::from(answer.is_solved(self.shape) && answer.keeps(&question));
+        if let Some(level) = self.levels.get_mut(predicted.at.version) {
+            level.n_rows += 1;
+            level.n_exact += u64::from(predicted.tokens == predicted.labels);
+        }
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
-        let scores = vec![("valid", self.n_valid as f64 / self.n_rows.max(1) as f64)];
+        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
+        let mut scores: Vec<Score> = vec![("valid".into(), share(self.n_valid, self.n_rows))];
+        if self.levels.len() > 1 {
+            for Level { n_givens, n_rows, n_exact } in self.levels {
+                let name = match n_givens {
+                    0 => "exact as posed".into(),
+                    n => format!("exact at {n} givens").into(),
+                };
+                scores.push((name, share(n_exact, n_rows)));
+            }
+        }
         Ok(Report { scores, ..Report::default() })
     }
 }
@@ -509,6 +606,9 @@ mod tests {
             n_eval: 5,
             reveal: 2,
             min_rating: 0,
+            easier_share: 0.0,
+            easier_max: 0,
+            eval_givens: Vec::new(),
             held_out: 0.0,
         }
     }
@@ -543,6 +643,71 @@ mod tests {
         let mut json = serde_json::to_value(config()).unwrap();
         json.as_object_mut().unwrap().remove("min_rating");
         assert_eq!(serde_json::from_value::<SudokuConfig>(json).unwrap(), config());
+    }
+
+    /// How many cells each row gives.
+    fn givens(examples: &dyn Examples) -> Vec<(RowId, usize)> {
+        let n_givens = |at: RowId| {
+            let (mut inputs, mut labels, mut puzzle_id) = ([0; 36], [0; 36], 1);
+            let row =
+                RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+            examples.write(at, row);
+            let is_given = |(input, label): (&u32, &u32)| {
+                assert!(*input == BLANK_ID || input == label, "no given is wrong");
+                *input != BLANK_ID
+            };
+            (at, inputs.iter().zip(&labels).filter(|cell| is_given(*cell)).count())
+        };
+        examples.row_ids().map(n_givens).collect()
+    }
+
+    #[test]
+    fn some_versions_are_easier() {
+        let config = SudokuConfig { augmentations: 20, easier_share: 0.5, reveal: 0, ..config() };
+        for (easier_max, n_max) in [(3, 3), (0, 35)] {
+            let task = SudokuConfig { easier_max, ..config.clone() }.open(&[]).unwrap();
+            let givens = givens(task.train());
+            let of_puzzle = |group: usize| givens[group * 21].1;
+            let more: Vec<usize> = givens.iter().map(|(at, n)| n - of_puzzle(at.group)).collect();
+            assert!(givens.iter().all(|(at, n)| at.version > 0 || *n == of_puzzle(at.group)));
+            let n_easier = more.iter().filter(|more| **more > 0).count();
+            assert!((140..260).contains(&n_easier), "{n_easier} of 400");
+            assert!(more.iter().all(|more| *more <= n_max), "{more:?}");
+            assert!((1..=3).all(|n| more.contains(&n)), "{more:?}");
+            assert_eq!(more.iter().any(|more| *more > 15), easier_max == 0);
+        }
+    }
+
+    #[test]
+    fn evaluation_asks_at_several_numbers_of_givens() {
+        let eval_givens = vec![0, 20, 24];
+        let task = SudokuConfig { eval_givens, reveal: 0, ..config() }.open(&[]).unwrap();
+        let rows = givens(task.eval());
+        assert_eq!(rows.len(), 15);
+        for (at, n) in &rows {
+            assert!(*n == [*n, 20, 24][at.version], "{at:?}: {n}");
+        }
+        let mut scorer = task.scorer();
+        for (at, _) in &rows {
+            let (mut inputs, mut labels, mut puzzle_id) = ([0; 36], [0; 36], 1);
+            let row =
+                RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+            task.eval().write(*at, row);
+            let (inputs, labels) = (&inputs[..], &labels[..]);
+            // Right at 24, and for one puzzle at 20.
+            let is_right = at.version == 2 || at.version == 1 && at.group == 0;
+            let tokens = if is_right { labels } else { inputs };
+            let predicted =
+                Predicted { at: *at, inputs, labels, tokens, sampled: None, q_halt: 0.0 };
+            scorer.add(predicted).unwrap();
+        }
+        let want = [
+            ("valid".into(), 0.4),
+            ("exact as posed".into(), 0.0),
+            ("exact at 20 givens".into(), 0.2),
+            ("exact at 24 givens".into(), 1.0),
+        ];
+        assert_eq!(scorer.finish().unwrap().scores, want);
     }
 
     /// A task of two files.

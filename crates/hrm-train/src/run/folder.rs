@@ -4,10 +4,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use hrm_core::{Hrm, durable};
+use hrm_core::durable;
 use serde::Serialize;
 
-use super::{files, number_of, reading, save_model, seal, to_json, write_json, writing};
+use super::{Checkpoints, files, seal, to_json, write_json, writing};
 use crate::TrainError;
 
 /// A run folder that this process alone writes to.
@@ -74,12 +74,13 @@ impl RunFolder {
             return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
         }
         let folder = Self::open(path)?;
-        folder.sweep()?;
+        let checkpoints = folder.checkpoints();
+        checkpoints.sweep()?;
         let mut damaged = Vec::new();
-        for checkpoint in folder.checkpoints()?.into_iter().rev() {
+        for checkpoint in checkpoints.all()?.into_iter().rev() {
             match seal::verify(&checkpoint) {
                 Ok(()) => {
-                    folder.set_latest(&checkpoint)?;
+                    checkpoints.set_latest(&checkpoint)?;
                     return Ok(Resumed { folder, checkpoint: Some(checkpoint), damaged });
                 }
                 Err(err) => {
@@ -135,6 +136,11 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Its checkpoints.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints { path: self.path.join(files::CHECKPOINTS) }
+    }
+
     /// Appends one line to the metrics.
     ///
     /// # Errors
@@ -156,90 +162,6 @@ impl RunFolder {
     /// [`TrainError::Write`].
     pub fn sync_metrics(&self) -> Result<(), TrainError> {
         self.metrics.sync_all().map_err(writing(&self.path.join(files::METRICS)))
-    }
-
-    /// Writes a checkpoint of `model` after `step` optimiser steps, more than
-    /// any before, and makes it the latest. `extra` writes what else belongs to
-    /// it into the folder that it is given. Every file is hashed.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::Write`], also if there is a checkpoint of this step, or
-    /// [`TrainError::Weights`]; the checkpoints written before are then
-    /// untouched.
-    pub fn checkpoint<E: From<TrainError>>(
-        &self,
-        model: &Hrm,
-        step: u64,
-        extra: impl FnOnce(&Path) -> Result<(), E>,
-    ) -> Result<PathBuf, E> {
-        self.sync_metrics()?;
-        let checkpoints = self.path.join(files::CHECKPOINTS);
-        let name = format!("step-{step:06}");
-        let (partial, done) = (checkpoints.join(format!("{name}.tmp")), checkpoints.join(&name));
-        // What a failed attempt left half written; nothing names it.
-        if partial.exists() {
-            fs::remove_dir_all(&partial).map_err(writing(&partial))?;
-        }
-        fs::create_dir_all(&partial).map_err(writing(&partial))?;
-        save_model(model, &partial)?;
-        extra(&partial)?;
-        seal::seal(&partial)?;
-        durable::sync_folder(&partial).map_err(writing(&partial))?;
-        fs::rename(&partial, &done).map_err(writing(&done))?;
-        durable::sync_folder(&checkpoints).map_err(writing(&checkpoints))?;
-        self.set_latest(&done)?;
-        Ok(done)
-    }
-
-    /// Removes all checkpoints but the `n` newest, at least one.
-    ///
-    /// # Errors
-    ///
-    /// [`TrainError::Write`].
-    pub fn keep_newest(&self, n: usize) -> Result<(), TrainError> {
-        let checkpoints = self.checkpoints()?;
-        let n_old = checkpoints.len().saturating_sub(n.max(1));
-        for old in &checkpoints[..n_old] {
-            // No checkpoint is ever there in part.
-            let gone = old.with_extension("tmp");
-            fs::rename(old, &gone).map_err(writing(old))?;
-            fs::remove_dir_all(&gone).map_err(writing(&gone))?;
-        }
-        Ok(())
-    }
-
-    /// Removes what a killed process left half written or half removed.
-    fn sweep(&self) -> Result<(), TrainError> {
-        let folder = self.path.join(files::CHECKPOINTS);
-        for entry in fs::read_dir(&folder).map_err(reading(&folder))? {
-            let path = entry.map_err(reading(&folder))?.path();
-            if path.extension().is_some_and(|extension| extension == "tmp") {
-                let is_folder = path.is_dir();
-                let removed =
-                    if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-                removed.map_err(writing(&path))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Complete checkpoints, oldest first.
-    fn checkpoints(&self) -> Result<Vec<PathBuf>, TrainError> {
-        let folder = self.path.join(files::CHECKPOINTS);
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(reading(&folder))? {
-            let path = entry.map_err(reading(&folder))?.path();
-            found.extend(number_of(&path).map(|step| (step, path)));
-        }
-        found.sort();
-        Ok(found.into_iter().map(|(_, path)| path).collect())
-    }
-
-    fn set_latest(&self, checkpoint: &Path) -> Result<(), TrainError> {
-        let latest = self.path.join(files::CHECKPOINTS).join(files::LATEST);
-        let name = checkpoint.file_name().unwrap_or_default().to_string_lossy();
-        durable::replace(&latest, name.as_bytes()).map_err(writing(&latest))
     }
 }
 

@@ -9,12 +9,14 @@
 //!     step-000123/      config.json  model.safetensors  ...  describes itself
 //!                       sha256.json  hashes of the other files
 //!     latest            the name of the newest checkpoint
+//!     best              the name of the best by validation, if there is one
 //! ```
 //!
 //! A checkpoint is written under another name, synced, and renamed, and only
 //! then named in `latest`: a run killed at any instant has its last checkpoint
 //! whole.
 
+mod checkpoints;
 mod folder;
 mod seal;
 
@@ -27,6 +29,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::TrainError;
+pub use checkpoints::Checkpoints;
 pub use folder::{Resumed, RunFolder};
 pub use seal::sha256;
 
@@ -42,6 +45,8 @@ pub mod files {
     pub const CHECKPOINTS: &str = "checkpoints";
     /// Name of the newest checkpoint.
     pub const LATEST: &str = "latest";
+    /// Name of the checkpoint that was best by validation.
+    pub const BEST: &str = "best";
     /// Model config of a checkpoint.
     pub const CONFIG: &str = "config.json";
     /// Weights of a checkpoint.
@@ -94,8 +99,8 @@ pub enum LoadError {
     },
 }
 
-/// The checkpoint that `path` means: itself if it holds a model, else the
-/// latest of the run folder that it is.
+/// The checkpoint that `path` means: itself if it holds a model, else the best
+/// by validation of the run folder that it is, or without validation the latest.
 ///
 /// # Errors
 ///
@@ -105,12 +110,12 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
         return Ok(path.to_owned());
     }
     let checkpoints = path.join(files::CHECKPOINTS);
-    let latest = checkpoints.join(files::LATEST);
-    if !latest.is_file() {
+    let names = [files::BEST, files::LATEST].map(|name| checkpoints.join(name));
+    let Some(name) = names.into_iter().find(|name| name.is_file()) else {
         return Err(TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" });
-    }
-    let name = fs::read_to_string(&latest).map_err(reading(&latest))?;
-    Ok(checkpoints.join(name.trim()))
+    };
+    let named = fs::read_to_string(&name).map_err(reading(&name))?;
+    Ok(checkpoints.join(named.trim()))
 }
 
 /// Reads a JSON file.
@@ -141,6 +146,11 @@ fn to_json(path: &Path, value: &impl Serialize, pretty: bool) -> Result<String, 
     text.map_err(|source| TrainError::Json { path: path.to_owned(), source })
 }
 
+/// The name of a complete checkpoint, by its step.
+fn name_of(step: u64) -> String {
+    format!("step-{step:06}")
+}
+
 /// The step of a complete checkpoint, by its name.
 fn number_of(checkpoint: &Path) -> Option<u64> {
     checkpoint.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
@@ -164,8 +174,8 @@ mod tests {
         Hrm::seeded(config, seed, &Device::Cpu).unwrap()
     }
 
-    fn nothing_else(_: &Path) -> Result<(), TrainError> {
-        Ok(())
+    fn save(run: &RunFolder, model: &Hrm, step: u64) -> Result<PathBuf, TrainError> {
+        run.checkpoints().write(step, |folder| save_model(model, folder))
     }
 
     #[test]
@@ -174,8 +184,8 @@ mod tests {
         let path = folder.path().join("run");
         let mut run = RunFolder::create(&path, &json!({"seed": 1}), false).unwrap();
         run.log(&json!({"step": 1, "loss": 2.5})).unwrap();
-        run.checkpoint(&model(1), 1, nothing_else).unwrap();
-        let newest = run.checkpoint(&model(2), 20, nothing_else).unwrap();
+        save(&run, &model(1), 1).unwrap();
+        let newest = save(&run, &model(2), 20).unwrap();
         assert_eq!(find_checkpoint(&path).unwrap(), newest);
         assert_eq!(find_checkpoint(&newest).unwrap(), newest);
 
@@ -209,12 +219,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
-        let first = run.checkpoint(&model(1), 1, nothing_else).unwrap();
+        let first = save(&run, &model(1), 1).unwrap();
         let fails = |_: &Path| Err(TrainError::NoExamples { what: "no" });
-        run.checkpoint(&model(2), 2, fails).unwrap_err();
+        run.checkpoints().write(2, fails).unwrap_err();
         assert_eq!(find_checkpoint(&path).unwrap(), first);
         // Nor is the one that `latest` names ever replaced.
-        run.checkpoint(&model(2), 1, nothing_else).unwrap_err();
+        save(&run, &model(2), 1).unwrap_err();
         let kept = load_model(&first, &Device::Cpu).unwrap();
         let wanted = model(1);
         for ((name, kept), (_, wanted)) in kept.weights().tensors().zip(wanted.weights().tensors())
@@ -233,7 +243,7 @@ mod tests {
         assert_eq!(RunFolder::resume(&path).unwrap().checkpoint, None);
 
         let run = RunFolder::resume(&path).unwrap().folder;
-        let saved = [1, 2, 3].map(|step| run.checkpoint(&model(step), step, nothing_else).unwrap());
+        let saved = [1, 2, 3].map(|step| save(&run, &model(step), step).unwrap());
         drop(run);
         // Left by a process that was killed as it wrote.
         let (half, part) =
@@ -255,7 +265,7 @@ mod tests {
         assert!(kept.join(files::WEIGHTS).is_file());
         assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
         // Its step can be saved again.
-        resumed.folder.checkpoint(&model(3), 3, nothing_else).unwrap();
+        save(&resumed.folder, &model(3), 3).unwrap();
         drop(resumed);
 
         for step in &saved {
@@ -269,12 +279,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
-        let saved = [9, 10, 100].map(|step| run.checkpoint(&model(1), step, nothing_else).unwrap());
+        let saved = [9, 10, 100].map(|step| save(&run, &model(1), step).unwrap());
         let left = || saved.each_ref().map(|checkpoint| checkpoint.exists());
-        run.keep_newest(2).unwrap();
+        run.checkpoints().keep_newest(2).unwrap();
         assert_eq!(left(), [false, true, true]);
-        run.keep_newest(0).unwrap();
+        run.checkpoints().keep_newest(0).unwrap();
         assert_eq!(left(), [false, false, true]);
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[2]);
+    }
+
+    #[test]
+    fn the_best_checkpoint_stays_and_is_what_a_run_means() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        let saved = [1, 2, 3].map(|step| save(&run, &model(1), step).unwrap());
+        run.checkpoints().set_best(Some(1)).unwrap();
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[0]);
+        run.checkpoints().keep_newest(1).unwrap();
+        assert_eq!(saved.each_ref().map(|checkpoint| checkpoint.exists()), [true, false, true]);
+        run.checkpoints().set_best(Some(3)).unwrap();
+        run.checkpoints().keep_newest(1).unwrap();
+        assert!(!saved[0].exists());
+        // One that is not there is not named.
+        for none in [Some(1), None] {
+            run.checkpoints().set_best(Some(3)).unwrap();
+            run.checkpoints().set_best(none).unwrap();
+            assert!(!path.join("checkpoints/best").exists());
+        }
+        run.checkpoints().set_best(None).unwrap();
         assert_eq!(find_checkpoint(&path).unwrap(), saved[2]);
     }
 

@@ -1,0 +1,187 @@
+//! What a run leaves behind as it goes, and when it ends.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hrm_tasks::PuzzleTask;
+use hrm_train::run::{RunFolder, write_json};
+use hrm_train::{Evaluation, StepReport, TrainConfig, TrainError, Trainer, WithValidation};
+use serde_json::{Value, json};
+use tracing::info_span;
+
+use super::events::Events;
+use super::load;
+use super::position::{POSITION, Position};
+use super::saver::Saver;
+use crate::checkpoint::{Puzzles, describe};
+use crate::interrupt::{Interrupt, Interrupted};
+use crate::progress::{Limit, Progress, Window};
+use crate::record::RunRecord;
+
+/// Steps per line of `metrics.jsonl`.
+const LOG_EVERY: u64 = 10;
+
+/// What a run leaves behind, and when it ends.
+pub(super) struct Log {
+    pub(super) folder: RunFolder,
+    puzzles: Puzzles,
+    limit: Limit,
+    pub(super) position: Position,
+    pub(super) interrupt: Interrupt,
+    /// When this process took the run up.
+    started: Instant,
+    /// Time that training had taken before.
+    seconds_before: f64,
+    pub(super) progress: Progress,
+    /// Metrics for those who watch.
+    events: Events,
+    pub(super) saver: Saver,
+    /// What the last evaluation found.
+    pub(super) judged: Option<Evaluation>,
+}
+
+impl Log {
+    /// The log of a run that is at `position` after `n_steps` steps.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written to.
+    pub(super) fn new(
+        folder: RunFolder,
+        record: &RunRecord,
+        n_steps: u64,
+        position: Position,
+        interrupt: Interrupt,
+    ) -> anyhow::Result<Self> {
+        let limit = match record.minutes {
+            Some(minutes) => Limit::Time(Duration::from_secs_f64(minutes * 60.0)),
+            None => Limit::Steps(record.config.train.steps),
+        };
+        let seconds_before = position.seconds;
+        Ok(Self {
+            events: Events::begin(folder.path(), n_steps)?,
+            folder,
+            puzzles: record.puzzles(),
+            limit,
+            position,
+            interrupt,
+            started: Instant::now(),
+            seconds_before,
+            progress: Progress::start(limit, n_steps, seconds_before),
+            saver: Saver::default(),
+            judged: None,
+        })
+    }
+
+    /// Time that training has taken, in all its parts.
+    pub(super) fn seconds(&self) -> f64 {
+        self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    /// Logs, saves and evaluates when it is time to.
+    pub(super) fn after_step(
+        &mut self,
+        trainer: &Trainer,
+        task: &Arc<dyn PuzzleTask>,
+        split: &WithValidation<'_>,
+        report: &StepReport,
+    ) -> anyhow::Result<ControlFlow<()>> {
+        let (step, config) = (report.step, trainer.config());
+        self.position.window.add(report);
+        self.progress.show(step, &self.position.window, config.batch_size);
+
+        let is_late = matches!(self.limit, Limit::Time(t) if self.seconds() >= t.as_secs_f64());
+        let is_last = is_late || step == config.steps;
+        let is_time = |interval: u64| interval > 0 && step.is_multiple_of(interval);
+        if is_last || is_time(LOG_EVERY) {
+            let line = self.position.window.to_json(step);
+            self.line(step, &line)?;
+            self.position.window = Window::open();
+        }
+        let is_judged = is_last || is_time(config.eval_interval);
+        let signal = self.interrupt.signal();
+        if is_judged || is_time(config.checkpoint_interval) || signal.is_some() {
+            // Saved first: an evaluation may take long, and can be repeated.
+            self.position.awaits_evaluation = is_judged;
+            self.save(trainer, task)?;
+        }
+        if let Some(signal) = signal {
+            self.saver.finish()?;
+            return Err(self.interrupted(signal).into());
+        }
+        if is_judged {
+            self.judge(trainer, split)?;
+        }
+        let is_over = is_last || self.has_lost_patience(config);
+        Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Writes a line of metrics, also for those who watch.
+    pub(super) fn line(&mut self, step: u64, line: &Value) -> anyhow::Result<()> {
+        self.folder.log(line)?;
+        self.events.add(step, line)
+    }
+
+    /// Makes the metrics so far durable.
+    pub(super) fn sync(&mut self) -> anyhow::Result<()> {
+        self.events.sync()?;
+        Ok(self.folder.sync_metrics()?)
+    }
+
+    /// Begins to write a checkpoint, and to remove those that are too old to be
+    /// kept.
+    fn save(&mut self, trainer: &Trainer, task: &Arc<dyn PuzzleTask>) -> anyhow::Result<()> {
+        let _saving = info_span!("snapshot").entered();
+        // Metrics must not be behind the checkpoint that names their length.
+        self.sync()?;
+        self.position.n_metrics = self.folder.n_metrics();
+        self.position.seconds = self.seconds();
+        let (snapshot, position) = (trainer.snapshot()?, self.position.clone());
+        let (checkpoints, puzzles) = (self.folder.checkpoints(), self.puzzles.clone());
+        let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
+        self.saver.start(move || {
+            checkpoints.write(snapshot.n_steps(), |folder| {
+                snapshot.write(folder)?;
+                describe(folder, &puzzles, task.identifiers())?;
+                anyhow::Ok(write_json(&folder.join(POSITION), &position)?)
+            })?;
+            Ok(checkpoints.keep_newest(n_kept)?)
+        })
+    }
+
+    /// Whether an error means to go on from the last checkpoint.
+    pub(super) fn may_roll_back(&self, err: &anyhow::Error, config: &TrainConfig) -> bool {
+        let is_not_finite = matches!(err.downcast_ref(), Some(TrainError::NotFinite { .. }));
+        is_not_finite && self.position.n_rollbacks < config.n_rollbacks_max
+    }
+
+    /// The trainer of the last checkpoint, or of the first step, slowed down.
+    pub(super) fn roll_back(
+        &mut self,
+        record: &RunRecord,
+        err: &anyhow::Error,
+    ) -> anyhow::Result<Trainer> {
+        self.saver.finish()?;
+        let newest = self.folder.checkpoints().newest()?;
+        let (mut trainer, there) = load(record, newest.as_deref())?;
+        let n_rollbacks = self.position.n_rollbacks + 1;
+        let n_since = n_rollbacks - there.n_rollbacks;
+        let factor = record.config.train.rollback_rate.powi(n_since as i32);
+        trainer.slow_down(factor);
+        self.progress.remark(format!(
+            "Warning: {err}. Going back to step {}, with {factor} times its learning rates.",
+            trainer.n_steps(),
+        ));
+        let step = trainer.n_steps();
+        self.line(step, &json!({"kind": "rollback", "step": step, "slowdown": factor}))?;
+        let Position { best, n_worse, .. } = self.position;
+        let awaits_evaluation = false;
+        self.position = Position { best, n_worse, n_rollbacks, awaits_evaluation, ..there };
+        Ok(trainer)
+    }
+
+    pub(super) fn interrupted(&self, signal: i32) -> Interrupted {
+        Interrupted { signal, run: self.folder.path().to_owned() }
+    }
+}

@@ -1,0 +1,134 @@
+//! A training run under way: steps, evaluations, checkpoints, and how it ends.
+
+mod events;
+mod judge;
+mod log;
+mod position;
+mod saver;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hrm_tasks::PuzzleTask;
+use hrm_train::run::{Resumed, RunFolder, files, load_model, read_json};
+use hrm_train::{Trainer, WithValidation, train};
+use serde_json::json;
+use tracing::info_span;
+
+use self::log::Log;
+use self::position::POSITION;
+pub(crate) use self::position::Position;
+use crate::eval;
+use crate::interrupt::Interrupt;
+use crate::record::RunRecord;
+use crate::term::{remark, result};
+
+/// A training run under way.
+pub(crate) struct Run {
+    trainer: Trainer,
+    task: Arc<dyn PuzzleTask>,
+    record: RunRecord,
+    log: Log,
+}
+
+impl Run {
+    /// A run at `position`.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be written to.
+    pub(crate) fn new(
+        trainer: Trainer,
+        task: Box<dyn PuzzleTask>,
+        folder: RunFolder,
+        record: RunRecord,
+        position: Position,
+        interrupt: Interrupt,
+    ) -> anyhow::Result<Self> {
+        let log = Log::new(folder, &record, trainer.n_steps(), position, interrupt)?;
+        Ok(Self { trainer, task: task.into(), record, log })
+    }
+
+    /// Goes on with the run in a folder, from its newest sound checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is no run, has no sound checkpoint left, or belongs to a
+    /// process at work; if data files are not those of the run.
+    pub(crate) fn resume(path: &Path, interrupt: Interrupt) -> anyhow::Result<Self> {
+        let Resumed { mut folder, checkpoint, damaged } = RunFolder::resume(path)?;
+        for (path, err) in damaged {
+            remark(format!("Warning: {err}; kept as {}", path.display()));
+        }
+        let mut record = RunRecord::read(&path.join(files::RECORD))?;
+        record.check_host();
+        let data = record.data.clone();
+        let task = record.open_task(&data)?;
+        let (trainer, position) = load(&record, checkpoint.as_deref())?;
+        folder.rewind_metrics(position.n_metrics)?;
+        folder.checkpoints().set_best(position.best.map(|best| best.step))?;
+        remark(format!("Going on with {} after step {}.", path.display(), trainer.n_steps()));
+        Self::new(trainer, task, folder, record, position, interrupt)
+    }
+
+    /// Trains to the end, unless it is interrupted.
+    pub(crate) fn train(mut self, as_json: bool) -> anyhow::Result<()> {
+        let _training = info_span!("train").entered();
+        let Self { trainer, task, record, log } = &mut self;
+        let config = &record.config.train;
+        let split = WithValidation::new(task.as_ref(), config.n_validation, record.seed)?;
+        if log.position.awaits_evaluation {
+            log.judge(trainer, &split)?;
+        }
+        while !log.has_lost_patience(config) {
+            let feed = log.position.feed;
+            let trained = train(trainer, &split, feed, |trainer, report, feed| {
+                log.position.feed = feed;
+                log.after_step(trainer, task, &split, report)
+            });
+            match trained {
+                Ok(()) => break,
+                Err(err) if log.may_roll_back(&err, config) => {
+                    *trainer = log.roll_back(record, &err)?;
+                }
+                Err(err) => return Err(err),
+            }
+        }
+        log.saver.finish()?;
+        log.judge_chosen(task.as_ref(), record)?;
+        log.progress.finish();
+        self.report(as_json)
+    }
+
+    fn report(&self, as_json: bool) -> anyhow::Result<()> {
+        let (run, step) = (self.log.folder.path(), self.trainer.n_steps());
+        let seconds = self.log.seconds();
+        if as_json {
+            let evaluation = self.log.judged.as_ref().map(|found| eval::to_json(found, None));
+            let line =
+                json!({"run": run, "steps": step, "seconds": seconds, "evaluation": evaluation});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        let table = match &self.log.judged {
+            Some(evaluation) => eval::table(evaluation),
+            None => "No evaluation puzzles: nothing to report.\n".to_owned(),
+        };
+        let (kind, run) = (self.task.name(), run.display());
+        Ok(result(format!(
+            "{step} steps in {seconds:.0} s.\n{table}Try it: cargo xtask solve {kind} --run {run}\n"
+        ))?)
+    }
+}
+
+/// The trainer and the position of a checkpoint, or without one, of a run that
+/// has yet to begin.
+fn load(record: &RunRecord, checkpoint: Option<&Path>) -> anyhow::Result<(Trainer, Position)> {
+    let config = record.config.train.clone();
+    let Some(checkpoint) = checkpoint else {
+        return Ok((Trainer::new(record.first_model()?, config)?, Position::start(record.seed)));
+    };
+    let compute = record.compute()?;
+    let model = load_model(checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
+    let position = read_json(&checkpoint.join(POSITION))?;
+    Ok((Trainer::restore(model, config, checkpoint)?, position))
+}

@@ -1,0 +1,217 @@
+//! `hrm runs`: what runs there are, and how they differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use hrm_train::run::files;
+use serde_json::{Value, json};
+
+use crate::outcome::usage;
+use crate::record::RunRecord;
+use crate::term::{remark, result};
+
+#[derive(Args)]
+pub(crate) struct Runs {
+    /// Run folders, or folders of them. Two or more runs are also compared,
+    /// setting by setting.
+    #[arg(default_value = "runs", value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Compare all runs, setting by setting.
+    #[arg(long)]
+    compare: bool,
+    /// Print one line of JSON per run.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A run as its files describe it.
+struct Summary {
+    path: PathBuf,
+    record: RunRecord,
+    /// Of its last line of training.
+    step: Option<u64>,
+    loss: Option<f64>,
+    /// The best of its validations.
+    validation: Option<f64>,
+    /// Of its last evaluation.
+    exact: Option<f64>,
+}
+
+impl Runs {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let mut found = Vec::new();
+        for folder in &self.folders {
+            found.extend(runs_in(folder)?);
+        }
+        let mut runs = Vec::new();
+        for path in found {
+            match Summary::read(&path) {
+                Ok(run) => runs.push(run),
+                // One unreadable run must not hide the others.
+                Err(err) => remark(format!("Warning: {}: {err:#}", path.display())),
+            }
+        }
+        if self.json {
+            for run in &runs {
+                result(format!("{}\n", run.to_json()))?;
+            }
+            return Ok(());
+        }
+        if runs.is_empty() {
+            remark("No runs yet. Begin one with: cargo xtask train sudoku");
+            return Ok(());
+        }
+        result(format!("{}\n", table(&runs)))?;
+        let are_named = self.folders.len() > 1;
+        if runs.len() > 1 && (self.compare || are_named) {
+            result(format!("\n{}\n", differences(&runs)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The run that a folder is, or those directly in it, by name.
+fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let is_run = |path: &Path| path.join(files::RECORD).is_file();
+    if is_run(folder) {
+        return Ok(vec![folder.to_owned()]);
+    }
+    if !folder.exists() && folder == Path::new("runs") {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder)
+        .map_err(|err| usage(format!("cannot read {}: {err}", folder.display())))?;
+    let mut runs: Vec<PathBuf> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_run(path)).collect();
+    runs.sort();
+    Ok(runs)
+}
+
+impl Summary {
+    /// Reads a run folder, also of a run that is under way.
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let record: RunRecord = hrm_train::run::read_json(&path.join(files::RECORD))?;
+        let metrics = fs::read_to_string(path.join(files::METRICS)).unwrap_or_default();
+        let mut run = Self {
+            path: path.to_owned(),
+            record,
+            step: None,
+            loss: None,
+            validation: None,
+            exact: None,
+        };
+        // A line that is being written is none yet.
+        for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            let number = |name: &str| line[name].as_f64();
+            match line["kind"].as_str() {
+                Some("train") => (run.step, run.loss) = (line["step"].as_u64(), number("loss")),
+                Some("validation") => {
+                    let best = [run.validation, number("exact")].into_iter().flatten();
+                    run.validation = best.reduce(f64::max);
+                }
+                Some("eval") => run.exact = number("exact"),
+                _ => {}
+            }
+        }
+        Ok(run)
+    }
+
+    fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "run": self.path,
+            "task": self.record.config.task.kind(),
+            "parameters": self.record.config.model.n_parameters().ok(),
+            "seed": self.record.seed,
+            "step": self.step,
+            "loss": self.loss,
+            "validation": self.validation,
+            "exact": self.exact,
+        })
+    }
+
+    /// Every setting by its dotted path.
+    fn settings(&self) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::new();
+        let record = serde_json::to_value(&self.record).unwrap_or_default();
+        for section in ["config", "data", "seed", "minutes", "device", "dtype", "revision", "host"]
+        {
+            flatten(section, &record[section], &mut settings);
+        }
+        settings
+    }
+}
+
+fn flatten(path: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
+    match value.as_object() {
+        Some(section) => {
+            for (name, value) in section {
+                flatten(&format!("{path}.{name}"), value, settings);
+            }
+        }
+        None => {
+            let path = path.strip_prefix("config.").unwrap_or(path);
+            settings.insert(path.to_owned(), value.to_string());
+        }
+    }
+}
+
+/// One row per run.
+fn table(runs: &[Summary]) -> Table {
+    let header = ["run", "task", "parameters", "seed", "step", "loss", "validation", "exact"];
+    let percent = |share: Option<f64>| {
+        share.map_or("-".to_owned(), |share| format!("{:.2} %", share * 100.0))
+    };
+    let rows = runs.iter().map(|run| {
+        let RunRecord { config, seed, minutes, .. } = &run.record;
+        let step = run.step.map_or("-".to_owned(), |step| step.to_string());
+        [
+            run.name(),
+            config.task.kind().to_owned(),
+            config.model.n_parameters().map_or("-".to_owned(), |n| n.to_string()),
+            seed.to_string(),
+            match minutes {
+                Some(_) => step,
+                None => format!("{step} of {}", config.train.steps),
+            },
+            run.loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
+            percent(run.validation),
+            percent(run.exact),
+        ]
+    });
+    let mut table = plain(header, rows);
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// One row per setting that is not the same everywhere.
+fn differences(runs: &[Summary]) -> Table {
+    let settings: Vec<_> = runs.iter().map(Summary::settings).collect();
+    let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
+    let rows = names.into_iter().filter_map(|name| {
+        let values: Vec<_> = settings.iter().map(|settings| settings.get(name)).collect();
+        let differs = values.iter().any(|value| value != &values[0]);
+        let shown = values.iter().map(|value| value.map_or("-", String::as_str).to_owned());
+        differs.then(|| std::iter::once(name.clone()).chain(shown).collect::<Vec<_>>())
+    });
+    let header = std::iter::once("setting".to_owned()).chain(runs.iter().map(Summary::name));
+    plain(header.collect::<Vec<_>>(), rows)
+}
+
+fn plain<R: Into<comfy_table::Row>>(
+    header: impl Into<comfy_table::Row>,
+    rows: impl IntoIterator<Item = R>,
+) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header).add_rows(rows);
+    table
+}

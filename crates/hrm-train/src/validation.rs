@@ -1,0 +1,267 @@
+//! A slice of the training set to choose a checkpoint by.
+//!
+//! The evaluation set must not choose: what is chosen by it looks better on it
+//! than it is. So some training puzzles are kept from training. A puzzle of one
+//! row is held back whole, in all its versions. Of a puzzle of several rows the
+//! last is held back, in all versions: of an ARC task that nothing is learnt
+//! about, nothing can be asked.
+
+use std::collections::BTreeSet;
+
+use rand::Rng;
+use rand::seq::index;
+
+use crate::TrainError;
+use crate::rng::stream;
+use crate::task::{Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task};
+
+/// A task of which some training puzzles are held back.
+pub struct WithValidation<'a> {
+    task: &'a dyn Task,
+    train: Slice<'a>,
+}
+
+/// The training part or the validation part of training examples.
+#[derive(Clone)]
+struct Slice<'a> {
+    examples: &'a dyn Examples,
+    held: BTreeSet<usize>,
+    seed: u64,
+    part: Part,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Train,
+    Validation,
+}
+
+impl<'a> WithValidation<'a> {
+    /// Holds back `n` puzzles of `task`, which `seed` chooses. `n` may be 0.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Setting`] unless training puzzles are left.
+    pub fn new(task: &'a dyn Task, n: usize, seed: u64) -> Result<Self, TrainError> {
+        let examples = task.train();
+        let n_groups = examples.n_groups();
+        if n > 0 && n >= n_groups {
+            let (field, expected) = ("n_validation", "fewer than the training puzzles");
+            return Err(TrainError::Setting { field, expected, found: n.to_string() });
+        }
+        let held =
+            index::sample(&mut stream(seed, "validation"), n_groups, n).into_iter().collect();
+        Ok(Self { task, train: Slice { examples, held, seed, part: Part::Train } })
+    }
+
+    /// The task of which the evaluation examples are those held back, one
+    /// version of each puzzle.
+    pub fn validation(&self) -> impl Task + use<'a> {
+        Validation {
+            task: self.task,
+            slice: Slice { part: Part::Validation, ..self.train.clone() },
+        }
+    }
+}
+
+impl Slice<'_> {
+    /// The version of a held puzzle that is asked.
+    fn version(&self, group: usize) -> usize {
+        let n_versions = self.examples.n_versions(group) as u32;
+        let mut rng = stream(self.seed, &format!("validation version {group}"));
+        rng.random_range(0..n_versions.max(1)) as usize
+    }
+}
+
+impl Examples for Slice<'_> {
+    fn n_groups(&self) -> usize {
+        self.examples.n_groups()
+    }
+
+    fn n_versions(&self, group: usize) -> usize {
+        self.examples.n_versions(group)
+    }
+
+    fn n_rows(&self, group: usize, version: usize) -> usize {
+        let n_rows = self.examples.n_rows(group, version);
+        let n_held = usize::from(self.held.contains(&group) && n_rows > 0);
+        match self.part {
+            Part::Train => n_rows - n_held,
+            Part::Validation if n_held > 0 && version == self.version(group) => 1,
+            Part::Validation => 0,
+        }
+    }
+
+    fn write(&self, at: RowId, row: RowMut<'_>) {
+        let n_rows_before = match self.part {
+            Part::Train => 0,
+            Part::Validation => self.examples.n_rows(at.group, at.version) - 1,
+        };
+        self.examples.write(RowId { row: at.row + n_rows_before, ..at }, row);
+    }
+}
+
+/// The part of [`Task`] that no slice changes.
+macro_rules! sizes_of_the_task {
+    () => {
+        fn name(&self) -> &'static str {
+            self.task.name()
+        }
+
+        fn vocab_size(&self) -> usize {
+            self.task.vocab_size()
+        }
+
+        fn n_cells(&self) -> usize {
+            self.task.n_cells()
+        }
+
+        fn n_puzzle_ids(&self) -> usize {
+            self.task.n_puzzle_ids()
+        }
+    };
+}
+
+impl Task for WithValidation<'_> {
+    sizes_of_the_task!();
+
+    fn train(&self) -> &dyn Examples {
+        &self.train
+    }
+
+    fn eval(&self) -> &dyn Examples {
+        self.task.eval()
+    }
+
+    fn scorer(&self) -> Box<dyn Scorer + '_> {
+        self.task.scorer()
+    }
+}
+
+/// See [`WithValidation::validation`].
+struct Validation<'a> {
+    task: &'a dyn Task,
+    slice: Slice<'a>,
+}
+
+impl Task for Validation<'_> {
+    sizes_of_the_task!();
+
+    fn train(&self) -> &dyn Examples {
+        self.task.train()
+    }
+
+    fn eval(&self) -> &dyn Examples {
+        &self.slice
+    }
+
+    fn scorer(&self) -> Box<dyn Scorer + '_> {
+        Box::new(NoFigures)
+    }
+}
+
+/// A task's own figures are about its evaluation set.
+struct NoFigures;
+
+impl Scorer for NoFigures {
+    fn add(&mut self, _: Predicted<'_>) -> Result<(), ScoreError> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
+        Ok(Report::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 40 groups of 3 versions; every other has one row, the others have four.
+    struct Numbered;
+
+    impl Examples for Numbered {
+        fn n_groups(&self) -> usize {
+            40
+        }
+        fn n_versions(&self, _: usize) -> usize {
+            3
+        }
+        fn n_rows(&self, group: usize, _: usize) -> usize {
+            if group.is_multiple_of(2) { 1 } else { 4 }
+        }
+        fn write(&self, at: RowId, row: RowMut<'_>) {
+            row.inputs[0] = (at.group * 100 + at.version * 10 + at.row) as u32;
+        }
+    }
+
+    impl Task for Numbered {
+        fn name(&self) -> &'static str {
+            "numbered"
+        }
+        fn vocab_size(&self) -> usize {
+            4000
+        }
+        fn n_cells(&self) -> usize {
+            1
+        }
+        fn n_puzzle_ids(&self) -> usize {
+            1
+        }
+        fn train(&self) -> &dyn Examples {
+            self
+        }
+        fn eval(&self) -> &dyn Examples {
+            self
+        }
+        fn scorer(&self) -> Box<dyn Scorer + '_> {
+            Box::new(NoFigures)
+        }
+    }
+
+    fn numbers(examples: &dyn Examples) -> BTreeSet<u32> {
+        let number = |at| {
+            let (mut inputs, mut labels, mut puzzle_id) = ([0], [0], 0);
+            let row =
+                RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+            examples.write(at, row);
+            inputs[0]
+        };
+        examples.row_ids().map(number).collect()
+    }
+
+    #[test]
+    fn nothing_is_learnt_that_is_asked() {
+        let split = WithValidation::new(&Numbered, 10, 1).unwrap();
+        let (train, validation) = (numbers(split.train()), numbers(split.validation().eval()));
+        assert_eq!(validation.len(), 10);
+        for number in &validation {
+            let (group, row) = (number / 100, number % 10);
+            let same = train.iter().filter(|n| *n / 100 == group).count();
+            if group % 2 == 0 {
+                assert_eq!((row, same), (0, 0), "a puzzle of one row is held back whole");
+            } else {
+                assert_eq!((row, same), (3, 9), "of several rows the last is held back");
+                assert!(train.iter().all(|n| n / 100 != group || n % 10 < 3));
+            }
+        }
+        // Everything else is learnt.
+        let held: BTreeSet<u32> = validation.iter().map(|n| n / 100).collect();
+        let is_free = |n: &u32| !held.contains(&(n / 100));
+        let others: BTreeSet<u32> = numbers(&Numbered).into_iter().filter(is_free).collect();
+        assert!(!others.is_empty() && others.is_subset(&train));
+        // Versions are drawn.
+        assert!(validation.iter().any(|n| n / 10 % 10 > 0));
+    }
+
+    #[test]
+    fn the_seed_chooses() {
+        let split = |n, seed| WithValidation::new(&Numbered, n, seed).unwrap();
+        let held = |seed| numbers(split(10, seed).validation().eval());
+        assert_eq!(held(1), held(1));
+        assert_ne!(held(1), held(2));
+        assert_eq!(numbers(split(0, 1).train()), numbers(&Numbered));
+        let err = WithValidation::new(&Numbered, 40, 1).err().unwrap().to_string();
+        assert_eq!(err, "train.n_validation must be fewer than the training puzzles, found 40");
+    }
+}
