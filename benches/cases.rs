@@ -18,11 +18,24 @@ pub struct Case {
 /// Every shape, cheapest first.
 pub const CASES: &[Case] = &[
     Case { name: "tiny", batch_size: 32, config: HrmConfig::tiny },
-    Case { name: "small", batch_size: 32, config: HrmConfig::small },
+    Case { name: "small", batch_size: 32, config: small },
     // Far fewer puzzles than in the published runs: the time per puzzle is
     // nearly the same, and a sample takes seconds instead of minutes.
     Case { name: "paper", batch_size: 2, config: HrmConfig::paper },
 ];
+
+/// The published schedule at the width of a laptop.
+fn small() -> HrmConfig {
+    let paper = HrmConfig::paper();
+    HrmConfig {
+        puzzle_dim: 128,
+        hidden_dim: 128,
+        n_heads: 4,
+        n_h_layers: 2,
+        n_l_layers: 2,
+        ..paper
+    }
+}
 
 impl Case {
     /// A model of this shape with fresh weights, on the CPU.

@@ -41,7 +41,7 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint folder, or the latest of a run folder.
+    /// Reads a checkpoint folder, or the one that a run folder stands for.
     ///
     /// # Errors
     ///

@@ -34,6 +34,13 @@ pub(crate) struct Settings {
     set: Vec<String>,
 }
 
+impl Settings {
+    /// Whether the user has chosen a setting.
+    pub(crate) fn sets(&self, key: &str) -> bool {
+        self.set.iter().any(|pair| pair.split_once('=').is_some_and(|(set, _)| set == key))
+    }
+}
+
 /// The names of all kinds of puzzle, for the command line.
 pub(crate) fn kinds() -> PossibleValuesParser {
     TaskConfig::KINDS.to_vec().into()

@@ -15,6 +15,7 @@ use crate::compute::Compute;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::progress;
+use crate::settings;
 use crate::term::{remark, result};
 
 #[derive(Args)]
@@ -24,6 +25,9 @@ pub(crate) struct Eval {
     /// Puzzles to score on, all of them; default: those held out in training.
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
+    /// Change one setting of the puzzles, e.g. task.eval_givens=26.
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "challenge")]
+    set: Vec<String>,
     /// A file of puzzles without answers: says how many answers obey the rules.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     challenge: Option<PathBuf>,
@@ -80,7 +84,7 @@ impl Eval {
             return self.keep(&[challenge.document]);
         }
 
-        let puzzles = &checkpoint.puzzles.task;
+        let puzzles = settings::apply_to_task(checkpoint.puzzles.task.clone(), &self.set)?;
         let family = puzzles.family();
         let task = if self.data.is_empty() {
             puzzles.open(&checkpoint.puzzles.data)?
@@ -149,7 +153,7 @@ pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
         line["step"] = json!(step);
     }
     for (name, share) in &evaluation.scores {
-        line[name.as_ref()] = json!(share);
+        line[*name] = json!(share);
     }
     line
 }
@@ -177,7 +181,7 @@ pub(crate) fn table(evaluation: &Evaluation) -> String {
         ("cells", evaluation.cells()),
         ("halting head is right", evaluation.halting()),
     ];
-    rows.extend(evaluation.scores.iter().map(|(name, share)| (name.as_ref(), *share)));
+    rows.extend(evaluation.scores.iter().copied());
     let mut text = format!(
         "{} evaluation rows, {:.1} segments each\n",
         evaluation.n_rows,

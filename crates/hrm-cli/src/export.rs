@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use candle_core::Tensor;
 use clap::{Args, ValueEnum};
-use hrm_core::weight_file;
+use hrm_core::{Modules, Starts, weight_file};
 use serde_json::json;
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
 use crate::output;
-use crate::term::result;
+use crate::term::{remark, result};
 
 #[derive(Args)]
 pub(crate) struct Export {
@@ -54,6 +54,13 @@ impl Export {
             .tensors()
             .map(|(name, tensor)| (format!("{prefix}{name}"), tensor))
             .collect();
+        let config = checkpoint.model.config();
+        let is_unknown = config.modules == Modules::Flat
+            || config.starts == Starts::Random
+            || config.damping > 0.0;
+        if is_unknown {
+            remark("The published code has no models like this one: it reads the weights only.");
+        }
         let n_tensors = tensors.len();
         weight_file::write_tensors(tensors, &self.out)?;
         if self.json {

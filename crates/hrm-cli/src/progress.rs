@@ -62,6 +62,11 @@ impl Window {
         self.n_segments += report.n_segments;
     }
 
+    /// A step that was skipped and is not reported.
+    pub(crate) fn add_skipped(&mut self) {
+        self.n_skipped += 1;
+    }
+
     /// One line of `metrics.jsonl`, without anything that depends on the speed
     /// of the machine. Means over no step and shares of no puzzle are null.
     pub(crate) fn to_json(&self, step: u64) -> Value {
@@ -93,7 +98,10 @@ impl Window {
     }
 
     fn describe(&self, batch_size: usize) -> String {
-        let loss = self.loss / self.n_steps.max(1) as f64;
+        let loss = match self.n_steps {
+            0 => "-".to_owned(),
+            n_steps => format!("{:.4}", self.loss / n_steps as f64),
+        };
         let percent = |share: Option<f64>| match share {
             Some(share) => format!("{:.1} %", share * 100.0),
             None => "-".to_owned(),
@@ -102,7 +110,7 @@ impl Window {
         let speed = self.examples_per_s(batch_size);
         let digits = if speed < 10.0 { 2 } else { 0 };
         let exact = percent(self.exact());
-        format!("{speed:.digits$} examples/s, loss {loss:.4}, exact {exact}, segments {segments}")
+        format!("{speed:.digits$} examples/s, loss {loss}, exact {exact}, segments {segments}")
     }
 }
 

@@ -1,7 +1,8 @@
 //! `--set key=value`: one setting of a run, changed by its path.
 
 use hrm_core::HrmConfig;
-use hrm_tasks::RunConfig;
+use hrm_tasks::{RunConfig, TaskConfig};
+use hrm_train::TrainConfig;
 use serde_json::Value;
 
 use crate::outcome::usage;
@@ -45,6 +46,20 @@ pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunCo
     Ok(config)
 }
 
+/// Applies `task.key=value` pairs to the settings of puzzles.
+///
+/// # Errors
+///
+/// As [`apply`], and for a key of another section.
+pub(crate) fn apply_to_task(task: TaskConfig, pairs: &[String]) -> anyhow::Result<TaskConfig> {
+    if let Some(pair) = pairs.iter().find(|pair| !pair.starts_with("task.")) {
+        return Err(usage(format!("--set changes settings `task.` here, found `{pair}`")));
+    }
+    // The other sections are not looked at.
+    let (model, train) = (HrmConfig::paper(), TrainConfig::paper());
+    Ok(apply(RunConfig { task, model, train }, pairs)?.task)
+}
+
 /// The setting at a dotted path.
 fn find<'a>(tree: &'a mut Value, key: &str) -> anyhow::Result<&'a mut Value> {
     let known = known_keys(tree);
@@ -83,7 +98,7 @@ fn parse(slot: &Value, text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hrm_tasks::{Preset, TaskConfig};
+    use hrm_tasks::Preset;
 
     fn sudoku() -> RunConfig {
         RunConfig::preset("sudoku", Preset::Tiny).unwrap()

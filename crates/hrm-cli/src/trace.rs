@@ -11,6 +11,8 @@ use anyhow::Context;
 use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
 use tracing_subscriber::prelude::*;
 
+use crate::outcome::usage;
+
 /// Records until it is dropped.
 pub(crate) struct Trace(Option<FlushGuard>);
 
@@ -19,11 +21,11 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// If the file is there already or cannot be written.
+    /// If the file is there already, or cannot be written.
     pub(crate) fn begin(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
         let file = std::fs::File::create_new(path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+            .map_err(|err| usage(format!("cannot write {}: {err}", path.display())))?;
         let (layer, guard) = ChromeLayerBuilder::new().writer(file).build();
         tracing_subscriber::registry().with(layer).try_init().context("cannot trace twice")?;
         Ok(Self(Some(guard)))

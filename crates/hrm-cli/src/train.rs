@@ -6,7 +6,7 @@ use clap::Args;
 use hrm_tasks::PuzzleTask;
 use hrm_train::run::RunFolder;
 use hrm_train::task::Examples;
-use hrm_train::{TrainError, Trainer};
+use hrm_train::{TrainError, Trainer, WithValidation};
 
 use crate::choice::{Choice, Settings, kinds};
 use crate::compute::{Compute, device_name};
@@ -94,11 +94,17 @@ impl Train {
             }
         };
         let task = record.open_task(&data)?;
+        if self.from.is_none() && !self.settings.sets("train.n_validation") {
+            // As a preset has it, it is meant for many puzzles.
+            let train = &mut record.config.train;
+            train.n_validation = train.n_validation.min(task.train().n_groups() / 10);
+        }
         record.config.train.check()?;
         // Known before a run folder is made.
         if task.train().row_ids().next().is_none() {
             return Err(TrainError::NoExamples { what: "training" }.into());
         }
+        WithValidation::new(task.as_ref(), record.config.train.n_validation, record.seed)?;
         let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
         let name = name.unwrap_or_else(|| record.config.task.kind().to_owned());
@@ -159,8 +165,12 @@ fn introduce(
     }
     task.notes().into_iter().for_each(remark);
     let count = |examples: &dyn Examples| examples.n_groups();
+    let held_back = match record.config.train.n_validation {
+        0 => String::new(),
+        n => format!(" ({n} for validation)"),
+    };
     remark(format!(
-        "{name}: {} parameters, {} training and {} evaluation puzzles, run folder {}",
+        "{name}: {} parameters, {}{held_back} training and {} evaluation puzzles, run folder {}",
         record.config.model.n_parameters()?,
         count(task.train()),
         count(task.eval()),

@@ -328,6 +328,69 @@ fn weights_travel_both_ways() {
 }
 
 #[test]
+fn so_do_those_of_the_tiny_recursive_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for (mixer, positions) in [("attention", "rope"), ("mlp", "none")] {
+        let run = format!("run-{mixer}");
+        let flags = [
+            "train",
+            "sudoku",
+            "--preset=tiny-recursive",
+            "--steps=2",
+            "--set=task.board=4",
+            "--set=task.augmentations=0",
+            "--set=task.n_train=20",
+            "--set=task.n_eval=4",
+            "--set=model.hidden_dim=16",
+            "--set=model.puzzle_dim=16",
+            "--set=model.n_prefix=3",
+            "--set=model.n_heads=2",
+            "--set=train.batch_size=4",
+            &format!("--set=model.mixer={mixer}"),
+            &format!("--set=model.positions={positions}"),
+            &format!("--out={run}"),
+        ];
+        let trained = hrm(here, &flags);
+        assert_eq!(trained.code, 0, "{}", trained.stderr);
+        let checkpoint = here.join(&run).join("checkpoints/step-000002");
+        let original = fs::read(checkpoint.join("model.safetensors")).unwrap();
+
+        // One module, under its published name, and nothing of another.
+        fs::create_dir(here.join(mixer)).unwrap();
+        let file = format!("{mixer}/weights.safetensors");
+        let out = format!("--out={file}");
+        assert_eq!(hrm(here, &["export", &run, &out, "--names=compiled"]).code, 0);
+        let bytes = fs::read(here.join(&file)).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let names = tensors.names();
+        let down = "_orig_mod.model.inner.L_level.layers.1.mlp.down_proj.weight";
+        assert!(names.contains(&down), "{names:?}");
+        assert!(!names.iter().any(|name| name.contains("H_level")), "{names:?}");
+        assert_eq!(names.iter().any(|name| name.contains("mlp_t")), mixer == "mlp");
+
+        // As its training code describes it.
+        let arch = format!(
+            "arch:\n  H_cycles: 3\n  L_cycles: 6\n  H_layers: 0\n  L_layers: 2\n  num_heads: 2\n  \
+             expansion: 4\n  halt_max_steps: 16\n  halt_exploration_prob: 0.1\n  \
+             puzzle_emb_len: 3\n  mlp_t: {}\n  pos_encodings: {positions}\n  \
+             no_ACT_continue: true\nema: true\n",
+            mixer == "mlp",
+        );
+        fs::write(here.join(mixer).join("all_config.yaml"), arch).unwrap();
+        let imported = format!("--out=back-{mixer}");
+        let ran = hrm(here, &["import", &file, &imported, "--task=sudoku", "--cells=16"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let back = here.join(format!("back-{mixer}"));
+        assert!(fs::read(back.join("model.safetensors")).unwrap() == original, "bit for bit");
+        let config = |folder: &Path| -> Value {
+            serde_json::from_str(&fs::read_to_string(folder.join("config.json")).unwrap()).unwrap()
+        };
+        assert_eq!(config(&back), config(&checkpoint));
+    }
+}
+
+#[test]
 fn a_challenge_is_answered_without_labels() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

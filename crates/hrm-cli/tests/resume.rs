@@ -172,6 +172,31 @@ fn a_run_that_is_asked_to_end_is_saved_first() {
 }
 
 #[test]
+fn a_run_that_is_asked_to_end_in_an_evaluation_has_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // Nearly all of the time goes into evaluations.
+    let args = ["train", "sudoku", "--preset=tiny", "--set=task.n_eval=5000", "--steps=1000"];
+    let rhythm = ["--set=train.eval_interval=3", "--set=task.n_train=100", "--out=run"];
+    for attempt in 0..5 {
+        let mut child = start(here, &[&args[..], &rhythm].concat());
+        let latest = here.join("run/checkpoints/latest");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !is_saving(&here.join("run")) && !latest.exists() {
+            assert!(Instant::now() < deadline, "no checkpoint in a minute");
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        std::thread::sleep(Duration::from_millis(attempt));
+        let kill = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(!is_saving(&here.join("run")), "it is whole");
+        assert_eq!(fs::read_to_string(&latest).unwrap(), "step-000003");
+        fs::remove_dir_all(here.join("run")).unwrap();
+    }
+}
+
+#[test]
 fn a_run_goes_on_from_the_checkpoint_before_a_damaged_one() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -60,10 +60,26 @@ fn a_run_that_diverges_goes_back_and_goes_slower() {
     assert_eq!((rollbacks.len(), &rollbacks[0]["slowdown"]), (1, &0.01.into()));
     let skipped: u64 =
         of_kind(&run, "train").iter().map(|line| line["skipped"].as_u64().unwrap()).sum();
-    // Those after the last line before the return are in none.
-    assert!(skipped <= 3, "{skipped}");
+    assert_eq!(skipped, 4, "three, and one too many");
     let last = of_kind(&run, "train").pop().unwrap();
     assert!(last["loss"].is_f64() && last["learning_rate"] == 0.001, "{last}");
+
+    // Nor is a checkpoint written that holds what has gone wrong.
+    let between = ["--set=train.checkpoint_interval=1", "--set=train.rollback_rate=0.3"];
+    let often = ["--set=train.n_rollbacks_max=9", "--out=often"];
+    let ended = hrm(here, &[TRAIN, &diverging, &between, &often].concat());
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let rollbacks = of_kind(&here.join("often"), "rollback");
+    let steps: Vec<u64> = rollbacks.iter().map(|line| line["step"].as_u64().unwrap()).collect();
+    assert!(steps.len() > 1 && steps[0] > 0, "{steps:?}");
+    assert!(steps[1] < steps[0], "what did not help is not tried again: {steps:?}");
+    let slowdown = |idx: usize| rollbacks[idx]["slowdown"].as_f64().unwrap();
+    assert!((slowdown(0) - 0.3).abs() < 1e-9 && slowdown(1) < 0.1, "{rollbacks:?}");
+    let before = fs::read(here.join("often/metrics.jsonl")).unwrap();
+    // Taken up anywhere, it goes the same way.
+    let repeated = hrm(here, &["train", "--from=often/run.json", "--out=repeated"]);
+    assert_eq!(repeated.code, 0, "{}", repeated.stderr);
+    assert!(fs::read(here.join("repeated/metrics.jsonl")).unwrap() == before);
 
     let stopped = ["--set=train.n_rollbacks_max=0", "--out=stopped"];
     let stopped = hrm(here, &[TRAIN, &diverging, &stopped].concat());
@@ -313,7 +329,7 @@ fn a_trace_says_where_the_time_goes() {
     }
     // A file that is there is kept.
     let again = hrm(here, &[TRAIN, &["--steps=1", "--out=again", "--trace=trace.json"]].concat());
-    assert_eq!(again.code, 1);
+    assert_eq!(again.code, 2);
     assert_eq!(fs::read(here.join("trace.json")).unwrap(), trace);
 }
 
@@ -349,6 +365,15 @@ fn runs_are_listed_and_compared() {
         ["train.learning_rate", "0.001", "0.002"]
     );
     assert!(!compared.stdout.contains("train.batch_size"), "{}", compared.stdout);
+
+    let plotted = hrm(here, &["runs", "runs/a", "runs/b", "--plot=curves.svg"]);
+    assert_eq!(plotted.code, 0, "{}", plotted.stderr);
+    let svg = fs::read_to_string(here.join("curves.svg")).unwrap();
+    // A curve of each run in both panels, and one in the legends.
+    let n_curves = svg.matches("<polyline").count();
+    assert!(n_curves >= 8 && n_curves.is_multiple_of(4), "{n_curves} curves");
+    assert!(["loss", "exact", "step"].iter().all(|text| svg.contains(text)), "{svg}");
+    assert_eq!(hrm(here, &["runs", "runs/a", "--plot=curves.svg"]).code, 2, "it is kept");
 
     let json = hrm(here, &["runs", "runs/a", "--json"]);
     let run: Value = serde_json::from_str(json.stdout.trim()).unwrap();

@@ -233,15 +233,21 @@ impl HrmConfig {
         }
     }
 
-    /// A model of 2 + 2 layers for an hour or two on a processor, with the grid
-    /// of 9 by 9 Sudoku.
+    /// A model for minutes on a processor, with the grid of 9 by 9 Sudoku: two
+    /// layers in both roles, and one update of each state per segment, both
+    /// differentiated, so that a step takes little time.
     pub fn small() -> Self {
         Self {
             puzzle_dim: 128,
             hidden_dim: 128,
             n_heads: 4,
+            modules: Modules::Shared,
             n_h_layers: 2,
             n_l_layers: 2,
+            n_h_cycles: 1,
+            n_l_cycles: 1,
+            gradient_span: GradientSpan::LastCycle,
+            halting: Halting::HaltOnly,
             ..Self::paper()
         }
     }

@@ -1,8 +1,9 @@
 //! The hierarchical-convergence core.
 //!
 //! Two recurrent states refine each other on a fixed [`Schedule`]: `z_l` often,
-//! `z_h` seldom. Only the last update of each is differentiated, so memory does
-//! not grow with the number of cycles.
+//! `z_h` seldom. Only the last update of each is differentiated, as published, so
+//! memory does not grow with the number of cycles; a [`GradientSpan`] says
+//! otherwise.
 //!
 //! # Place in the stack
 //!
@@ -18,8 +19,8 @@
 //!
 //! - No loss and no optimiser: a segment returns states and logits.
 //! - No files but weights, no clocks, no environment variables.
-//! - No randomness but the seed of the weights. Halting exploration receives
-//!   its draws as an argument.
+//! - No randomness but the seed of the weights and of drawn starts. Halting
+//!   exploration receives its draws as an argument.
 //!
 //! # Where to start
 //!

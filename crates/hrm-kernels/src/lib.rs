@@ -1,8 +1,9 @@
 //! Differentiable functions of tensors, from a matrix product up to a whole
 //! post-norm sublayer.
 //!
-//! Every public function here records a backward node and is tested for its
-//! gradient. Its meaning is a composition of plain tensor operations that runs
+//! Every public function of tensors that are trained through records a backward
+//! node and is tested for its gradient; those of the optimiser change parameters
+//! in place. Its meaning is a composition of plain tensor operations that runs
 //! on any device and in any float dtype.
 //!
 //! # Place in the stack

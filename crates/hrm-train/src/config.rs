@@ -51,6 +51,10 @@ pub struct TrainConfig {
     /// Deviation of the noise that is added to the states after each segment,
     /// in training (arXiv 2605.21488: 0.01).
     pub state_noise: f64,
+    /// Whether rows begin at different segments of their first puzzle, so that a
+    /// step sees puzzles early and late in their course, and replaces a few rather
+    /// than all of them together.
+    pub stagger: bool,
     /// Fewer cycles for parts of the run, in order; after the last, those of the
     /// model (arXiv 2511.08653).
     pub curriculum: Vec<Stage>,
@@ -142,6 +146,7 @@ impl TrainConfig {
             cell_loss: CellLoss::Stablemax,
             label_smoothing: 0.0,
             state_noise: 0.0,
+            stagger: false,
             curriculum: Vec::new(),
             n_validation: 0,
             patience: 0,
@@ -163,6 +168,28 @@ impl TrainConfig {
             learning_rate: 1e-4,
             puzzle_learning_rate: 1e-4,
             ema: 0.999,
+            ..Self::paper()
+        }
+    }
+
+    /// A run of [`HrmConfig::small`](hrm_core::HrmConfig::small) for minutes on a
+    /// processor.
+    pub fn small() -> Self {
+        Self {
+            batch_size: 64,
+            steps: 6_000,
+            optimiser: Rule::Adamw,
+            learning_rate: 1e-3,
+            weight_decay: 0.1,
+            puzzle_learning_rate: 1e-3,
+            puzzle_weight_decay: 0.1,
+            warmup_steps: 200,
+            lr_min_ratio: 0.1,
+            clip_norm: 1.0,
+            ema: 0.999,
+            cell_loss: CellLoss::Softmax,
+            n_validation: 256,
+            eval_interval: 500,
             ..Self::paper()
         }
     }
@@ -202,6 +229,10 @@ impl TrainConfig {
             if !range.contains(&found) {
                 return setting(field, expected, found.to_string());
             }
+        }
+        if self.patience > 0 && (self.n_validation == 0 || self.eval_interval == 0) {
+            let expected = "0 without n_validation and eval_interval";
+            return setting("patience", expected, self.patience.to_string());
         }
         let mut begun = 0.0;
         for Stage { until, n_h_cycles, n_l_cycles } in &self.curriculum {

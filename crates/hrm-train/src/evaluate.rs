@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use candle_transformers::generation::LogitsProcessor;
 use hrm_core::{Budget, Hrm, HrmConfig, RollingBatch, Solution, Tracking};
 
-use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Score, Task};
+use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Task};
 use crate::{Batch, TrainError};
 
 /// How to ask.
@@ -43,7 +43,7 @@ pub struct Evaluation {
     /// Segments run, over all rows.
     pub n_segments: u64,
     /// The task's own figures, by name, shares in `0..=1`.
-    pub scores: Vec<Score>,
+    pub scores: Vec<(&'static str, f64)>,
     /// Files that the task offers about the answers.
     pub documents: Vec<Document>,
 }

@@ -9,8 +9,6 @@
 //! Rows are written when they are asked for, so an augmented set needs no more
 //! memory than its base puzzles.
 
-use std::borrow::Cow;
-
 /// Label and input id of padding. A cell labelled with it carries no loss.
 pub const PADDING: u32 = 0;
 
@@ -59,12 +57,19 @@ pub trait Examples: Send + Sync {
 
     /// Every row, in order.
     fn row_ids(&self) -> Box<dyn Iterator<Item = RowId> + '_> {
-        Box::new((0..self.n_groups()).flat_map(move |group| {
-            (0..self.n_versions(group)).flat_map(move |version| {
-                (0..self.n_rows(group, version)).map(move |row| RowId { group, version, row })
-            })
-        }))
+        Box::new(every_row(self))
     }
+}
+
+/// What [`Examples::row_ids`] is unless there is a shorter way.
+pub(crate) fn every_row<'a, E: Examples + ?Sized>(
+    examples: &'a E,
+) -> impl Iterator<Item = RowId> + use<'a, E> {
+    (0..examples.n_groups()).flat_map(move |group| {
+        (0..examples.n_versions(group)).flat_map(move |version| {
+            (0..examples.n_rows(group, version)).map(move |row| RowId { group, version, row })
+        })
+    })
 }
 
 /// A puzzle as the trainer sees it.
@@ -129,14 +134,11 @@ pub trait Scorer {
 /// Why a score sheet could not be kept, e.g. a full disk.
 pub type ScoreError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A figure by name, a share in `0..=1`.
-pub type Score = (Cow<'static, str>, f64);
-
 /// What a [`Scorer`] found.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// The task's figures, by name, shares in `0..=1`.
-    pub scores: Vec<Score>,
+    pub scores: Vec<(&'static str, f64)>,
     /// Files that say more, for those who keep them.
     pub documents: Vec<Document>,
 }

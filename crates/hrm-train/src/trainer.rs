@@ -9,7 +9,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use hrm_core::halting::{Exploration, continue_target, halts};
 use hrm_core::{Halting, Hrm, Network, Schedule, SegmentOutput, Tracking, names};
-use hrm_kernels::blend;
+use hrm_kernels::{blend, sum_of_squares};
 use serde::{Deserialize, Serialize};
 
 use crate::loss::exact_rows;
@@ -98,6 +98,8 @@ pub struct Gradients {
     pub puzzle_rows: Option<Tensor>,
     /// Length of the dense ones, all together.
     pub norm: f64,
+    /// Whether every number of all of them is finite.
+    pub are_finite: bool,
 }
 
 impl Trainer {
@@ -160,6 +162,29 @@ impl Trainer {
         Self { model, average, config, optimiser, carry, progress }
     }
 
+    /// Factor of the learning rates.
+    pub fn slowdown(&self) -> f64 {
+        self.progress.slowdown
+    }
+
+    /// Whether it is worth to go on from here: the last step was not skipped, and
+    /// every weight is finite.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub fn is_sound(&self) -> candle_core::Result<bool> {
+        if self.progress.n_skipped > 0 {
+            return Ok(false);
+        }
+        for (_, weight) in self.model.weights().tensors() {
+            if !sum_of_squares(&weight)?.is_finite() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Makes the learning rates of all further steps smaller by `factor`.
     pub fn slow_down(&mut self, factor: f64) {
         self.progress.slowdown *= factor;
@@ -183,7 +208,7 @@ impl Trainer {
         let forward = self.forward(place, draws)?;
         let gradients = self.backward(&forward)?;
         let loss = forward.loss.total.to_scalar::<f64>()?;
-        if !(loss.is_finite() && gradients.norm.is_finite()) {
+        if !(loss.is_finite() && gradients.are_finite) {
             return self.skip(&forward, gradients.norm);
         }
         self.progress.n_skipped = 0;
@@ -203,6 +228,9 @@ impl Trainer {
     ) -> candle_core::Result<Forward> {
         let network = self.model.network_on(Tracking::Live, self.schedule())?;
         self.carry.refill(&self.model, place, draws.seed)?;
+        if self.config.stagger && self.n_steps() == 0 {
+            self.carry.stagger(self.n_segments_max());
+        }
         let batch = &self.carry.batch;
 
         let puzzle_rows = match self.model.puzzle_rows(batch.puzzle_ids())? {
@@ -231,7 +259,9 @@ impl Trainer {
         let dense = per_row.backward()?;
         let puzzle_rows = forward.puzzle_rows.as_ref().and_then(|rows| dense.get(rows)).cloned();
         let norm = self.optimiser.gradient_norm(&dense)?;
-        Ok(Gradients { dense, puzzle_rows, norm })
+        let norm_of_rows = puzzle_rows.as_ref().map_or(Ok(0.0), sum_of_squares)?;
+        let are_finite = norm.is_finite() && norm_of_rows.is_finite();
+        Ok(Gradients { dense, puzzle_rows, norm, are_finite })
     }
 
     /// Moves the weights.

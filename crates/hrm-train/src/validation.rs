@@ -13,7 +13,9 @@ use rand::seq::index;
 
 use crate::TrainError;
 use crate::rng::stream;
-use crate::task::{Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task};
+use crate::task::{
+    Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task, every_row,
+};
 
 /// A task of which some training puzzles are held back.
 pub struct WithValidation<'a> {
@@ -89,6 +91,17 @@ impl Examples for Slice<'_> {
             Part::Train => n_rows - n_held,
             Part::Validation if n_held > 0 && version == self.version(group) => 1,
             Part::Validation => 0,
+        }
+    }
+
+    fn row_ids(&self) -> Box<dyn Iterator<Item = RowId> + '_> {
+        match self.part {
+            Part::Train => Box::new(every_row(self)),
+            // Not by way of all the versions of all the puzzles that are not held.
+            Part::Validation => Box::new(self.held.iter().filter_map(|group| {
+                let at = RowId { group: *group, version: self.version(*group), row: 0 };
+                (self.n_rows(at.group, at.version) > 0).then_some(at)
+            })),
         }
     }
 
@@ -235,6 +248,8 @@ mod tests {
         let split = WithValidation::new(&Numbered, 10, 1).unwrap();
         let (train, validation) = (numbers(split.train()), numbers(split.validation().eval()));
         assert_eq!(validation.len(), 10);
+        let slice = split.validation();
+        assert!(slice.eval().row_ids().eq(every_row(slice.eval())));
         for number in &validation {
             let (group, row) = (number / 100, number % 10);
             let same = train.iter().filter(|n| *n / 100 == group).count();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::Context;
 use candle_core::{DType, Device, Tensor};
 use hrm_core::halting::Exploration;
-use hrm_core::{Hrm, HrmConfig, Mixer, Positions, Weights, names};
+use hrm_core::{GradientSpan, Hrm, HrmConfig, Mixer, Positions, Weights, names};
 use hrm_testkit::{Golden, GoldenError, Tol};
 use hrm_train::{Batch, Draws, Forward, Gradients, TrainConfig, Trainer};
 
@@ -42,6 +42,9 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
         let n_done = Tensor::new(trainer.carry().n_done.as_slice(), &Device::Cpu)?;
         let name = format!("{step}.steps");
         table.compare(Group::Decisions, &name, &n_done, golden.tensor(&name)?)?;
+        if trainer.model().config().gradient_span != GradientSpan::LastUpdate {
+            table.expect_amplified();
+        }
     }
     if !is_exact {
         return Ok(table);

@@ -46,11 +46,14 @@ impl Group {
     }
 
     /// How far apart two tensors of this group may be, computed in `dtype`
-    /// against a reference in f32.
-    fn tolerance(self, dtype: DType) -> Tol {
+    /// against a reference in f32, where rounding has been amplified or not.
+    fn tolerance(self, dtype: DType, is_amplified: bool) -> Tol {
         match self {
             Self::Decisions => Tol::EXACT,
             _ if dtype != DType::F32 => self.bf16_tolerance(),
+            Self::Logits | Self::States | Self::Halting | Self::Gradients if is_amplified => {
+                AMPLIFIED
+            }
             Self::Logits | Self::States | Self::Halting | Self::Targets => Tol::F32_SEGMENT,
             Self::Losses => Tol::F32_LOSS,
             Self::Gradients => Tol::F32_GRADIENT,
@@ -80,6 +83,11 @@ impl Group {
     }
 }
 
+/// A step whose gradient goes through a whole cycle amplifies rounding three to
+/// ten times. The reference's own, measured against f64, is 6e-6 of the largest
+/// state after one step and 4e-4 after four; so is that of its gradients.
+const AMPLIFIED: Tol = Tol { absolute: 0.0, relative: 2e-3 };
+
 /// Final weights are compared in their own units.
 const FINAL_WEIGHT: Tol = Tol { absolute: 1e-5, relative: 0.0 };
 
@@ -94,6 +102,7 @@ struct Row {
 /// Every compared tensor of one golden file.
 pub(crate) struct Table {
     dtype: DType,
+    is_amplified: bool,
     rows: Vec<Row>,
 }
 
@@ -111,7 +120,12 @@ struct Summary<'a> {
 impl Table {
     /// For results computed in `dtype`.
     pub(crate) fn new(dtype: DType) -> Self {
-        Self { dtype, rows: Vec::new() }
+        Self { dtype, is_amplified: false, rows: Vec::new() }
+    }
+
+    /// What is compared from here on follows steps that amplify rounding.
+    pub(crate) fn expect_amplified(&mut self) {
+        self.is_amplified = true;
     }
 
     /// Compares `found` with what the golden file holds under `name`.
@@ -123,7 +137,7 @@ impl Table {
         wanted: &Tensor,
     ) -> candle_core::Result<()> {
         let name = name.into();
-        let difference = difference(found, wanted, group.tolerance(self.dtype))
+        let difference = difference(found, wanted, group.tolerance(self.dtype, self.is_amplified))
             .map_err(|err| err.context(format!("cannot compare `{name}`")))?;
         self.rows.push(Row { group, name, n_elements: found.elem_count(), difference });
         Ok(())

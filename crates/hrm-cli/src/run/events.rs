@@ -82,10 +82,20 @@ impl Events {
         let file = File::create_new(&path).with_context(|| writing(&path))?;
         let mut events = Self { path, file };
         let start = Event { wall_time: wall_time(), ..Event::default() };
-        events.write(&Event { file_version: Some(FILE_VERSION.to_owned()), ..start.clone() })?;
-        let session_log = Some(SessionLog { status: START });
-        events.write(&Event { step: n_steps as i64 + 1, session_log, ..start })?;
+        events.write(&Event { file_version: Some(FILE_VERSION.to_owned()), ..start })?;
+        events.restart(n_steps)?;
         Ok(events)
+    }
+
+    /// Voids what is said of steps after the first `n_steps`.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub(super) fn restart(&mut self, n_steps: u64) -> anyhow::Result<()> {
+        let session_log = Some(SessionLog { status: START });
+        let step = n_steps as i64 + 1;
+        self.write(&Event { wall_time: wall_time(), step, session_log, ..Event::default() })
     }
 
     /// Adds every number of a line of metrics, named after the kind of line.

@@ -16,6 +16,7 @@ use super::position::{POSITION, Position};
 use super::saver::Saver;
 use crate::checkpoint::{Puzzles, describe};
 use crate::interrupt::{Interrupt, Interrupted};
+use crate::outcome::usage;
 use crate::progress::{Limit, Progress, Window};
 use crate::record::RunRecord;
 
@@ -37,6 +38,8 @@ pub(super) struct Log {
     /// Metrics for those who watch.
     events: Events,
     pub(super) saver: Saver,
+    /// Times that the run has gone back since its last checkpoint.
+    n_rollbacks_in_row: usize,
     /// What the last evaluation found.
     pub(super) judged: Option<Evaluation>,
 }
@@ -55,7 +58,10 @@ impl Log {
         interrupt: Interrupt,
     ) -> anyhow::Result<Self> {
         let limit = match record.minutes {
-            Some(minutes) => Limit::Time(Duration::from_secs_f64(minutes * 60.0)),
+            Some(minutes) => {
+                let time = Duration::try_from_secs_f64(minutes * 60.0);
+                Limit::Time(time.map_err(|err| usage(format!("minutes {minutes}: {err}")))?)
+            }
             None => Limit::Steps(record.config.train.steps),
         };
         let seconds_before = position.seconds;
@@ -70,6 +76,7 @@ impl Log {
             seconds_before,
             progress: Progress::start(limit, n_steps, seconds_before),
             saver: Saver::default(),
+            n_rollbacks_in_row: 0,
             judged: None,
         })
     }
@@ -77,6 +84,17 @@ impl Log {
     /// Time that training has taken, in all its parts.
     pub(super) fn seconds(&self) -> f64 {
         self.seconds_before + self.started.elapsed().as_secs_f64()
+    }
+
+    fn is_late(&self) -> bool {
+        matches!(self.limit, Limit::Time(time) if self.seconds() >= time.as_secs_f64())
+    }
+
+    /// Whether there is nothing left to do but to judge what was chosen.
+    pub(super) fn is_over(&self, config: &TrainConfig) -> bool {
+        // The last step of a run has its checkpoint.
+        let is_late = self.is_late() && self.position.n_metrics > 0;
+        is_late || self.has_lost_patience(config)
     }
 
     /// Logs, saves and evaluates when it is time to.
@@ -91,8 +109,7 @@ impl Log {
         self.position.window.add(report);
         self.progress.show(step, &self.position.window, config.batch_size);
 
-        let is_late = matches!(self.limit, Limit::Time(t) if self.seconds() >= t.as_secs_f64());
-        let is_last = is_late || step == config.steps;
+        let is_last = self.is_late() || step == config.steps;
         let is_time = |interval: u64| interval > 0 && step.is_multiple_of(interval);
         if is_last || is_time(LOG_EVERY) {
             let line = self.position.window.to_json(step);
@@ -101,16 +118,22 @@ impl Log {
         }
         let is_judged = is_last || is_time(config.eval_interval);
         let signal = self.interrupt.signal();
-        if is_judged || is_time(config.checkpoint_interval) || signal.is_some() {
+        let is_due = is_judged || is_time(config.checkpoint_interval) || signal.is_some();
+        // Nothing good comes from going on with, or judging, what is not sound.
+        let is_sound = is_due && trainer.is_sound()?;
+        if is_last && !is_sound {
+            let (loss, gradient_norm) = (report.loss, report.gradient_norm);
+            return Err(TrainError::NotFinite { step, loss, gradient_norm }.into());
+        }
+        if is_sound {
             // Saved first: an evaluation may take long, and can be repeated.
             self.position.awaits_evaluation = is_judged;
             self.save(trainer, task)?;
         }
         if let Some(signal) = signal {
-            self.saver.finish()?;
             return Err(self.interrupted(signal).into());
         }
-        if is_judged {
+        if is_judged && is_sound {
             self.judge(trainer, split)?;
         }
         let is_over = is_last || self.has_lost_patience(config);
@@ -140,6 +163,7 @@ impl Log {
         let (snapshot, position) = (trainer.snapshot()?, self.position.clone());
         let (checkpoints, puzzles) = (self.folder.checkpoints(), self.puzzles.clone());
         let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
+        self.n_rollbacks_in_row = 0;
         self.saver.start(move || {
             checkpoints.write(snapshot.n_steps(), |folder| {
                 snapshot.write(folder)?;
@@ -150,33 +174,49 @@ impl Log {
         })
     }
 
-    /// Whether an error means to go on from the last checkpoint.
-    pub(super) fn may_roll_back(&self, err: &anyhow::Error, config: &TrainConfig) -> bool {
-        let is_not_finite = matches!(err.downcast_ref(), Some(TrainError::NotFinite { .. }));
-        is_not_finite && self.position.n_rollbacks < config.n_rollbacks_max
-    }
-
-    /// The trainer of the last checkpoint, or of the first step, slowed down.
-    pub(super) fn roll_back(
+    /// What to go on with after an error: the trainer of an earlier checkpoint if
+    /// numbers have become too large, else nothing.
+    ///
+    /// # Errors
+    ///
+    /// The error, if there is nothing to go on with.
+    pub(super) fn after_failure(
         &mut self,
         record: &RunRecord,
-        err: &anyhow::Error,
+        err: anyhow::Error,
     ) -> anyhow::Result<Trainer> {
+        let Some(&TrainError::NotFinite { step, .. }) = err.downcast_ref() else {
+            return Err(err);
+        };
+        self.position.window.add_skipped();
+        self.line(step, &self.position.window.to_json(step))?;
+        self.sync()?;
+        if self.position.n_rollbacks >= record.config.train.n_rollbacks_max {
+            return Err(err);
+        }
+        self.roll_back(record, &err)
+    }
+
+    /// The trainer of the last checkpoint, or of the first step, slowed down. If
+    /// no checkpoint was written since the last time, of the one before.
+    fn roll_back(&mut self, record: &RunRecord, err: &anyhow::Error) -> anyhow::Result<Trainer> {
         self.saver.finish()?;
-        let newest = self.folder.checkpoints().newest()?;
-        let (mut trainer, there) = load(record, newest.as_deref())?;
+        let checkpoint = self.folder.checkpoints().go_back(self.n_rollbacks_in_row)?;
+        let (mut trainer, there) = load(record, checkpoint.as_deref())?;
         let n_rollbacks = self.position.n_rollbacks + 1;
         let n_since = n_rollbacks - there.n_rollbacks;
-        let factor = record.config.train.rollback_rate.powi(n_since as i32);
-        trainer.slow_down(factor);
+        trainer.slow_down(record.config.train.rollback_rate.powi(n_since as i32));
+        self.n_rollbacks_in_row += 1;
+
+        let (step, slowdown) = (trainer.n_steps(), trainer.slowdown());
         self.progress.remark(format!(
-            "Warning: {err}. Going back to step {}, with {factor} times its learning rates.",
-            trainer.n_steps(),
+            "Warning: {err}. Going back to step {step}, with {slowdown} times the learning rates.",
         ));
-        let step = trainer.n_steps();
-        self.line(step, &json!({"kind": "rollback", "step": step, "slowdown": factor}))?;
-        let Position { best, n_worse, .. } = self.position;
-        let awaits_evaluation = false;
+        self.events.restart(step)?;
+        self.line(step, &json!({"kind": "rollback", "step": step, "slowdown": slowdown}))?;
+        // What has been judged since stays judged, unless it is gone.
+        let best = self.position.best.filter(|best| best.step <= step);
+        let (n_worse, awaits_evaluation) = (self.position.n_worse, false);
         self.position = Position { best, n_worse, n_rollbacks, awaits_evaluation, ..there };
         Ok(trainer)
     }

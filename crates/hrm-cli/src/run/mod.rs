@@ -64,23 +64,37 @@ impl Run {
         record.check_host();
         let data = record.data.clone();
         let task = record.open_task(&data)?;
-        let (trainer, position) = load(&record, checkpoint.as_deref())?;
+        let (trainer, mut position) = load(&record, checkpoint.as_deref())?;
         folder.rewind_metrics(position.n_metrics)?;
-        folder.checkpoints().set_best(position.best.map(|best| best.step))?;
+        let checkpoints = folder.checkpoints();
+        checkpoints.set_best(position.best.map(|best| best.step))?;
+        if checkpoints.best()?.is_none() {
+            // What it was compared by is gone with it.
+            position.best = None;
+        }
         remark(format!("Going on with {} after step {}.", path.display(), trainer.n_steps()));
         Self::new(trainer, task, folder, record, position, interrupt)
     }
 
     /// Trains to the end, unless it is interrupted.
     pub(crate) fn train(mut self, as_json: bool) -> anyhow::Result<()> {
+        let trained = self.go();
+        // However it ends, what is being written is written first.
+        self.log.saver.finish()?;
+        trained?;
+        self.log.progress.finish();
+        self.report(as_json)
+    }
+
+    fn go(&mut self) -> anyhow::Result<()> {
         let _training = info_span!("train").entered();
-        let Self { trainer, task, record, log } = &mut self;
+        let Self { trainer, task, record, log } = self;
         let config = &record.config.train;
         let split = WithValidation::new(task.as_ref(), config.n_validation, record.seed)?;
         if log.position.awaits_evaluation {
             log.judge(trainer, &split)?;
         }
-        while !log.has_lost_patience(config) {
+        while !log.is_over(config) {
             let feed = log.position.feed;
             let trained = train(trainer, &split, feed, |trainer, report, feed| {
                 log.position.feed = feed;
@@ -88,16 +102,10 @@ impl Run {
             });
             match trained {
                 Ok(()) => break,
-                Err(err) if log.may_roll_back(&err, config) => {
-                    *trainer = log.roll_back(record, &err)?;
-                }
-                Err(err) => return Err(err),
+                Err(err) => *trainer = log.after_failure(record, err)?,
             }
         }
-        log.saver.finish()?;
-        log.judge_chosen(task.as_ref(), record)?;
-        log.progress.finish();
-        self.report(as_json)
+        log.judge_chosen(task.as_ref(), record)
     }
 
     fn report(&self, as_json: bool) -> anyhow::Result<()> {

@@ -57,14 +57,11 @@ impl ArcConfig {
                     Self { canvas: 12, augmentations: 20, n_train: 165, n_eval: 33, ..paper };
                 let train = TrainConfig {
                     batch_size: 32,
-                    steps: 3_000,
-                    learning_rate: 5e-4,
-                    warmup_steps: 200,
-                    lr_min_ratio: 0.1,
-                    eval_interval: 1000,
-                    ..paper_train
+                    puzzle_learning_rate: paper_train.puzzle_learning_rate,
+                    n_validation: 64,
+                    ..TrainConfig::small()
                 };
-                (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)
+                (task, HrmConfig::small(), train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
             Preset::TinyRecursive => {
@@ -75,7 +72,8 @@ impl ArcConfig {
                     puzzle_weight_decay: paper_train.puzzle_weight_decay,
                     ..TrainConfig::tiny_recursive()
                 };
-                (paper, HrmConfig::tiny_recursive(), train)
+                let model = HrmConfig { n_l_cycles: 4, ..HrmConfig::tiny_recursive() };
+                (paper, model, train)
             }
         };
         let model = HrmConfig { vocab_size: 12, n_cells: task.canvas * task.canvas, ..model };

@@ -139,8 +139,8 @@ impl Tally {
         let mean = |share: &dyn Fn(&TaskScore) -> f64| {
             tasks.iter().map(share).sum::<f64>() / tasks.len().max(1) as f64
         };
-        let whole = TRIES.map(|(n, name, _)| (name.into(), mean(&|task| task.share(n).floor())));
-        let partial = TRIES.map(|(n, _, name)| (name.into(), mean(&|task| task.share(n))));
+        let whole = TRIES.map(|(n, name, _)| (name, mean(&|task| task.share(n).floor())));
+        let partial = TRIES.map(|(n, _, name)| (name, mean(&|task| task.share(n))));
         let documents = vec![
             Document { name: "submission.json", text: submission::to_json(&submission) },
             Document { name: "tasks.csv", text: table(&tasks)? },

@@ -26,19 +26,8 @@ pub(super) fn model_and_training(preset: Preset) -> (HrmConfig, TrainConfig) {
             (HrmConfig { n_cells: 36, mixer: Mixer::Mlp, ..HrmConfig::tiny() }, train)
         }
         Preset::Small => {
-            let train = TrainConfig {
-                batch_size: 32,
-                steps: 3_000,
-                learning_rate: 5e-4,
-                weight_decay: 0.1,
-                puzzle_learning_rate: 5e-4,
-                puzzle_weight_decay: 0.1,
-                warmup_steps: 200,
-                lr_min_ratio: 0.1,
-                eval_interval: 1000,
-                ..paper
-            };
-            (HrmConfig { n_cells: 144, n_segments_max: 8, ..HrmConfig::small() }, train)
+            let train = TrainConfig { batch_size: 32, n_validation: 0, ..TrainConfig::small() };
+            (HrmConfig { n_cells: 144, ..HrmConfig::small() }, train)
         }
         Preset::Paper => (HrmConfig::paper(), paper),
         Preset::TinyRecursive => (HrmConfig::tiny_recursive(), TrainConfig::tiny_recursive()),

@@ -361,6 +361,6 @@ mod tests {
             };
             scorer.add(predicted).unwrap();
         }
-        assert_eq!(scorer.finish().unwrap().scores, [("valid".into(), 0.5)]);
+        assert_eq!(scorer.finish().unwrap().scores, [("valid", 0.5)]);
     }
 }

@@ -266,7 +266,7 @@ impl Scorer for Validity<'_> {
 
     fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
         let scores = match self.kind.rules {
-            Some(_) => vec![("valid".into(), self.n_valid as f64 / self.n_rows.max(1) as f64)],
+            Some(_) => vec![("valid", self.n_valid as f64 / self.n_rows.max(1) as f64)],
             None => Vec::new(),
         };
         Ok(Report { scores, ..Report::default() })

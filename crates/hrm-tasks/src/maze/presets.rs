@@ -52,27 +52,17 @@ impl MazeConfig {
                     side: 12,
                     min_path: 20,
                     augment: MazeAugment::Dihedral,
-                    n_train: 2000,
-                    n_eval: 200,
+                    n_train: 20_000,
+                    n_eval: 500,
                     ..paper
                 };
-                let train = TrainConfig {
-                    batch_size: 32,
-                    steps: 3_000,
-                    learning_rate: 5e-4,
-                    weight_decay: 0.1,
-                    puzzle_learning_rate: 5e-4,
-                    puzzle_weight_decay: 0.1,
-                    warmup_steps: 200,
-                    lr_min_ratio: 0.1,
-                    eval_interval: 1000,
-                    ..paper_train
-                };
-                (task, HrmConfig { n_segments_max: 8, ..HrmConfig::small() }, train)
+                let train = TrainConfig { batch_size: 32, ..TrainConfig::small() };
+                (task, HrmConfig::small(), train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
             Preset::TinyRecursive => {
-                (paper, HrmConfig::tiny_recursive(), TrainConfig::tiny_recursive())
+                let model = HrmConfig { n_l_cycles: 4, ..HrmConfig::tiny_recursive() };
+                (paper, model, TrainConfig::tiny_recursive())
             }
         };
         let model = HrmConfig { vocab_size: 6, n_cells: task.side * task.side, ..model };

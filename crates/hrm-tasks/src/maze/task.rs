@@ -496,10 +496,7 @@ impl Scorer for Score {
 
     fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
         let share = |n: usize| n as f64 / self.n_rows.max(1) as f64;
-        let scores = vec![
-            ("valid".into(), share(self.n_valid)),
-            ("shortest".into(), share(self.n_shortest)),
-        ];
+        let scores = vec![("valid", share(self.n_valid)), ("shortest", share(self.n_shortest))];
         Ok(Report { scores, ..Report::default() })
     }
 }
@@ -736,12 +733,12 @@ mod tests {
             }
             scorer.finish().unwrap().scores
         };
-        assert_eq!(figures(&[]), [("valid".into(), 0.0), ("shortest".into(), 0.0)]);
+        assert_eq!(figures(&[]), [("valid", 0.0), ("shortest", 0.0)]);
         // A detour, and a shortest path that is not the label's.
         let both = [(0, "Soo #oGoo"), (1, "S  o# ooG")];
-        assert_eq!(figures(&both), [("valid".into(), 1.0), ("shortest".into(), 0.5)]);
+        assert_eq!(figures(&both), [("valid", 1.0), ("shortest", 0.5)]);
         let broken = [(0, "S   # G  "), (1, "S__o# ooG")];
-        assert_eq!(figures(&broken), [("valid".into(), 0.0), ("shortest".into(), 0.0)]);
+        assert_eq!(figures(&broken), [("valid", 0.0), ("shortest", 0.0)]);
     }
 
     #[test]

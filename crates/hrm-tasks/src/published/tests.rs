@@ -1,7 +1,7 @@
 use std::fs;
 use std::slice::from_ref;
 
-use hrm_train::task::{Examples, Predicted, RowId, RowMut, Score};
+use hrm_train::task::{Examples, Predicted, RowId, RowMut};
 
 use super::npy::tests::file;
 use super::*;
@@ -285,7 +285,10 @@ fn rows_are_asked_under_the_identifiers_of_the_model() {
 }
 
 /// The figures for a model that answers by `answer`, given label and place.
-fn figures(task: &dyn PuzzleTask, answer: impl Fn(&[u32], RowId) -> (Vec<u32>, f32)) -> Vec<Score> {
+fn figures(
+    task: &dyn PuzzleTask,
+    answer: impl Fn(&[u32], RowId) -> (Vec<u32>, f32),
+) -> Vec<(&'static str, f64)> {
     let mut scorer = task.scorer();
     for (at, inputs, labels, _) in rows(task, task.eval()) {
         let (tokens, q_halt) = answer(&labels, at);

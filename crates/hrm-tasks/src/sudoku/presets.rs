@@ -1,8 +1,7 @@
 //! What a run on Sudoku consists of, at several sizes.
 
-use hrm_core::{GradientSpan, Halting, HrmConfig, Mixer, Modules, Positions};
-use hrm_train::optim::Rule;
-use hrm_train::{CellLoss, TrainConfig};
+use hrm_core::{HrmConfig, Mixer, Positions};
+use hrm_train::TrainConfig;
 
 use super::SudokuConfig;
 use crate::{Preset, RunConfig, TaskConfig};
@@ -20,7 +19,7 @@ impl SudokuConfig {
             min_rating: 0,
             easier_share: 0.0,
             easier_max: 0,
-            eval_givens: Vec::new(),
+            eval_givens: 0,
             held_out: 0.1,
         };
         let paper_train = TrainConfig::paper();
@@ -45,35 +44,10 @@ impl SudokuConfig {
                     n_eval: 500,
                     easier_share: 0.96,
                     easier_max: 24,
-                    eval_givens: vec![35, 26, 0],
+                    eval_givens: 35,
                     ..paper
                 };
-                let model = HrmConfig {
-                    modules: Modules::Shared,
-                    n_h_cycles: 1,
-                    n_l_cycles: 1,
-                    gradient_span: GradientSpan::LastCycle,
-                    halting: Halting::HaltOnly,
-                    ..HrmConfig::small()
-                };
-                let train = TrainConfig {
-                    batch_size: 64,
-                    steps: 6_000,
-                    optimiser: Rule::Adamw,
-                    learning_rate: 1e-3,
-                    weight_decay: 0.1,
-                    puzzle_learning_rate: 1e-3,
-                    puzzle_weight_decay: 0.1,
-                    warmup_steps: 200,
-                    lr_min_ratio: 0.1,
-                    clip_norm: 1.0,
-                    ema: 0.999,
-                    cell_loss: CellLoss::Softmax,
-                    n_validation: 256,
-                    eval_interval: 500,
-                    ..paper_train
-                };
-                (task, model, train)
+                (task, HrmConfig::small(), TrainConfig::small())
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
             Preset::TinyRecursive => {

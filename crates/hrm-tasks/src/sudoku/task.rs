@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use hrm_train::rng::stream;
 use hrm_train::task::{
-    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, Score, ScoreError, Scorer, Task,
+    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
 };
 use rand::Rng;
 use rayon::prelude::*;
@@ -53,10 +53,10 @@ pub struct SudokuConfig {
     /// it gives 1. 0: all blanks but one.
     #[serde(default)]
     pub easier_max: usize,
-    /// Evaluation asks each puzzle once for each entry, with cells given until
-    /// that many are; 0: as it is. Empty: only as it is.
+    /// Built-in evaluation puzzles give cells until they are this many, if they
+    /// do not already. 0: as drawn.
     #[serde(default)]
-    pub eval_givens: Vec<usize>,
+    pub eval_givens: usize,
     /// Share of data files without a test set that is kept for evaluation, in
     /// `0..1`.
     pub held_out: f64,
@@ -106,9 +106,9 @@ impl SudokuConfig {
         if !(0.0..=1.0).contains(&self.easier_share) {
             return Err(TaskError::setting("easier_share", "in 0..=1", self.easier_share));
         }
-        if self.eval_givens.len() > 100 {
-            let found = format!("{} entries", self.eval_givens.len());
-            return Err(TaskError::setting("eval_givens", "at most 100 entries", found));
+        if self.eval_givens > shape.n_cells() {
+            let expected = format!("at most {}, the cells of the board", shape.n_cells());
+            return Err(TaskError::setting("eval_givens", expected, self.eval_givens));
         }
         Ok(shape)
     }
@@ -145,6 +145,11 @@ impl SudokuConfig {
             };
             self.draw(wanted, self.seed, &mut taken, false, each)?;
         }
+        let [_, eval] = &mut sides;
+        for (idx, Puzzle { question, answer, .. }) in eval.iter_mut().enumerate() {
+            let n = self.eval_givens.saturating_sub(question.n_givens());
+            give(question, answer, n, &mut stream(self.seed, &format!("sudoku givens {idx}")));
+        }
         Ok(sides)
     }
 
@@ -176,16 +181,25 @@ impl SudokuConfig {
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let shape = self.check()?;
         let Self { augmentations, easier_share, easier_max, seed, .. } = *self;
-        let mut givens = self.eval_givens.clone();
-        if givens.is_empty() {
-            givens.push(0);
-        }
-        let symmetric = Versions::Symmetric { n: 1 + augmentations, easier_share, easier_max };
         Ok(Box::new(SudokuTask {
             shape,
             vocabulary: self.vocabulary(),
-            train: Puzzles { shape, puzzles: train, versions: symmetric, seed },
-            eval: Puzzles { shape, puzzles: eval, versions: Versions::Givens(givens), seed },
+            train: Puzzles {
+                shape,
+                puzzles: train,
+                n_versions: 1 + augmentations,
+                easier_share,
+                easier_max,
+                seed,
+            },
+            eval: Puzzles {
+                shape,
+                puzzles: eval,
+                n_versions: 1,
+                easier_share: 0.0,
+                easier_max: 0,
+                seed,
+            },
             identifiers: vec!["<blank>".to_owned()],
             ratings: OnceLock::new(),
         }))
@@ -261,7 +275,8 @@ impl Family for SudokuConfig {
             return Err(TaskError::setting("board", "4, 6, 9 or 16", format!("{n_cells} cells")));
         }
         Shape::new(board)?;
-        Ok(Self { board, reveal: self.reveal.min(n_cells), ..self })
+        let (reveal, eval_givens) = (self.reveal.min(n_cells), self.eval_givens.min(n_cells));
+        Ok(Self { board, reveal, eval_givens, ..self })
     }
 
     fn cells_in(&self, data: &[PathBuf]) -> Result<Option<usize>, TaskError> {
@@ -322,7 +337,7 @@ impl Interpreter for Boards {
     }
 
     fn scorer<'a>(&'a self, _name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
-        Box::new(Validity::new(self.shape, &[]))
+        Box::new(Validity { shape: self.shape, n_rows: 0, n_valid: 0 })
     }
 
     fn import(&self, layout: &Layout) -> Imported {
@@ -348,52 +363,37 @@ pub(super) fn digit(shape: Shape, token: u32) -> Option<usize> {
     (1..=shape.side).contains(&digit).then_some(digit)
 }
 
-/// Puzzles in several versions.
+/// Puzzles in several versions: each itself, then random symmetric ones, some of
+/// them easier; see [`SudokuConfig`].
 struct Puzzles {
     shape: Shape,
     puzzles: Vec<Puzzle>,
-    versions: Versions,
+    n_versions: usize,
+    easier_share: f64,
+    easier_max: usize,
     seed: u64,
-}
-
-/// How versions of a puzzle differ.
-enum Versions {
-    /// The puzzle itself, then random symmetric ones, some of them easier; see
-    /// [`SudokuConfig`].
-    Symmetric { n: usize, easier_share: f64, easier_max: usize },
-    /// By the cells that are given; see [`SudokuConfig::eval_givens`].
-    Givens(Vec<usize>),
 }
 
 impl Puzzles {
     /// Question and answer of one version.
     fn version(&self, at: RowId) -> (Board, Board) {
         let Puzzle { question, answer, .. } = &self.puzzles[at.group];
-        let (mut question, mut answer) = (question.clone(), answer.clone());
-        match &self.versions {
-            Versions::Symmetric { easier_share, easier_max, .. } if at.version > 0 => {
-                let purpose = format!("sudoku version {} {}", at.group, at.version);
-                let rng = &mut stream(self.seed, &purpose);
-                let symmetry = Symmetry::random(self.shape, rng);
-                question = symmetry.apply(self.shape, &question);
-                answer = symmetry.apply(self.shape, &answer);
-                let n_blank = self.shape.n_cells() - question.n_givens();
-                let n_max = match easier_max {
-                    0 => n_blank.saturating_sub(1),
-                    n_max => n_blank.min(*n_max),
-                };
-                if n_max > 0 && rng.random_bool(*easier_share) {
-                    let n = rng.random_range(1..=n_max as u32) as usize;
-                    give(&mut question, &answer, n, rng);
-                }
-            }
-            Versions::Symmetric { .. } => {}
-            Versions::Givens(givens) => {
-                let n_givens = givens[at.version];
-                let purpose = format!("sudoku {} with {n_givens}", at.group);
-                let n = n_givens.saturating_sub(question.n_givens());
-                give(&mut question, &answer, n, &mut stream(self.seed, &purpose));
-            }
+        if at.version == 0 {
+            return (question.clone(), answer.clone());
+        }
+        let purpose = format!("sudoku version {} {}", at.group, at.version);
+        let rng = &mut stream(self.seed, &purpose);
+        let symmetry = Symmetry::random(self.shape, rng);
+        let mut question = symmetry.apply(self.shape, question);
+        let answer = symmetry.apply(self.shape, answer);
+        let n_blank = self.shape.n_cells() - question.n_givens();
+        let n_max = match self.easier_max {
+            0 => n_blank.saturating_sub(1),
+            n_max => n_blank.min(n_max),
+        };
+        if n_max > 0 && rng.random_bool(self.easier_share) {
+            let n = rng.random_range(1..=n_max as u32) as usize;
+            give(&mut question, &answer, n, rng);
         }
         (question, answer)
     }
@@ -405,10 +405,7 @@ impl Examples for Puzzles {
     }
 
     fn n_versions(&self, _group: usize) -> usize {
-        match &self.versions {
-            Versions::Symmetric { n, .. } => *n,
-            Versions::Givens(givens) => givens.len(),
-        }
+        self.n_versions
     }
 
     fn n_rows(&self, _group: usize, _version: usize) -> usize {
@@ -474,11 +471,7 @@ impl Task for SudokuTask {
     }
 
     fn scorer(&self) -> Box<dyn Scorer + '_> {
-        let givens = match &self.eval.versions {
-            Versions::Givens(givens) => givens.as_slice(),
-            Versions::Symmetric { .. } => &[],
-        };
-        Box::new(Validity::new(self.shape, givens))
+        Box::new(Validity { shape: self.shape, n_rows: 0, n_valid: 0 })
     }
 }
 
@@ -502,7 +495,7 @@ impl PuzzleTask for SudokuTask {
         let mut stats = vec![
             ("training puzzles".to_owned(), self.train.puzzles.len() as f64),
             ("evaluation puzzles".to_owned(), self.eval.puzzles.len() as f64),
-            ("versions per training puzzle".to_owned(), self.train.n_versions(0) as f64),
+            ("versions per training puzzle".to_owned(), self.train.n_versions as f64),
         ];
         stats.extend(spread("givens", self.puzzles().map(|p| p.question.n_givens() as u64)));
         stats.extend(spread("guesses", self.ratings().iter().copied()));
@@ -540,27 +533,11 @@ fn named(puzzles: &[Puzzle]) -> Vec<(String, &Board)> {
     puzzles.iter().enumerate().map(|at| (name(at), &at.1.question)).collect()
 }
 
-/// Share of answers that obey the rules, whatever the label, and where puzzles
-/// are asked in several versions, of exact ones in each.
+/// Share of answers that obey the rules, whatever the label.
 struct Validity {
     shape: Shape,
     n_rows: u64,
     n_valid: u64,
-    levels: Vec<Level>,
-}
-
-/// Puzzles that give as many cells.
-struct Level {
-    n_givens: usize,
-    n_rows: u64,
-    n_exact: u64,
-}
-
-impl Validity {
-    fn new(shape: Shape, givens: &[usize]) -> Self {
-        let level = |n_givens: &usize| Level { n_givens: *n_givens, n_rows: 0, n_exact: 0 };
-        Self { shape, n_rows: 0, n_valid: 0, levels: givens.iter().map(level).collect() }
-    }
 }
 
 impl Scorer for Validity {
@@ -569,25 +546,11 @@ impl Scorer for Validity {
         let answer = decode(self.shape, predicted.tokens);
         self.n_rows += 1;
         self.n_valid += u64::from(answer.is_solved(self.shape) && answer.keeps(&question));
-        if let Some(level) = self.levels.get_mut(predicted.at.version) {
-            level.n_rows += 1;
-            level.n_exact += u64::from(predicted.tokens == predicted.labels);
-        }
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
-        let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
-        let mut scores: Vec<Score> = vec![("valid".into(), share(self.n_valid, self.n_rows))];
-        if self.levels.len() > 1 {
-            for Level { n_givens, n_rows, n_exact } in self.levels {
-                let name = match n_givens {
-                    0 => "exact as posed".into(),
-                    n => format!("exact at {n} givens").into(),
-                };
-                scores.push((name, share(n_exact, n_rows)));
-            }
-        }
+        let scores = vec![("valid", self.n_valid as f64 / self.n_rows.max(1) as f64)];
         Ok(Report { scores, ..Report::default() })
     }
 }
@@ -608,7 +571,7 @@ mod tests {
             min_rating: 0,
             easier_share: 0.0,
             easier_max: 0,
-            eval_givens: Vec::new(),
+            eval_givens: 0,
             held_out: 0.0,
         }
     }
@@ -679,35 +642,18 @@ mod tests {
     }
 
     #[test]
-    fn evaluation_asks_at_several_numbers_of_givens() {
-        let eval_givens = vec![0, 20, 24];
-        let task = SudokuConfig { eval_givens, reveal: 0, ..config() }.open(&[]).unwrap();
-        let rows = givens(task.eval());
-        assert_eq!(rows.len(), 15);
-        for (at, n) in &rows {
-            assert!(*n == [*n, 20, 24][at.version], "{at:?}: {n}");
+    fn evaluation_puzzles_give_as_many_cells_as_asked_for() {
+        let config = SudokuConfig { reveal: 0, ..config() };
+        let as_drawn = givens(config.open(&[]).unwrap().eval());
+        let given = SudokuConfig { eval_givens: 14, ..config.clone() }.open(&[]).unwrap();
+        for ((at, n), (_, n_drawn)) in givens(given.eval()).into_iter().zip(as_drawn) {
+            assert_eq!(n, n_drawn.max(14), "{at:?}");
         }
-        let mut scorer = task.scorer();
-        for (at, _) in &rows {
-            let (mut inputs, mut labels, mut puzzle_id) = ([0; 36], [0; 36], 1);
-            let row =
-                RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
-            task.eval().write(*at, row);
-            let (inputs, labels) = (&inputs[..], &labels[..]);
-            // Right at 24, and for one puzzle at 20.
-            let is_right = at.version == 2 || at.version == 1 && at.group == 0;
-            let tokens = if is_right { labels } else { inputs };
-            let predicted =
-                Predicted { at: *at, inputs, labels, tokens, sampled: None, q_halt: 0.0 };
-            scorer.add(predicted).unwrap();
-        }
-        let want = [
-            ("valid".into(), 0.4),
-            ("exact as posed".into(), 0.0),
-            ("exact at 20 givens".into(), 0.2),
-            ("exact at 24 givens".into(), 1.0),
-        ];
-        assert_eq!(scorer.finish().unwrap().scores, want);
+        let all_but_one = SudokuConfig { eval_givens: 35, ..config.clone() };
+        assert!(givens(all_but_one.open(&[]).unwrap().eval()).iter().all(|(_, n)| *n == 35));
+        // The same training puzzles, and no more than a board has.
+        assert_eq!(givens(given.train()), givens(config.open(&[]).unwrap().train()),);
+        assert!(SudokuConfig { eval_givens: 37, ..config }.open(&[]).is_err());
     }
 
     /// A task of two files.

@@ -56,10 +56,7 @@ impl Checkpoints {
         let n_old = checkpoints.len().saturating_sub(n.max(1));
         let best = self.best()?;
         for old in checkpoints[..n_old].iter().filter(|old| best.as_ref() != Some(old)) {
-            // No checkpoint is ever there in part.
-            let gone = old.with_extension("tmp");
-            fs::rename(old, &gone).map_err(writing(old))?;
-            fs::remove_dir_all(&gone).map_err(writing(&gone))?;
+            remove(old)?;
         }
         Ok(())
     }
@@ -72,12 +69,16 @@ impl Checkpoints {
     pub fn set_best(&self, step: Option<u64>) -> Result<(), TrainError> {
         let best = self.path.join(files::BEST);
         let name = step.map(name_of).filter(|name| self.path.join(name).is_dir());
-        let done = match name {
-            Some(name) => durable::replace(&best, name.as_bytes()),
-            None if best.exists() => fs::remove_file(&best),
-            None => Ok(()),
-        };
-        done.map_err(writing(&best))
+        match name {
+            Some(name) => durable::replace(&best, name.as_bytes()).map_err(writing(&best)),
+            None => self.forget(files::BEST),
+        }
+    }
+
+    /// Removes a file that names a checkpoint, if it is there.
+    fn forget(&self, name: &str) -> Result<(), TrainError> {
+        let path = self.path.join(name);
+        if path.exists() { fs::remove_file(&path).map_err(writing(&path)) } else { Ok(()) }
     }
 
     /// The best checkpoint, if one is named.
@@ -94,13 +95,28 @@ impl Checkpoints {
         Ok(Some(self.path.join(name.trim())))
     }
 
-    /// The newest checkpoint, if there is one.
+    /// The newest sound checkpoint but `n_before`, or the oldest if there are no
+    /// more; none if none is sound. Newer ones are removed.
     ///
     /// # Errors
     ///
-    /// [`TrainError::Read`].
-    pub fn newest(&self) -> Result<Option<PathBuf>, TrainError> {
-        Ok(self.all()?.pop())
+    /// [`TrainError::Read`] or [`TrainError::Write`].
+    pub fn go_back(&self, n_before: usize) -> Result<Option<PathBuf>, TrainError> {
+        let all = self.all()?;
+        let is_sound = |checkpoint: &&PathBuf| seal::verify(checkpoint).is_ok();
+        let sound: Vec<&PathBuf> = all.iter().filter(is_sound).collect();
+        let there = sound.iter().rev().nth(n_before).or(sound.first()).copied();
+        for newer in all.iter().filter(|checkpoint| there.is_none_or(|there| *checkpoint > there)) {
+            remove(newer)?;
+        }
+        match there {
+            Some(there) => self.set_latest(there)?,
+            None => self.forget(files::LATEST)?,
+        }
+        if self.best()?.is_some_and(|best| !best.exists()) {
+            self.forget(files::BEST)?;
+        }
+        Ok(there.cloned())
     }
 
     /// Removes what a killed process left half written or half removed.
@@ -133,4 +149,11 @@ impl Checkpoints {
         let name = checkpoint.file_name().unwrap_or_default().to_string_lossy();
         durable::replace(&latest, name.as_bytes()).map_err(writing(&latest))
     }
+}
+
+/// Removes a checkpoint, which is never there in part.
+fn remove(checkpoint: &Path) -> Result<(), TrainError> {
+    let gone = checkpoint.with_extension("tmp");
+    fs::rename(checkpoint, &gone).map_err(writing(checkpoint))?;
+    fs::remove_dir_all(&gone).map_err(writing(&gone))
 }

@@ -312,6 +312,27 @@ mod tests {
     }
 
     #[test]
+    fn going_back_removes_what_is_newer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        let checkpoints = run.checkpoints();
+        assert_eq!(checkpoints.go_back(0).unwrap(), None);
+        let saved = [1, 2, 3, 4].map(|step| save(&run, &model(1), step).unwrap());
+        let left = || saved.each_ref().map(|checkpoint| checkpoint.exists());
+        checkpoints.set_best(Some(3)).unwrap();
+        assert_eq!(checkpoints.go_back(0).unwrap().as_ref(), Some(&saved[3]));
+        assert_eq!(left(), [true; 4]);
+        // One that is damaged is none.
+        fs::write(saved[3].join(files::WEIGHTS), "").unwrap();
+        assert_eq!(checkpoints.go_back(1).unwrap().as_ref(), Some(&saved[1]));
+        assert_eq!(left(), [true, true, false, false]);
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
+        assert_eq!(checkpoints.go_back(9).unwrap().as_ref(), Some(&saved[0]));
+        save(&run, &model(1), 2).unwrap();
+    }
+
+    #[test]
     fn metrics_are_taken_back_to_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");

@@ -1,5 +1,7 @@
 //! `hrm runs`: what runs there are, and how they differ.
 
+mod plot;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +11,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use hrm_train::run::files;
 use serde_json::{Value, json};
 
+use self::plot::Course;
 use crate::outcome::usage;
+use crate::output;
 use crate::record::RunRecord;
 use crate::term::{remark, result};
 
@@ -20,8 +24,11 @@ pub(crate) struct Runs {
     #[arg(default_value = "runs", value_name = "DIR")]
     folders: Vec<PathBuf>,
     /// Compare all runs, setting by setting.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "json")]
     compare: bool,
+    /// Draw loss and exactness over the steps into this new SVG file.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
     /// Print one line of JSON per run.
     #[arg(long)]
     json: bool,
@@ -31,17 +38,18 @@ pub(crate) struct Runs {
 struct Summary {
     path: PathBuf,
     record: RunRecord,
-    /// Of its last line of training.
-    step: Option<u64>,
-    loss: Option<f64>,
-    /// The best of its validations.
-    validation: Option<f64>,
-    /// Of its last evaluation.
-    exact: Option<f64>,
+    /// Step and loss, as logged.
+    training: Vec<(u64, f64)>,
+    /// Step and share that is exact.
+    validations: Vec<(u64, f64)>,
+    evaluations: Vec<(u64, f64)>,
 }
 
 impl Runs {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        if let Some(path) = &self.plot {
+            output::must_be_free(path)?;
+        }
         let mut found = Vec::new();
         for folder in &self.folders {
             found.extend(runs_in(folder)?);
@@ -53,6 +61,10 @@ impl Runs {
                 // One unreadable run must not hide the others.
                 Err(err) => remark(format!("Warning: {}: {err:#}", path.display())),
             }
+        }
+        if let Some(path) = &self.plot {
+            let courses: Vec<_> = runs.iter().map(Summary::course).collect();
+            output::write_new(path, plot::draw(&courses)?.as_bytes())?;
         }
         if self.json {
             for run in &runs {
@@ -98,25 +110,47 @@ impl Summary {
         let mut run = Self {
             path: path.to_owned(),
             record,
-            step: None,
-            loss: None,
-            validation: None,
-            exact: None,
+            training: Vec::new(),
+            validations: Vec::new(),
+            evaluations: Vec::new(),
         };
         // A line that is being written is none yet.
         for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-            let number = |name: &str| line[name].as_f64();
+            let point = |name: &str| Some((line["step"].as_u64()?, line[name].as_f64()?));
             match line["kind"].as_str() {
-                Some("train") => (run.step, run.loss) = (line["step"].as_u64(), number("loss")),
-                Some("validation") => {
-                    let best = [run.validation, number("exact")].into_iter().flatten();
-                    run.validation = best.reduce(f64::max);
-                }
-                Some("eval") => run.exact = number("exact"),
+                Some("train") => run.training.extend(point("loss")),
+                Some("validation") => run.validations.extend(point("exact")),
+                Some("eval") => run.evaluations.extend(point("exact")),
                 _ => {}
             }
         }
         Ok(run)
+    }
+
+    /// The last step that was logged.
+    fn step(&self) -> Option<u64> {
+        Some(self.training.last()?.0)
+    }
+
+    fn loss(&self) -> Option<f64> {
+        Some(self.training.last()?.1)
+    }
+
+    /// The best of its validations.
+    fn validation(&self) -> Option<f64> {
+        self.validations.iter().map(|point| point.1).reduce(f64::max)
+    }
+
+    /// What the last evaluation found.
+    fn exact(&self) -> Option<f64> {
+        Some(self.evaluations.last()?.1)
+    }
+
+    fn course(&self) -> Course {
+        let points = |points: &[(u64, f64)]| points.iter().map(|p| (p.0 as f64, p.1)).collect();
+        let judged =
+            if self.validations.is_empty() { &self.evaluations } else { &self.validations };
+        Course { name: self.name(), loss: points(&self.training), exact: points(judged) }
     }
 
     fn name(&self) -> String {
@@ -130,10 +164,10 @@ impl Summary {
             "task": self.record.config.task.kind(),
             "parameters": self.record.config.model.n_parameters().ok(),
             "seed": self.record.seed,
-            "step": self.step,
-            "loss": self.loss,
-            "validation": self.validation,
-            "exact": self.exact,
+            "step": self.step(),
+            "loss": self.loss(),
+            "validation": self.validation(),
+            "exact": self.exact(),
         })
     }
 
@@ -171,7 +205,7 @@ fn table(runs: &[Summary]) -> Table {
     };
     let rows = runs.iter().map(|run| {
         let RunRecord { config, seed, minutes, .. } = &run.record;
-        let step = run.step.map_or("-".to_owned(), |step| step.to_string());
+        let step = run.step().map_or("-".to_owned(), |step| step.to_string());
         [
             run.name(),
             config.task.kind().to_owned(),
@@ -181,9 +215,9 @@ fn table(runs: &[Summary]) -> Table {
                 Some(_) => step,
                 None => format!("{step} of {}", config.train.steps),
             },
-            run.loss.map_or("-".to_owned(), |loss| format!("{loss:.4}")),
-            percent(run.validation),
-            percent(run.exact),
+            run.loss().map_or("-".to_owned(), |loss| format!("{loss:.4}")),
+            percent(run.validation()),
+            percent(run.exact()),
         ]
     });
     let mut table = plain(header, rows);
