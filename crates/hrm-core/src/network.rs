@@ -238,6 +238,9 @@ impl Network {
     /// Some updates of which nothing is recorded, so that a few puzzles at a
     /// time can go through all of them.
     fn unrecorded(&self, updates: &[Update], states: &States, input: &Tensor) -> Result<States> {
+        if updates.is_empty() {
+            return Ok(states.detach());
+        }
         let batch = [&states.z_h, &states.z_l, input];
         let [z_h, z_l, _] =
             by_chunks(batch, self.dtype, |[z_h, z_l, x]| self.frozen.run(updates, z_h, z_l, x))?;

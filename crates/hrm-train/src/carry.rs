@@ -60,15 +60,6 @@ impl Carry {
         Ok(())
     }
 
-    /// Counts segments as if rows had begun one after the other, evenly over the
-    /// `n_segments_max` of a puzzle.
-    pub(crate) fn stagger(&mut self, n_segments_max: u32) {
-        let n_rows = self.n_done.len() as u64;
-        for (row, n_done) in (0u64..).zip(&mut self.n_done) {
-            *n_done = (row * u64::from(n_segments_max) / n_rows) as u32;
-        }
-    }
-
     /// Gives rows the states to start from.
     fn restart(&mut self, model: &Hrm, fresh: &[usize], seed: u64) -> Result<()> {
         // In front of the states, one start for each fresh row or for all.
@@ -154,16 +145,6 @@ mod tests {
             assert_eq!(then[1] == first[1], starts == Starts::Fixed);
             assert_eq!(first[0] == first[1], starts == Starts::Fixed);
         }
-    }
-
-    #[test]
-    fn staggered_rows_end_one_after_the_other() {
-        let mut carry = Carry::waiting(&model(Starts::Fixed), 8).unwrap();
-        carry.stagger(4);
-        assert_eq!(carry.n_done, [0, 0, 1, 1, 2, 2, 3, 3]);
-        let mut few = Carry::waiting(&model(Starts::Fixed), 2).unwrap();
-        few.stagger(16);
-        assert_eq!(few.n_done, [0, 8]);
     }
 
     #[test]

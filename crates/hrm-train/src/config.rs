@@ -51,10 +51,6 @@ pub struct TrainConfig {
     /// Deviation of the noise that is added to the states after each segment,
     /// in training (arXiv 2605.21488: 0.01).
     pub state_noise: f64,
-    /// Whether rows begin at different segments of their first puzzle, so that a
-    /// step sees puzzles early and late in their course, and replaces a few rather
-    /// than all of them together.
-    pub stagger: bool,
     /// Fewer cycles for parts of the run, in order; after the last, those of the
     /// model (arXiv 2511.08653).
     pub curriculum: Vec<Stage>,
@@ -146,7 +142,6 @@ impl TrainConfig {
             cell_loss: CellLoss::Stablemax,
             label_smoothing: 0.0,
             state_noise: 0.0,
-            stagger: false,
             curriculum: Vec::new(),
             n_validation: 0,
             patience: 0,

@@ -228,9 +228,6 @@ impl Trainer {
     ) -> candle_core::Result<Forward> {
         let network = self.model.network_on(Tracking::Live, self.schedule())?;
         self.carry.refill(&self.model, place, draws.seed)?;
-        if self.config.stagger && self.n_steps() == 0 {
-            self.carry.stagger(self.n_segments_max());
-        }
         let batch = &self.carry.batch;
 
         let puzzle_rows = match self.model.puzzle_rows(batch.puzzle_ids())? {
