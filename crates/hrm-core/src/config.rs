@@ -235,7 +235,8 @@ impl HrmConfig {
 
     /// A model for minutes on a processor, with the grid of 9 by 9 Sudoku: two
     /// layers in both roles, and one update of each state per segment, both
-    /// differentiated, so that a step takes little time.
+    /// differentiated, so that a step takes little time. The base of the angles
+    /// fits a hundred positions: with the published one most would hardly turn.
     pub fn small() -> Self {
         Self {
             puzzle_dim: 128,
@@ -248,6 +249,7 @@ impl HrmConfig {
             n_l_cycles: 1,
             gradient_span: GradientSpan::LastCycle,
             halting: Halting::HaltOnly,
+            rope_base: 100.0,
             ..Self::paper()
         }
     }
