@@ -42,6 +42,7 @@ const RECIPE: &[&str] = &[
     "--set=train.clip_norm=1",
     "--set=train.ema=0.9",
     "--set=train.state_noise=0.01",
+    "--set=train.n_carries=3",
     "--set=train.n_validation=3",
     "--set=train.curriculum=[{\"until\":0.5,\"n_h_cycles\":1,\"n_l_cycles\":1}]",
 ];

@@ -14,6 +14,10 @@ use crate::optim::Rule;
 pub struct TrainConfig {
     /// Puzzles per step. At least 1.
     pub batch_size: usize,
+    /// Batches at work in turn, each one step in so many. At least 1. The more,
+    /// the further apart are the segments of a puzzle, and the less is learnt of
+    /// this puzzle alone.
+    pub n_carries: usize,
     /// Optimiser steps. At least 1.
     pub steps: u64,
     /// How dense weights follow their gradient.
@@ -126,6 +130,7 @@ impl TrainConfig {
     pub fn paper() -> Self {
         Self {
             batch_size: 384,
+            n_carries: 1,
             steps: 52_083,
             optimiser: Rule::AdamAtan2,
             learning_rate: 7e-5,
@@ -199,6 +204,9 @@ impl TrainConfig {
             |field, expected, found: String| Err(TrainError::Setting { field, expected, found });
         if !(1..=1 << 20).contains(&self.batch_size) {
             return setting("batch_size", "in 1..=1048576", self.batch_size.to_string());
+        }
+        if !(1..=1 << 10).contains(&self.n_carries) {
+            return setting("n_carries", "in 1..=1024", self.n_carries.to_string());
         }
         if self.steps == 0 {
             return setting("steps", "at least 1", self.steps.to_string());

@@ -28,16 +28,29 @@ const TENSORS: &str = "trainer.safetensors";
 struct Record {
     progress: Progress,
     n_optimiser_steps: i32,
+    /// The rows of each batch at work.
+    carries: Vec<Rows>,
+}
+
+/// Where the rows of a batch are.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rows {
     n_done: Vec<u32>,
     halted: Vec<bool>,
 }
 
 /// Names of the tensors of a carry.
-const Z_H: &str = "carry.z_h";
-const Z_L: &str = "carry.z_l";
-const INPUTS: &str = "carry.inputs";
-const LABELS: &str = "carry.labels";
-const PUZZLE_IDS: &str = "carry.puzzle_ids";
+const Z_H: &str = "z_h";
+const Z_L: &str = "z_l";
+const INPUTS: &str = "inputs";
+const LABELS: &str = "labels";
+const PUZZLE_IDS: &str = "puzzle_ids";
+
+/// The name of a tensor of one of the carries.
+fn of_carry(turn: usize, name: &str) -> String {
+    format!("carry.{turn}.{name}")
+}
 
 /// Prefixes of the names of parameters: their moments, and their values.
 const MEAN: &str = "mean";
@@ -84,25 +97,28 @@ impl Trainer {
     ///
     /// [`TrainError::Backend`] if memory cannot hold the copies.
     pub fn snapshot(&self) -> Result<Snapshot, TrainError> {
-        let Carry { states, batch, n_done, halted } = self.carry();
+        let rows =
+            |carry: &Carry| Rows { n_done: carry.n_done.clone(), halted: carry.halted.clone() };
         let record = Record {
             progress: self.progress(),
             n_optimiser_steps: self.optimiser().n_steps(),
-            n_done: n_done.clone(),
-            halted: halted.clone(),
+            carries: self.carries().iter().map(rows).collect(),
         };
         // Parameters and moments change in place; everything else is replaced.
         let weights = self.averaged().weights().tensors();
         let weights = weights.map(|(name, tensor)| Ok((name.to_owned(), tensor.copy()?)));
         let weights = weights.collect::<candle_core::Result<_>>()?;
         let device = &candle_core::Device::Cpu;
-        let mut tensors = vec![
-            (Z_H.to_owned(), states.z_h.clone()),
-            (Z_L.to_owned(), states.z_l.clone()),
-            (INPUTS.to_owned(), batch.input_tensor(device)?),
-            (LABELS.to_owned(), batch.label_tensor(device)?),
-            (PUZZLE_IDS.to_owned(), Tensor::new(batch.puzzle_ids(), device)?),
-        ];
+        let mut tensors = Vec::new();
+        for (turn, Carry { states, batch, .. }) in self.carries().iter().enumerate() {
+            tensors.extend([
+                (of_carry(turn, Z_H), states.z_h.clone()),
+                (of_carry(turn, Z_L), states.z_l.clone()),
+                (of_carry(turn, INPUTS), batch.input_tensor(device)?),
+                (of_carry(turn, LABELS), batch.label_tensor(device)?),
+                (of_carry(turn, PUZZLE_IDS), Tensor::new(batch.puzzle_ids(), device)?),
+            ]);
+        }
         for ((name, _), moments) in self.model().weights().trained().zip(self.optimiser().moments())
         {
             tensors.push((format!("{MEAN}.{name}"), moments.mean.copy()?));
@@ -131,26 +147,37 @@ impl Trainer {
         let path = folder.join(TENSORS);
         let mut tensors = Tensors { path: &path, tensors: weight_file::read(&path)? };
 
-        let n_rows = config.batch_size;
-        let (n_cells, device) = (model.config().n_cells, model.device());
-        if record.n_done.len() != n_rows || record.halted.len() != n_rows {
-            let found = format!("{} and {}", record.n_done.len(), record.halted.len());
-            let expected = format!("{n_rows} rows");
-            let path = folder.join(RECORD);
-            return Err(TrainError::State { path, what: "carry".to_owned(), expected, found });
+        let (n_carries, n_rows) = (config.n_carries, config.batch_size);
+        let fits = |rows: &Rows| rows.n_done.len() == n_rows && rows.halted.len() == n_rows;
+        if record.carries.len() != n_carries || !record.carries.iter().all(fits) {
+            let sizes: Vec<_> = record.carries.iter().map(|rows| rows.n_done.len()).collect();
+            return Err(TrainError::State {
+                path: folder.join(RECORD),
+                what: "carries".to_owned(),
+                expected: format!("{n_carries} of {n_rows} rows"),
+                found: format!("{sizes:?}"),
+            });
         }
         let start = model.initial_states(n_rows)?;
-        let states = States {
-            z_h: tensors.take(Z_H, start.z_h.dims(), start.z_h.dtype())?.to_device(device)?,
-            z_l: tensors.take(Z_L, start.z_l.dims(), start.z_l.dtype())?.to_device(device)?,
-        };
-        let batch = Batch::new(
-            n_cells,
-            tensors.take(INPUTS, &[n_rows, n_cells], DType::U32)?.flatten_all()?.to_vec1()?,
-            tensors.take(LABELS, &[n_rows, n_cells], DType::I64)?.flatten_all()?.to_vec1()?,
-            tensors.take(PUZZLE_IDS, &[n_rows], DType::U32)?.to_vec1()?,
-        );
-        let carry = Carry { states, batch, n_done: record.n_done, halted: record.halted };
+        let (n_cells, device) = (model.config().n_cells, model.device());
+        let mut carries = Vec::with_capacity(n_carries);
+        for (turn, Rows { n_done, halted }) in record.carries.into_iter().enumerate() {
+            let mut take = |name: &str, shape: &[usize], dtype: DType| {
+                tensors.take(&of_carry(turn, name), shape, dtype)
+            };
+            let (shape, dtype) = (start.z_h.dims(), start.z_h.dtype());
+            let states = States {
+                z_h: take(Z_H, shape, dtype)?.to_device(device)?,
+                z_l: take(Z_L, shape, dtype)?.to_device(device)?,
+            };
+            let batch = Batch::new(
+                n_cells,
+                take(INPUTS, &[n_rows, n_cells], DType::U32)?.flatten_all()?.to_vec1()?,
+                take(LABELS, &[n_rows, n_cells], DType::I64)?.flatten_all()?.to_vec1()?,
+                take(PUZZLE_IDS, &[n_rows], DType::U32)?.to_vec1()?,
+            );
+            carries.push(Carry { states, batch, n_done, halted });
+        }
 
         let (model, average) = match config.ema {
             0.0 => (model, None),
@@ -178,7 +205,7 @@ impl Trainer {
             moments,
         )?;
         tensors.finish()?;
-        Ok(Self::from_parts((model, average), config, optimiser, carry, record.progress))
+        Ok(Self::from_parts((model, average), config, optimiser, carries, record.progress))
     }
 }
 

@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn every_recipe_learns() {
-        let recipes: [(&str, Change); 9] = [
+        let recipes: [(&str, Change); 10] = [
             ("adamw", |_, train| train.optimiser = Rule::Adamw),
             ("muon", |_, train| train.optimiser = Rule::Muon),
             ("clipped", |_, train| train.clip_norm = 0.1),
@@ -312,6 +312,7 @@ mod tests {
             ("softmax", |_, train| train.cell_loss = CellLoss::Softmax),
             ("smoothed", |_, train| train.label_smoothing = 0.1),
             ("noise", |_, train| train.state_noise = 0.01),
+            ("carries in turn", |_, train| train.n_carries = 3),
             ("random starts", |model, _| model.starts = hrm_core::Starts::Random),
             ("damped", |model, _| model.damping = 0.05),
         ];
@@ -343,6 +344,22 @@ mod tests {
             train.curriculum = vec![Stage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
         };
         assert_ne!(losses(&mut with(5, shorter)), losses(&mut trainer(5)));
+    }
+
+    #[test]
+    fn carries_take_turns() {
+        let mut trainer = with(10, |_, train| train.n_carries = 3);
+        let hold = [Exploration { u: 0.0, min_segments: 3 }; 12];
+        let mut n_done = Vec::new();
+        for _ in 0..7 {
+            let place = |row: usize, batch: &mut Batch| {
+                batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
+            };
+            trainer.step(place, Draws { exploration: &hold, seed: 0 }).unwrap();
+            n_done.push(trainer.carries().iter().map(|carry| carry.n_done[0]).collect::<Vec<_>>());
+        }
+        assert_eq!(n_done[..4], [[1, 0, 0], [1, 1, 0], [1, 1, 1], [2, 1, 1]]);
+        assert_eq!(n_done[6], [3, 2, 2]);
     }
 
     #[test]
@@ -422,6 +439,7 @@ mod tests {
         };
         let recipe = |_: &mut HrmConfig, train: &mut TrainConfig| {
             (train.optimiser, train.ema, train.state_noise) = (Rule::Muon, 0.9, 0.01);
+            train.n_carries = 2;
         };
         let mut straight = with(40, recipe);
         let (wanted, _) = run(&mut straight, Feed::new(1), 23);
@@ -442,7 +460,7 @@ mod tests {
 
         let other = TrainConfig { batch_size: 5, ..halting.config().clone() };
         let err = restore(other).unwrap_err().to_string();
-        assert!(err.ends_with("`carry` must be 5 rows, found 12 and 12"), "{err}");
+        assert!(err.ends_with("`carries` must be 2 of 5 rows, found [12, 12]"), "{err}");
     }
 
     #[test]

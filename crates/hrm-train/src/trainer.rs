@@ -24,7 +24,8 @@ pub struct Trainer {
     average: Option<Hrm>,
     config: TrainConfig,
     optimiser: Optimiser,
-    carry: Carry,
+    /// The batches at work, which take turns.
+    carries: Vec<Carry>,
     progress: Progress,
 }
 
@@ -85,6 +86,8 @@ pub struct Forward {
     /// and where nothing learns it.
     pub continue_targets: Option<Vec<f32>>,
     puzzle_rows: Option<Var>,
+    /// The batch whose turn it is.
+    turn: usize,
     /// Decides the noise on the states.
     seed: u64,
 }
@@ -112,9 +115,10 @@ impl Trainer {
         config.check()?;
         let optimiser = Optimiser::new(model.weights().trained(), &config)?;
         let average = if config.ema > 0.0 { Some(model.fork()?) } else { None };
-        let carry = Carry::waiting(&model, config.batch_size)?;
+        let waiting = |_| Carry::waiting(&model, config.batch_size);
+        let carries = (0..config.n_carries).map(waiting).collect::<candle_core::Result<_>>()?;
         let progress = Progress { n_steps: 0, n_skipped: 0, slowdown: 1.0 };
-        Ok(Self { model, average, config, optimiser, carry, progress })
+        Ok(Self { model, average, config, optimiser, carries, progress })
     }
 
     /// The model as it is now.
@@ -133,9 +137,14 @@ impl Trainer {
         &self.config
     }
 
-    /// The puzzles at work.
-    pub fn carry(&self) -> &Carry {
-        &self.carry
+    /// The puzzles at work, in the batches that take turns.
+    pub fn carries(&self) -> &[Carry] {
+        &self.carries
+    }
+
+    /// The batch whose turn the next step is.
+    fn turn(&self) -> usize {
+        (self.n_steps() % self.carries.len() as u64) as usize
     }
 
     /// Steps so far, skipped ones included.
@@ -156,10 +165,10 @@ impl Trainer {
         (model, average): (Hrm, Option<Hrm>),
         config: TrainConfig,
         optimiser: Optimiser,
-        carry: Carry,
+        carries: Vec<Carry>,
         progress: Progress,
     ) -> Self {
-        Self { model, average, config, optimiser, carry, progress }
+        Self { model, average, config, optimiser, carries, progress }
     }
 
     /// Factor of the learning rates.
@@ -227,8 +236,10 @@ impl Trainer {
         draws: Draws<'_>,
     ) -> candle_core::Result<Forward> {
         let network = self.model.network_on(Tracking::Live, self.schedule())?;
-        self.carry.refill(&self.model, place, draws.seed)?;
-        let batch = &self.carry.batch;
+        let turn = self.turn();
+        self.carries[turn].refill(&self.model, place, draws.seed)?;
+        let carry = &self.carries[turn];
+        let batch = &carry.batch;
 
         let puzzle_rows = match self.model.puzzle_rows(batch.puzzle_ids())? {
             Some(rows) => Some(Var::from_tensor(&rows)?),
@@ -236,14 +247,14 @@ impl Trainer {
         };
         let tokens = batch.input_tensor(self.model.device())?;
         let input = network.encode(&tokens, puzzle_rows.as_ref().map(Var::as_tensor))?;
-        let out = network.segment(&self.carry.states, &input)?;
+        let out = network.segment(&carry.states, &input)?;
 
-        let halted = self.halted(&out, draws.exploration)?;
+        let halted = self.halted(carry, &out, draws.exploration)?;
         let exact = exact_rows(&out.logits, batch)?;
-        let targets = self.continue_targets(&network, &out, &input)?;
+        let targets = self.continue_targets(carry, &network, &out, &input)?;
         let loss = SegmentLoss::new(&out, batch, exact, targets.as_deref(), &self.config)?;
         let seed = draws.seed;
-        Ok(Forward { out, loss, halted, continue_targets: targets, puzzle_rows, seed })
+        Ok(Forward { out, loss, halted, continue_targets: targets, puzzle_rows, turn, seed })
     }
 
     /// Differentiates the loss per row.
@@ -267,6 +278,7 @@ impl Trainer {
     ///
     /// If the backend fails.
     pub fn update(&mut self, gradients: &Gradients) -> candle_core::Result<()> {
+        let turn = self.turn();
         self.progress.n_steps += 1;
         let (config, rate) = (&self.config, self.rate());
         let stride = Stride {
@@ -279,7 +291,7 @@ impl Trainer {
             (self.model.weights().find(names::PUZZLES), &gradients.puzzle_rows)
         {
             let (rate, decay) = (config.puzzle_learning_rate * rate, config.puzzle_weight_decay);
-            sign_sgd(&table, self.carry.batch.puzzle_ids(), grad, rate, decay)?;
+            sign_sgd(&table, self.carries[turn].batch.puzzle_ids(), grad, rate, decay)?;
         }
         if let Some(average) = &self.average {
             let pairs = average.weights().trained().zip(self.model.weights().trained());
@@ -300,26 +312,29 @@ impl Trainer {
         forward: Forward,
         gradient_norm: f64,
     ) -> candle_core::Result<StepReport> {
-        let Forward { out, loss, halted, seed, .. } = forward;
-        let n_rows = self.config.batch_size as f64;
-        self.carry.n_done.iter_mut().for_each(|n| *n += 1);
+        let Forward { out, loss, halted, turn, seed, .. } = forward;
+        let (n_rows, learning_rate) =
+            (self.config.batch_size as f64, self.config.learning_rate * self.rate());
+        let step = self.n_steps();
+        let carry = &mut self.carries[turn];
+        carry.n_done.iter_mut().for_each(|n| *n += 1);
         let finished = || (0..halted.len()).filter(|row| halted[*row]);
         let report = StepReport {
-            step: self.n_steps(),
+            step,
             is_skipped: false,
             loss: loss.total.to_scalar::<f64>()? / n_rows,
             cell_loss: loss.cells.to_scalar::<f64>()? / n_rows,
             gradient_norm,
             n_halted: finished().count(),
             n_exact: finished().filter(|row| loss.exact[*row]).count(),
-            n_segments: finished().map(|row| u64::from(self.carry.n_done[row])).sum(),
-            learning_rate: self.config.learning_rate * self.rate(),
+            n_segments: finished().map(|row| u64::from(carry.n_done[row])).sum(),
+            learning_rate,
         };
-        self.carry.states = out.states.detach();
+        carry.states = out.states.detach();
         if self.config.state_noise > 0.0 {
-            self.carry.disturb(self.config.state_noise, seed)?;
+            carry.disturb(self.config.state_noise, seed)?;
         }
-        self.carry.halted = halted;
+        carry.halted = halted;
         Ok(report)
     }
 
@@ -328,7 +343,7 @@ impl Trainer {
     fn skip(&mut self, forward: &Forward, gradient_norm: f64) -> Result<StepReport, TrainError> {
         self.progress.n_steps += 1;
         self.progress.n_skipped += 1;
-        self.carry.halted.fill(true);
+        self.carries[forward.turn].halted.fill(true);
         let n_rows = self.config.batch_size as f64;
         let loss = forward.loss.total.to_scalar::<f64>()? / n_rows;
         let step = self.n_steps();
@@ -365,13 +380,14 @@ impl Trainer {
     /// Which rows stop after this segment.
     fn halted(
         &self,
+        carry: &Carry,
         out: &SegmentOutput,
         exploration: &[Exploration],
     ) -> candle_core::Result<Vec<bool>> {
         let n_max = self.n_segments_max();
         let (rule, probability) =
             (self.model.config().halting, self.model.config().halt_exploration);
-        let rows = out.q.to_vec2::<f32>()?.into_iter().zip(&self.carry.n_done).zip(exploration);
+        let rows = out.q.to_vec2::<f32>()?.into_iter().zip(&carry.n_done).zip(exploration);
         Ok(rows
             .map(|((q, n_done), draw)| {
                 halts(rule, n_done + 1, n_max, [q[0], q[1]], draw.min_segments(probability))
@@ -382,6 +398,7 @@ impl Trainer {
     /// What continuing is worth, by one more segment without gradient.
     fn continue_targets(
         &self,
+        carry: &Carry,
         network: &Network,
         out: &SegmentOutput,
         input: &Tensor,
@@ -391,7 +408,7 @@ impl Trainer {
             return Ok(None);
         }
         let next_q = network.halting_after(&out.states, input)?.to_vec2::<f32>()?;
-        let rows = next_q.into_iter().zip(&self.carry.n_done);
+        let rows = next_q.into_iter().zip(&carry.n_done);
         let target =
             |(q, n_done): (Vec<f32>, &u32)| continue_target([q[0], q[1]], n_done + 1 >= n_max);
         Ok(Some(rows.map(target).collect()))

@@ -128,10 +128,10 @@ fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f
 fn recorded_bytes(config: HrmConfig, dtype: DType) -> f64 {
     let trainer = trainer(config, dtype, N_ROWS);
     let network = trainer.model().network(Tracking::Live).unwrap();
-    let tokens = trainer.carry().batch.input_tensor(&Device::Cpu).unwrap();
+    let tokens = trainer.carries()[0].batch.input_tensor(&Device::Cpu).unwrap();
     let rows = trainer.model().puzzle_rows(&[0; N_ROWS]).unwrap();
     let input = network.encode(&tokens, rows.as_ref()).unwrap();
     let before = MEMORY.current_usage();
-    let _states = network.advance(&trainer.carry().states, &input).unwrap();
+    let _states = network.advance(&trainer.carries()[0].states, &input).unwrap();
     (MEMORY.current_usage() - before) as f64
 }

@@ -39,7 +39,7 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
         trainer.update(&gradients)?;
         trainer.advance(forward, gradients.norm)?;
 
-        let n_done = Tensor::new(trainer.carry().n_done.as_slice(), &Device::Cpu)?;
+        let n_done = Tensor::new(trainer.carries()[0].n_done.as_slice(), &Device::Cpu)?;
         let name = format!("{step}.steps");
         table.compare(Group::Decisions, &name, &n_done, golden.tensor(&name)?)?;
         if trainer.model().config().gradient_span != GradientSpan::LastUpdate {
