@@ -242,15 +242,15 @@ mod events {
     fn scalars(summary: &[u8]) -> Vec<(String, f32)> {
         let scalar = |(tag, value): (u64, Field<'_>)| {
             let (1, Field::Bytes(scalar)) = (tag, value) else { panic!("unknown field {tag}") };
-            let (mut name, mut number) = (String::new(), 0.0);
+            let (mut name, mut number) = (String::new(), None);
             for (tag, value) in fields(scalar) {
                 match (tag, value) {
                     (1, Field::Bytes(text)) => name = String::from_utf8(text.to_vec()).unwrap(),
-                    (2, Field::Four(bytes)) => number = f32::from_le_bytes(bytes),
+                    (2, Field::Four(bytes)) => number = Some(f32::from_le_bytes(bytes)),
                     other => panic!("unknown field {other:?}"),
                 }
             }
-            (name, number)
+            (name, number.expect("a scalar has a value"))
         };
         fields(summary).into_iter().map(scalar).collect()
     }

@@ -54,8 +54,9 @@ struct Summary {
 struct Scalar {
     #[prost(string, tag = "1")]
     tag: String,
-    #[prost(float, tag = "2")]
-    simple_value: f32,
+    /// One of several kinds of value, so it is stated even if it is 0.
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -107,7 +108,7 @@ impl Events {
         let Some(fields) = line.as_object() else { return Ok(()) };
         let kind = fields.get("kind").and_then(Value::as_str).unwrap_or_default();
         let scalar = |(name, value): (&String, &Value)| {
-            let simple_value = value.as_f64()? as f32;
+            let simple_value = Some(value.as_f64()? as f32);
             (name != "step").then(|| Scalar { tag: format!("{kind}/{name}"), simple_value })
         };
         let summary = Some(Summary { values: fields.iter().filter_map(scalar).collect() });
