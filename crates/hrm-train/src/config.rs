@@ -177,6 +177,7 @@ impl TrainConfig {
     pub fn small() -> Self {
         Self {
             batch_size: 64,
+            n_carries: 8,
             steps: 6_000,
             optimiser: Rule::Adamw,
             learning_rate: 1e-3,
@@ -184,9 +185,9 @@ impl TrainConfig {
             puzzle_learning_rate: 1e-3,
             puzzle_weight_decay: 0.1,
             warmup_steps: 200,
-            lr_min_ratio: 0.1,
+            lr_min_ratio: 0.02,
             clip_norm: 1.0,
-            ema: 0.999,
+            ema: 0.998,
             cell_loss: CellLoss::Softmax,
             n_validation: 256,
             eval_interval: 500,
