@@ -178,7 +178,7 @@ impl TrainConfig {
         Self {
             batch_size: 64,
             n_carries: 8,
-            steps: 6_000,
+            steps: 5_900,
             optimiser: Rule::Adamw,
             learning_rate: 1e-3,
             weight_decay: 0.1,
@@ -190,7 +190,7 @@ impl TrainConfig {
             ema: 0.998,
             cell_loss: CellLoss::Softmax,
             n_validation: 256,
-            eval_interval: 500,
+            eval_interval: 1_000,
             ..Self::paper()
         }
     }
