@@ -74,12 +74,12 @@ fn find<'a>(tree: &'a mut Value, key: &str) -> anyhow::Result<&'a mut Value> {
 /// Dotted paths of all settings that can be chosen.
 fn known_keys(tree: &Value) -> Vec<String> {
     let is_chosen = |key: &String| key != "task.kind" && !DECIDED_BY_TASK.contains(&key.as_str());
-    leaves("", tree).into_iter().filter(is_chosen).collect()
+    leaves("", tree).into_iter().map(|(key, _)| key).filter(is_chosen).collect()
 }
 
-/// Dotted paths of all values that are no sections, below `path`.
-fn leaves(path: &str, value: &Value) -> Vec<String> {
-    let Some(section) = value.as_object() else { return vec![path.to_owned()] };
+/// All values that are no sections, below `path`, by their dotted paths.
+pub(crate) fn leaves<'a>(path: &str, value: &'a Value) -> Vec<(String, &'a Value)> {
+    let Some(section) = value.as_object() else { return vec![(path.to_owned(), value)] };
     let below = |name: &String| match path {
         "" => name.clone(),
         path => format!("{path}.{name}"),

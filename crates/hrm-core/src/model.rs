@@ -84,9 +84,9 @@ impl Hrm {
         let drawn_starts = match config.starts {
             Starts::Fixed => None,
             Starts::Random => {
-                let draw = |state| -> candle_core::Result<Tensor> {
+                let draw = |state| {
                     let rng = &mut rng::stream(0, &format!("start of {state}"));
-                    Tensor::from_vec(draw_start(&dims, rng), dims.state(), weights.device())
+                    draw_start(&dims, weights.device(), rng)
                 };
                 Some([draw("z_h")?, draw("z_l")?])
             }
@@ -185,8 +185,7 @@ impl Hrm {
             return self.initial_states(1);
         }
         let mut draw = || -> candle_core::Result<Tensor> {
-            let values = draw_start(&self.dims, rng);
-            let start = Tensor::from_vec(values, self.dims.state(), self.device())?;
+            let start = draw_start(&self.dims, self.device(), rng)?;
             start.to_dtype(carrier(self.dtype, self.device()))?.unsqueeze(0)
         };
         Ok(States { z_h: draw()?, z_l: draw()? })
@@ -217,7 +216,12 @@ impl Hrm {
 }
 
 /// A normal draw for every channel of every position of one state.
-fn draw_start(dims: &Dims, rng: &mut rng::ChaCha8Rng) -> Vec<f32> {
+fn draw_start(
+    dims: &Dims,
+    device: &Device,
+    rng: &mut rng::ChaCha8Rng,
+) -> candle_core::Result<Tensor> {
     let (n_positions, hidden_dim) = dims.state();
-    Init::TruncatedNormal { std: 1.0 }.draw(n_positions * hidden_dim, rng)
+    let values = Init::TruncatedNormal { std: 1.0 }.draw(n_positions * hidden_dim, rng);
+    Tensor::from_vec(values, (n_positions, hidden_dim), device)
 }

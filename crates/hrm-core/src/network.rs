@@ -496,8 +496,8 @@ mod tests {
     fn damping_keeps_a_share_of_the_states_before() -> Result<()> {
         let model = tiny(Mixer::Attention, Positions::Rope);
         let damped = HrmConfig { damping: 0.25, ..model.config().clone() };
-        let damped = Hrm::seeded(damped, 7, &Device::Cpu).unwrap();
-        let [plain, damped] = [&model, &damped].map(|m| m.network(Tracking::Live).unwrap());
+        let damped_model = Hrm::seeded(damped, 7, &Device::Cpu).unwrap();
+        let [plain, damped] = [&model, &damped_model].map(|m| m.network(Tracking::Live).unwrap());
         let input = plain.encode(&tokens(), Some(&ramp((2, 12))?))?;
         let before = plain.initial_states(2)?;
         let (after, found) = (plain.advance(&before, &input)?, damped.advance(&before, &input)?);
@@ -511,9 +511,19 @@ mod tests {
         let want = damped.read_halting(&found)?;
         assert_close("halting", &damped.halting_after(&before, &input)?, &want, Tol::F32_KERNEL);
         // The gradient goes through what is mixed in, scaled.
-        let grads = [after, found].map(|s| s.z_h.sum_all().unwrap().backward().unwrap());
-        let (_, var) = model.weights().trained().next().unwrap();
-        assert!(grads[0].get(var).is_some());
+        let [whole, scaled] = [after, found]
+            .map(|s| (&s.z_h * ramp(s.z_h.shape()).unwrap()).unwrap().sum_all().unwrap())
+            .map(|loss| loss.backward().unwrap());
+        let pairs = model.weights().trained().zip(damped_model.weights().trained());
+        let mut n_reached = 0;
+        for ((name, var), (_, damped_var)) in pairs {
+            let (Some(whole), Some(scaled)) = (whole.get(var), scaled.get(damped_var)) else {
+                continue;
+            };
+            assert_close(name, scaled, &(whole * 0.75)?, Tol::F32_SEGMENT);
+            n_reached += 1;
+        }
+        assert!(n_reached > 4, "{n_reached} parameters");
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use hrm_core::{Hrm, HrmConfig, States, weight_file};
 use serde::{Deserialize, Serialize};
 
 use crate::optim::{Moments, Optimiser};
-use crate::run::{files, read_json, write_json};
+use crate::run::{read_json, write_json, write_model};
 use crate::trainer::Progress;
 use crate::{Batch, Carry, TrainConfig, TrainError, Trainer};
 
@@ -80,13 +80,11 @@ impl Snapshot {
     ///
     /// [`TrainError::Write`] or [`TrainError::Weights`].
     pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
-        write_json(&folder.join(files::CONFIG), &self.config)?;
+        let named = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.clone());
+        write_model(&self.config, self.weights.iter().map(named), folder)?;
         write_json(&folder.join(RECORD), &self.record)?;
-        for (name, tensors) in [(files::WEIGHTS, &self.weights), (TENSORS, &self.tensors)] {
-            let tensors = tensors.iter().map(|(name, tensor)| (name, tensor.clone()));
-            weight_file::write_tensors(tensors, &folder.join(name))?;
-        }
-        Ok(())
+        let tensors = self.tensors.iter().map(named);
+        Ok(weight_file::write_tensors(tensors, &folder.join(TENSORS))?)
     }
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn check_sizes(trainer: &Trainer, task: &dyn Task) -> Result<(), Trai
 mod tests {
     use super::*;
     use crate::optim::Rule;
-    use crate::task::{Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer};
+    use crate::task::{Examples, Predicted, RowId, RowMut, Scorer};
     use crate::{CellLoss, Stage, TrainConfig};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
@@ -165,16 +165,7 @@ mod tests {
             self
         }
         fn scorer(&self) -> Box<dyn Scorer + '_> {
-            struct Nothing;
-            impl Scorer for Nothing {
-                fn add(&mut self, _: Predicted<'_>) -> Result<(), ScoreError> {
-                    Ok(())
-                }
-                fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
-                    Ok(Report::default())
-                }
-            }
-            Box::new(Nothing)
+            Box::new(crate::validation::NoFigures)
         }
     }
 

@@ -174,7 +174,7 @@ impl Task for Validation<'_> {
 }
 
 /// A task's own figures are about its evaluation set.
-struct NoFigures;
+pub(crate) struct NoFigures;
 
 impl Scorer for NoFigures {
     fn add(&mut self, _: Predicted<'_>) -> Result<(), ScoreError> {

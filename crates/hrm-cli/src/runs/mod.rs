@@ -15,6 +15,7 @@ use self::plot::Course;
 use crate::outcome::usage;
 use crate::output;
 use crate::record::RunRecord;
+use crate::settings::leaves;
 use crate::term::{remark, result};
 
 #[derive(Args)]
@@ -173,27 +174,13 @@ impl Summary {
 
     /// Every setting by its dotted path.
     fn settings(&self) -> BTreeMap<String, String> {
-        let mut settings = BTreeMap::new();
         let record = serde_json::to_value(&self.record).unwrap_or_default();
-        for section in ["config", "data", "seed", "minutes", "device", "dtype", "revision", "host"]
-        {
-            flatten(section, &record[section], &mut settings);
-        }
-        settings
-    }
-}
-
-fn flatten(path: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
-    match value.as_object() {
-        Some(section) => {
-            for (name, value) in section {
-                flatten(&format!("{path}.{name}"), value, settings);
-            }
-        }
-        None => {
-            let path = path.strip_prefix("config.").unwrap_or(path);
-            settings.insert(path.to_owned(), value.to_string());
-        }
+        let others = ["data", "seed", "minutes", "device", "dtype", "revision", "host"];
+        let sections = [("", "config")].into_iter().chain(others.map(|name| (name, name)));
+        sections
+            .flat_map(|(path, section)| leaves(path, &record[section]))
+            .map(|(path, value)| (path, value.to_string()))
+            .collect()
     }
 }
 

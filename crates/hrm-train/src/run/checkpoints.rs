@@ -11,10 +11,15 @@ use crate::TrainError;
 /// The folder of a run's checkpoints. One thread at a time may change it.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
-    pub(super) path: PathBuf,
+    path: PathBuf,
 }
 
 impl Checkpoints {
+    /// Those of the run folder `run`.
+    pub(super) fn of(run: &Path) -> Self {
+        Self { path: run.join(files::CHECKPOINTS) }
+    }
+
     /// Writes a checkpoint after `step` steps, more than any before, and makes it
     /// the latest. `write` writes what belongs to it into the folder that it is
     /// given. Every file is hashed.
@@ -87,11 +92,16 @@ impl Checkpoints {
     ///
     /// [`TrainError::Read`].
     pub fn best(&self) -> Result<Option<PathBuf>, TrainError> {
-        let best = self.path.join(files::BEST);
-        if !best.is_file() {
+        self.named(files::BEST)
+    }
+
+    /// The checkpoint that a file names, if that file is there.
+    pub(super) fn named(&self, file: &str) -> Result<Option<PathBuf>, TrainError> {
+        let file = self.path.join(file);
+        if !file.is_file() {
             return Ok(None);
         }
-        let name = fs::read_to_string(&best).map_err(reading(&best))?;
+        let name = fs::read_to_string(&file).map_err(reading(&file))?;
         Ok(Some(self.path.join(name.trim())))
     }
 

@@ -138,7 +138,7 @@ impl RunFolder {
 
     /// Its checkpoints.
     pub fn checkpoints(&self) -> Checkpoints {
-        Checkpoints { path: self.path.join(files::CHECKPOINTS) }
+        Checkpoints::of(&self.path)
     }
 
     /// Appends one line to the metrics.

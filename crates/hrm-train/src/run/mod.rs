@@ -20,10 +20,11 @@ mod checkpoints;
 mod folder;
 mod seal;
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use hrm_core::{Hrm, HrmConfig, ModelError, Weights, durable, weight_file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,9 +60,17 @@ pub mod files {
 ///
 /// [`TrainError::Write`] or [`TrainError::Weights`].
 pub fn save_model(model: &Hrm, folder: &Path) -> Result<(), TrainError> {
-    write_json(&folder.join(files::CONFIG), model.config())?;
-    weight_file::write(model.weights(), &folder.join(files::WEIGHTS))?;
-    Ok(())
+    write_model(model.config(), model.weights().tensors(), folder)
+}
+
+/// [`save_model`] of a model in parts.
+pub(crate) fn write_model<N: AsRef<str> + Ord + Display>(
+    config: &HrmConfig,
+    tensors: impl IntoIterator<Item = (N, Tensor)>,
+    folder: &Path,
+) -> Result<(), TrainError> {
+    write_json(&folder.join(files::CONFIG), config)?;
+    Ok(weight_file::write_tensors(tensors, &folder.join(files::WEIGHTS))?)
 }
 
 /// Reads a model from a folder that [`save_model`] wrote.
@@ -109,13 +118,12 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
     if path.join(files::WEIGHTS).is_file() {
         return Ok(path.to_owned());
     }
-    let checkpoints = path.join(files::CHECKPOINTS);
-    let names = [files::BEST, files::LATEST].map(|name| checkpoints.join(name));
-    let Some(name) = names.into_iter().find(|name| name.is_file()) else {
-        return Err(TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" });
+    let checkpoints = Checkpoints::of(path);
+    let named = match checkpoints.best()? {
+        Some(best) => Some(best),
+        None => checkpoints.named(files::LATEST)?,
     };
-    let named = fs::read_to_string(&name).map_err(reading(&name))?;
-    Ok(checkpoints.join(named.trim()))
+    named.ok_or_else(|| TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" })
 }
 
 /// Reads a JSON file.
