@@ -102,7 +102,7 @@ impl Eval {
         let evaluation = evaluate(model, task.as_ref(), asking, |predicted| {
             n_done += 1;
             progress(n_done);
-            pictured.add(predicted);
+            pictured.add(task.eval(), predicted);
             anyhow::Ok(())
         })?;
         // Said first: a full disk must not cost the figures.

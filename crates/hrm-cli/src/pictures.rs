@@ -1,4 +1,4 @@
-//! `hrm eval --pictures`: what the model answered, puzzle by puzzle.
+//! `--pictures`: what the model answered, puzzle by puzzle.
 //!
 //! An evaluation shows every answer once and keeps none. [`Answers`] remembers
 //! a few of them: their places and tokens, since the puzzles themselves can be
@@ -64,8 +64,7 @@ impl Pictures {
         if let Some(folder) = &self.pictures {
             output::must_be_free(folder)?;
         }
-        let n_max = if self.pictures.is_some() { self.n_pictures } else { 0 };
-        Ok(Answers { n_max, ..Answers::default() })
+        Ok(Answers::at_most(if self.pictures.is_some() { self.n_pictures } else { 0 }))
     }
 
     /// Draws what was remembered.
@@ -76,15 +75,8 @@ impl Pictures {
         family: &dyn Family,
     ) -> anyhow::Result<()> {
         let Some(folder) = &self.pictures else { return Ok(()) };
-        let kept: Vec<&(RowId, Vec<u32>)> = answers.wrong.iter().chain(&answers.right).collect();
-        let exhibits: Vec<Exhibit> =
-            kept.iter().map(|(at, tokens)| exhibit(task, family, *at, tokens)).collect();
-        let title = format!(
-            "{}: {} of {} evaluation puzzles, wrong ones first",
-            task.name(),
-            kept.len(),
-            answers.n_seen
-        );
+        let exhibits = answers.exhibits(task, task.eval(), family);
+        let title = answers.title(task.name(), "evaluation");
         output::new_folder(folder, |place| {
             for (sheet, exhibits) in exhibits.chunks(N_PER_SHEET).enumerate() {
                 let (title, exhibits) = (title.clone(), exhibits.to_vec());
@@ -97,7 +89,7 @@ impl Pictures {
             }
             Ok(())
         })?;
-        term::remark(format!("{} puzzles drawn in {}", kept.len(), folder.display()));
+        term::remark(format!("{} puzzles drawn in {}", exhibits.len(), folder.display()));
         Ok(())
     }
 
@@ -106,18 +98,6 @@ impl Pictures {
         let path = folder.join(format!("{name}.{}", format.extension()));
         Ok(output::write_new(&path, &format.encode(picture)?)?)
     }
-}
-
-/// One evaluation puzzle with the model's answer.
-fn exhibit(task: &dyn PuzzleTask, family: &dyn Family, at: RowId, tokens: &[u32]) -> Exhibit {
-    let row = Row::read(task, task.eval(), at);
-    let shown = Shown { inputs: &row.inputs, prediction: Some(tokens), labels: &row.labels };
-    let verdict = match shown.n_wrong() {
-        0 => "right".to_owned(),
-        n => format!("{n} of {} cells wrong", shown.n_asked()),
-    };
-    let caption = format!("{}: {verdict}", row.name(task, at));
-    Exhibit { caption, panels: family.panels(&shown) }
 }
 
 /// One example.
@@ -145,8 +125,8 @@ impl Row {
     }
 }
 
-/// At most `n_max` answers to puzzles as they are, the first wrong ones before
-/// the first right ones.
+/// At most `n_max` answers, one to a puzzle, the first wrong ones before the
+/// first right ones.
 #[derive(Default)]
 pub(crate) struct Answers {
     n_max: usize,
@@ -156,21 +136,55 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Remembers an answer if it belongs to the first.
-    pub(crate) fn add(&mut self, predicted: &Predicted<'_>) {
-        if predicted.at.version > 0 {
+    /// Room for so many.
+    pub(crate) fn at_most(n_max: usize) -> Self {
+        Self { n_max, ..Self::default() }
+    }
+
+    /// Remembers an answer to a question of `examples` if it belongs to the first.
+    pub(crate) fn add(&mut self, examples: &dyn Examples, predicted: &Predicted<'_>) {
+        let Predicted { at, inputs, labels, tokens, .. } = *predicted;
+        // The others are the same puzzle again.
+        let is_first = (0..at.version).all(|version| examples.n_rows(at.group, version) == 0);
+        if self.n_max == 0 || !is_first {
             return;
         }
         self.n_seen += 1;
-        let Predicted { inputs, labels, tokens, .. } = *predicted;
         let is_wrong = Shown { inputs, prediction: Some(tokens), labels }.n_wrong() > 0;
         let n_free = self.n_max - self.wrong.len();
         if is_wrong && n_free > 0 {
-            self.wrong.push((predicted.at, tokens.to_vec()));
+            self.wrong.push((at, tokens.to_vec()));
             self.right.truncate(n_free - 1);
         } else if !is_wrong && n_free > self.right.len() {
-            self.right.push((predicted.at, tokens.to_vec()));
+            self.right.push((at, tokens.to_vec()));
         }
+    }
+
+    /// What a sheet of them shows.
+    pub(crate) fn title(&self, kind: &str, part: &str) -> String {
+        let n = self.wrong.len() + self.right.len();
+        format!("{kind}: {n} of {} {part} puzzles, wrong ones first", self.n_seen)
+    }
+
+    /// The puzzles, which are those of `examples`, with the answers.
+    pub(crate) fn exhibits(
+        &self,
+        task: &dyn PuzzleTask,
+        examples: &dyn Examples,
+        family: &dyn Family,
+    ) -> Vec<Exhibit> {
+        let exhibit = |(at, tokens): &(RowId, Vec<u32>)| {
+            let row = Row::read(task, examples, *at);
+            let shown =
+                Shown { inputs: &row.inputs, prediction: Some(tokens), labels: &row.labels };
+            let verdict = match shown.n_wrong() {
+                0 => "right".to_owned(),
+                n => format!("{n} of {} cells wrong", shown.n_asked()),
+            };
+            let caption = format!("{}: {verdict}", row.name(task, *at));
+            Exhibit { caption, panels: family.panels(&shown) }
+        };
+        self.wrong.iter().chain(&self.right).map(exhibit).collect()
     }
 }
 
@@ -178,9 +192,25 @@ impl Answers {
 mod tests {
     use super::*;
 
+    /// One question in each of two versions.
+    struct Twice;
+
+    impl Examples for Twice {
+        fn n_groups(&self) -> usize {
+            8
+        }
+        fn n_versions(&self, _: usize) -> usize {
+            2
+        }
+        fn n_rows(&self, _: usize, _: usize) -> usize {
+            1
+        }
+        fn write(&self, _: RowId, _: RowMut<'_>) {}
+    }
+
     #[test]
     fn wrong_answers_take_the_places_of_right_ones() {
-        let mut answers = Answers { n_max: 3, ..Answers::default() };
+        let mut answers = Answers::at_most(3);
         let groups = |kept: &[(RowId, Vec<u32>)]| -> Vec<usize> {
             kept.iter().map(|(at, _)| at.group).collect()
         };
@@ -188,7 +218,7 @@ mod tests {
             let at = RowId { group, version, row: 0 };
             let (inputs, labels) = (&[1, 1], &[1, 0]);
             let (sampled, q_halt) = (None, 0.0);
-            answers.add(&Predicted { at, inputs, labels, tokens, sampled, q_halt });
+            answers.add(&Twice, &Predicted { at, inputs, labels, tokens, sampled, q_halt });
             (groups(&answers.wrong), groups(&answers.right))
         };
         add(0, 0, &[1, 5]);

@@ -62,6 +62,9 @@ pub(crate) struct Train {
     /// Write where the time goes into this new file, in Chrome's trace format.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Draw so many answers of each evaluation, wrong ones first, in RUN/pictures.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pictures: usize,
     #[command(flatten)]
     compute: Compute,
 }
@@ -69,12 +72,13 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let interrupt = Interrupt::listen()?;
-        let as_json = self.json;
+        let (as_json, n_pictures) = (self.json, self.pictures);
         let _trace = Trace::begin(self.trace.as_deref())?;
-        let run = match &self.resume {
+        let mut run = match &self.resume {
             Some(path) => Run::resume(path, interrupt)?,
             None => self.begin(interrupt)?,
         };
+        run.draw(n_pictures);
         run.train(as_json)
     }
 

@@ -308,7 +308,7 @@ mod events {
 fn a_trace_says_where_the_time_goes() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let flags = ["--steps=40", "--out=run", "--trace=trace.json"];
+    let flags = ["--steps=40", "--out=run", "--trace=trace.json", "--pictures=3"];
     let trained = hrm(here, &[TRAIN, &flags].concat());
     assert_eq!(trained.code, 0, "{}", trained.stderr);
     let trace = fs::read(here.join("trace.json")).unwrap();
@@ -317,16 +317,24 @@ fn a_trace_says_where_the_time_goes() {
         events.iter().filter(|event| event["ph"] == "B" && event["name"] == name).count()
     };
     assert_eq!((begun("train"), begun("step"), begun("evaluate")), (1, 40, 4));
-    assert_eq!((begun("snapshot"), begun("write checkpoint")), (4, 4));
+    assert_eq!((begun("snapshot"), begun("write checkpoint"), begun("write pictures")), (4, 4, 4));
     assert!(begun("draw puzzles") >= 40);
     let thread_of = |name: &str| {
         let event = events.iter().find(|event| event["name"] == name).unwrap();
         event["tid"].clone()
     };
     assert_eq!(thread_of("step"), thread_of("train"));
-    for beside in ["draw puzzles", "write checkpoint"] {
+    for beside in ["draw puzzles", "write checkpoint", "write pictures"] {
         assert_ne!(thread_of(beside), thread_of("train"), "{beside} is done beside");
     }
+    let pictures = fs::read_dir(here.join("run/pictures")).unwrap();
+    let mut names: Vec<String> =
+        pictures.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names.len(), 4);
+    assert_eq!(names[3], "evaluation-00000040.png");
+    let png = fs::read(here.join("run/pictures").join(&names[3])).unwrap();
+    assert!(png.starts_with(b"\x89PNG"));
     // A file that is there is kept.
     let again = hrm(here, &[TRAIN, &["--steps=1", "--out=again", "--trace=trace.json"]].concat());
     assert_eq!(again.code, 2);

@@ -177,8 +177,8 @@ impl TrainConfig {
     pub fn small() -> Self {
         Self {
             batch_size: 64,
-            n_carries: 8,
-            steps: 5_900,
+            n_carries: 16,
+            steps: 1_400,
             optimiser: Rule::Adamw,
             learning_rate: 1e-3,
             weight_decay: 0.1,
@@ -187,10 +187,10 @@ impl TrainConfig {
             warmup_steps: 200,
             lr_min_ratio: 0.02,
             clip_norm: 1.0,
-            ema: 0.998,
+            ema: 0.99,
             cell_loss: CellLoss::Softmax,
-            n_validation: 256,
-            eval_interval: 1_000,
+            n_validation: 64,
+            eval_interval: 700,
             ..Self::paper()
         }
     }

@@ -1,7 +1,11 @@
 //! How well a run does: validation during it, evaluation of what it comes to.
 
-use hrm_core::{Budget, Hrm};
+use std::fs;
+
+use anyhow::Context;
+use hrm_core::{Budget, Hrm, durable};
 use hrm_tasks::PuzzleTask;
+use hrm_tasks::picture::Picture;
 use hrm_train::run::load_model;
 use hrm_train::task::{Predicted, Task};
 use hrm_train::{Asking, Evaluation, TrainConfig, Trainer, WithValidation, evaluate};
@@ -11,7 +15,22 @@ use tracing::info_span;
 use super::log::Log;
 use super::position::Best;
 use crate::eval;
+use crate::pictures::Answers;
 use crate::record::RunRecord;
+
+/// Folder of drawn answers in the folder of a run.
+const PICTURES: &str = "pictures";
+
+/// Who is asked what.
+struct Asked<'a> {
+    puzzles: &'a dyn PuzzleTask,
+    /// The questions, as examples for evaluation.
+    task: &'a dyn Task,
+    /// What they are called.
+    part: &'static str,
+    /// How often the model has been updated.
+    step: u64,
+}
 
 impl Log {
     /// Evaluates the model as it is: by the validation puzzles if there are any,
@@ -19,13 +38,16 @@ impl Log {
     pub(super) fn judge(
         &mut self,
         trainer: &Trainer,
+        puzzles: &dyn PuzzleTask,
         split: &WithValidation<'_>,
     ) -> anyhow::Result<()> {
         let (model, step, config) = (trainer.averaged(), trainer.n_steps(), trainer.config());
         if config.n_validation == 0 {
-            return self.evaluate(model, split, config.batch_size, step);
+            return self.evaluate(model, puzzles, config.batch_size, step);
         }
-        let found = self.ask(model, &split.validation(), config.batch_size)?;
+        let validation = split.validation();
+        let asked = Asked { puzzles, task: &validation, part: "validation", step };
+        let found = self.ask(model, &asked, config.batch_size)?;
         let line = json!({
             "kind": "validation",
             "step": step,
@@ -70,14 +92,15 @@ impl Log {
     pub(super) fn evaluate(
         &mut self,
         model: &Hrm,
-        task: &dyn Task,
+        puzzles: &dyn PuzzleTask,
         batch_size: usize,
         step: u64,
     ) -> anyhow::Result<()> {
-        if task.eval().row_ids().next().is_none() {
+        if puzzles.eval().row_ids().next().is_none() {
             return Ok(());
         }
-        let evaluation = self.ask(model, task, batch_size)?;
+        let asked = Asked { puzzles, task: puzzles, part: "evaluation", step };
+        let evaluation = self.ask(model, &asked, batch_size)?;
         self.line(step, &eval::to_json(&evaluation, Some(step)))?;
         self.sync()?;
         self.progress.remark(format!("step {step}: {}", eval::describe(&evaluation)));
@@ -85,25 +108,49 @@ impl Log {
         Ok(())
     }
 
-    /// Asks a model as the published code does, with every segment.
-    pub(super) fn ask(
+    /// Asks a model as the published code does, with every segment, and has some
+    /// answers drawn.
+    fn ask(
         &mut self,
         model: &Hrm,
-        task: &dyn Task,
+        asked: &Asked<'_>,
         batch_size: usize,
     ) -> anyhow::Result<Evaluation> {
         let _evaluating = info_span!("evaluate").entered();
-        let n_rows = task.eval().row_ids().count() as u64;
+        let examples = asked.task.eval();
+        let n_rows = examples.row_ids().count() as u64;
         let budget = Budget::Fixed(model.config().n_segments_max);
         let asking = Asking { budget, batch_size, sampling: None };
         let mut n_done = 0;
-        evaluate(model, task, asking, |_: &Predicted<'_>| {
+        let mut answers = Answers::at_most(self.n_pictures);
+        let evaluation = evaluate(model, asked.task, asking, |predicted: &Predicted<'_>| {
             n_done += 1;
+            answers.add(examples, predicted);
             self.progress.show_evaluation(n_done, n_rows);
             match self.interrupt.signal() {
                 None => anyhow::Ok(()),
                 Some(signal) => Err(self.interrupted(signal).into()),
             }
+        })?;
+        self.draw(&answers, asked)?;
+        Ok(evaluation)
+    }
+
+    /// Begins to draw answers, if there are any.
+    fn draw(&mut self, answers: &Answers, asked: &Asked<'_>) -> anyhow::Result<()> {
+        let Asked { puzzles, task, part, step } = *asked;
+        let exhibits = answers.exhibits(puzzles, task.eval(), self.puzzles.task.family());
+        if exhibits.is_empty() {
+            return Ok(());
+        }
+        let title = format!("{}, step {step}", answers.title(task.name(), part));
+        let picture = Picture { title, exhibits, n_columns: None };
+        let folder = self.folder.path().join(PICTURES);
+        let file = folder.join(format!("{part}-{step:08}.png"));
+        self.saver.start(info_span!("write pictures"), move || {
+            let png = picture.to_png()?;
+            let written = fs::create_dir_all(&folder).and_then(|()| durable::replace(&file, &png));
+            written.with_context(|| format!("cannot write {}", file.display()))
         })
     }
 

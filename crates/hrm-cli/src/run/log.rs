@@ -26,7 +26,9 @@ const LOG_EVERY: u64 = 10;
 /// What a run leaves behind, and when it ends.
 pub(super) struct Log {
     pub(super) folder: RunFolder,
-    puzzles: Puzzles,
+    pub(super) puzzles: Puzzles,
+    /// Answers of each evaluation that are drawn.
+    pub(super) n_pictures: usize,
     limit: Limit,
     pub(super) position: Position,
     pub(super) interrupt: Interrupt,
@@ -69,6 +71,7 @@ impl Log {
             events: Events::begin(folder.path(), n_steps)?,
             folder,
             puzzles: record.puzzles(),
+            n_pictures: 0,
             limit,
             position,
             interrupt,
@@ -134,7 +137,7 @@ impl Log {
             return Err(self.interrupted(signal).into());
         }
         if is_judged && is_sound {
-            self.judge(trainer, split)?;
+            self.judge(trainer, task.as_ref(), split)?;
         }
         let is_over = is_last || self.has_lost_patience(config);
         Ok(if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -164,7 +167,7 @@ impl Log {
         let (checkpoints, puzzles) = (self.folder.checkpoints(), self.puzzles.clone());
         let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
         self.n_rollbacks_in_row = 0;
-        self.saver.start(move || {
+        self.saver.start(info_span!("write checkpoint"), move || {
             checkpoints.write(snapshot.n_steps(), |folder| {
                 snapshot.write(folder)?;
                 describe(folder, &puzzles, task.identifiers())?;

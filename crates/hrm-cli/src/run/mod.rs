@@ -76,6 +76,11 @@ impl Run {
         Self::new(trainer, task, folder, record, position, interrupt)
     }
 
+    /// Draws so many answers of each evaluation into the folder of the run.
+    pub(crate) fn draw(&mut self, n_pictures: usize) {
+        self.log.n_pictures = n_pictures;
+    }
+
     /// Trains to the end, unless it is interrupted.
     pub(crate) fn train(mut self, as_json: bool) -> anyhow::Result<()> {
         let trained = self.go();
@@ -92,7 +97,7 @@ impl Run {
         let config = &record.config.train;
         let split = WithValidation::new(task.as_ref(), config.n_validation, record.seed)?;
         if log.position.awaits_evaluation {
-            log.judge(trainer, &split)?;
+            log.judge(trainer, task.as_ref(), &split)?;
         }
         while !log.is_over(config) {
             let feed = log.position.feed;
