@@ -128,11 +128,12 @@ mod tests {
             let config = RunConfig::preset("maze", preset).unwrap();
             fitted(config, preset, &[path]).unwrap().train.batch_size
         };
-        // Mazes of 12 by 12 by default, 32 at a time.
-        assert_eq!(batch_size(Preset::Small, 12), 32);
-        assert_eq!(batch_size(Preset::Small, 10), 32);
-        assert_eq!(batch_size(Preset::Small, 20), 11);
-        assert_eq!(batch_size(Preset::Small, 30), 5);
+        // Mazes of 8 by 8 by default, 64 at a time.
+        assert_eq!(batch_size(Preset::Small, 8), 64);
+        assert_eq!(batch_size(Preset::Small, 6), 64);
+        assert_eq!(batch_size(Preset::Small, 12), 28);
+        assert_eq!(batch_size(Preset::Small, 20), 10);
+        assert_eq!(batch_size(Preset::Small, 30), 4);
         assert_eq!(batch_size(Preset::Tiny, 30), BATCH_MIN);
         assert_eq!(batch_size(Preset::Paper, 30), 768);
     }
