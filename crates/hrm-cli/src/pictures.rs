@@ -145,8 +145,8 @@ impl Answers {
     pub(crate) fn add(&mut self, examples: &dyn Examples, predicted: &Predicted<'_>) {
         let Predicted { at, inputs, labels, tokens, .. } = *predicted;
         // The others are the same puzzle again.
-        let is_first = (0..at.version).all(|version| examples.n_rows(at.group, version) == 0);
-        if self.n_max == 0 || !is_first {
+        let is_first = || (0..at.version).all(|version| examples.n_rows(at.group, version) == 0);
+        if self.n_max == 0 || !is_first() {
             return;
         }
         self.n_seen += 1;

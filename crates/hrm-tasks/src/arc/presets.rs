@@ -58,7 +58,6 @@ impl ArcConfig {
                 let train = TrainConfig {
                     batch_size: 32,
                     puzzle_learning_rate: paper_train.puzzle_learning_rate,
-                    n_validation: 64,
                     ..TrainConfig::small()
                 };
                 (task, HrmConfig::small(), train)

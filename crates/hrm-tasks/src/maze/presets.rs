@@ -56,7 +56,7 @@ impl MazeConfig {
                     n_eval: 500,
                     ..paper
                 };
-                // A maze that is seen sixteen times in a row is learnt by heart.
+                // Worked at for fewer segments each, more mazes come in as many steps.
                 (task, HrmConfig { n_segments_max: 4, ..HrmConfig::small() }, TrainConfig::small())
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
