@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use hrm_core::{Hrm, HrmConfig, States, weight_file};
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,16 @@ const MEAN: &str = "mean";
 const MEAN_SQUARE: &str = "mean_square";
 const VALUE: &str = "value";
 
-/// What a checkpoint of a trainer holds. The trainer may go on meanwhile.
+/// A copy of its own, in the processor's memory.
+///
+/// Each thread gives an accelerator its commands in a queue of its own, so what
+/// one thread copies there another may read too early.
+fn kept(tensor: &Tensor) -> candle_core::Result<Tensor> {
+    if tensor.device().is_cpu() { tensor.copy() } else { tensor.to_device(&Device::Cpu) }
+}
+
+/// What a checkpoint of a trainer holds, in the processor's memory. The trainer
+/// may go on meanwhile, and any thread may write it.
 #[derive(Debug)]
 pub struct Snapshot {
     config: HrmConfig,
@@ -104,14 +113,14 @@ impl Trainer {
         };
         // Parameters and moments change in place; everything else is replaced.
         let weights = self.averaged().weights().tensors();
-        let weights = weights.map(|(name, tensor)| Ok((name.to_owned(), tensor.copy()?)));
+        let weights = weights.map(|(name, tensor)| Ok((name.to_owned(), kept(&tensor)?)));
         let weights = weights.collect::<candle_core::Result<_>>()?;
-        let device = &candle_core::Device::Cpu;
+        let device = &Device::Cpu;
         let mut tensors = Vec::new();
         for (turn, Carry { states, batch, .. }) in self.carries().iter().enumerate() {
             tensors.extend([
-                (of_carry(turn, Z_H), states.z_h.clone()),
-                (of_carry(turn, Z_L), states.z_l.clone()),
+                (of_carry(turn, Z_H), states.z_h.to_device(device)?),
+                (of_carry(turn, Z_L), states.z_l.to_device(device)?),
                 (of_carry(turn, INPUTS), batch.input_tensor(device)?),
                 (of_carry(turn, LABELS), batch.label_tensor(device)?),
                 (of_carry(turn, PUZZLE_IDS), Tensor::new(batch.puzzle_ids(), device)?),
@@ -119,14 +128,14 @@ impl Trainer {
         }
         for ((name, _), moments) in self.model().weights().trained().zip(self.optimiser().moments())
         {
-            tensors.push((format!("{MEAN}.{name}"), moments.mean.copy()?));
+            tensors.push((format!("{MEAN}.{name}"), kept(&moments.mean)?));
             if let Some(mean_square) = &moments.mean_square {
-                tensors.push((format!("{MEAN_SQUARE}.{name}"), mean_square.copy()?));
+                tensors.push((format!("{MEAN_SQUARE}.{name}"), kept(mean_square)?));
             }
         }
         if self.config().ema > 0.0 {
             for (name, value) in self.model().weights().trained() {
-                tensors.push((format!("{VALUE}.{name}"), value.as_detached_tensor().copy()?));
+                tensors.push((format!("{VALUE}.{name}"), kept(&value.as_detached_tensor())?));
             }
         }
         Ok(Snapshot { config: self.averaged().config().clone(), weights, record, tensors })

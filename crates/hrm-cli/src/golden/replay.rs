@@ -102,6 +102,7 @@ fn take_lost_signs(
 ) -> anyhow::Result<()> {
     let settled = |found: &Tensor, wanted: &Tensor| -> candle_core::Result<Tensor> {
         let tol = Tol::F32_GRADIENT;
+        let wanted = &wanted.to_device(found.device())?;
         let largest = f64::from(wanted.abs()?.max_all()?.to_scalar::<f32>()?);
         let is_close = (found - wanted)?.abs()?.le(tol.absolute + tol.relative * largest)?;
         let is_turned = (found * wanted)?.le(0.0)?;
