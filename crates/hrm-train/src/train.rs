@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::optim::Rule;
     use crate::task::{Examples, Predicted, RowId, RowMut, Scorer};
-    use crate::{CellLoss, Stage, TrainConfig};
+    use crate::{CellLoss, Snapshot, Stage, TrainConfig};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
 
@@ -242,12 +242,30 @@ mod tests {
 
     /// Every tensor of a trainer, as bytes.
     fn bits(trainer: &Trainer) -> Vec<Vec<u8>> {
+        written(&trainer.snapshot().unwrap())
+    }
+
+    /// The files of a snapshot, as bytes.
+    fn written(snapshot: &Snapshot) -> Vec<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
-        trainer.snapshot().unwrap().write(folder.path()).unwrap();
+        snapshot.write(folder.path()).unwrap();
         let mut files: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         files.into_iter().map(|path| std::fs::read(path).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_snapshot_stays_while_the_trainer_goes_on() {
+        for ema in [0.0, 0.9] {
+            let mut trainer = with(3, |_, train| train.ema = ema);
+            let (snapshot, before) = (trainer.snapshot().unwrap(), bits(&trainer));
+            run_through(&mut trainer);
+            assert_eq!(written(&snapshot), before);
+            let unchanged =
+                bits(&trainer).iter().zip(&before).filter(|(now, then)| now == then).count();
+            assert_eq!(unchanged, 1, "only the configuration is as before");
+        }
     }
 
     /// Values of the dense weights of a model.

@@ -187,10 +187,8 @@ fn fitting(
     library: Library,
 ) -> Result<(Library, Library, Vec<String>), TaskError> {
     let n_tasks = library.len();
-    let fits = |grid: &Grid| grid.side() <= config.canvas;
-    let (library, left_out): (Library, Library) = library.into_iter().partition(|(_, task)| {
-        task.pairs.iter().all(|pair| fits(&pair.input) && fits(&pair.output))
-    });
+    let (library, left_out): (Library, Library) =
+        library.into_iter().partition(|(_, task)| task.side() <= config.canvas);
     if library.is_empty() {
         let expected = "as large as the grids of at least one task";
         return Err(TaskError::setting("canvas", expected, config.canvas));

@@ -56,9 +56,17 @@ impl Solved {
 
     /// Distinct colours in all its grids, the background included.
     pub(crate) fn n_colours(&self) -> usize {
-        let grids = self.pairs.iter().flat_map(|pair| [&pair.input, &pair.output]);
-        let seen = grids.flat_map(Grid::cells).fold(0u16, |seen, colour| seen | 1 << colour);
+        let seen = self.grids().flat_map(Grid::cells).fold(0u16, |seen, colour| seen | 1 << colour);
         seen.count_ones() as usize
+    }
+
+    /// The longest side of its grids, in cells.
+    pub(crate) fn side(&self) -> usize {
+        self.grids().map(Grid::side).max().unwrap_or(0)
+    }
+
+    fn grids(&self) -> impl Iterator<Item = &Grid> {
+        self.pairs.iter().flat_map(|pair| [&pair.input, &pair.output])
     }
 
     fn has_pairs_of(&self, other: &Self) -> bool {

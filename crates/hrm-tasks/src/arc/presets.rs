@@ -1,7 +1,8 @@
 //! What a run on ARC consists of, at several sizes.
 
-use hrm_core::HrmConfig;
+use hrm_core::{HrmConfig, Modules};
 use hrm_train::TrainConfig;
+use hrm_train::optim::Rule;
 
 use super::ArcConfig;
 use crate::{Preset, RunConfig, TaskConfig};
@@ -53,14 +54,31 @@ impl ArcConfig {
                 (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
             }
             Preset::Small => {
-                let task =
-                    Self { canvas: 12, augmentations: 20, n_train: 165, n_eval: 33, ..paper };
+                let task = Self {
+                    canvas: 5,
+                    augmentations: 0,
+                    translate: false,
+                    n_train: 800,
+                    n_eval: 100,
+                    ..paper
+                };
+                // A rule is learnt from many tasks that follow it: two segments
+                // a task leave time for more of them.
+                let model = HrmConfig {
+                    modules: Modules::Two,
+                    n_l_cycles: 2,
+                    n_segments_max: 2,
+                    ..HrmConfig::small()
+                };
                 let train = TrainConfig {
-                    batch_size: 32,
-                    puzzle_learning_rate: paper_train.puzzle_learning_rate,
+                    n_carries: 4,
+                    steps: 4200,
+                    optimiser: Rule::AdamAtan2,
+                    weight_decay: 1.0,
+                    puzzle_learning_rate: 2e-2,
                     ..TrainConfig::small()
                 };
-                (task, HrmConfig::small(), train)
+                (task, model, train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
             Preset::TinyRecursive => {

@@ -21,8 +21,8 @@ use crate::{Answer, Family, Interpreter, Posed, PuzzleTask, TaskError, Vocabular
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArcConfig {
-    /// Cells on each side of the canvas, `1..=30`: 30 as published, 10 or so
-    /// for small models. Tasks with a larger grid are left out.
+    /// Cells on each side of the canvas, `1..=30`: 30 as published. Tasks with a
+    /// larger grid are left out.
     pub canvas: usize,
     /// Versions of each task beyond itself, at most 100 000. 1000 as published.
     pub augmentations: usize,
@@ -46,6 +46,10 @@ pub struct ArcConfig {
 /// Bounds memory: a set of all versions then still fits in a few gigabytes.
 const N_AUGMENTATIONS_MAX: usize = 100_000;
 const N_TASKS_MAX: usize = 100_000;
+
+/// Up to here a canvas grows with the tasks of files: larger ones take more time
+/// than whoever asks for a small model has.
+const FITTED_CANVAS_MAX: usize = 12;
 
 impl ArcConfig {
     /// Refuses settings outside their range.
@@ -183,6 +187,17 @@ impl Family for ArcConfig {
             return Err(TaskError::setting("canvas", expected, format!("{n_cells} cells")));
         }
         Ok(Self { canvas, ..self })
+    }
+
+    /// Tasks of files are as large as they are, up to 12 by 12; a canvas that is
+    /// larger already stays.
+    fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
+        if data.is_empty() {
+            return Ok(self);
+        }
+        let library = library::read_apart(data)?;
+        let side = library.values().map(Solved::side).max().unwrap_or(0);
+        Ok(Self { canvas: self.canvas.max(side.min(FITTED_CANVAS_MAX)), ..self })
     }
 
     fn panels(&self, shown: &Shown<'_>) -> Vec<Panel> {
@@ -383,6 +398,27 @@ mod tests {
         let (_folder, paths) = files(&[("a.json", TRAINING), ("a_evaluation.json", EVALUATION)]);
         let data = ArcConfig { held_out: 0.9, ..config() }.open(&paths).unwrap();
         assert_eq!(data.eval().n_groups(), 2);
+    }
+
+    #[test]
+    fn a_canvas_grows_with_the_tasks_of_files() {
+        let large = format!(
+            r#"{{"e": {{"train": [{{"input": [[1{}]], "output": [[1]]}}], "test": []}}}}"#,
+            ", 0".repeat(19)
+        );
+        let (_folder, paths) =
+            files(&[("a.json", TRAINING), ("b.json", EVALUATION), ("c.json", &large)]);
+        let canvas = |canvas, paths: &[PathBuf]| {
+            ArcConfig { canvas, ..config() }.fitted_to(paths).unwrap().canvas
+        };
+        assert_eq!(canvas(2, &[]), 2);
+        assert_eq!(canvas(2, &paths[..1]), 2);
+        assert_eq!(canvas(2, &paths[..2]), 3);
+        assert_eq!(canvas(2, &paths), 12);
+        assert_eq!(canvas(30, &paths), 30);
+        let missing = [PathBuf::from("no-such-file.json")];
+        let err = config().fitted_to(&missing).unwrap_err().to_string();
+        assert!(err.contains("no-such-file.json"), "{err}");
     }
 
     #[test]
