@@ -14,7 +14,7 @@ use super::table::{Group, Table};
 /// Runs as many segments as the file knows and compares whatever it holds.
 pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
     let network = model.network(Tracking::Frozen)?;
-    let tokens = vectors.tensor("inputs")?.to_dtype(DType::U32)?;
+    let tokens = vectors.tensor("inputs")?.to_dtype(DType::U32)?.to_device(model.device())?;
     let ids = vectors.tensor("puzzle_identifiers")?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
     let rows = model.puzzle_rows(&ids)?;
     let input = network.encode(&tokens, rows.as_ref())?;
