@@ -7,11 +7,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use hrm_base::rng::stream;
 use hrm_tasks::maze::Generator;
 use hrm_tasks::sudoku::{Board, Shape, Solver, Symmetry, minimal_puzzle};
 use hrm_tasks::{Preset, RunConfig, TaskConfig};
 use hrm_train::Batch;
-use hrm_train::rng::stream;
 use hrm_train::task::RowId;
 
 /// Things per iteration, always the same ones.

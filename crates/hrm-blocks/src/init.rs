@@ -1,8 +1,7 @@
 //! How parameters start, identically on every machine.
 
+use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
-
-use crate::rng::ChaCha8Rng;
 
 /// The law of a parameter before the first step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +73,7 @@ fn is_below_bell(u: f64, t: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng;
+    use hrm_base::rng;
 
     #[test]
     fn the_bell_is_where_the_exponential_is() {

@@ -25,8 +25,6 @@ mod embedding;
 mod init;
 mod weights;
 
-pub mod rng;
-
 pub use block::{Block, BlockDims, MixerDims, inner_dim};
 pub use embedding::embed;
 pub use init::Init;

@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor, Var};
+use hrm_base::rng;
 use hrm_kernels::carrier;
 use rayon::prelude::*;
 
-use crate::{Init, rng};
+use crate::Init;
 
 /// What a parameter is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

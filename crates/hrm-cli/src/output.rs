@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use hrm_core::durable;
+use hrm_base::durable;
 use hrm_tasks::TaskError;
 
 use crate::outcome::usage;

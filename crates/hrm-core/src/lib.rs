@@ -62,7 +62,6 @@ mod recipe;
 mod schedule;
 mod solver;
 
-pub mod durable;
 pub mod halting;
 pub mod weight_file;
 

@@ -1,7 +1,8 @@
 //! A model: a config, its weights, and the networks bound to them.
 
 use candle_core::{DType, Device, Tensor};
-use hrm_blocks::{Init, MixerDims, Tracking, Weights, WeightsView, rng};
+use hrm_base::rng;
+use hrm_blocks::{Init, MixerDims, Tracking, Weights, WeightsView};
 use hrm_kernels::{Rotary, carrier};
 
 use crate::{Dims, HrmConfig, ModelError, Network, Positions, Schedule, Starts, States};

@@ -539,7 +539,7 @@ mod tests {
         let rows = first.to_vec2::<f32>()?;
         assert_ne!(rows[0], rows[1]);
         assert_ne!(rows, states.z_l.get(0)?.to_vec2::<f32>()?);
-        let drawn = model.draw_states(&mut hrm_blocks::rng::stream(1, "test"))?;
+        let drawn = model.draw_states(&mut hrm_base::rng::stream(1, "test"))?;
         assert_eq!(drawn.z_h.dims(), model.initial_states(1)?.z_h.dims());
         assert_ne!(drawn.z_h.get(0)?.to_vec2::<f32>()?, rows);
         Ok(())

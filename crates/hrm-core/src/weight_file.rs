@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+use hrm_base::durable;
 
 pub use crate::pickle::PickleError;
-use crate::{Weights, durable, pickle};
+use crate::{Weights, pickle};
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Binairo: a square of `0` and `1`, as many of one as of the other in every
 //! row and column, and never three alike side by side. `.` is blank.
 
-use hrm_train::rng::ChaCha8Rng;
+use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,7 @@ fn fault(grid: &Grid, (row, column): (usize, usize)) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
 
     fn grid(text: &str) -> Grid {
         Grid::parse(text, "test").unwrap()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hrm_core::durable;
+use hrm_base::durable;
 
 use crate::TaskError;
 

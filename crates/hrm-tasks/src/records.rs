@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 

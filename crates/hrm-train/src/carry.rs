@@ -6,7 +6,7 @@ use hrm_core::{Hrm, Starts, States};
 use rayon::prelude::*;
 
 use crate::Batch;
-use crate::rng::stream;
+use hrm_base::rng::stream;
 
 /// The puzzles at work and how far they have come, one per row.
 #[derive(Clone, Debug)]

@@ -42,7 +42,6 @@ pub use carry::Carry;
 pub use config::{CellLoss, Decay, Stage, TrainConfig};
 pub use error::TrainError;
 pub use evaluate::{Asking, Evaluation, Sampling, evaluate};
-pub use hrm_blocks::rng;
 pub use loss::SegmentLoss;
 pub use rows::{RowsCursor, TrainingRows};
 pub use state::Snapshot;

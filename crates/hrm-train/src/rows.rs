@@ -9,8 +9,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::rng::stream;
 use crate::task::{Examples, RowId};
+use hrm_base::rng::stream;
 
 /// A place in the sequence of batches. With the seed it is all there is to know:
 /// every batch and every pass over the groups has a random stream of its own.

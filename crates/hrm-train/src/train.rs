@@ -8,9 +8,9 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
-use crate::rng::stream;
 use crate::task::Task;
 use crate::{Batch, Draws, RowsCursor, StepReport, TrainError, Trainer, TrainingRows};
+use hrm_base::rng::stream;
 
 /// Batches that wait for their step, drawn by a thread of their own.
 const N_BATCHES_AHEAD: usize = 2;

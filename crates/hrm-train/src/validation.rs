@@ -12,10 +12,10 @@ use rand::Rng;
 use rand::seq::index;
 
 use crate::TrainError;
-use crate::rng::stream;
 use crate::task::{
     Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task, every_row,
 };
+use hrm_base::rng::stream;
 
 /// A task of which some training puzzles are held back.
 pub struct WithValidation<'a> {

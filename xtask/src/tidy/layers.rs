@@ -4,7 +4,8 @@
 //! together as firmly as code does.
 
 /// Library crates, lowest first.
-const LAYERS: &[&str] = &["hrm-kernels", "hrm-blocks", "hrm-core", "hrm-train", "hrm-tasks"];
+const LAYERS: &[&str] =
+    &["hrm-base", "hrm-puzzles", "hrm-kernels", "hrm-blocks", "hrm-core", "hrm-train", "hrm-tasks"];
 
 /// Programs on top of the stack. They may use any library; nothing uses them.
 const PROGRAMS: &[&str] = &["hrm-cli", "hrm-benches", "xtask"];

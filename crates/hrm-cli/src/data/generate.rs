@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use hrm_core::durable;
+use hrm_base::durable;
 use hrm_tasks::TaskError;
 
 use crate::choice::Choice;

@@ -3,7 +3,8 @@
 use std::fs;
 
 use anyhow::Context;
-use hrm_core::{Budget, Hrm, durable};
+use hrm_base::durable;
+use hrm_core::{Budget, Hrm};
 use hrm_tasks::PuzzleTask;
 use hrm_tasks::picture::Picture;
 use hrm_train::run::load_model;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use rand::Rng;
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 
 use crate::Dihedral;
 use crate::arc::{Grid, N_COLOURS, Pair};

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use rand::Rng;
 use rayon::prelude::*;
 
-use hrm_train::rng::{ChaCha8Rng, stream};
+use hrm_base::rng::{ChaCha8Rng, stream};
 use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
 
 use crate::arc::library::{self, Library, Role, Solved};

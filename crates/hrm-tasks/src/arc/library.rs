@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rand::Rng;
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 
 use crate::TaskError;
 use crate::arc::Grid;

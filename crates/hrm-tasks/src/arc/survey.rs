@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::arc::Augmentation;
     use crate::arc::grid::tests::{any_grid, grid};
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
     use proptest::prelude::*;
 
     fn pair(input: &str, output: &str) -> Pair {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 use hrm_train::task::Document;
 
 use crate::arc::data::ArcData;

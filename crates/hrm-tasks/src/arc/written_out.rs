@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 use hrm_train::task::{Examples, RowId, RowMut};
 
 use crate::arc::ArcConfig;

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use hrm_base::rng::stream;
 use hrm_core::HrmConfig;
-use hrm_train::rng::stream;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{self, Canvas};
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::family::generated;
     use crate::{Style, Verdict};
-    use hrm_train::rng::ChaCha8Rng;
+    use hrm_base::rng::ChaCha8Rng;
     use hrm_train::task::{Predicted, RowId, RowMut};
 
     /// The question with every letter in upper case.

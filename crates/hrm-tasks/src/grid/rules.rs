@@ -1,6 +1,6 @@
 //! Puzzles with rules: what their author writes.
 
-use hrm_train::rng::ChaCha8Rng;
+use hrm_base::rng::ChaCha8Rng;
 
 use super::{Grid, draw};
 use crate::{Preset, Style, TaskError};

@@ -118,7 +118,7 @@ fn pick<'a, T>(items: &'a [T], rng: &mut impl Rng) -> &'a T {
 mod tests {
     use super::*;
     use crate::maze::shortest_path;
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
     use proptest::prelude::*;
 
     proptest! {

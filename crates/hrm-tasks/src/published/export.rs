@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use hrm_core::durable;
+use hrm_base::durable;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::Serialize;
 

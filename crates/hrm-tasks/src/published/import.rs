@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use hrm_core::durable;
+use hrm_base::durable;
 use hrm_train::task::{Examples, RowId};
 
 use super::{Layout, Side, Split, is_split, split_of};

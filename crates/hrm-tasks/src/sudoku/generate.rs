@@ -95,7 +95,7 @@ pub(super) fn give(puzzle: &mut Board, solution: &Board, n: usize, rng: &mut imp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
 
     #[test]
     fn puzzles_have_one_solution_and_no_given_to_spare() {

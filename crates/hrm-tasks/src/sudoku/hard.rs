@@ -76,7 +76,7 @@ impl Generator {
 mod tests {
     use super::*;
     use crate::sudoku::{Shape, Solver};
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
 
     #[test]
     fn a_hard_puzzle_is_minimal_and_as_hard_as_asked() {

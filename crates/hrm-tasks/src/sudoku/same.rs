@@ -274,7 +274,7 @@ fn mixed(numbers: &[u64]) -> u64 {
 mod tests {
     use super::*;
     use crate::sudoku::{Symmetry, minimal_puzzle, solved_board};
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
     use proptest::prelude::*;
 
     /// A puzzle: few givens, many or all.

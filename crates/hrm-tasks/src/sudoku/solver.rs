@@ -170,7 +170,7 @@ impl Walk<'_, '_> {
 mod tests {
     use super::*;
     use crate::sudoku::reference;
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
     use proptest::prelude::*;
     use rand::Rng;
     use rand::seq::SliceRandom;

@@ -87,7 +87,7 @@ fn inverse(permutation: &[usize]) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::sudoku::solved_board;
-    use hrm_train::rng::stream;
+    use hrm_base::rng::stream;
     use proptest::prelude::*;
 
     proptest! {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 use hrm_train::task::{
     BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
 };

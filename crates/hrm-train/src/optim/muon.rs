@@ -66,7 +66,8 @@ fn orthogonal(matrix: &Tensor) -> Result<Tensor> {
 mod tests {
     use super::*;
     use candle_core::Device;
-    use hrm_blocks::{Init, rng};
+    use hrm_base::rng;
+    use hrm_blocks::Init;
 
     fn random(n_rows: usize, n_columns: usize) -> Result<Tensor> {
         let init = Init::TruncatedNormal { std: 1.0 };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hrm_core::durable;
+use hrm_base::durable;
 
 use super::{files, name_of, number_of, reading, seal, writing};
 use crate::TrainError;

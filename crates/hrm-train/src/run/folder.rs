@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use hrm_core::durable;
+use hrm_base::durable;
 use serde::Serialize;
 
 use super::{Checkpoints, files, seal, to_json, write_json, writing};

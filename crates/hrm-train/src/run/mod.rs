@@ -25,7 +25,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use hrm_core::{Hrm, HrmConfig, ModelError, Weights, durable, weight_file};
+use hrm_base::durable;
+use hrm_core::{Hrm, HrmConfig, ModelError, Weights, weight_file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use hrm_core::durable;
+use hrm_base::durable;
 
 use super::error::FetchError;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 use rayon::prelude::*;
 
 use super::compose::{Compositions, Recipe};

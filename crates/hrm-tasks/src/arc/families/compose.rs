@@ -1,6 +1,6 @@
 //! Two families as one: the outputs of the first are the inputs of the second.
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 
 use super::built_in::draw_task;
 use super::sketch::Sketch;

@@ -1,7 +1,7 @@
 //! What families draw with: random numbers, colours, places and shapes.
 
+use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
 
 use crate::Dihedral;
 use crate::arc::{Grid, N_COLOURS};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use hrm_train::rng::stream;
+use hrm_base::rng::stream;
 
 use super::built_in::draw_task;
 use super::compose::{Compositions, Recipe};

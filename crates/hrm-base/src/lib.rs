@@ -1,0 +1,26 @@
+//! What makes a run repeatable and safe to kill.
+//!
+//! - [`rng`]: random streams named by a seed and a purpose, the same on every
+//!   machine.
+//! - [`durable`]: files and folders that appear whole or not at all, whenever the
+//!   program is killed.
+//!
+//! # Place in the stack
+//!
+//! ```text
+//! hrm-tasks     puzzles in, answers out
+//! hrm-train     segments, losses, optimisers, checkpoints
+//! hrm-core      the hierarchical-convergence core
+//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-kernels   differentiable tensor operations
+//! hrm-puzzles   boards, mazes and grids, without tensors
+//! hrm-base      <- this crate
+//! ```
+//!
+//! # Not here
+//!
+//! - No tensors, no models, no puzzles, and no dependency on another crate of this
+//!   workspace.
+
+pub mod durable;
+pub mod rng;
