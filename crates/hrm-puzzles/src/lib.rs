@@ -1,1 +1,70 @@
-//! Puzzles without tensors.
+//! Puzzles without tensors: Sudoku, mazes, ARC, and any other puzzle of characters
+//! in rows. Parse, generate, solve, rate, compare and draw them.
+//!
+//! # Place in the stack
+//!
+//! ```text
+//! hrm-tasks     puzzles in, answers out
+//! hrm-train     segments, losses, optimisers, checkpoints
+//! hrm-core      the hierarchical-convergence core
+//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-kernels   differentiable tensor operations
+//! hrm-puzzles   <- this crate
+//! hrm-base      random streams, durable files
+//! ```
+//!
+//! # Not here
+//!
+//! - No tensors, token ids, vocabularies or models: cells are digits, walls, colours
+//!   and characters.
+//! - No terminal: drawings are returned as text, pictures as bytes.
+//!
+//! # Invariants
+//!
+//! - The same seed generates the same puzzles on every machine and any number of
+//!   threads.
+//! - A reader of files refuses malformed input with a [`PuzzleError`] that names file
+//!   and place; it never panics.
+//! - Every generated Sudoku and every generated puzzle with rules has exactly one
+//!   answer; the goal of every generated maze can be reached.
+//!
+//! # Where to start
+//!
+//! [`sudoku`], [`maze`] and [`arc`] are independent of each other. [`grid::Rules`] is
+//! the shortest way to one more puzzle; [`binairo`] is an example.
+//!
+//! ```
+//! use hrm_puzzles::sudoku::{Board, Shape, Solver};
+//!
+//! # fn main() -> Result<(), hrm_puzzles::PuzzleError> {
+//! let shape = Shape::new(4)?;
+//! let puzzle = Board::parse(shape, "1..........3....", "example")?;
+//! let search = Solver::new(shape).search(&puzzle, 1, u64::MAX);
+//! assert!(search.solutions[0].is_solved(shape));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod arc;
+pub mod binairo;
+pub mod distinct;
+pub mod grid;
+pub mod maze;
+pub mod picture;
+pub mod records;
+pub mod stats;
+pub mod sudoku;
+
+mod dihedral;
+mod error;
+mod leak;
+mod style;
+mod text;
+mod verdict;
+
+pub use dihedral::Dihedral;
+pub use error::PuzzleError;
+pub use leak::Leak;
+pub use style::Style;
+pub use text::clipped;
+pub use verdict::Verdict;

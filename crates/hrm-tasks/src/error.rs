@@ -1,40 +1,16 @@
-//! What can be wrong with a puzzle, and where.
+//! Why puzzles, their settings or their files were refused.
 
 use std::path::{Path, PathBuf};
 
-/// A puzzle, a file of puzzles or a request for puzzles was refused.
+use hrm_puzzles::PuzzleError;
+
+/// Puzzles, their settings or their files were refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
-    /// Content that is not what its format promises.
-    #[error("{place}: expected {expected}, found {found}")]
-    Malformed {
-        /// File with line, field or JSON path; or what the user typed.
-        place: String,
-        /// What would have been accepted.
-        expected: String,
-        /// What was there.
-        found: String,
-    },
-
-    /// A file that is readable but holds no puzzle.
-    #[error("{place} holds no {what}")]
-    Empty {
-        /// File or folder.
-        place: String,
-        /// What it should hold, e.g. `puzzles`.
-        what: &'static str,
-    },
-
-    /// Puzzles were wanted without data, of a kind that has no generator.
-    #[error(
-        "there are no built-in {kind} puzzles: give a CSV file with the columns question and \
-         answer (--data FILE), or a puzzle to solve"
-    )]
-    NoGenerator {
-        /// The kind.
-        kind: &'static str,
-    },
+    /// A puzzle, or a file of puzzles.
+    #[error(transparent)]
+    Puzzle(PuzzleError),
 
     /// A setting outside its range, or settings that do not go together.
     #[error("task.{field} must be {expected}, found {found}")]
@@ -47,60 +23,52 @@ pub enum TaskError {
         found: String,
     },
 
-    /// A file or folder could not be read.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// What was opened.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: std::io::Error,
+    /// A kind without a generator was opened without data.
+    #[error(
+        "there are no built-in {kind} puzzles: give a CSV file with the columns question and \
+         answer (--data FILE), or a puzzle to solve"
+    )]
+    NoGenerator {
+        /// The kind.
+        kind: &'static str,
     },
 
-    /// A file could not be written.
-    #[error("cannot write {}", .path.display())]
-    Write {
-        /// What was opened.
-        path: PathBuf,
-        /// Why it failed.
-        #[source]
-        source: std::io::Error,
-    },
-
-    /// Puzzles could not be passed on.
-    #[error("cannot write puzzles")]
-    Output(#[source] std::io::Error),
-
-    /// A picture that would not fit into memory.
-    #[error("a picture of {width} by {height} pixels is too large: at most {n_pixels_max} pixels")]
-    PictureSize {
-        /// Pixels across.
-        width: usize,
-        /// Pixels down.
-        height: usize,
-        /// Pixels allowed.
-        n_pixels_max: usize,
-    },
-
-    /// A tokenizer file that could not be written.
+    /// A tokenizer file could not be written.
     #[error("cannot write the tokenizer {}", .path.display())]
     Tokenizer {
         /// The file.
         path: PathBuf,
-        /// What the tokenizer library says.
+        /// The error of the tokenizer library.
         #[source]
         source: tokenizers::Error,
     },
 }
 
+impl From<PuzzleError> for TaskError {
+    /// A setting of a puzzle is a setting of its task.
+    fn from(err: PuzzleError) -> Self {
+        match err {
+            PuzzleError::Setting { field, expected, found } => {
+                Self::Setting { field, expected, found }
+            }
+            err => Self::Puzzle(err),
+        }
+    }
+}
+
 impl TaskError {
-    /// Shorthand for [`TaskError::Malformed`].
+    /// Shorthand for [`PuzzleError::Malformed`].
     pub fn malformed(
         place: impl Into<String>,
         expected: impl Into<String>,
         found: impl Into<String>,
     ) -> Self {
-        Self::Malformed { place: place.into(), expected: expected.into(), found: found.into() }
+        Self::Puzzle(PuzzleError::malformed(place, expected, found))
+    }
+
+    /// Shorthand for [`PuzzleError::Empty`].
+    pub fn empty(place: impl Into<String>, what: &'static str) -> Self {
+        Self::Puzzle(PuzzleError::Empty { place: place.into(), what })
     }
 
     /// Shorthand for [`TaskError::Setting`].
@@ -114,11 +82,11 @@ impl TaskError {
 
     /// Attaches the path to a failed write.
     pub fn write(path: &Path) -> impl Fn(std::io::Error) -> Self {
-        move |source| Self::Write { path: path.to_owned(), source }
+        move |source| Self::Puzzle(PuzzleError::Write { path: path.to_owned(), source })
     }
 
     /// Attaches the path to a failed read.
     pub fn read(path: &Path) -> impl Fn(std::io::Error) -> Self {
-        move |source| Self::Read { path: path.to_owned(), source }
+        move |source| Self::Puzzle(PuzzleError::Read { path: path.to_owned(), source })
     }
 }

@@ -1,5 +1,5 @@
-//! Sudoku, mazes, ARC, and any other puzzle of characters in rows: parse,
-//! generate, augment, encode, score, draw.
+//! Puzzles in, answers out: Sudoku, mazes, ARC, and any other puzzle of characters in rows,
+//! as the trainer and a model see them.
 //!
 //! # Place in the stack
 //!
@@ -9,43 +9,48 @@
 //! hrm-core      the hierarchical-convergence core
 //! hrm-blocks    attention, SwiGLU, rotary embedding
 //! hrm-kernels   differentiable tensor operations
+//! hrm-puzzles   boards, mazes and grids, without tensors
+//! hrm-base      random streams, durable files
 //! ```
 //!
 //! # Not here
 //!
-//! - No tensors, devices or kernels: examples are slices of token ids.
-//! - No terminal and no files of pictures: drawings are returned as text, pictures
-//!   as bytes.
+//! - No puzzle by itself: boards, file formats, generators, rules and drawings are those of
+//!   [`hrm_puzzles`].
+//! - No terminal: drawings are returned as text, pictures as bytes.
 //!
 //! # Where to start
 //!
-//! [`Family`] is what a kind of puzzle must offer; [`TaskConfig`] lists them.
-//! [`grid::Rules`] is the shortest way to one more.
+//! [`PuzzleKind`] is what a kind of puzzle offers; [`TaskConfig`] lists the kinds;
+//! [`RunConfig::preset`] is everything a run needs. [`Rules`](hrm_puzzles::grid::Rules) is
+//! the shortest way to one more puzzle, [`cells`] the way to one with files of its own.
 
 pub mod arc;
-pub mod binairo;
+pub mod cells;
 pub mod grid;
 pub mod maze;
-pub mod picture;
+pub mod prepared;
 pub mod published;
-pub mod recipe;
-pub mod records;
 pub mod sudoku;
+pub mod traits;
 
-mod dihedral;
-mod drawing;
 mod error;
-mod family;
-mod figures;
 mod folder;
+#[cfg(test)]
+mod kinds_tests;
+mod presets;
+mod query;
 mod registry;
+mod token_view;
 mod vocabulary;
 
-pub use dihedral::Dihedral;
 pub use error::TaskError;
-pub use family::{
-    Answer, Distribution, Family, Interpreter, Leak, NameOf, Posed, PuzzleTask, Question, Reply,
-    Style, Verdict,
+pub use hrm_puzzles;
+pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_text};
+pub use query::{Answer, ModelInput, ModelOutput, Query};
+pub use registry::TaskConfig;
+pub use token_view::TokenView;
+pub use traits::{
+    DataSource, Encoding, FitToData, Generate, PuzzleKind, PuzzleTask, Queries, RowDecoder,
 };
-pub use registry::{Preset, RunConfig, TaskConfig};
 pub use vocabulary::{PADDING_CHAR, Vocabulary};

@@ -1,24 +1,22 @@
-//! Every kind of puzzle, and what a run of each consists of.
+//! Every kind of puzzle by its name.
 //!
-//! Adding a kind is one file or folder with a [`Family`], and one line in
-//! `families!`. Rules alone make a family: see [`Rules`](crate::grid::Rules).
+//! Adding a kind is one file or folder, one line in `kinds!`, and its presets. Rules alone
+//! make a kind: see [`Rules`](hrm_puzzles::grid::Rules).
 
 use std::path::PathBuf;
 
-use hrm_core::HrmConfig;
-use hrm_train::TrainConfig;
+use hrm_puzzles::binairo::Binairo;
 use serde::{Deserialize, Serialize};
 
 use crate::arc::ArcConfig;
-use crate::binairo::Binairo;
 use crate::grid::{GridConfig, Ruled};
 use crate::maze::MazeConfig;
 use crate::published;
 use crate::sudoku::SudokuConfig;
-use crate::{Family, PuzzleTask, TaskError};
+use crate::{FitToData, PuzzleKind, PuzzleTask, TaskError};
 
 /// Declares [`TaskConfig`]: a variant, its name in files, and its settings.
-macro_rules! families {
+macro_rules! kinds {
     ($($variant:ident, $name:literal, $config:ty;)+) => {
         /// The settings of one kind of puzzle, tagged with its name.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,15 +30,15 @@ macro_rules! families {
 
         impl TaskConfig {
             /// Names of all kinds, as users write them.
-            pub const KINDS: &[&str] = &[$($name),+];
+            pub const NAMES: &[&str] = &[$($name),+];
 
             /// The name of this kind.
-            pub fn kind(&self) -> &'static str {
+            pub fn name(&self) -> &'static str {
                 match self { $(Self::$variant(_) => $name),+ }
             }
 
-            /// What this kind can do.
-            pub fn family(&self) -> &dyn Family {
+            /// What this kind offers.
+            pub fn puzzle_kind(&self) -> &dyn PuzzleKind {
                 match self { $(Self::$variant(config) => config),+ }
             }
 
@@ -48,7 +46,7 @@ macro_rules! families {
             ///
             /// # Errors
             ///
-            /// As [`Family::fitted_to`].
+            /// As [`FitToData::fitted_to`].
             pub fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
                 if let Some(folder) = published::find(data)? {
                     return self.with_cells(published::n_cells(folder)?);
@@ -62,7 +60,7 @@ macro_rules! families {
             ///
             /// # Errors
             ///
-            /// As [`Family::with_cells`].
+            /// As [`FitToData::with_cells`].
             pub fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
                 match self {
                     $(Self::$variant(config) => config.with_cells(n_cells).map(Self::$variant)),+
@@ -77,21 +75,10 @@ macro_rules! families {
                 }
             }
         )+
-
-        impl RunConfig {
-            /// The settings of a kind, by its name; `None` if there is no such
-            /// kind.
-            pub fn preset(kind: &str, preset: Preset) -> Option<Self> {
-                match kind {
-                    $($name => Some(<$config>::preset(preset)),)+
-                    _ => None,
-                }
-            }
-        }
     };
 }
 
-families! {
+kinds! {
     Arc, "arc", ArcConfig;
     Binairo, "binairo", Ruled<Binairo>;
     Grid, "grid", GridConfig;
@@ -99,37 +86,37 @@ families! {
     Sudoku, "sudoku", SudokuConfig;
 }
 
-/// Opening data, prepared by the published code or of the kind's own form.
+/// Opening data, prepared by the published code or in the files of the kind itself.
 impl TaskConfig {
-    /// Training and evaluation data. No paths: the built-in generator's.
+    /// Opens training and evaluation data; without paths, those of the built-in generator.
     ///
     /// # Errors
     ///
-    /// As [`Family::open`].
+    /// As [`DataSource::open`](crate::DataSource::open).
     pub fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         match published::find(data)? {
             Some(folder) => published::open(self, folder),
-            None => self.family().open(data),
+            None => self.puzzle_kind().open(data),
         }
     }
 
-    /// All data, to be described and searched for leaks.
+    /// Opens all data for inspection: statistics and leaks.
     ///
     /// # Errors
     ///
-    /// As [`Family::survey`].
-    pub fn survey(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+    /// As [`DataSource::open_for_inspection`](crate::DataSource::open_for_inspection).
+    pub fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         match published::find(data)? {
             Some(folder) => published::open(self, folder),
-            None => self.family().survey(data),
+            None => self.puzzle_kind().open_for_inspection(data),
         }
     }
 
-    /// Evaluation data only, for a model that knows `identifiers`.
+    /// Opens evaluation data only, for a model that knows `identifiers`.
     ///
     /// # Errors
     ///
-    /// As [`Family::open_for_eval`].
+    /// As [`DataSource::open_for_eval`](crate::DataSource::open_for_eval).
     pub fn open_for_eval(
         &self,
         data: &[PathBuf],
@@ -137,48 +124,7 @@ impl TaskConfig {
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         match published::find(data)? {
             Some(folder) => published::open_for_eval(self, folder, identifiers),
-            None => self.family().open_for_eval(data, identifiers),
+            None => self.puzzle_kind().open_for_eval(data, identifiers),
         }
     }
-}
-
-/// How much to ask of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preset {
-    /// Two minutes on two cores: enough to see learning.
-    Tiny,
-    /// An hour or two on a laptop.
-    Small,
-    /// The published configuration.
-    Paper,
-    /// The Tiny Recursive Model as published (arXiv 2510.04871).
-    TinyRecursive,
-}
-
-impl Preset {
-    /// Every preset with its name.
-    pub const ALL: [(&str, Self); 4] = [
-        ("tiny", Self::Tiny),
-        ("small", Self::Small),
-        ("paper", Self::Paper),
-        ("tiny-recursive", Self::TinyRecursive),
-    ];
-
-    /// Whether it repeats what somebody has published, whatever that takes.
-    pub fn is_published(self) -> bool {
-        matches!(self, Self::Paper | Self::TinyRecursive)
-    }
-}
-
-/// Everything that decides a run but its data.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// The puzzles.
-    pub task: TaskConfig,
-    /// Sizes and schedule of the model. `vocab_size`, `n_cells` and
-    /// `n_puzzle_ids` are taken from the task.
-    pub model: HrmConfig,
-    /// How long and how fast to learn.
-    pub train: TrainConfig,
 }

@@ -5,7 +5,7 @@
 //! a `WordLevel` tokenizer that splits text into characters, readable by any
 //! program that knows the `tokenizers` format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -15,8 +15,11 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
+use hrm_puzzles::clipped;
+use hrm_puzzles::picture::Symbol;
+use hrm_train::task::PADDING;
+
 use crate::TaskError;
-use crate::records::clipped;
 
 /// The character of padding, id 0, in vocabularies that do not say otherwise.
 pub const PADDING_CHAR: char = '_';
@@ -25,6 +28,7 @@ pub const PADDING_CHAR: char = '_';
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     chars: Vec<char>,
+    ids: HashMap<char, u32>,
 }
 
 impl Vocabulary {
@@ -43,12 +47,20 @@ impl Vocabulary {
     ///
     /// If a symbol occurs twice or is `padding`.
     pub fn with_padding(padding: char, symbols: impl IntoIterator<Item = char>) -> Self {
-        let mut chars = vec![padding];
-        for symbol in symbols {
-            assert!(!chars.contains(&symbol), "symbol {symbol:?} occurs twice");
-            chars.push(symbol);
+        let mut vocabulary = Self { chars: Vec::new(), ids: HashMap::new() };
+        for symbol in std::iter::once(padding).chain(symbols) {
+            assert!(vocabulary.push(symbol), "symbol {symbol:?} occurs twice");
         }
-        Self { chars }
+        vocabulary
+    }
+
+    /// Adds a character with the next id; false if it is there already.
+    fn push(&mut self, symbol: char) -> bool {
+        let is_new = self.ids.insert(symbol, self.chars.len() as u32).is_none();
+        if is_new {
+            self.chars.push(symbol);
+        }
+        is_new
     }
 
     /// Distinct ids, padding included.
@@ -59,7 +71,7 @@ impl Vocabulary {
 
     /// The id of a character, if it has one.
     pub fn id(&self, symbol: char) -> Option<u32> {
-        self.chars.iter().position(|c| *c == symbol).map(|id| id as u32)
+        self.ids.get(&symbol).copied()
     }
 
     /// The character of an id, if it has one.
@@ -86,6 +98,16 @@ impl Vocabulary {
     /// The text of ids; an id outside the vocabulary becomes `?`.
     pub fn decode(&self, ids: &[u32]) -> String {
         ids.iter().map(|id| self.symbol(*id).unwrap_or('?')).collect()
+    }
+
+    /// The characters of ids for drawing: none for padding, U+FFFD for an id outside the
+    /// vocabulary.
+    pub fn symbols_of(&self, ids: &[u32]) -> Vec<Symbol> {
+        let symbol = |id: &u32| match *id {
+            PADDING => None,
+            id => Some(self.symbol(id).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        };
+        ids.iter().map(symbol).collect()
     }
 
     /// Every character but padding, in order of id.
@@ -122,11 +144,11 @@ impl Vocabulary {
         tokens.sort_by_key(|(_, id)| *id);
 
         let place = path.display().to_string();
-        let mut chars = Vec::with_capacity(tokens.len());
+        let mut vocabulary = Self { chars: Vec::new(), ids: HashMap::new() };
         for (want, (token, id)) in tokens.iter().enumerate() {
             let mut in_token = token.chars();
             match (in_token.next(), in_token.next()) {
-                (Some(symbol), None) if *id as usize == want => chars.push(symbol),
+                (Some(symbol), None) if *id as usize == want && vocabulary.push(symbol) => {}
                 _ => {
                     let expected = format!("a single character with id {want}");
                     let found = format!("{:?}: {id}", clipped(token));
@@ -134,10 +156,10 @@ impl Vocabulary {
                 }
             }
         }
-        if chars.is_empty() {
+        if vocabulary.chars.is_empty() {
             return Err(TaskError::malformed(place, "a token of padding", "no token"));
         }
-        Ok(Self { chars })
+        Ok(vocabulary)
     }
 
     /// The same vocabulary as a tokenizer.

@@ -12,9 +12,9 @@ mod training {
 
     use candle_core::Device;
     use hrm_core::{Budget, Hrm, HrmConfig, Mixer};
-    use hrm_tasks::Family;
-    use hrm_tasks::binairo::Binairo;
+    use hrm_tasks::DataSource;
     use hrm_tasks::grid::Ruled;
+    use hrm_tasks::hrm_puzzles::binairo::Binairo;
     use hrm_train::{Asking, Feed, TrainConfig, TrainError, Trainer, evaluate, train};
 
     pub(super) fn valid_before_and_after() -> Result<(f64, f64), Box<dyn std::error::Error>> {

@@ -1,14 +1,13 @@
 //! The picture that the readme begins with: puzzles that models of the tiny
-//! presets solved. `HRM_UPDATE=1 cargo test -p hrm-tasks --test solved` draws it
-//! again.
+//! presets solved. `HRM_UPDATE=1 cargo test -p hrm-tasks --test solved` renders it.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 
-use hrm_tasks::picture::{Exhibit, Picture, Shown};
-use hrm_tasks::{Preset, RunConfig};
+use hrm_puzzles::picture::{Picture, PuzzlePicture};
+use hrm_tasks::{RunConfig, TokenView};
 
 /// Kind, caption, question, and what the model answered.
 const SOLVED: [(&str, &str, &str, &str); 3] = [
@@ -24,17 +23,20 @@ const SOLVED: [(&str, &str, &str, &str); 3] = [
 
 #[test]
 fn the_picture_of_the_readme_is_drawn_by_this_code() {
-    let exhibits = SOLVED.map(|(kind, caption, question, answer)| {
-        let task = RunConfig::preset(kind, Preset::Tiny).unwrap().task;
+    let puzzles = SOLVED.map(|(kind, caption, question, answer)| {
+        let task = RunConfig::preset(kind, "tiny").unwrap().task;
         let task = task.with_cells(question.len()).unwrap();
-        let ids = |text| task.family().vocabulary().encode(text, kind).unwrap();
+        let ids = |text| task.puzzle_kind().vocabulary().encode(text, kind).unwrap();
         let (inputs, labels) = (ids(question), ids(answer));
         assert_eq!(inputs.len(), labels.len(), "{kind}");
-        let panels =
-            task.family().panels(&Shown { inputs: &inputs, prediction: None, labels: &labels });
-        Exhibit { caption: caption.to_owned(), panels }
+        let panels = task.puzzle_kind().panels(&TokenView {
+            inputs: &inputs,
+            prediction: None,
+            labels: &labels,
+        });
+        PuzzlePicture { caption: caption.to_owned(), panels }
     });
-    let picture = Picture { exhibits: exhibits.into(), n_columns: Some(1), ..Picture::default() };
+    let picture = Picture { puzzles: puzzles.into(), n_columns: Some(1), ..Picture::default() };
     let drawn = picture.to_svg();
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/solved.svg");

@@ -11,10 +11,11 @@
 //!
 //! A grid that touches the canvas's lower or right edge has no mark there.
 
+use hrm_puzzles::Style;
+use hrm_puzzles::arc::{self, Grid, N_COLOURS, SIDE_MAX};
 use hrm_train::task::PADDING;
 
 use crate::Vocabulary;
-use crate::arc::{Grid, N_COLOURS, SIDE_MAX};
 
 /// Token id of the marks under and right of a grid.
 pub const END_OF_GRID: u32 = 1;
@@ -82,6 +83,14 @@ pub fn read(cells: &[u32], side: usize) -> Option<Grid> {
     (n_rows > 0).then(|| Grid::from_fn(n_rows, n_cols, colour_at))
 }
 
+/// Question and answer as text: the rectangle of two canvases of `side` by `side` cells
+/// that either of them uses; `|` marks the end of a grid.
+pub(super) fn draw(side: usize, inputs: &[u32], labels: &[u32], style: Style) -> String {
+    let vocabulary = vocabulary();
+    let [question, answer] = [inputs, labels].map(|ids| vocabulary.symbols_of(ids));
+    arc::draw_canvases(side, &question, &answer, style)
+}
+
 /// The colour of a token id, if it is one.
 pub fn colour(id: u32) -> Option<u8> {
     let colour = u8::try_from(id.checked_sub(FIRST_COLOUR)?).ok()?;
@@ -91,7 +100,7 @@ pub fn colour(id: u32) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arc::grid::tests::{any_grid, grid};
+    use crate::arc::tests::{any_grid, grid};
     use proptest::prelude::*;
 
     fn placed(grid: &Grid, offset: (usize, usize), side: usize) -> Vec<u32> {

@@ -1,25 +1,20 @@
-//! A set of ARC tasks as rows for the trainer.
-//!
-//! Every task keeps its pairs once, and of each version only what was done to
-//! it; rows are written from both when they are asked for.
+//! A set of ARC tasks with its training and evaluation rows.
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use rand::Rng;
+use hrm_puzzles::arc::library::{self, Library};
+use hrm_puzzles::arc::{self, Augmentation, Grid, Role, SolvedTask, augment, json};
+use hrm_puzzles::stats::Distribution;
+use hrm_puzzles::{Leak, Style};
+use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
 use rayon::prelude::*;
 
-use hrm_base::rng::{ChaCha8Rng, stream};
-use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
-
-use crate::arc::library::{self, Library, Role, Solved};
-use crate::arc::score::Score;
-use crate::arc::{ArcConfig, Augmentation, Grid, Pair, augment, canvas, draw, json, survey};
-use crate::{Distribution, Leak, PuzzleTask, Style, TaskError};
-
-/// Name of identifier [`BLANK_PUZZLE`].
-const BLANK_NAME: &str = "<blank>";
+use super::ArcConfig;
+use super::canvas;
+use super::examples::{ArcExamples, Version, Versioned, known_versions};
+use super::scorer::ArcScorer;
+use crate::published::BLANK_NAME;
+use crate::{PuzzleTask, TaskError};
 
 /// Files of base puzzles, in the folders that say what they are for.
 const TRAINING: &str = "training/tasks.json";
@@ -27,26 +22,6 @@ const EVALUATION: &str = "evaluation/tasks.json";
 
 /// Bounds memory to about a gigabyte, and keeps identifiers within `u32`.
 const N_VERSIONS_MAX: usize = 50_000_000;
-
-/// One version of a task.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Version {
-    pub(crate) augmentation: Augmentation,
-    pub(crate) puzzle_id: u32,
-}
-
-impl Version {
-    /// The task itself, under an identifier that says nothing about it.
-    pub(crate) const UNKNOWN: Self =
-        Self { augmentation: Augmentation::IDENTITY, puzzle_id: BLANK_PUZZLE };
-}
-
-/// One task with its versions.
-struct Versioned {
-    id: String,
-    solved: Solved,
-    versions: Vec<Version>,
-}
 
 /// Training and evaluation data, or evaluation data alone.
 pub(crate) struct ArcData {
@@ -100,18 +75,18 @@ impl ArcData {
         });
         let tasks: Arc<[Versioned]> = tasks.collect();
 
-        let train_pairs = |task: &Solved| match task.role {
+        let train_pairs = |task: &SolvedTask| match task.role {
             Role::Training => 0..task.pairs.len(),
             Role::Evaluation => 0..task.n_train,
         };
-        let test_pairs = |task: &Solved| match task.role {
+        let test_pairs = |task: &SolvedTask| match task.role {
             Role::Training => 0..0,
             Role::Evaluation => task.n_train..task.pairs.len(),
         };
         let translation = config.translate.then_some(config.seed);
         let train = ArcExamples::new(&tasks, config.canvas, translation, train_pairs);
-        if train.groups.is_empty() {
-            return Err(TaskError::Empty { place: "the data".to_owned(), what: "training pairs" });
+        if train.is_empty() {
+            return Err(TaskError::empty("the data", "training pairs"));
         }
         Ok(Self {
             train,
@@ -157,10 +132,10 @@ impl ArcData {
         if identifiers.is_empty() {
             identifiers.push(BLANK_NAME.to_owned());
         }
-        let all_tests = |task: &Solved| task.n_train..task.pairs.len();
+        let all_tests = |task: &SolvedTask| task.n_train..task.pairs.len();
         let eval = ArcExamples::new(&tasks, config.canvas, None, all_tests);
-        if eval.groups.is_empty() {
-            return Err(TaskError::Empty { place, what: "test pairs" });
+        if eval.is_empty() {
+            return Err(TaskError::empty(place, "test pairs"));
         }
         Ok(Self {
             train: ArcExamples::new(&tasks, config.canvas, None, |_| 0..0),
@@ -175,7 +150,7 @@ impl ArcData {
     }
 
     /// The tasks that are in use, by name.
-    fn in_use(&self) -> Vec<(&str, &Solved)> {
+    fn in_use(&self) -> Vec<(&str, &SolvedTask)> {
         self.tasks.iter().map(|task| (task.id.as_str(), &task.solved)).collect()
     }
 }
@@ -205,28 +180,6 @@ fn fitting(
     Ok((library, left_out, notes))
 }
 
-/// The versions that `identifiers` name, by task, of the tasks that are
-/// `wanted`. A task's own name wins over a version of another task.
-pub(crate) fn known_versions(
-    identifiers: &[String],
-    wanted: impl Fn(&str) -> bool,
-) -> HashMap<String, Vec<Version>> {
-    let mut known: HashMap<String, Vec<Version>> = HashMap::new();
-    // Identifier 0 is blank, whatever it is called.
-    for (name, puzzle_id) in identifiers.iter().zip(0..).skip(1) {
-        let itself = wanted(name).then_some((name.as_str(), Augmentation::IDENTITY));
-        let named = itself.or_else(|| Augmentation::parse(name).filter(|(id, _)| wanted(id)));
-        if let Some((id, augmentation)) = named {
-            let version = Version { augmentation, puzzle_id };
-            match known.get_mut(id) {
-                Some(versions) => versions.push(version),
-                None => drop(known.insert(id.to_owned(), vec![version])),
-            }
-        }
-    }
-    known
-}
-
 impl Task for ArcData {
     fn name(&self) -> &'static str {
         "arc"
@@ -253,7 +206,7 @@ impl Task for ArcData {
     }
 
     fn scorer(&self) -> Box<dyn Scorer + '_> {
-        Box::new(Score::new(&self.eval))
+        Box::new(ArcScorer::new(&self.eval))
     }
 }
 
@@ -281,7 +234,7 @@ impl PuzzleTask for ArcData {
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
-        draw::canvases(self.side, inputs, labels, style)
+        canvas::draw(self.side, inputs, labels, style)
     }
 
     fn stats(&self) -> Vec<(String, f64)> {
@@ -303,8 +256,8 @@ impl PuzzleTask for ArcData {
             ("train pairs", n_train_pairs as f64),
             ("test pairs", (n_pairs - n_train_pairs) as f64),
             ("versions", tasks().map(|task| task.versions.len()).sum::<usize>() as f64),
-            ("training rows", self.train.n_rows_in_all() as f64),
-            ("evaluation rows", self.eval.n_rows_in_all() as f64),
+            ("training rows", self.train.n_rows_total() as f64),
+            ("evaluation rows", self.eval.n_rows_total() as f64),
             ("mean grid height", mean(grids().map(Grid::n_rows).sum(), n_grids)),
             ("mean grid width", mean(grids().map(Grid::n_cols).sum(), n_grids)),
             ("largest grid side", grids().map(Grid::side).max().unwrap_or(0) as f64),
@@ -317,131 +270,16 @@ impl PuzzleTask for ArcData {
     }
 
     fn distributions(&self) -> Vec<Distribution> {
-        survey::distributions(&self.in_use())
+        arc::distributions(&self.in_use())
     }
 
     fn leaks(&self) -> Vec<Leak> {
         // Whether files overlap does not depend on the canvas.
         let left_out = self.left_out.iter().map(|(name, task)| (name.as_str(), task));
-        survey::leaks(&self.in_use().into_iter().chain(left_out).collect::<Vec<_>>())
+        arc::leaks(&self.in_use().into_iter().chain(left_out).collect::<Vec<_>>())
     }
 
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
-    }
-}
-
-/// A block of the generator: more words than two bounded draws take.
-const N_WORDS_PER_DRAW: u128 = 16;
-
-/// Some of the pairs of every task, in every version.
-pub(crate) struct ArcExamples {
-    tasks: Arc<[Versioned]>,
-    /// Tasks with at least one row here.
-    groups: Vec<Group>,
-    side: usize,
-}
-
-struct Group {
-    task_idx: usize,
-    /// Which of the task's pairs are rows.
-    pairs: Range<usize>,
-    /// What their offsets are read from, if they are moved about the canvas.
-    offsets: Option<ChaCha8Rng>,
-}
-
-impl ArcExamples {
-    fn new(
-        tasks: &Arc<[Versioned]>,
-        side: usize,
-        translation: Option<u64>,
-        pairs: impl Fn(&Solved) -> Range<usize>,
-    ) -> Self {
-        let groups = tasks.iter().enumerate().map(|(task_idx, task)| Group {
-            task_idx,
-            pairs: pairs(&task.solved),
-            offsets: translation.map(|seed| stream(seed, &format!("arc offsets of {}", task.id))),
-        });
-        let groups = groups.filter(|group| !group.pairs.is_empty()).collect();
-        Self { tasks: tasks.clone(), groups, side }
-    }
-
-    /// Cells on each side of the canvas.
-    pub(crate) fn side(&self) -> usize {
-        self.side
-    }
-
-    /// The task of a group.
-    pub(crate) fn id(&self, group: usize) -> &str {
-        &self.task(group).id
-    }
-
-    /// The base pairs of a group, in order of their rows.
-    pub(crate) fn pairs(&self, group: usize) -> &[Pair] {
-        let group = &self.groups[group];
-        &self.tasks[group.task_idx].solved.pairs[group.pairs.clone()]
-    }
-
-    /// What was done to a version.
-    pub(crate) fn augmentation(&self, group: usize, version: usize) -> &Augmentation {
-        &self.task(group).versions[version].augmentation
-    }
-
-    fn task(&self, group: usize) -> &Versioned {
-        &self.tasks[self.groups[group].task_idx]
-    }
-
-    fn n_rows_in_all(&self) -> usize {
-        let groups = 0..self.groups.len();
-        groups.map(|group| self.n_versions(group) * self.pairs(group).len()).sum()
-    }
-
-    /// The `(row, column)` of both grids' top left corner.
-    fn offset(&self, RowId { group, version, row }: RowId, pair: &Pair) -> (usize, usize) {
-        let Group { pairs, offsets, .. } = &self.groups[group];
-        let Some(offsets) = offsets else { return (0, 0) };
-        // Draws at a place of their own in the task's stream, so that any row
-        // can be written without those before it: per version the number of
-        // the row that stays, then each row's offset.
-        let mut draws = offsets.clone();
-        let seek = |draws: &mut ChaCha8Rng, place: usize| {
-            let place = version as u128 * (pairs.len() as u128 + 1) + place as u128;
-            draws.set_word_pos(place * N_WORDS_PER_DRAW);
-        };
-        seek(&mut draws, 0);
-        // One row of each version stays where evaluation will ask for it.
-        if draws.random_range(0..pairs.len() as u32) as usize == row {
-            return (0, 0);
-        }
-        seek(&mut draws, 1 + row);
-        let mut below = |used: usize| draws.random_range(0..=(self.side - used) as u32) as usize;
-        let n_rows = pair.input.n_rows().max(pair.output.n_rows());
-        let n_cols = pair.input.n_cols().max(pair.output.n_cols());
-        (below(n_rows), below(n_cols))
-    }
-}
-
-impl Examples for ArcExamples {
-    fn n_groups(&self) -> usize {
-        self.groups.len()
-    }
-
-    fn n_versions(&self, group: usize) -> usize {
-        self.task(group).versions.len()
-    }
-
-    fn n_rows(&self, group: usize, version: usize) -> usize {
-        assert!(version < self.n_versions(group), "version {version} is out of range");
-        self.groups[group].pairs.len()
-    }
-
-    fn write(&self, at: RowId, row: RowMut<'_>) {
-        let Version { augmentation, puzzle_id } = self.task(at.group).versions[at.version];
-        let Pair { input, output } = &self.pairs(at.group)[at.row];
-        let pair = Pair { input: augmentation.apply(input), output: augmentation.apply(output) };
-        let offset = self.offset(at, &pair);
-        canvas::place(&pair.input, offset, self.side, row.inputs);
-        canvas::place(&pair.output, offset, self.side, row.labels);
-        *row.puzzle_id = puzzle_id;
     }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use hrm_puzzles::clipped;
+use hrm_puzzles::grid::{Grid, cell_name};
 use hrm_train::task::PADDING;
 
-use super::Grid;
-use super::text::name_of;
-use crate::records::clipped;
 use crate::{TaskError, Vocabulary};
 
 /// The label where an answer has no cell.
@@ -67,11 +66,6 @@ impl Canvas {
         self.n_rows * self.n_columns
     }
 
-    /// Distinct ids, padding and end included.
-    pub(super) fn vocab_size(&self) -> usize {
-        self.ids.len() + 2
-    }
-
     /// Ids of a question, `[n_cells]`.
     ///
     /// # Errors
@@ -93,7 +87,10 @@ impl Canvas {
 
     fn encode(&self, grid: &Grid, outside: u32, place: &str) -> Result<Vec<u32>, TaskError> {
         if grid.n_rows() > self.n_rows || grid.n_columns() > self.n_columns {
-            let expected = format!("at most {} rows of {} cells", self.n_rows, self.n_columns);
+            let (n_rows, n_columns) = (self.n_rows, self.n_columns);
+            let rows = if n_rows == 1 { "row" } else { "rows" };
+            let cells = if n_columns == 1 { "cell" } else { "cells" };
+            let expected = format!("at most {n_rows} {rows} of {n_columns} {cells}");
             let found = format!("{} of {}", grid.n_rows(), grid.n_columns());
             return Err(TaskError::malformed(place, expected, found));
         }
@@ -101,7 +98,7 @@ impl Canvas {
         for (at, symbol) in grid.cells() {
             let Some(id) = self.ids.get(&symbol) else {
                 let expected = format!("characters among {:?}", clipped(&self.alphabet));
-                let found = format!("{symbol:?} at {}", name_of(at));
+                let found = format!("{symbol:?} at {}", cell_name(at));
                 return Err(TaskError::malformed(place, expected, found));
             };
             ids[at.0 * self.n_columns + at.1] = *id;
@@ -122,13 +119,26 @@ impl Canvas {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::text::tests::{SYMBOLS, any_grid, grid};
     use proptest::prelude::*;
+
+    /// Characters of every width, among them those with a meaning in files.
+    const SYMBOLS: &str = "ab0 _./é\u{301}象🙂,\"";
+
+    fn grid(text: &str) -> Grid {
+        Grid::parse(text, "test").unwrap()
+    }
+
+    /// Grids of ragged rows.
+    fn any_grid() -> impl Strategy<Value = Grid> {
+        let symbol = prop::sample::select(SYMBOLS.chars().collect::<Vec<_>>());
+        let rows = prop::collection::vec(prop::collection::vec(symbol, 0..6), 1..6);
+        rows.prop_map(Grid::new).prop_filter("has a cell", |grid| grid.n_rows() > 0)
+    }
 
     #[test]
     fn questions_are_padded_and_answers_end() {
         let canvas = Canvas::new(3, 3, "ab");
-        assert_eq!((canvas.n_cells(), canvas.vocab_size()), (9, 4));
+        assert_eq!(canvas.n_cells(), 9);
         let ragged = grid("ab/b");
         assert_eq!(canvas.inputs(&ragged, "test").unwrap(), [2, 3, 0, 3, 0, 0, 0, 0, 0]);
         assert_eq!(canvas.labels(&ragged, "test").unwrap(), [2, 3, 1, 3, 1, 1, 1, 1, 1]);
@@ -155,7 +165,7 @@ mod tests {
     #[test]
     fn the_vocabulary_has_the_ids_of_the_canvas() {
         let (vocabulary, canvas) = (vocabulary(SYMBOLS), Canvas::new(1, 1, SYMBOLS));
-        assert_eq!(vocabulary.len(), canvas.vocab_size());
+        assert_eq!(vocabulary.len(), canvas.ids.len() + 2);
         for symbol in SYMBOLS.chars() {
             let ids = canvas.inputs(&Grid::filled(1, 1, symbol), "test").unwrap();
             assert_eq!(vocabulary.id(symbol), Some(ids[0]));

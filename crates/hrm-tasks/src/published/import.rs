@@ -10,8 +10,8 @@ use hrm_base::durable;
 use hrm_train::task::{Examples, RowId};
 
 use super::{Layout, Side, Split, is_split, split_of};
-use crate::records::{self as files, Record};
-use crate::{Preset, RunConfig, TaskConfig, TaskError, folder};
+use crate::{RunConfig, TaskConfig, TaskError, folder};
+use hrm_puzzles::records::{self as files, Record};
 
 /// What became of a prepared data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Imported {
     pub fn write(&self, out: &Path) -> Result<(), TaskError> {
         let is_file = out.extension().is_some();
         match self.files.as_slice() {
-            [] => Err(TaskError::Empty { place: "the data".to_owned(), what: "puzzles to write" }),
+            [] => Err(TaskError::empty("the data", "puzzles to write")),
             [(_, text)] if is_file => std::fs::create_dir_all(durable::parent(out))
                 .and_then(|()| durable::write_new(out, text.as_bytes()))
                 .map_err(TaskError::write(out)),
@@ -68,21 +68,21 @@ pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> 
     };
     if sides.is_empty() {
         let place = folder.display().to_string();
-        return Err(TaskError::Empty { place, what: "prepared data set" });
+        return Err(TaskError::empty(place, "prepared data set"));
     }
     let layout = Layout::open(folder, &sides)?;
     let config = settings(&layout, kind)?;
-    Ok(config.family().interpreter()?.import(&layout))
+    Ok(config.puzzle_kind().row_decoder()?.import(&layout))
 }
 
 /// Settings of the kind whose puzzles have the size of the data.
 fn settings(layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError> {
     let n_cells = layout.metadata().seq_len;
     let fitting = |kind: &&str| {
-        let config = RunConfig::preset(kind, Preset::Tiny)?.task.with_cells(n_cells).ok()?;
+        let config = RunConfig::preset(kind, "tiny").ok()?.task.with_cells(n_cells).ok()?;
         layout.check(&config).is_ok().then_some(config)
     };
-    let kinds = TaskConfig::KINDS.iter().filter(|name| kind.is_none_or(|kind| kind == **name));
+    let kinds = TaskConfig::NAMES.iter().filter(|name| kind.is_none_or(|kind| kind == **name));
     let mut fits: Vec<_> = kinds.filter_map(fitting).collect();
     match fits.len() {
         1 => Ok(fits.remove(0)),
@@ -92,7 +92,7 @@ fn settings(layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError
                 None if n_fits == 0 => "another vocabulary or number of cells".to_owned(),
                 None => "data that fits several: name one".to_owned(),
             };
-            let expected = format!("puzzles of {}", TaskConfig::KINDS.join(", "));
+            let expected = format!("puzzles of {}", TaskConfig::NAMES.join(", "));
             Err(TaskError::malformed(&layout.place, expected, found))
         }
     }

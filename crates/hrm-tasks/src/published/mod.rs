@@ -28,8 +28,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-use crate::records::clipped;
 use crate::{PuzzleTask, TaskConfig, TaskError, folder};
+use hrm_puzzles::clipped;
 
 pub use export::{Exported, export};
 pub(crate) use import::records;
@@ -41,7 +41,7 @@ use split::{METADATA, Metadata};
 const IDENTIFIERS: &str = "identifiers.json";
 
 /// Name of identifier 0.
-const BLANK_NAME: &str = "<blank>";
+pub(crate) const BLANK_NAME: &str = "<blank>";
 
 /// The sides of a data set, and the folders they lie in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,17 +176,16 @@ impl Layout {
     ///
     /// [`TaskError::Malformed`] with both sizes.
     fn check(&self, config: &TaskConfig) -> Result<(), TaskError> {
-        let family = config.family();
+        let (kind, name) = (config.puzzle_kind(), config.name());
         let Metadata { vocab_size, seq_len, .. } = self.metadata();
-        let kind = config.kind();
         let sizes = [
-            ("vocab_size", *vocab_size, family.vocabulary().len()),
-            ("seq_len", *seq_len, family.n_cells()),
+            ("vocab_size", *vocab_size, kind.vocabulary().len()),
+            ("seq_len", *seq_len, kind.n_cells()),
         ];
         for (field, found, expected) in sizes {
             if found != expected {
                 let place = format!("{}: `{field}`", self.place);
-                let expected = format!("{expected} as in `{kind}` with these settings");
+                let expected = format!("{expected} as in `{name}` with these settings");
                 return Err(TaskError::malformed(place, expected, found.to_string()));
             }
         }

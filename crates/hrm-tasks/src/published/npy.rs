@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 
 use crate::TaskError;
-use crate::records::clipped;
+use hrm_puzzles::clipped;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::npy::Array;
 use super::read_json;
 use crate::TaskError;
-use crate::records::clipped;
+use hrm_puzzles::clipped;
 
 /// Longest name of a set: file systems allow little more, with an ending.
 const N_BYTES_OF_NAME: usize = 200;

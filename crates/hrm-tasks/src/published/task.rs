@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
 
 use super::{BLANK_NAME, Layout, Split};
-use crate::{Interpreter, PuzzleTask, Style, TaskConfig, TaskError};
+use hrm_puzzles::Style;
+
+use crate::traits::RowDecoder;
+use crate::{PuzzleTask, TaskConfig, TaskError};
 
 /// A prepared data set of one kind of puzzle.
 pub(super) struct Prepared {
     kind: &'static str,
-    interpreter: Box<dyn Interpreter>,
+    decoder: Box<dyn RowDecoder>,
     train: Split,
     eval: Split,
     /// Names in the numbering of the files.
@@ -51,8 +54,8 @@ impl Prepared {
             eval.renumber(numbers);
         }
         Ok(Self {
-            kind: config.kind(),
-            interpreter: config.family().interpreter()?,
+            kind: config.name(),
+            decoder: config.puzzle_kind().row_decoder()?,
             train,
             eval,
             names: layout.identifiers,
@@ -100,7 +103,7 @@ impl Task for Prepared {
     }
 
     fn scorer(&self) -> Box<dyn Scorer + '_> {
-        self.interpreter
+        self.decoder
             .scorer(Box::new(|at| &self.names[self.eval.identifier(at.group, at.version) as usize]))
     }
 }
@@ -116,7 +119,7 @@ impl PuzzleTask for Prepared {
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
-        self.interpreter.draw(inputs, labels, style)
+        self.decoder.draw(inputs, labels, style)
     }
 
     fn stats(&self) -> Vec<(String, f64)> {

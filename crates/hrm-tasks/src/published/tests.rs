@@ -8,7 +8,7 @@ use super::*;
 
 /// Settings of a kind, changed.
 fn config(kind: &str, changes: &[(&str, u64)]) -> TaskConfig {
-    let preset = crate::RunConfig::preset(kind, crate::Preset::Tiny).unwrap();
+    let preset = crate::RunConfig::preset(kind, "tiny").unwrap();
     let mut tree = serde_json::to_value(preset.task).unwrap();
     for (key, value) in changes {
         tree[*key] = (*value).into();
@@ -108,7 +108,7 @@ fn a_data_set_written_by_hand_is_read() {
     let (_guard, data) = by_hand();
     let sudoku = config("sudoku", &[("board", 4)]);
     let other = config("sudoku", &[("board", 9)]).fitted_to(from_ref(&data)).unwrap();
-    assert_eq!(other.family().n_cells(), 16);
+    assert_eq!(other.puzzle_kind().n_cells(), 16);
     let ids = |text: &str| board_ids(text).into_iter().map(u32::from).collect::<Vec<_>>();
     let task = sudoku.open(from_ref(&data)).unwrap();
     assert_eq!((task.name(), task.n_cells(), task.n_puzzle_ids()), ("sudoku", 16, 1));
@@ -121,7 +121,7 @@ fn a_data_set_written_by_hand_is_read() {
     }
     let figures = task.stats();
     assert_eq!(figures[..2], [("training puzzles".into(), 2.0), ("training versions".into(), 3.0)]);
-    assert!(task.draw(&ids(QUESTION), &ids(ANSWER), crate::Style::Plain).contains('4'));
+    assert!(task.draw(&ids(QUESTION), &ids(ANSWER), hrm_puzzles::Style::Plain).contains('4'));
 
     // One side alone, as what it is asked for.
     let split = [data.join("test")];
@@ -181,7 +181,7 @@ fn an_export_opens_with_equal_rows() {
 
         let paths = [data];
         let fitted = config.clone().fitted_to(&paths).unwrap();
-        assert_eq!(fitted.family().n_cells(), ours.n_cells());
+        assert_eq!(fitted.puzzle_kind().n_cells(), ours.n_cells());
         let theirs = config.open(&paths).unwrap();
         assert_eq!(theirs.identifiers(), ours.identifiers());
         assert_eq!(rows(theirs.as_ref(), theirs.train()), rows(ours.as_ref(), ours.train()));
@@ -205,8 +205,8 @@ fn an_import_holds_the_base_puzzles() {
             arc.translate = true;
         }
         let (_guard, data) = exported(config.open(&[]).unwrap().as_ref());
-        let imported = import(&data, Some(config.kind())).unwrap();
-        assert_eq!(imported.refused, Vec::<String>::new(), "{}", config.kind());
+        let imported = import(&data, Some(config.name())).unwrap();
+        assert_eq!(imported.refused, Vec::<String>::new(), "{}", config.name());
         let out = data.with_file_name("ours");
         imported.write(&out).unwrap();
         assert!(imported.write(&out).is_err(), "nothing is written over");
@@ -246,7 +246,7 @@ fn an_import_names_what_it_leaves_out() {
     let imported = import(&data.join("test"), Some("sudoku")).unwrap();
     let file = data.with_file_name("only.csv");
     imported.write(&file).unwrap();
-    assert_eq!(crate::records::read(&file).unwrap().len(), 2);
+    assert_eq!(hrm_puzzles::records::read(&file).unwrap().len(), 2);
     assert!(import(&data, Some("arc")).is_err());
 }
 
@@ -322,7 +322,7 @@ fn scores_are_those_of_our_own_form() {
         let theirs = config.open(&[data]).unwrap();
         for model in [perfect, mixed] {
             let want = figures(ours.as_ref(), model);
-            assert_eq!(figures(theirs.as_ref(), model), want, "{}", config.kind());
+            assert_eq!(figures(theirs.as_ref(), model), want, "{}", config.name());
         }
         assert!(figures(theirs.as_ref(), perfect).iter().all(|(_, share)| *share == 1.0));
     }

@@ -1,0 +1,218 @@
+//! Tests of all families, and of the tasks drawn from them.
+
+use std::collections::{BTreeMap, HashSet};
+
+use hrm_base::rng::stream;
+
+use super::built_in::draw_task;
+use super::compose::{Composition, Compositions};
+use super::sketch::Sketch;
+use super::{BuiltIn, FAMILIES, laws};
+use crate::Dihedral;
+use crate::arc::library::{Role, SolvedTask};
+use crate::arc::{Grid, Pair, SIDE_MAX};
+
+/// Every task of a set at `side`, by id, a few of each family.
+fn drawn(side: usize, compose: f64, seed: u64) -> BTreeMap<String, SolvedTask> {
+    let mut built_in = BuiltIn::new(side, compose, seed).unwrap();
+    let n_tasks = 3 * FAMILIES.iter().filter(|family| family.side_min <= side).count();
+    built_in.draw(n_tasks, Role::Training, "").unwrap().into_iter().collect()
+}
+
+/// What ids of a family start with.
+fn name_of(id: &str) -> &str {
+    id.rsplit_once('-').unwrap().0
+}
+
+/// The pairs of one task of a family, or of a composition.
+fn task_of(composition: &Composition, side: usize, seed: u64) -> Vec<Pair> {
+    let mut sketch = Sketch::new(stream(seed, "test"), side);
+    let tries = (0..1000).find_map(|_| draw_task(composition, &mut sketch));
+    tries.unwrap_or_else(|| panic!("{} at {side}", composition.name())).0
+}
+
+#[test]
+fn there_are_many_families_with_distinct_names() {
+    let names: HashSet<_> = FAMILIES.iter().map(|family| family.name).collect();
+    assert_eq!(names.len(), FAMILIES.len());
+    assert!(FAMILIES.len() >= 50);
+    assert!(FAMILIES.iter().all(|family| family.side_min <= 10));
+    assert!(FAMILIES.iter().filter(|family| family.side_min <= 3).count() >= 8);
+}
+
+#[test]
+fn every_family_follows_its_rule() {
+    for family in FAMILIES {
+        for side in [family.side_min, family.side_min + 1, 10, 16, SIDE_MAX] {
+            for seed in 0..8 {
+                let pairs = task_of(&Composition::one(family), side, seed);
+                let is_lawful = laws::holds(family.name, &pairs);
+                assert!(is_lawful, "{} at {side}, seed {seed}: {pairs:?}", family.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn laws_tell_families_apart() {
+    // A law that holds for anything would be no check.
+    for family in FAMILIES {
+        let strangers = FAMILIES.iter().filter(|other| other.name != family.name);
+        let strangers: Vec<_> = strangers
+            .filter(|other| laws_can_read(family.name, &task_of(&Composition::one(other), 12, 3)))
+            .map(|other| other.name)
+            .collect();
+        assert!(strangers.len() <= 3, "{} also holds for {strangers:?}", family.name);
+    }
+}
+
+/// Laws may index as they like in tasks of their own family.
+fn laws_can_read(family: &str, pairs: &[Pair]) -> bool {
+    std::panic::catch_unwind(|| laws::holds(family, pairs)).unwrap_or(false)
+}
+
+#[test]
+fn tasks_are_sound_at_every_canvas() {
+    for side in 3..=SIDE_MAX {
+        for (id, SolvedTask { pairs, n_train, .. }) in drawn(side, 0.25, 1) {
+            assert!((3..=4).contains(&n_train), "{id} at {side}");
+            assert!((1..=2).contains(&(pairs.len() - n_train)), "{id} at {side}");
+            let inputs: HashSet<_> = pairs.iter().map(|pair| &pair.input).collect();
+            assert_eq!(inputs.len(), pairs.len(), "{id} at {side}: an input occurs twice");
+            let outputs: HashSet<_> = pairs[..n_train].iter().map(|pair| &pair.output).collect();
+            assert!(outputs.len() > 1, "{id} at {side}: all outputs are the same");
+            for Pair { input, output } in &pairs {
+                assert!(input.side() <= side && output.side() <= side, "{id} at {side}");
+                assert_ne!(input, output, "{id} at {side}");
+            }
+        }
+    }
+    let err = BuiltIn::new(2, 0.0, 1).err().unwrap().to_string();
+    assert_eq!(err, "canvas must be at least 3 for built-in tasks, found 2");
+}
+
+#[test]
+fn inputs_are_distinct_under_many_seeds() {
+    for family in FAMILIES {
+        for seed in 100..140 {
+            let pairs = task_of(&Composition::one(family), family.side_min.max(5), seed);
+            let inputs: HashSet<_> = pairs.iter().map(|pair| &pair.input).collect();
+            assert_eq!(inputs.len(), pairs.len(), "{}, seed {seed}", family.name);
+            assert!(pairs.iter().all(|pair| pair.input != pair.output), "{}", family.name);
+        }
+    }
+}
+
+#[test]
+fn a_task_is_a_function_of_the_seed_at_any_number_of_threads() {
+    let with = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| drawn(7, 0.3, 3))
+    };
+    let one = with(1);
+    assert_eq!(one, with(2));
+    assert_eq!(one, with(5));
+    assert_ne!(one, drawn(7, 0.3, 4));
+}
+
+#[test]
+fn later_tasks_differ_from_earlier_ones() {
+    let mut built_in = BuiltIn::new(3, 0.0, 1).unwrap();
+    let n_families = FAMILIES.iter().filter(|family| family.side_min <= 3).count();
+    let first = built_in.draw(2 * n_families + 1, Role::Training, "").unwrap();
+    let second = built_in.draw(n_families, Role::Evaluation, "").unwrap();
+    assert_eq!((first[0].0.as_str(), second[0].0.as_str()), ("recolour-0000", "recolour-0003"));
+    for (id, task) in &second {
+        assert!(first.iter().all(|(other, _)| other != id));
+        assert!(first.iter().all(|(_, other)| other.pairs != task.pairs));
+    }
+}
+
+#[test]
+fn what_evaluation_asks_is_learnt_in_no_task() {
+    let mut built_in = BuiltIn::new(3, 0.0, 1).unwrap();
+    let training = built_in.draw(300, Role::Training, "").unwrap();
+    let evaluation = built_in.draw(150, Role::Evaluation, "").unwrap();
+    let learnt = training.iter().flat_map(|(_, task)| &task.pairs);
+    let learnt = learnt.chain(evaluation.iter().flat_map(|(_, task)| &task.pairs[..task.n_train]));
+    let learnt: HashSet<_> = learnt.collect();
+    for (id, task) in &evaluation {
+        assert!(task.pairs[task.n_train..].iter().all(|pair| !learnt.contains(pair)), "{id}");
+    }
+}
+
+#[test]
+fn a_share_of_the_tasks_is_composed_and_named_after_both_rules() {
+    let tasks = drawn(10, 0.25, 1);
+    let composed: HashSet<_> =
+        tasks.keys().map(|id| name_of(id)).filter(|name| name.contains('+')).collect();
+    // As many tasks of different compositions.
+    assert_eq!(composed.len(), tasks.len() / 4);
+    for name in composed {
+        let (first, second) = name.split_once('+').unwrap();
+        assert_ne!(first, second);
+        assert!(FAMILIES.iter().any(|family| family.name == first));
+        assert!(FAMILIES.iter().any(|family| family.name == second));
+    }
+    assert!(drawn(10, 1.0, 1).keys().all(|id| id.contains('+')));
+    assert!(drawn(10, 0.0, 1).keys().all(|id| !id.contains('+')));
+}
+
+#[test]
+fn compositions_are_many_and_begin_again_after_the_last() {
+    let mut compositions = Compositions::new(10);
+    let names: Vec<_> = (0..1000).map(|idx| compositions.get(idx).name()).collect();
+    let distinct: HashSet<_> = names.iter().collect();
+    assert!((300..1000).contains(&distinct.len()), "{}", distinct.len());
+    assert_eq!(names[distinct.len()], names[0]);
+    assert!(distinct.iter().any(|name| *name == "recolour+rotate"));
+    // Turning a mirror image shows; turning a single cell does not.
+    assert!(distinct.iter().all(|name| *name != "most-common+rotate"));
+    assert!(distinct.iter().all(|name| *name != "negative+keep-colour"));
+}
+
+#[test]
+fn a_composition_is_one_rule_after_the_other() {
+    let composition = |wanted: &str| {
+        let mut compositions = Compositions::new(8);
+        let mut all = (0..1000).map(|idx| compositions.get(idx));
+        all.find(|composition| composition.name() == wanted).unwrap()
+    };
+    for (first, second, undone_by) in
+        [("recolour", "rotate", 1..4), ("flood-fill", "mirror", 4..6), ("mask", "transpose", 6..8)]
+    {
+        let composition = composition(&format!("{first}+{second}"));
+        for seed in 0..10 {
+            let pairs = task_of(&composition, 8, seed);
+            let undo = |by: Dihedral| -> Vec<Pair> {
+                let undone = |pair: &Pair| Pair {
+                    input: pair.input.clone(),
+                    output: by.apply(&pair.output),
+                };
+                pairs.iter().map(undone).collect()
+            };
+            let found =
+                undone_by.clone().filter(|by| laws_can_read(first, &undo(Dihedral::ALL[*by])));
+            assert_eq!(found.count(), 1, "{} {pairs:?}", composition.name());
+        }
+    }
+}
+
+#[test]
+fn moving_and_turning_keeps_every_colour() {
+    for name in
+        ["gravity", "mirror", "rotate", "transpose", "shift", "sort-columns", "move-to-wall"]
+    {
+        let family = FAMILIES.iter().find(|family| family.name == name).unwrap();
+        for seed in 0..20 {
+            for Pair { input, output } in task_of(&Composition::one(family), 8, seed) {
+                let sorted = |grid: &Grid| {
+                    let mut cells = grid.cells().to_vec();
+                    cells.sort();
+                    cells
+                };
+                assert_eq!(sorted(&input), sorted(&output), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! ARC: small coloured grids, a few worked pairs, one rule to be found.
+//!
+//! A task is a handful of input and output grids that follow one unstated rule.
+//!
+//! # Where to start
+//!
+//! [`library::read`] reads files and folders of tasks; [`BuiltIn`] generates tasks
+//! from families of rules; [`Augmentation`] is a symmetry of tasks.
+
+pub mod augment;
+pub mod json;
+pub mod library;
+pub mod submission;
+
+mod draw;
+mod families;
+mod grid;
+mod leaks;
+mod picture;
+mod turn;
+
+pub use augment::Augmentation;
+pub use draw::{TextPanel, canvases as draw_canvases, side_by_side};
+pub use families::BuiltIn;
+pub use grid::{Grid, N_COLOURS, SIDE_MAX};
+pub use json::{ArcTask, Pair, TestPair};
+pub use leaks::{distributions, leaks};
+pub use library::{Library, Role, SolvedTask};
+pub use picture::panels;

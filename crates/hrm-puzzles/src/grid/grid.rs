@@ -1,0 +1,223 @@
+//! A grid of characters, and how it is written.
+
+use std::ops::{Index, IndexMut};
+
+use crate::PuzzleError;
+
+/// Rows of characters, which may differ in length. The last row is not empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Grid {
+    rows: Vec<Vec<char>>,
+}
+
+impl Grid {
+    /// Rows of characters; empty ones at the end are dropped.
+    pub fn new(mut rows: Vec<Vec<char>>) -> Self {
+        let n_rows = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
+        rows.truncate(n_rows);
+        Self { rows }
+    }
+
+    /// `n_rows` rows of `n_columns` cells that all hold `symbol`.
+    pub fn filled(n_rows: usize, n_columns: usize, symbol: char) -> Self {
+        Self::new(vec![vec![symbol; n_columns]; n_rows])
+    }
+
+    /// Reads rows that are separated by line breaks if there is one in `text`,
+    /// else by `/`.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Malformed`] at `place` for a text without a cell, or with a
+    /// control character, which a terminal would obey.
+    pub fn parse(text: &str, place: &str) -> Result<Self, PuzzleError> {
+        let rows: Vec<&str> =
+            if text.contains('\n') { text.lines().collect() } else { text.split('/').collect() };
+        let grid = Self::new(rows.into_iter().map(|row| row.chars().collect()).collect());
+        if grid.rows.is_empty() {
+            return Err(PuzzleError::malformed(place, "at least one cell", "none"));
+        }
+        let refused = grid.cells().find(|(_, symbol)| symbol.is_control());
+        if let Some((at, symbol)) = refused {
+            let found = format!("{symbol:?} at {}", cell_name(at));
+            return Err(PuzzleError::malformed(place, "printable characters", found));
+        }
+        Ok(grid)
+    }
+
+    /// The grid on one line, unless a `/` among its cells forbids that.
+    /// [`parse`](Self::parse) reads it back.
+    pub fn to_text(&self) -> String {
+        let has_slash = self.cells().any(|(_, symbol)| symbol == '/');
+        match (has_slash, self.rows.len()) {
+            (false, _) => self.joined("/"),
+            (true, 1) => self.joined("\n") + "\n",
+            (true, _) => self.joined("\n"),
+        }
+    }
+
+    /// A line for each row, without a line break after the last.
+    pub fn in_lines(&self) -> String {
+        self.joined("\n")
+    }
+
+    fn joined(&self, separator: &str) -> String {
+        let rows: Vec<String> = self.rows.iter().map(|row| row.iter().collect()).collect();
+        rows.join(separator)
+    }
+
+    /// The rows, from the top.
+    pub fn rows(&self) -> &[Vec<char>] {
+        &self.rows
+    }
+
+    /// Rows.
+    pub fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Cells of the longest row.
+    pub fn n_columns(&self) -> usize {
+        self.rows.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The character at (row, column), if there is a cell.
+    pub fn get(&self, (row, column): (usize, usize)) -> Option<char> {
+        self.rows.get(row)?.get(column).copied()
+    }
+
+    /// Every cell with its (row, column), row by row.
+    pub fn cells(&self) -> impl Iterator<Item = ((usize, usize), char)> + '_ {
+        self.rows.iter().enumerate().flat_map(|(row, symbols)| {
+            symbols.iter().enumerate().map(move |(column, symbol)| ((row, column), *symbol))
+        })
+    }
+
+    /// Makes sure that this answer has the shape of a question.
+    ///
+    /// # Errors
+    ///
+    /// The first row that is longer or shorter, in words.
+    pub fn fits(&self, question: &Self) -> Result<(), String> {
+        let n_cells = |grid: &Self, row: usize| grid.rows.get(row).map_or(0, Vec::len);
+        let n_rows = self.n_rows().max(question.n_rows());
+        let differs = (0..n_rows).find(|row| n_cells(self, *row) != n_cells(question, *row));
+        differs.map_or(Ok(()), |row| {
+            let (found, wanted) = (n_cells(self, row), n_cells(question, row));
+            Err(format!("row {} has {found} cells and not {wanted}", row + 1))
+        })
+    }
+
+    /// Makes sure that this answer has what a question gives: every cell that
+    /// is not `blank` there.
+    ///
+    /// # Errors
+    ///
+    /// The first given that was changed, in words.
+    pub fn keeps(&self, question: &Self, blank: char) -> Result<(), String> {
+        let mut givens = question.cells().filter(|(_, given)| *given != blank);
+        let changed = givens.find(|(at, given)| self.get(*at) != Some(*given));
+        changed.map_or(Ok(()), |(at, given)| {
+            let found = self.get(at).map_or("nothing".to_owned(), String::from);
+            Err(format!("{} was given {given} and became {found}", cell_name(at)))
+        })
+    }
+}
+
+/// The character at (row, column). Panics where there is no cell.
+impl Index<(usize, usize)> for Grid {
+    type Output = char;
+
+    fn index(&self, (row, column): (usize, usize)) -> &char {
+        &self.rows[row][column]
+    }
+}
+
+impl IndexMut<(usize, usize)> for Grid {
+    fn index_mut(&mut self, (row, column): (usize, usize)) -> &mut char {
+        &mut self.rows[row][column]
+    }
+}
+
+/// What messages call a cell.
+pub fn cell_name((row, column): (usize, usize)) -> String {
+    format!("row {}, column {}", row + 1, column + 1)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub(crate) fn grid(text: &str) -> Grid {
+        Grid::parse(text, "test").unwrap()
+    }
+
+    /// Ragged grids of up to 5 by 6 cells with characters of one to four bytes.
+    pub(crate) fn any_grid() -> impl Strategy<Value = Grid> {
+        let symbol = proptest::sample::select(SYMBOLS.chars().collect::<Vec<_>>());
+        let row = proptest::collection::vec(symbol, 0..=6);
+        let rows = proptest::collection::vec(row, 1..=5).prop_map(Grid::new);
+        rows.prop_filter("no cell", |grid| grid.n_rows() > 0)
+    }
+
+    pub(crate) const SYMBOLS: &str = "ab0 _./é\u{301}象🙂,\"";
+
+    #[test]
+    fn rows_are_lines_or_lie_between_slashes() {
+        let rows = |text: &str| -> Vec<String> {
+            grid(text).rows().iter().map(|row| row.iter().collect()).collect()
+        };
+        assert_eq!(rows("12/3"), ["12", "3"]);
+        assert_eq!(rows("12\n3"), ["12", "3"]);
+        assert_eq!(rows("12\r\n3\r\n"), ["12", "3"]);
+        assert_eq!(rows("abc"), ["abc"]);
+        // A line break, also at the end, makes every slash a cell.
+        assert_eq!(rows("1/2\n34"), ["1/2", "34"]);
+        assert_eq!(rows("12/4=3\n"), ["12/4=3"]);
+        // Spaces are cells, empty rows are rows unless they come last.
+        assert_eq!(rows(" a //b //"), [" a ", "", "b "]);
+        assert_eq!(rows("/a"), ["", "a"]);
+        // One cell per character, whatever it is drawn like.
+        assert_eq!(rows("e\u{301}象"), ["e\u{301}象"]);
+        assert_eq!(grid("e\u{301}象").n_columns(), 3);
+    }
+
+    #[test]
+    fn what_is_no_grid_is_refused() {
+        let message = |text: &str| Grid::parse(text, "f").unwrap_err().to_string();
+        for text in ["", "/", "//", "\n", "\n\r\n"] {
+            assert_eq!(message(text), "f: expected at least one cell, found none", "{text:?}");
+        }
+        let want = "f: expected printable characters, found '\\u{1b}' at row 2, column 1";
+        assert_eq!(message("ab/\u{1b}[31m"), want);
+        assert!(message("a\tb").contains("'\\t'") && message("a\rb").contains("'\\r'"));
+        assert!(message("a\0").contains("'\\0'"));
+    }
+
+    #[test]
+    fn an_answer_fits_and_keeps_its_question() {
+        let question = grid("1./.2");
+        assert_eq!(grid("13/42").fits(&question), Ok(()));
+        let message = Err("row 2 has 1 cells and not 2".to_owned());
+        assert_eq!(grid("13/4").fits(&question), message);
+        let message = Err("row 3 has 2 cells and not 0".to_owned());
+        assert_eq!(grid("13/42/11").fits(&question), message);
+
+        assert_eq!(grid("13/42").keeps(&question, '.'), Ok(()));
+        let message = Err("row 2, column 2 was given 2 and became 3".to_owned());
+        assert_eq!(grid("13/43").keeps(&question, '.'), message);
+        let message = Err("row 2, column 2 was given 2 and became nothing".to_owned());
+        assert_eq!(grid("13/4").keeps(&question, '.'), message);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(grid in any_grid()) {
+            prop_assert_eq!(&Grid::parse(&grid.to_text(), "test").unwrap(), &grid);
+            if grid.n_rows() > 1 {
+                prop_assert_eq!(&Grid::parse(&grid.in_lines(), "test").unwrap(), &grid);
+            }
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Mazes from nothing: random walls, and a start and a goal far apart.
+//!
+//! 3 to 5 cells in 10 are walls, as many and where chance has it. A start is
+//! drawn among the free cells, and a goal among those that are far enough from
+//! it. Where there is none, everything is drawn anew. With a side of 30 and a
+//! path of at least 110 cells the result looks like the published mazes: most
+//! have just about as many walls as still let a way through.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use super::grid::check_side;
+use super::path::Search;
+use super::{Maze, SIDE_MAX};
+use crate::PuzzleError;
+
+/// Work for one maze, at most: cells in all squares that are tried.
+const N_CELLS_TRIED_MAX: usize = 200_000_000;
+
+/// Draws mazes of one size and difficulty.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    side: usize,
+    min_path: usize,
+    n_tries_max: usize,
+}
+
+impl Generator {
+    /// Mazes of `side` by `side` cells whose shortest path has at least
+    /// `min_path` cells, start and goal included.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Setting`] if the side is out of range, or the path has no
+    /// room among the walls.
+    pub fn new(side: usize, min_path: usize) -> Result<Self, PuzzleError> {
+        check_side(side)?;
+        let n_free_max = side * side - n_walls_min(side);
+        if !(2..=n_free_max).contains(&min_path) {
+            let expected = format!("2 to {n_free_max} for side {side}");
+            return Err(PuzzleError::setting("min_path", expected, min_path));
+        }
+        Ok(Self { side, min_path, n_tries_max: N_CELLS_TRIED_MAX / (side * side) })
+    }
+
+    /// One maze.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Setting`] if mazes with such a long path are so rare that
+    /// none was found in a few seconds.
+    pub fn maze(&self, rng: &mut impl Rng) -> Result<Maze, PuzzleError> {
+        let n_cells = self.side * self.side;
+        // Shuffled again and again: a shuffle of any order is as random as a
+        // shuffle of the first.
+        let mut order: Vec<usize> = (0..n_cells).collect();
+        let Self { side, min_path, n_tries_max } = *self;
+        // A start with many far goals stands for as many pairs of the two. Taken
+        // as often as one with a single far goal, it would make paths too short.
+        let n_goals_enough = (2 * n_cells / 15).max(1) as u32;
+        let mut passed_over = None;
+        for _ in 0..n_tries_max {
+            let Some((maze, n_goals)) = self.attempt(&mut order, rng) else { continue };
+            if rng.random_range(0..n_goals_enough) < n_goals as u32 {
+                return Ok(maze);
+            }
+            passed_over.get_or_insert(maze);
+        }
+        passed_over.ok_or_else(|| {
+            let expected = format!("a length found among {n_tries_max} mazes of side {side}");
+            PuzzleError::setting("min_path", expected, min_path)
+        })
+    }
+
+    /// Draws walls, start and goal once, and counts the goals that would be far
+    /// enough; `None` if none is.
+    fn attempt(&self, order: &mut [usize], rng: &mut impl Rng) -> Option<(Maze, usize)> {
+        let n_cells = order.len();
+        let n_walls = rng.random_range(n_walls_min(self.side) as u32..=n_cells as u32 / 2);
+        let (walled, free) = order.partial_shuffle(rng, n_walls as usize);
+        let mut walls = vec![false; n_cells];
+        walled.iter().for_each(|cell| walls[*cell] = true);
+
+        let start = *pick(free, rng);
+        let search = Search::new(self.side, |cell| !walls[cell], start);
+        let is_far = |cell: &&usize| search.moves_to(**cell) >= Some(self.min_path - 1);
+        // Discovered in order of distance, so the far cells are the last ones.
+        let n_far = search.reached.iter().rev().take_while(is_far).count();
+        let far = &search.reached[search.reached.len() - n_far..];
+        (n_far > 0).then(|| {
+            let maze = Maze::from_walls(self.side, &walls, start, *pick(far, rng));
+            (maze, n_far)
+        })
+    }
+}
+
+/// The longest `min_path` up to `wanted` that is found quickly at this side.
+///
+/// The published length is kept in proportion to the side; small squares have
+/// less room for detours than proportion would have it.
+pub fn attainable_path(side: usize, wanted: usize) -> usize {
+    let side = side.min(SIDE_MAX);
+    let in_proportion = 11 * side / 3;
+    let with_room = side * side / 8;
+    wanted.min(in_proportion.min(with_room)).max(2)
+}
+
+fn n_walls_min(side: usize) -> usize {
+    3 * side * side / 10
+}
+
+/// One of `items`, which are not empty and fewer than 2^32.
+fn pick<'a, T>(items: &'a [T], rng: &mut impl Rng) -> &'a T {
+    &items[rng.random_range(0..items.len() as u32) as usize]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maze::shortest_path;
+    use hrm_base::rng::stream;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn paths_are_long_enough_and_walls_as_many_as_promised(
+            side in 2usize..=14,
+            wanted in 0usize..40,
+            seed: u64,
+        ) {
+            let min_path = attainable_path(side, wanted);
+            let generator = Generator::new(side, min_path).unwrap();
+            let maze = generator.maze(&mut stream(seed, "test")).unwrap();
+            prop_assert!(shortest_path(&maze).unwrap().len() >= min_path);
+            let n_cells = side * side;
+            prop_assert!((3 * n_cells / 10..=n_cells / 2).contains(&maze.n_walls()));
+            prop_assert_eq!(generator.maze(&mut stream(seed, "test")).unwrap(), maze);
+        }
+    }
+
+    #[test]
+    fn the_published_size_is_found() {
+        let generator = Generator::new(30, 110).unwrap();
+        let maze = generator.maze(&mut stream(1, "test")).unwrap();
+        assert!(shortest_path(&maze).unwrap().len() >= 110);
+        assert_eq!(attainable_path(30, 110), 110);
+    }
+
+    #[test]
+    fn the_largest_side_has_an_attainable_path() {
+        let min_path = attainable_path(SIDE_MAX, usize::MAX);
+        Generator::new(SIDE_MAX, min_path).unwrap().maze(&mut stream(1, "test")).unwrap();
+        assert_eq!(attainable_path(usize::MAX, 5), 5);
+        assert_eq!(attainable_path(0, 5), 2);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_met_are_refused() {
+        let message = |side, min_path| Generator::new(side, min_path).unwrap_err().to_string();
+        assert_eq!(message(1, 2), "side must be 2 to 100, found 1");
+        assert_eq!(message(101, 2), "side must be 2 to 100, found 101");
+        assert_eq!(message(2, 1), "min_path must be 2 to 3 for side 2, found 1");
+        assert_eq!(message(30, 631), "min_path must be 2 to 630 for side 30, found 631");
+        let generator = Generator { n_tries_max: 10, ..Generator::new(10, 70).unwrap() };
+        assert_eq!(
+            generator.maze(&mut stream(1, "test")).unwrap_err().to_string(),
+            "min_path must be a length found among 10 mazes of side 10, found 70"
+        );
+    }
+}

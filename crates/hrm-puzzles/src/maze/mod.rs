@@ -1,0 +1,28 @@
+//! Mazes: a square of walls, a start, a goal, and a shortest path between them.
+//!
+//! Cells are written `#` wall, space, `S` start, `G` goal and, in answers only, `o`
+//! path, row by row. An answer is the whole maze with the path marked.
+//!
+//! Most mazes have many shortest paths. Answers of generated mazes follow one
+//! tie-break, [`shortest_path`]; [`walk`] accepts any path.
+//!
+//! # Where to start
+//!
+//! [`Generator`] samples mazes; [`SolvedMaze`] is a maze with its answer.
+
+mod draw;
+mod generate;
+mod grid;
+mod path;
+mod picture;
+mod solved;
+mod text;
+mod turn;
+
+pub use draw::pair as draw;
+pub use generate::{Generator, attainable_path};
+pub use grid::{Cell, Maze, PATH, SIDE_MAX, SIDE_MIN, SYMBOLS, Spot, check_side};
+pub use path::{Fault, check_answer, shortest_path, walk};
+pub use picture::panels;
+pub use solved::SolvedMaze;
+pub use text::{Form, in_lines, parse_mazes};

@@ -1,0 +1,168 @@
+//! Mazes as people write them.
+
+use super::{Maze, check_side};
+use crate::{PuzzleError, records};
+
+/// How a maze was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// All cells on one line, or in one field.
+    OneLine,
+    /// One line per row.
+    Drawn,
+}
+
+/// A line for each row, without a newline after the last.
+pub fn in_lines(text: &str, side: usize) -> String {
+    let symbols: Vec<char> = text.chars().collect();
+    let lines: Vec<String> = symbols.chunks(side).map(|row| row.iter().collect()).collect();
+    lines.join("\n")
+}
+
+/// Reads mazes of `side` from text: the CSV form, one maze per line, or mazes drawn on
+/// as many lines as they have rows, with an empty line between two.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`] naming line and character, [`PuzzleError::Empty`] without
+/// a maze, [`PuzzleError::Setting`] if `side` is out of range.
+pub fn parse_mazes(side: usize, text: &str, place: &str) -> Result<(Form, Vec<Maze>), PuzzleError> {
+    check_side(side)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let Some(first) = lines.iter().find(|line| !line.trim().is_empty()) else {
+        return Err(PuzzleError::Empty { place: place.to_owned(), what: "mazes" });
+    };
+    if records::is_header(first) {
+        let located = records::parse(text.as_bytes(), place)?;
+        let read = |located: &records::Located| {
+            Maze::parse(&located.record.question, side, &located.field("question"))
+        };
+        return Ok((Form::OneLine, located.iter().map(read).collect::<Result<_, _>>()?));
+    }
+
+    let numbered: Vec<(usize, &str)> = (1..).zip(lines).collect();
+    let written = || numbered.iter().filter(|(_, line)| !line.is_empty());
+    let n_chars = |line: &str| line.chars().count();
+    if written().all(|(_, line)| n_chars(line) == side * side) {
+        let read = |(at, line): &(usize, &str)| Maze::parse(line, side, &format!("{place}:{at}"));
+        return Ok((Form::OneLine, written().map(read).collect::<Result<_, _>>()?));
+    }
+    let read = |rows| drawn(side, rows, place);
+    Ok((Form::Drawn, blocks(side, &numbered).into_iter().map(read).collect::<Result<_, _>>()?))
+}
+
+/// The lines of each maze.
+fn blocks<'a, 'b>(side: usize, lines: &'a [(usize, &'b str)]) -> Vec<&'a [(usize, &'b str)]> {
+    let is_empty = |line: &(usize, &str)| line.1.is_empty();
+    // An editor may have stripped a row of spaces to nothing. Where every
+    // separator is at its place, an empty line at another one is such a row.
+    let exact = || lines.chunks(side + 1);
+    let ends_well = |block: &[(usize, &str)]| block.get(side).is_none_or(is_empty);
+    if exact().all(|block| block.len() >= side && ends_well(block)) {
+        return exact().map(|block| &block[..side]).collect();
+    }
+    lines.split(is_empty).filter(|block| !block.is_empty()).collect()
+}
+
+/// The maze of some rows, which may have lost spaces at their ends.
+fn drawn(side: usize, rows: &[(usize, &str)], place: &str) -> Result<Maze, PuzzleError> {
+    let place = format!("{place}:{}", rows.first().map_or(1, |(at, _)| *at));
+    if let [(_, line)] = rows {
+        return Maze::parse(line, side, &place);
+    }
+    let n_chars_max = rows.iter().map(|(_, row)| row.chars().count()).max().unwrap_or(0);
+    if rows.len() != side || n_chars_max > side {
+        let expected = format!("{side} lines of {side} characters for side {side}");
+        let found = format!("{} lines of up to {n_chars_max}", rows.len());
+        return Err(PuzzleError::malformed(place, expected, found));
+    }
+    let padded: String = rows.iter().map(|(_, row)| format!("{row:side$}")).collect();
+    Maze::parse(&padded, side, &place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::maze::grid::tests::{any_maze, maze};
+    use proptest::prelude::*;
+
+    fn texts(side: usize, text: &str) -> Vec<String> {
+        let (_, mazes) = parse_mazes(side, text, "test").unwrap();
+        mazes.iter().map(|maze| maze.to_text(&[])).collect()
+    }
+
+    #[test]
+    fn every_form_of_a_maze_is_read() {
+        let csv = "source,question,answer,rating\nx,S #   # G,anything,\ny,\"S #   # G\",,\n";
+        assert_eq!(texts(3, csv), ["S #   # G"; 2]);
+        assert_eq!(texts(3, "S #   # G"), ["S #   # G"]);
+        assert_eq!(texts(3, "\nS #   # G\r\n\r\nS #   # G\n\n"), ["S #   # G"; 2]);
+        assert_eq!(texts(3, "S #\n   \n# G\n"), ["S #   # G"]);
+        assert_eq!(texts(3, "S #\r\n   \r\n# G"), ["S #   # G"]);
+        assert_eq!(texts(3, "S #\n   \n# G\n\nS #\n   \n# G\n\n"), ["S #   # G"; 2]);
+        assert_eq!(texts(3, "\n\nS #\n   \n# G\n\n\n\nS #\n   \n# G\n"), ["S #   # G"; 2]);
+    }
+
+    #[test]
+    fn stripped_spaces_are_restored() {
+        assert_eq!(texts(3, "S #\n\n# G"), ["S #   # G"]);
+        assert_eq!(texts(3, "\nS\n  G\n"), ["   S    G"]);
+        assert_eq!(texts(3, "SG\n\n\n\nS\n\n  G\n"), ["SG       ", "S       G"]);
+    }
+
+    #[test]
+    fn what_is_no_maze_is_refused_with_its_line() {
+        let message =
+            |side: usize, text: &str| parse_mazes(side, text, "f").unwrap_err().to_string();
+        assert_eq!(message(3, " \n\n"), "f holds no mazes");
+        assert_eq!(message(3, "SG"), "f:1: expected 9 characters for side 3, found 2");
+        assert_eq!(
+            message(3, "S  G"),
+            "f:1: expected 9 characters for side 3, found 4, a side of 2"
+        );
+        let want = "f:3: expected 3 lines of 3 characters for side 3, found 2 lines of up to 2";
+        assert_eq!(message(3, "\n\nS#\n G\n"), want);
+        let want = "f:1: expected 3 lines of 3 characters for side 3, found 3 lines of up to 4";
+        assert_eq!(message(3, "S#\n   G\n#\n"), want);
+        assert_eq!(
+            message(2, "S#\n G\n\nS#\n x\n"),
+            "f:4: expected '#', ' ', 'S' or 'G', found 'x' at row 2, column 2"
+        );
+        assert_eq!(message(2, "S#\n #\n"), "f:1: expected one 'G', found none");
+        let want = "f:2: field `question`: expected 9 characters for side 3, found 2";
+        assert_eq!(message(3, "source,question,answer,rating\nx,SG,,\n"), want);
+        assert!(message(3, "source,question\nx,SG\n").starts_with("f:1: expected a header"));
+        assert!(parse_mazes(0, "SG", "f").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_drawn_maze_is_read_back_whatever_was_stripped(
+            mazes in proptest::collection::vec(any_maze(5), 1..4),
+            stripped: bool,
+        ) {
+            let side = mazes[0].side();
+            let mazes: Vec<_> = mazes.into_iter().filter(|maze| maze.side() == side).collect();
+            let mut text = String::new();
+            for maze in &mazes {
+                for line in in_lines(&maze.to_text(&[]), side).lines() {
+                    text += if stripped { line.trim_end() } else { line };
+                    text += "\n";
+                }
+                text += "\n";
+            }
+            prop_assert_eq!(parse_mazes(side, &text, "test").unwrap(), (Form::Drawn, mazes));
+        }
+
+        #[test]
+        fn any_text_is_parsed_or_refused(text in "[# SGo,\n]{0,40}", side in 0usize..6) {
+            let _ = parse_mazes(side, &text, "test");
+        }
+    }
+
+    #[test]
+    fn a_maze_whose_last_rows_are_free_is_told_by_its_lines() {
+        let maze = maze(&["SG ", "   ", "   "]);
+        assert_eq!(parse_mazes(3, "SG \n   \n   \n", "test").unwrap(), (Form::Drawn, vec![maze]));
+    }
+}

@@ -1,0 +1,81 @@
+//! Mazes turned and flipped.
+
+use super::Maze;
+use crate::Dihedral;
+
+impl Maze {
+    /// The maze under a symmetry of the square.
+    #[must_use]
+    pub fn turned(&self, transform: Dihedral) -> Self {
+        let side = self.side();
+        self.rearranged(|to| {
+            let (row, col) = transform.source(side, side, to / side, to % side);
+            row * side + col
+        })
+    }
+
+    /// The same maze for every maze that is this one turned or flipped.
+    pub fn canonical(&self) -> Self {
+        let versions = Dihedral::ALL.into_iter().map(|transform| self.turned(transform));
+        versions.min().expect("there are eight transforms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Dihedral;
+    use crate::maze::grid::tests::{any_maze, maze};
+    use crate::maze::{Maze, shortest_path};
+    use proptest::prelude::*;
+
+    #[test]
+    fn transforms_are_numbered_as_in_the_published_data() {
+        let original = maze(&["S# ", "  #", "  G"]);
+        let want = [
+            "S#   #  G",
+            " #G#  S  ",
+            "G  #   #S",
+            "  S  #G# ",
+            " #S#  G  ",
+            "  G  #S# ",
+            "S  #   #G",
+            "G#   #  S",
+        ];
+        for (number, (transform, want)) in Dihedral::ALL.into_iter().zip(want).enumerate() {
+            assert_eq!(transform.number(), number);
+            assert_eq!(original.turned(transform).to_text(&[]), want, "{transform:?}");
+        }
+        let inverses = Dihedral::ALL.map(|transform| transform.inverse().number());
+        assert_eq!(inverses, [0, 3, 2, 1, 4, 5, 6, 7]);
+    }
+
+    proptest! {
+        #[test]
+        fn undoing_a_transform_restores_the_maze(maze in any_maze(8), number in 0usize..8) {
+            let transform = Dihedral::ALL[number];
+            prop_assert_eq!(maze.turned(transform).turned(transform.inverse()), maze);
+        }
+
+        #[test]
+        fn turns_and_flips_add_up(maze in any_maze(8)) {
+            let turn = Dihedral::QuarterTurn;
+            let half = maze.turned(turn).turned(turn);
+            prop_assert_eq!(&half, &maze.turned(Dihedral::HalfTurn));
+            prop_assert_eq!(half.turned(turn), maze.turned(Dihedral::ThreeQuarterTurn));
+            let flipped = maze.turned(turn).turned(Dihedral::FlipLeftRight);
+            prop_assert_eq!(flipped, maze.turned(Dihedral::AntiTranspose));
+        }
+
+        #[test]
+        fn a_turned_maze_is_as_far_to_solve_and_the_same_maze(
+            maze in any_maze(8),
+            number in 0usize..8,
+        ) {
+            let turned = maze.turned(Dihedral::ALL[number]);
+            let n_cells = |maze: &Maze| shortest_path(maze).map(|path| path.len());
+            prop_assert_eq!(n_cells(&turned), n_cells(&maze));
+            prop_assert_eq!(turned.n_walls(), maze.n_walls());
+            prop_assert_eq!(turned.canonical(), maze.canonical());
+        }
+    }
+}

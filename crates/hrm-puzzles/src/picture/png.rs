@@ -1,0 +1,78 @@
+//! A scene as PNG.
+
+use super::scene::{Area, Form, Scene, Shape};
+use super::{Colour, N_PIXELS_MAX, font};
+use crate::PuzzleError;
+
+/// The whole file.
+///
+/// # Errors
+///
+/// [`PuzzleError::PictureSize`] beyond [`N_PIXELS_MAX`].
+pub(super) fn encode(scene: &Scene) -> Result<Vec<u8>, PuzzleError> {
+    let Scene { width, height, shapes } = scene;
+    let (width, height) = (*width, *height);
+    let too_large = || PuzzleError::PictureSize { width, height, n_pixels_max: N_PIXELS_MAX };
+    let n_pixels = width.checked_mul(height).filter(|n| *n <= N_PIXELS_MAX);
+    n_pixels.ok_or_else(too_large)?;
+
+    let mut canvas = Canvas::new(width, height);
+    for shape in shapes {
+        canvas.draw(shape);
+    }
+    const IN_MEMORY: &str = "a page has at least a pixel, and is written to memory";
+    let mut bytes = Vec::new();
+    // As many pixels as are allowed have sides that fit.
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().expect(IN_MEMORY);
+    writer.write_image_data(canvas.pixels.as_flattened()).expect(IN_MEMORY);
+    writer.finish().expect(IN_MEMORY);
+    Ok(bytes)
+}
+
+/// Pixels row by row.
+struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<Colour>,
+}
+
+impl Canvas {
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, pixels: vec![[255; 3]; width * height] }
+    }
+
+    fn draw(&mut self, shape: &Shape) {
+        let Shape { area, colour, form, .. } = shape;
+        match form {
+            Form::Full => self.fill(*area, *colour),
+            Form::Frame(thickness) => {
+                let Area { x, y, width, height } = *area;
+                let (across, down) = (*thickness.min(&width), *thickness.min(&height));
+                self.fill(Area { height: down, ..*area }, *colour);
+                self.fill(Area { y: y + height - down, height: down, ..*area }, *colour);
+                self.fill(Area { width: across, ..*area }, *colour);
+                self.fill(Area { x: x + width - across, width: across, ..*area }, *colour);
+            }
+            Form::Text(text, dot) => {
+                for (idx, symbol) in text.chars().enumerate() {
+                    let left = area.x + idx * font::ADVANCE * dot;
+                    for (col, row) in font::dots(symbol) {
+                        let (x, y) = (left + col * dot, area.y + row * dot);
+                        self.fill(Area { x, y, width: *dot, height: *dot }, *colour);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Paints what lies on the page of an area.
+    fn fill(&mut self, area: Area, colour: Colour) {
+        let columns = area.x.min(self.width)..(area.x + area.width).min(self.width);
+        for y in area.y.min(self.height)..(area.y + area.height).min(self.height) {
+            self.pixels[y * self.width..][columns.clone()].fill(colour);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! How puzzles are drawn as text.
+
+/// How puzzles are drawn as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Characters only, for files and pipes.
+    Plain,
+    /// With ANSI colours, for terminals.
+    Ansi,
+}

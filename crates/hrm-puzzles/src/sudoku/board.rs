@@ -1,0 +1,263 @@
+//! A board and its rules.
+
+use std::fmt;
+
+use crate::PuzzleError;
+
+/// The sides that a board can have, with the rows and columns of a box.
+const SIDES: [(usize, usize, usize); 4] = [(4, 2, 2), (6, 2, 3), (9, 3, 3), (16, 4, 4)];
+
+/// Digits as they are written, 1 first.
+const DIGITS: &str = "123456789ABCDEFG";
+
+/// The size of a board and of its boxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Cells per row, column and box; digits run from 1 to this.
+    pub side: usize,
+    /// Rows of a box.
+    pub box_rows: usize,
+    /// Columns of a box.
+    pub box_columns: usize,
+}
+
+impl Shape {
+    /// The shape of a board with this side.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Setting`] unless the side is 4, 6, 9 or 16.
+    pub fn new(side: usize) -> Result<Self, PuzzleError> {
+        let found = SIDES.into_iter().find(|(known, ..)| *known == side);
+        let (side, box_rows, box_columns) =
+            found.ok_or_else(|| PuzzleError::setting("board", "4, 6, 9 or 16", side))?;
+        Ok(Self { side, box_rows, box_columns })
+    }
+
+    /// Cells of a board.
+    pub fn n_cells(self) -> usize {
+        self.side * self.side
+    }
+
+    /// Digits as they are written, 1 first.
+    pub fn digits(self) -> &'static str {
+        &DIGITS[..self.side]
+    }
+
+    /// The row, the column and the box of a cell.
+    pub fn units_of(self, cell: usize) -> [usize; 3] {
+        let (row, column) = (cell / self.side, cell % self.side);
+        let boxes_per_row = self.side / self.box_columns;
+        [row, column, row / self.box_rows * boxes_per_row + column / self.box_columns]
+    }
+
+    /// A cell as people count it.
+    pub fn name_of(self, cell: usize) -> String {
+        format!("row {}, column {}", cell / self.side + 1, cell % self.side + 1)
+    }
+}
+
+/// A board whose cells are blank (0) or a digit from 1 to the side.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Board {
+    cells: Vec<u8>,
+}
+
+impl Board {
+    /// A board of blanks.
+    pub fn blank(shape: Shape) -> Self {
+        Self { cells: vec![0; shape.n_cells()] }
+    }
+
+    /// A board of the given cells.
+    ///
+    /// # Panics
+    ///
+    /// If the number of cells or a digit does not fit the shape.
+    pub fn new(shape: Shape, cells: Vec<u8>) -> Self {
+        assert_eq!(cells.len(), shape.n_cells(), "a board has side x side cells");
+        assert!(cells.iter().all(|d| usize::from(*d) <= shape.side), "digits run up to the side");
+        Self { cells }
+    }
+
+    /// Reads a board written row by row; messages call its origin `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Malformed`] naming the length or the character.
+    pub fn parse(shape: Shape, text: &str, place: &str) -> Result<Self, PuzzleError> {
+        let n_chars = text.chars().count();
+        if n_chars != shape.n_cells() {
+            let side = n_chars.isqrt();
+            let hint = if side * side == n_chars && Shape::new(side).is_ok() {
+                format!(", a board of {side}")
+            } else {
+                String::new()
+            };
+            let expected = format!("{} characters", shape.n_cells());
+            return Err(PuzzleError::malformed(place, expected, format!("{n_chars}{hint}")));
+        }
+        let digit = |(cell, symbol): (usize, char)| {
+            if symbol == '.' || symbol == '0' {
+                return Ok(0);
+            }
+            shape.digits().chars().position(|d| d == symbol).map(|at| at as u8 + 1).ok_or_else(
+                || {
+                    let expected = format!("`.` or one of {}", shape.digits());
+                    let found = format!("{symbol:?} at {}", shape.name_of(cell));
+                    PuzzleError::malformed(place, expected, found)
+                },
+            )
+        };
+        let cells = text.chars().enumerate().map(digit).collect::<Result<_, _>>()?;
+        Ok(Self { cells })
+    }
+
+    /// Cells in order of rows: 0 for blank, else the digit.
+    pub fn cells(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// Puts a digit, or 0 for blank, into a cell.
+    pub fn set(&mut self, cell: usize, digit: u8) {
+        self.cells[cell] = digit;
+    }
+
+    /// Cells that hold a digit.
+    pub fn n_givens(&self) -> usize {
+        self.cells.iter().filter(|d| **d != 0).count()
+    }
+
+    /// Whether every cell holds a digit and every rule.
+    pub fn is_solved(&self, shape: Shape) -> bool {
+        !self.cells.contains(&0) && self.clash(shape).is_none()
+    }
+
+    /// Two cells of one unit that hold the same digit, if there are any.
+    pub fn clash(&self, shape: Shape) -> Option<Clash> {
+        const KINDS: [&str; 3] = ["row", "column", "box"];
+        for (kind, name) in KINDS.into_iter().enumerate() {
+            let mut seen = vec![None; shape.side * (shape.side + 1)];
+            for (cell, digit) in self.cells.iter().enumerate().filter(|(_, d)| **d != 0) {
+                let unit = shape.units_of(cell)[kind];
+                let first = &mut seen[unit * (shape.side + 1) + usize::from(*digit)];
+                if let Some(first) = *first {
+                    return Some(Clash {
+                        unit: name,
+                        index: unit,
+                        digit: *digit,
+                        cells: [first, cell],
+                    });
+                }
+                *first = Some(cell);
+            }
+        }
+        None
+    }
+
+    /// Every cell that shares a unit and a digit with another, in order.
+    pub fn clashing_cells(&self, shape: Shape) -> Vec<usize> {
+        let clashes = |cell: usize| {
+            let others = (0..self.cells.len()).filter(|other| *other != cell);
+            let mut same = others.filter(|other| self.cells[*other] == self.cells[cell]);
+            self.cells[cell] != 0 && same.any(|other| share_unit(shape, cell, other))
+        };
+        (0..self.cells.len()).filter(|cell| clashes(*cell)).collect()
+    }
+
+    /// Whether every given of `question` is still there.
+    pub fn keeps(&self, question: &Self) -> bool {
+        question.cells.iter().zip(&self.cells).all(|(given, digit)| *given == 0 || given == digit)
+    }
+
+    /// The board written row by row, `.` for blank.
+    pub fn to_text(&self) -> String {
+        self.cells.iter().map(|digit| symbol(*digit)).collect()
+    }
+}
+
+/// How a digit, or 0 for blank, is written.
+pub(crate) fn symbol(digit: u8) -> char {
+    match usize::from(digit).checked_sub(1) {
+        None => '.',
+        Some(at) => DIGITS.as_bytes().get(at).map_or('?', |byte| char::from(*byte)),
+    }
+}
+
+/// Whether two cells are in one row, column or box.
+pub(crate) fn share_unit(shape: Shape, one: usize, other: usize) -> bool {
+    shape.units_of(one).into_iter().zip(shape.units_of(other)).any(|(a, b)| a == b)
+}
+
+/// Two cells that break a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clash {
+    /// `row`, `column` or `box`.
+    pub unit: &'static str,
+    /// Which one, from 0.
+    pub index: usize,
+    /// The digit that is there twice.
+    pub digit: u8,
+    /// Where.
+    pub cells: [usize; 2],
+}
+
+impl fmt::Display for Clash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} holds {} twice", self.unit, self.index + 1, symbol(self.digit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOLVED: &str = "1234341221434321";
+
+    fn four(text: &str) -> Board {
+        Board::parse(Shape::new(4).unwrap(), text, "test").unwrap()
+    }
+
+    #[test]
+    fn boxes_are_numbered_row_by_row() {
+        let six = Shape::new(6).unwrap();
+        let boxes: Vec<_> = (0..36).map(|cell| six.units_of(cell)[2]).collect();
+        assert_eq!(boxes[..6], [0, 0, 0, 1, 1, 1]);
+        assert_eq!(boxes[12..18], [2, 2, 2, 3, 3, 3]);
+        assert_eq!(boxes[35], 5);
+    }
+
+    #[test]
+    fn rules_are_checked_in_all_three_units() {
+        let shape = Shape::new(4).unwrap();
+        assert!(four(SOLVED).is_solved(shape));
+        assert!(!four("123434122143432.").is_solved(shape));
+        let clash = |text: &str| four(text).clash(shape).unwrap().to_string();
+        assert_eq!(clash("11.............."), "row 1 holds 1 twice");
+        assert_eq!(clash("2.......2......."), "column 1 holds 2 twice");
+        assert_eq!(clash("3....3.........."), "box 1 holds 3 twice");
+        assert_eq!(four("11..............").clashing_cells(shape), [0, 1]);
+    }
+
+    #[test]
+    fn text_that_is_no_board_is_refused() {
+        let message =
+            |text: &str| Board::parse(Shape::new(9).unwrap(), text, "x").unwrap_err().to_string();
+        assert_eq!(message("12"), "x: expected 81 characters, found 2");
+        let hint = "x: expected 81 characters, found 16, a board of 4";
+        assert_eq!(message(SOLVED), hint);
+        let text = format!("{}x", ".".repeat(80));
+        let want = "x: expected `.` or one of 123456789, found 'x' at row 9, column 9";
+        assert_eq!(message(&text), want);
+        assert!(Shape::new(5).unwrap_err().to_string().starts_with("board must be"));
+    }
+
+    #[test]
+    fn blanks_are_dots_or_zeros_and_letters_follow_nine() {
+        assert_eq!(four("0...............").to_text(), ".".repeat(16));
+        let sixteen = Shape::new(16).unwrap();
+        let text = format!("G{}", ".".repeat(255));
+        assert_eq!(Board::parse(sixteen, &text, "x").unwrap().cells()[0], 16);
+        assert_eq!(Board::parse(sixteen, &text, "x").unwrap().to_text(), text);
+    }
+}

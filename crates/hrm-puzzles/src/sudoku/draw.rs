@@ -1,0 +1,92 @@
+//! Boards as text, question and answer side by side.
+
+use super::{Board, Shape};
+use crate::Style;
+use crate::sudoku::board::symbol;
+
+/// How a cell of the answer came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Given,
+    Filled,
+    Wrong,
+}
+
+/// Draws the question beside the answer. Filled cells stand where the question
+/// has dots; a wrong one is preceded by `!`, in colour it is red.
+pub fn side_by_side(shape: Shape, question: &Board, answer: &Board, style: Style) -> String {
+    let clashing = answer.clashing_cells(shape);
+    let mark = |cell: usize| {
+        let (given, digit) = (question.cells()[cell], answer.cells()[cell]);
+        let is_wrong = clashing.contains(&cell) || digit == 0 || (given != 0 && given != digit);
+        match (is_wrong, given != 0) {
+            (true, _) => Mark::Wrong,
+            (false, true) => Mark::Given,
+            (false, false) => Mark::Filled,
+        }
+    };
+    let mut text = String::new();
+    for row in 0..shape.side {
+        if row > 0 && row % shape.box_rows == 0 {
+            text.push_str(&format!("{}   {}\n", rule(shape), rule(shape)));
+        }
+        let line = |board: &Board, mark: &dyn Fn(usize) -> Mark| {
+            let mut line = String::new();
+            for column in 0..shape.side {
+                if column > 0 && column % shape.box_columns == 0 {
+                    line.push_str(" |");
+                }
+                let cell = row * shape.side + column;
+                line.push_str(&digit(board.cells()[cell], mark(cell), style));
+            }
+            line
+        };
+        let asked = line(question, &|_| Mark::Given);
+        let answered = line(answer, &mark);
+        text.push_str(format!("{asked}   {answered}").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The line between boxes.
+fn rule(shape: Shape) -> String {
+    let width = shape.box_columns * 2;
+    vec!["-".repeat(width); shape.side / shape.box_columns].join("-+")
+}
+
+/// One cell, two columns wide. The mark of a wrong one takes the place of the
+/// blank before it, so columns stay aligned.
+fn digit(digit: u8, mark: Mark, style: Style) -> String {
+    let symbol = symbol(digit);
+    match (style, mark) {
+        (Style::Plain, Mark::Wrong) => format!("!{symbol}"),
+        (Style::Plain, _) | (Style::Ansi, Mark::Given) => format!(" {symbol}"),
+        (Style::Ansi, Mark::Filled) => format!(" \x1b[1;32m{symbol}\x1b[0m"),
+        (Style::Ansi, Mark::Wrong) => format!(" \x1b[1;31m{symbol}\x1b[0m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn question_and_answer_stand_side_by_side() {
+        let shape = Shape::new(4).unwrap();
+        let board = |text| Board::parse(shape, text, "test").unwrap();
+        let (question, answer) = (board("1..........3...."), board("1234341221.34321"));
+        let want = [
+            " 1 . | . .    1 2 | 3 4",
+            " . . | . .    3 4 | 1 2",
+            "-----+----   -----+----",
+            " . . | . 3    2 1 |!. 3",
+            " . . | . .    4 3 | 2 1",
+            "",
+        ]
+        .join("\n");
+        assert_eq!(side_by_side(shape, &question, &answer, Style::Plain), want);
+        let coloured = side_by_side(shape, &question, &answer, Style::Ansi);
+        assert!(coloured.contains("\x1b[1;32m2\x1b[0m") && coloured.contains("\x1b[1;31m.\x1b[0m"));
+    }
+}

@@ -1,0 +1,134 @@
+//! ARC rows of a prepared data set, which know their task by name only.
+
+use std::collections::BTreeMap;
+
+use hrm_puzzles::Style;
+use hrm_puzzles::arc::{ArcTask, Augmentation, Grid, Pair, TestPair, json};
+use hrm_train::task::{Examples, PADDING, Predicted, Report, RowId, ScoreError, Scorer};
+
+use super::canvas;
+use super::votes::TaskVotes;
+use crate::published::{Imported, Layout, Split};
+use crate::traits::{NameOf, RowDecoder};
+
+/// Canvases as rows of ids.
+pub(crate) struct Canvases {
+    pub(crate) side: usize,
+}
+
+impl RowDecoder for Canvases {
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
+        canvas::draw(self.side, inputs, labels, style)
+    }
+
+    fn scorer<'a>(&'a self, name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
+        let (votes, asked) = (TaskVotes::new(self.side), BTreeMap::new());
+        Box::new(Votes { side: self.side, name_of, votes, asked })
+    }
+
+    /// The tasks in their own frame. What a task asks for in the test split are
+    /// its test pairs; the training split holds all others, without saying
+    /// which of them a training task had as test pairs, so all become train
+    /// pairs.
+    fn import(&self, layout: &Layout) -> Imported {
+        let mut imported = Imported::default();
+        let mut tasks = BTreeMap::<&str, ArcTask>::new();
+        let mut add = |split: &Option<Split>, take: fn(&mut ArcTask, Pair)| {
+            let Some(split) = split else { return };
+            for group in 0..split.n_groups() {
+                let version_of = |version| {
+                    let id = split.identifier(group, version) as usize;
+                    version_of(&layout.identifiers[id])
+                };
+                let versions = 0..split.n_versions(group);
+                // Any version will do: what was done to it can be undone.
+                let is_itself = |version: &usize| version_of(*version).1 == Augmentation::IDENTITY;
+                let version = versions.clone().find(is_itself).unwrap_or(0);
+                let (id, augmentation) = version_of(version);
+                imported.n_versions += versions.len() - 1;
+                for row in 0..split.n_rows(group, version) {
+                    let (inputs, labels) = split.example(RowId { group, version, row });
+                    let grid = |ids: &[u32]| Some(augmentation.undo(&found(ids, self.side)?));
+                    match (grid(&inputs), grid(&labels)) {
+                        (Some(input), Some(output)) => {
+                            let empty = || ArcTask { train: Vec::new(), test: Vec::new() };
+                            take(tasks.entry(id).or_insert_with(empty), Pair { input, output });
+                        }
+                        _ => imported.refused.push(format!(
+                            "{}: task `{id}`, group {group}, row {row}: not a grid on a canvas",
+                            layout.place
+                        )),
+                    }
+                }
+            }
+        };
+        add(&layout.train, |task, pair| task.train.push(pair));
+        add(&layout.test, |task, Pair { input, output }| {
+            task.test.push(TestPair { input, output: Some(output) });
+        });
+
+        imported.n_puzzles = tasks.len();
+        let (asked, learnt): (Vec<_>, Vec<_>) =
+            tasks.iter().partition(|(_, task)| !task.test.is_empty());
+        for (role, tasks) in [("training", learnt), ("evaluation", asked)] {
+            if !tasks.is_empty() {
+                let text = json::combined(tasks.into_iter().map(|(id, task)| (*id, task)));
+                imported.files.push((format!("{role}/tasks.json"), text));
+            }
+        }
+        imported
+    }
+}
+
+/// The task that a name is of, and what was done to it.
+fn version_of(name: &str) -> (&str, Augmentation) {
+    Augmentation::parse(name).unwrap_or((name, Augmentation::IDENTITY))
+}
+
+/// The grid that a canvas holds, wherever it lies; `None` if there is anything
+/// else on the canvas.
+fn found(cells: &[u32], side: usize) -> Option<Grid> {
+    let used = || (0..cells.len()).filter(|cell| canvas::colour(cells[*cell]).is_some());
+    let span = |place: fn(usize, usize) -> usize| {
+        let places = used().map(move |cell| place(cell, side));
+        Some((places.clone().min()?, places.max()? + 1))
+    };
+    let (top, bottom) = span(|cell, side| cell / side)?;
+    let (left, right) = span(|cell, side| cell % side)?;
+    let colour = |row: usize, col: usize| canvas::colour(cells[row * side + col]);
+    let is_full = (top..bottom).all(|row| (left..right).all(|col| colour(row, col).is_some()));
+    let grid = is_full.then(|| {
+        Grid::from_fn(bottom - top, right - left, |row, col| {
+            colour(top + row, left + col).expect("every cell is a colour")
+        })
+    })?;
+    let mut again = vec![PADDING; cells.len()];
+    canvas::place(&grid, (top, left), side, &mut again);
+    (again == cells).then_some(grid)
+}
+
+/// Collects the votes of all versions. Rows belong together if they ask the
+/// same of the same task, in the task's own frame.
+struct Votes<'a> {
+    side: usize,
+    name_of: NameOf<'a>,
+    votes: TaskVotes,
+    /// Number of each task, and of each of its test inputs.
+    asked: BTreeMap<&'a str, (usize, BTreeMap<Option<Grid>, usize>)>,
+}
+
+impl Scorer for Votes<'_> {
+    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+        let (name, augmentation) = version_of((self.name_of)(predicted.at));
+        let in_frame = |ids| Some(augmentation.undo(&found(ids, self.side)?));
+        let asked = self.asked.entry(name);
+        let (task, tests) = asked.or_insert_with(|| (self.votes.task(name), BTreeMap::new()));
+        let test = tests.entry(in_frame(predicted.inputs));
+        let test = test.or_insert_with(|| self.votes.test(*task, in_frame(predicted.labels)));
+        Ok(self.votes.vote((*task, *test), &augmentation, &predicted)?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
+        self.votes.report()
+    }
+}

@@ -1,0 +1,177 @@
+//! The pairs of ARC tasks as rows for the trainer.
+//!
+//! Every task keeps its pairs once, and of each version only its augmentation; a row is
+//! computed from both when it is read.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use hrm_base::rng::{ChaCha8Rng, stream};
+use hrm_puzzles::arc::{Augmentation, Pair, SolvedTask};
+use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut};
+use rand::Rng;
+
+use super::canvas;
+
+/// One version of a task.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Version {
+    pub(crate) augmentation: Augmentation,
+    pub(crate) puzzle_id: u32,
+}
+
+impl Version {
+    /// The task itself, under an identifier that says nothing about it.
+    pub(crate) const UNKNOWN: Self =
+        Self { augmentation: Augmentation::IDENTITY, puzzle_id: BLANK_PUZZLE };
+}
+
+/// One task with its versions.
+pub(crate) struct Versioned {
+    pub(crate) id: String,
+    pub(crate) solved: SolvedTask,
+    pub(crate) versions: Vec<Version>,
+}
+
+/// The versions that `identifiers` name, by task, of the tasks that are
+/// `wanted`. A task's own name wins over a version of another task.
+pub(crate) fn known_versions(
+    identifiers: &[String],
+    wanted: impl Fn(&str) -> bool,
+) -> HashMap<String, Vec<Version>> {
+    let mut known: HashMap<String, Vec<Version>> = HashMap::new();
+    // Identifier 0 is blank, whatever it is called.
+    for (name, puzzle_id) in identifiers.iter().zip(0..).skip(1) {
+        let itself = wanted(name).then_some((name.as_str(), Augmentation::IDENTITY));
+        let named = itself.or_else(|| Augmentation::parse(name).filter(|(id, _)| wanted(id)));
+        if let Some((id, augmentation)) = named {
+            let version = Version { augmentation, puzzle_id };
+            match known.get_mut(id) {
+                Some(versions) => versions.push(version),
+                None => drop(known.insert(id.to_owned(), vec![version])),
+            }
+        }
+    }
+    known
+}
+
+/// A block of the generator: more words than two bounded draws take.
+const N_WORDS_PER_DRAW: u128 = 16;
+
+/// Some of the pairs of every task, in every version.
+pub(crate) struct ArcExamples {
+    tasks: Arc<[Versioned]>,
+    /// Tasks with at least one row here.
+    groups: Vec<Group>,
+    side: usize,
+}
+
+struct Group {
+    task_idx: usize,
+    /// Which of the task's pairs are rows.
+    pairs: Range<usize>,
+    /// What their offsets are read from, if they are moved about the canvas.
+    offsets: Option<ChaCha8Rng>,
+}
+
+impl ArcExamples {
+    pub(crate) fn new(
+        tasks: &Arc<[Versioned]>,
+        side: usize,
+        translation: Option<u64>,
+        pairs: impl Fn(&SolvedTask) -> Range<usize>,
+    ) -> Self {
+        let groups = tasks.iter().enumerate().map(|(task_idx, task)| Group {
+            task_idx,
+            pairs: pairs(&task.solved),
+            offsets: translation.map(|seed| stream(seed, &format!("arc offsets of {}", task.id))),
+        });
+        let groups = groups.filter(|group| !group.pairs.is_empty()).collect();
+        Self { tasks: tasks.clone(), groups, side }
+    }
+
+    /// Whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Cells on each side of the canvas.
+    pub(crate) fn side(&self) -> usize {
+        self.side
+    }
+
+    /// The task of a group.
+    pub(crate) fn id(&self, group: usize) -> &str {
+        &self.task(group).id
+    }
+
+    /// The base pairs of a group, in order of their rows.
+    pub(crate) fn pairs(&self, group: usize) -> &[Pair] {
+        let group = &self.groups[group];
+        &self.tasks[group.task_idx].solved.pairs[group.pairs.clone()]
+    }
+
+    /// What was done to a version.
+    pub(crate) fn augmentation(&self, group: usize, version: usize) -> &Augmentation {
+        &self.task(group).versions[version].augmentation
+    }
+
+    fn task(&self, group: usize) -> &Versioned {
+        &self.tasks[self.groups[group].task_idx]
+    }
+
+    pub(crate) fn n_rows_total(&self) -> usize {
+        let groups = 0..self.groups.len();
+        groups.map(|group| self.n_versions(group) * self.pairs(group).len()).sum()
+    }
+
+    /// The `(row, column)` of both grids' top left corner.
+    fn offset(&self, RowId { group, version, row }: RowId, pair: &Pair) -> (usize, usize) {
+        let Group { pairs, offsets, .. } = &self.groups[group];
+        let Some(offsets) = offsets else { return (0, 0) };
+        // Draws at a place of their own in the task's stream, so that any row
+        // can be written without those before it: per version the number of
+        // the row that stays, then each row's offset.
+        let mut draws = offsets.clone();
+        let seek = |draws: &mut ChaCha8Rng, place: usize| {
+            let place = version as u128 * (pairs.len() as u128 + 1) + place as u128;
+            draws.set_word_pos(place * N_WORDS_PER_DRAW);
+        };
+        seek(&mut draws, 0);
+        // One row of each version stays where evaluation will ask for it.
+        if draws.random_range(0..pairs.len() as u32) as usize == row {
+            return (0, 0);
+        }
+        seek(&mut draws, 1 + row);
+        let mut below = |used: usize| draws.random_range(0..=(self.side - used) as u32) as usize;
+        let n_rows = pair.input.n_rows().max(pair.output.n_rows());
+        let n_cols = pair.input.n_cols().max(pair.output.n_cols());
+        (below(n_rows), below(n_cols))
+    }
+}
+
+impl Examples for ArcExamples {
+    fn n_groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn n_versions(&self, group: usize) -> usize {
+        self.task(group).versions.len()
+    }
+
+    fn n_rows(&self, group: usize, version: usize) -> usize {
+        assert!(version < self.n_versions(group), "version {version} is out of range");
+        self.groups[group].pairs.len()
+    }
+
+    fn write(&self, at: RowId, row: RowMut<'_>) {
+        let Version { augmentation, puzzle_id } = self.task(at.group).versions[at.version];
+        let Pair { input, output } = &self.pairs(at.group)[at.row];
+        let pair = Pair { input: augmentation.apply(input), output: augmentation.apply(output) };
+        let offset = self.offset(at, &pair);
+        canvas::place(&pair.input, offset, self.side, row.inputs);
+        canvas::place(&pair.output, offset, self.side, row.labels);
+        *row.puzzle_id = puzzle_id;
+    }
+}

@@ -1,0 +1,230 @@
+//! An ARC task somebody wants solved: asked in every version the model knows.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+
+use hrm_puzzles::arc::submission::{Attempts, Submission};
+use hrm_puzzles::arc::{Grid, TestPair, TextPanel, json, library, side_by_side};
+use hrm_puzzles::{Style, Verdict};
+
+use super::examples::{Version, known_versions};
+use super::{Ballot, canvas};
+use crate::{Answer, ModelInput, ModelOutput, Query, TaskError};
+
+/// One test input with the versions that vote on its output.
+struct TestQuery {
+    /// The task.
+    id: String,
+    test: TestPair,
+    versions: Rc<[Version]>,
+    side: usize,
+}
+
+/// Every test input of the tasks in `text`, for canvases of `side` cells.
+///
+/// # Errors
+///
+/// As [`json::parse`]; also for a test input that is larger than the canvas.
+pub(crate) fn parse(
+    text: &str,
+    place: &str,
+    identifiers: &[String],
+    side: usize,
+) -> Result<Vec<Box<dyn Query>>, TaskError> {
+    let tasks = json::parse(text.as_bytes(), place, &library::stem(place))?;
+    let ids: HashSet<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
+    let known = known_versions(identifiers, |id| ids.contains(id));
+
+    let mut queries: Vec<Box<dyn Query>> = Vec::new();
+    for (id, task) in tasks {
+        let versions: Rc<[_]> =
+            known.get(&id).map_or(&[Version::UNKNOWN][..], Vec::as_slice).into();
+        for (idx, test) in task.test.into_iter().enumerate() {
+            if test.input.side() > side {
+                let place = format!("{place}: task `{id}`, test[{idx}].input");
+                let found = format!("{} by {}", test.input.n_rows(), test.input.n_cols());
+                let expected = format!("a grid of at most {side} by {side}, the model's canvas");
+                return Err(TaskError::malformed(place, expected, found));
+            }
+            let (id, versions) = (id.clone(), versions.clone());
+            queries.push(Box::new(TestQuery { id, test, versions, side }));
+        }
+    }
+    if queries.is_empty() {
+        return Err(TaskError::empty(place, "test pairs"));
+    }
+    Ok(queries)
+}
+
+impl Query for TestQuery {
+    fn inputs(&self) -> Vec<ModelInput> {
+        let input = |version: &Version| {
+            let mut tokens = vec![0; self.side * self.side];
+            let grid = version.augmentation.apply(&self.test.input);
+            canvas::place(&grid, (0, 0), self.side, &mut tokens);
+            ModelInput { tokens, puzzle_id: version.puzzle_id }
+        };
+        self.versions.iter().map(input).collect()
+    }
+
+    fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer {
+        assert_eq!(outputs.len(), self.versions.len(), "one output per input");
+        let read = |(version, output): (&Version, &ModelOutput)| {
+            canvas::read(&output.tokens, self.side).map(|grid| version.augmentation.undo(&grid))
+        };
+        let grids: Vec<Option<Grid>> = self.versions.iter().zip(outputs).map(read).collect();
+        let mut ballot = Ballot::default();
+        for (grid, output) in grids.iter().zip(outputs) {
+            if let Some(grid) = grid {
+                ballot.add(grid.clone(), output.q_halt);
+            }
+        }
+
+        let ranking = ballot.ranking();
+        let first = ranking.first().copied();
+        let mut panels = vec![TextPanel::of_grid("input", &self.test.input)];
+        for (heading, attempt) in ["attempt 1", "attempt 2"].into_iter().zip(&ranking) {
+            panels.push(TextPanel::of_grid(heading, attempt));
+        }
+        if let Some(output) = &self.test.output {
+            panels.push(TextPanel::of_grid("expected", output));
+        }
+        // The surest of the replies that voted for the first attempt, the
+        // earliest among equals.
+        let voted = (0..outputs.len()).filter(|idx| grids[*idx].as_ref() == first);
+        let surest = voted.rev().max_by(|a, b| outputs[*a].q_halt.total_cmp(&outputs[*b].q_halt));
+        let text =
+            |grid: Option<&Grid>| serde_json::to_string(&grid).expect("a grid is always JSON");
+        Answer {
+            puzzle: self.id.clone(),
+            drawing: side_by_side(&panels, style),
+            text: text(first),
+            second: ranking.get(1).map(|grid| text(Some(*grid))),
+            verdict: verdict(first, self.test.output.as_ref()),
+            output_idx: surest.unwrap_or(0),
+        }
+    }
+}
+
+/// The contest's file, of answers to test inputs in their order.
+pub(crate) fn submission(answers: &[Answer]) -> Submission {
+    let mut submission = Submission::new();
+    for answer in answers {
+        let texts = [Some(&answer.text), answer.second.as_ref()].into_iter().flatten();
+        let grids: Vec<Grid> = texts.filter_map(|text| json::parse_grid(text)).collect();
+        let attempts = Attempts::new(&grids.iter().collect::<Vec<_>>());
+        submission.entry(answer.puzzle.clone()).or_default().push(attempts);
+    }
+    submission
+}
+
+fn verdict(attempt: Option<&Grid>, expected: Option<&Grid>) -> Verdict {
+    let Some(expected) = expected else {
+        let reason = "ARC answers can only be checked against a label";
+        return Verdict::Unchecked(reason.to_owned());
+    };
+    let size = |grid: &Grid| (grid.n_rows(), grid.n_cols());
+    match attempt {
+        None => Verdict::Invalid("the answer is not a grid".to_owned()),
+        Some(attempt) if attempt == expected => Verdict::Expected,
+        Some(attempt) if size(attempt) != size(expected) => {
+            let ((n_rows, n_cols), want) = (size(attempt), size(expected));
+            Verdict::Invalid(format!(
+                "the answer is {n_rows} by {n_cols}, the label {} by {}",
+                want.0, want.1
+            ))
+        }
+        Some(attempt) => {
+            let cells = attempt.cells().iter().zip(expected.cells());
+            let n_wrong = cells.filter(|(found, want)| found != want).count();
+            let n_cells = expected.cells().len();
+            Verdict::Invalid(format!("{n_wrong} of {n_cells} cells differ from the label"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arc::tests::grid;
+    use hrm_puzzles::arc::Augmentation;
+
+    const TASK: &str = r#"{"train": [], "test": [{"input": [[1, 2]], "output": [[2, 1]]}]}"#;
+
+    fn queries(text: &str, identifiers: &[&str]) -> Vec<Box<dyn Query>> {
+        let identifiers: Vec<_> = identifiers.iter().map(|name| name.to_string()).collect();
+        parse(text, "some/abc.json", &identifiers, 3).unwrap()
+    }
+
+    /// A reply to a version, given what it means in the task's own frame.
+    fn output(version: &str, answer: &str, q_halt: f32) -> ModelOutput {
+        let augmentation = Augmentation::parse(version).map_or(Augmentation::IDENTITY, |v| v.1);
+        let mut tokens = vec![0; 9];
+        canvas::place(&augmentation.apply(&grid(answer)), (0, 0), 3, &mut tokens);
+        ModelOutput { tokens, q_halt, n_segments: 1 }
+    }
+
+    #[test]
+    fn a_known_task_is_asked_in_every_version() {
+        let turned = "abc_t1_0213456789";
+        let queries = queries(TASK, &["abc", "other", "abc", turned, "other_t1_0213456789"]);
+        let inputs = queries[0].inputs();
+        let want = |ids: [u32; 9], puzzle_id| ModelInput { tokens: ids.to_vec(), puzzle_id };
+        // Identifier 0 is never a task. Colours 1 and 2 are ids 3 and 4.
+        assert_eq!(
+            inputs,
+            [want([3, 4, 1, 1, 1, 0, 0, 0, 0], 2), want([3, 1, 0, 4, 1, 0, 1, 0, 0], 3)]
+        );
+
+        let outputs = [output("abc", "22", 9.0), output(turned, "21", -1.0)];
+        let answer = queries[0].answer(&outputs, Style::Plain);
+        assert_eq!((answer.text.as_str(), answer.output_idx), ("[[2,2]]", 0));
+        let want = "input   attempt 1   attempt 2   expected\n12      22          21          21\n";
+        assert_eq!(answer.drawing, want);
+        assert_eq!(answer.verdict, Verdict::Invalid("1 of 2 cells differ from the label".into()));
+
+        let outputs = [output("abc", "21", -9.0), output(turned, "21", -1.0)];
+        let answer = queries[0].answer(&outputs, Style::Plain);
+        assert_eq!((answer.verdict, answer.output_idx), (Verdict::Expected, 1));
+    }
+
+    #[test]
+    fn an_unknown_task_is_asked_once() {
+        let text = r#"{"x": {"train": [], "test": [{"input": [[1]]}, {"input": [[2]]}]}}"#;
+        let queries = queries(text, &["<blank>", "abc"]);
+        assert_eq!(queries.len(), 2);
+        let want = ModelInput { tokens: vec![4, 1, 0, 1, 0, 0, 0, 0, 0], puzzle_id: 0 };
+        assert_eq!(queries[1].inputs(), [want]);
+
+        let answer = queries[1].answer(&[output("x", "7", 0.0)], Style::Plain);
+        assert_eq!((answer.text.as_str(), answer.output_idx), ("[[7]]", 0));
+        let reason = "ARC answers can only be checked against a label";
+        assert_eq!(answer.verdict, Verdict::Unchecked(reason.into()));
+    }
+
+    #[test]
+    fn replies_that_are_no_grids_do_not_vote() {
+        let queries = queries(TASK, &["<blank>", "abc", "abc_t2_0123456789"]);
+        let empty = ModelOutput { tokens: vec![1; 9], q_halt: 5.0, n_segments: 1 };
+        let answer = queries[0].answer(&[empty.clone(), empty.clone()], Style::Plain);
+        assert_eq!((answer.text.as_str(), answer.output_idx), ("null", 0));
+        assert_eq!(answer.drawing, "input   expected\n12      21\n");
+        assert_eq!(answer.verdict, Verdict::Invalid("the answer is not a grid".into()));
+
+        let outputs = [empty, output("abc_t2_0123456789", "1 2 3", 0.0)];
+        let answer = queries[0].answer(&outputs, Style::Plain);
+        assert_eq!((answer.text.as_str(), answer.output_idx), ("[[1],[2],[3]]", 1));
+        let broken = "the answer is 3 by 1, the label 1 by 2";
+        assert_eq!(answer.verdict, Verdict::Invalid(broken.into()));
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_refused() {
+        let message = |text: &str| parse(text, "abc", &[], 1).err().unwrap().to_string();
+        let want = "abc: task `abc`, test[0].input: \
+                    expected a grid of at most 1 by 1, the model's canvas, found 1 by 2";
+        assert_eq!(message(TASK), want);
+        assert_eq!(message(r#"{"train": [], "test": []}"#), "abc holds no test pairs");
+        assert_eq!(message("?"), "abc:1:1: expected a JSON object, found expected value");
+    }
+}

@@ -1,0 +1,128 @@
+//! The ballots of many test inputs, on disk beyond a share of memory.
+//!
+//! A contest's hundreds of tasks, asked in a thousand versions each, are
+//! hundreds of thousands of grids. Ballots that have grown too large together
+//! are appended to an unnamed temporary file and started anew; a ballot's parts
+//! come together again when it is taken.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
+
+use hrm_puzzles::arc::Grid;
+
+use super::Ballot;
+
+/// Ballots by key, in order of keys.
+pub(crate) struct SpilledVotes<K> {
+    in_memory: BTreeMap<K, Ballot>,
+    /// About the bytes in memory, and when to put them aside.
+    n_bytes: usize,
+    n_bytes_max: usize,
+    aside: Option<File>,
+    /// Where in the file each ballot's parts start.
+    parts: BTreeMap<K, Vec<u64>>,
+}
+
+impl<K: Copy + Ord> SpilledVotes<K> {
+    /// An empty one, of about `n_bytes_max` bytes in memory at most.
+    pub(crate) fn new(n_bytes_max: usize) -> Self {
+        Self {
+            in_memory: BTreeMap::new(),
+            n_bytes: 0,
+            n_bytes_max,
+            aside: None,
+            parts: BTreeMap::new(),
+        }
+    }
+
+    /// Counts one prediction.
+    ///
+    /// # Errors
+    ///
+    /// If the temporary file cannot be made or written.
+    pub(crate) fn add(&mut self, key: K, grid: Grid, q_halt: f32) -> io::Result<()> {
+        /// A grid and its place in a map, beside its cells.
+        const N_BYTES_PER_VOTE: usize = 96;
+
+        self.n_bytes += N_BYTES_PER_VOTE + grid.cells().len();
+        self.in_memory.entry(key).or_default().add(grid, q_halt);
+        if self.n_bytes > self.n_bytes_max { self.put_aside() } else { Ok(()) }
+    }
+
+    /// Takes the ballot of a key: empty if nobody voted.
+    ///
+    /// # Errors
+    ///
+    /// If the temporary file cannot be read.
+    pub(crate) fn take(&mut self, key: K) -> io::Result<Ballot> {
+        let mut ballot = self.in_memory.remove(&key).unwrap_or_default();
+        if let (Some(file), Some(parts)) = (&self.aside, self.parts.remove(&key)) {
+            let mut file = BufReader::new(file);
+            for start in parts {
+                file.seek(SeekFrom::Start(start))?;
+                ballot.append(Ballot::read(&mut file)?);
+            }
+        }
+        Ok(ballot)
+    }
+
+    fn put_aside(&mut self) -> io::Result<()> {
+        let file = match &mut self.aside {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        let mut file = BufWriter::new(file);
+        let mut at = file.seek(SeekFrom::End(0))?;
+        for (key, ballot) in std::mem::take(&mut self.in_memory) {
+            self.parts.entry(key).or_default().push(at);
+            ballot.write(&mut file)?;
+            at = file.stream_position()?;
+        }
+        self.n_bytes = 0;
+        file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn ballots_are_the_same_wherever_they_were_kept(
+            votes in prop::collection::vec((0u8..5, 0u8..4, 1usize..4, -5f32..5.0), 0..60),
+            n_bytes_max in 0usize..3000,
+        ) {
+            let mut tight = SpilledVotes::new(n_bytes_max);
+            let mut roomy = SpilledVotes::new(usize::MAX);
+            for (key, colour, n_cols, q_halt) in &votes {
+                let grid = Grid::filled(2, *n_cols, *colour);
+                tight.add(*key, grid.clone(), *q_halt).unwrap();
+                roomy.add(*key, grid, *q_halt).unwrap();
+            }
+            prop_assert!(roomy.aside.is_none());
+            for key in 0..6 {
+                let (tight, roomy) = (tight.take(key).unwrap(), roomy.take(key).unwrap());
+                prop_assert_eq!(tight.n_votes(), roomy.n_votes());
+                prop_assert_eq!(tight.ranking(), roomy.ranking());
+            }
+        }
+    }
+
+    #[test]
+    fn memory_stays_within_its_bound() {
+        let mut ballots = SpilledVotes::new(10_000);
+        for vote in 0..1000u32 {
+            let grid = Grid::filled(30, 30, (vote % 10) as u8);
+            ballots.add(vote % 7, grid, 0.0).unwrap();
+            assert!(ballots.n_bytes <= 10_000);
+        }
+        let n_parts: usize = ballots.parts.values().map(Vec::len).sum();
+        assert!(n_parts > 100, "{n_parts}");
+        let n_votes: usize = (0..7).map(|key| ballots.take(key).unwrap().n_votes()).sum();
+        assert_eq!(n_votes, 1000);
+        assert_eq!(ballots.take(0).unwrap().n_votes(), 0);
+    }
+}

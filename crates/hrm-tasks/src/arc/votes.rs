@@ -1,0 +1,209 @@
+//! Predictions of all versions of the evaluation tasks, and their figures.
+
+use hrm_puzzles::arc::submission::{self, Attempts, Submission};
+use hrm_puzzles::arc::{Augmentation, Grid};
+use hrm_train::task::{Document, Predicted, Report, ScoreError};
+
+use super::spilled_votes::SpilledVotes;
+use super::{Ballot, canvas};
+
+/// Candidates that may be tried, and what a share of tasks solved so is called:
+/// a task counts if all its test outputs are right, or in proportion.
+const TRIES: [(usize, &str, &str); 6] = [
+    (1, "pass@1", "pass@1 partial"),
+    (2, "pass@2", "pass@2 partial"),
+    (5, "pass@5", "pass@5 partial"),
+    (10, "pass@10", "pass@10 partial"),
+    (100, "pass@100", "pass@100 partial"),
+    (1000, "pass@1000", "pass@1000 partial"),
+];
+
+/// Memory for votes; more of them are put on disk.
+const N_BYTES_MAX: usize = 256 << 20;
+
+/// Which answer of the model a vote is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Vote {
+    Likely,
+    Sampled,
+}
+
+/// What became of one task.
+struct TaskScore {
+    id: String,
+    /// Place of the right output among the candidates, 0 for the best, and the
+    /// number of candidates; by test input.
+    places: Vec<(Option<usize>, usize)>,
+    /// Votes, over all test inputs.
+    n_votes: usize,
+}
+
+impl TaskScore {
+    /// Share of the test outputs that are among the first `n_tries` candidates.
+    fn share(&self, n_tries: usize) -> f64 {
+        let is_right = |place: &&(Option<usize>, usize)| place.0.is_some_and(|at| at < n_tries);
+        self.places.iter().filter(is_right).count() as f64 / self.places.len().max(1) as f64
+    }
+}
+
+/// One task with the right outputs of its test inputs, as far as they are known.
+struct TaskOutputs {
+    id: String,
+    outputs: Vec<Option<Grid>>,
+}
+
+/// The votes on the test inputs of some tasks.
+///
+/// Figures are means over the tasks. A test input that no version answered with
+/// a readable grid is wrong.
+pub(crate) struct TaskVotes {
+    /// Cells on each side of the canvas.
+    side: usize,
+    tasks: Vec<TaskOutputs>,
+    /// By task and test input.
+    ballots: SpilledVotes<(usize, usize, Vote)>,
+}
+
+impl TaskVotes {
+    /// Without tasks, for canvases of `side` by `side` cells.
+    pub(crate) fn new(side: usize) -> Self {
+        Self { side, tasks: Vec::new(), ballots: SpilledVotes::new(N_BYTES_MAX) }
+    }
+
+    /// Adds a task without test inputs; its number.
+    pub(crate) fn task(&mut self, id: &str) -> usize {
+        self.tasks.push(TaskOutputs { id: id.to_owned(), outputs: Vec::new() });
+        self.tasks.len() - 1
+    }
+
+    /// Adds a test input to a task; its number there.
+    pub(crate) fn test(&mut self, task: usize, output: Option<Grid>) -> usize {
+        let outputs = &mut self.tasks[task].outputs;
+        outputs.push(output);
+        outputs.len() - 1
+    }
+
+    /// Counts what the model says of a version of a test input.
+    ///
+    /// # Errors
+    ///
+    /// If votes cannot be put aside.
+    pub(crate) fn vote(
+        &mut self,
+        (task, test): (usize, usize),
+        augmentation: &Augmentation,
+        predicted: &Predicted<'_>,
+    ) -> std::io::Result<()> {
+        let answers = [(Vote::Likely, Some(predicted.tokens)), (Vote::Sampled, predicted.sampled)];
+        for (vote, tokens) in answers {
+            let Some(grid) = tokens.and_then(|tokens| canvas::read(tokens, self.side)) else {
+                continue;
+            };
+            self.ballots.add((task, test, vote), augmentation.undo(&grid), predicted.q_halt)?;
+        }
+        Ok(())
+    }
+
+    /// Counts the votes on one task.
+    fn count(&mut self, task: usize) -> std::io::Result<(TaskScore, Vec<Attempts>)> {
+        let TaskOutputs { id, outputs } = &self.tasks[task];
+        let mut score = TaskScore { id: id.clone(), places: Vec::new(), n_votes: 0 };
+        let mut attempts = Vec::new();
+        for (test, output) in outputs.iter().enumerate() {
+            let likely = self.ballots.take((task, test, Vote::Likely))?;
+            let sampled = self.ballots.take((task, test, Vote::Sampled))?;
+            let candidates: Vec<&Grid> = candidates(&likely, &sampled);
+            let place = candidates.iter().position(|grid| Some(*grid) == output.as_ref());
+            score.places.push((place, candidates.len()));
+            score.n_votes += likely.n_votes() + sampled.n_votes();
+            attempts.push(Attempts::new(&candidates));
+        }
+        Ok((score, attempts))
+    }
+
+    /// What the votes amount to.
+    ///
+    /// # Errors
+    ///
+    /// If votes that were put aside cannot be read back.
+    pub(crate) fn report(mut self) -> Result<Report, ScoreError> {
+        let mut tasks = Vec::new();
+        let mut submission = Submission::new();
+        for task in 0..self.tasks.len() {
+            let (score, attempts) = self.count(task)?;
+            submission.insert(score.id.clone(), attempts);
+            tasks.push(score);
+        }
+        let mean = |share: &dyn Fn(&TaskScore) -> f64| {
+            tasks.iter().map(share).sum::<f64>() / tasks.len().max(1) as f64
+        };
+        let whole = TRIES.map(|(n, name, _)| (name, mean(&|task| task.share(n).floor())));
+        let partial = TRIES.map(|(n, _, name)| (name, mean(&|task| task.share(n))));
+        let documents = vec![
+            Document { name: "submission.json", text: submission::to_json(&submission) },
+            Document { name: "tasks.csv", text: table(&tasks)? },
+        ];
+        Ok(Report { scores: [whole, partial].concat(), documents })
+    }
+}
+
+/// A line per task: how many of its test outputs are right within one and two
+/// attempts, and where the right ones stand, `-` for those nobody voted for.
+fn table(tasks: &[TaskScore]) -> Result<String, ScoreError> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["task", "tests", "right@1", "right@2", "places", "candidates", "votes"])?;
+    for task in tasks {
+        let n_right = |n_tries| (task.share(n_tries) * task.places.len() as f64).round();
+        let place = |place: Option<usize>| place.map_or("-".to_owned(), |at| (at + 1).to_string());
+        let places: Vec<String> = task.places.iter().map(|(at, _)| place(*at)).collect();
+        let n_candidates: Vec<String> = task.places.iter().map(|(_, n)| n.to_string()).collect();
+        table.write_record([
+            &task.id,
+            &task.places.len().to_string(),
+            &n_right(1).to_string(),
+            &n_right(2).to_string(),
+            &places.join(" "),
+            &n_candidates.join(" "),
+            &task.n_votes.to_string(),
+        ])?;
+    }
+    Ok(String::from_utf8(table.into_inner()?)?)
+}
+
+/// Candidates for an output, the best first: the ranking of the likely
+/// answers, with the favourite of the sampled ones, if it is another, second.
+fn candidates<'a>(likely: &'a Ballot, sampled: &'a Ballot) -> Vec<&'a Grid> {
+    let mut candidates = likely.ranking();
+    let first = candidates.first().copied();
+    if let Some(other) = sampled.ranking().into_iter().find(|grid| Some(*grid) != first) {
+        candidates.retain(|grid| *grid != other);
+        candidates.insert(1.min(candidates.len()), other);
+    }
+    candidates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arc::tests::grid;
+
+    fn ballot(votes: &[&str]) -> Ballot {
+        let mut ballot = Ballot::default();
+        votes.iter().for_each(|text| ballot.add(grid(text), 0.0));
+        ballot
+    }
+
+    #[test]
+    fn a_sampled_favourite_is_the_second_attempt() {
+        let order = |likely: &[&str], sampled: &[&str]| -> Vec<Grid> {
+            let (likely, sampled) = (ballot(likely), ballot(sampled));
+            candidates(&likely, &sampled).into_iter().cloned().collect()
+        };
+        let grids = |texts: &[&str]| texts.iter().map(|text| grid(text)).collect::<Vec<_>>();
+        let likely = ["1", "1", "1", "2", "2", "3"];
+        assert_eq!(order(&likely, &[]), grids(&["1", "2", "3"]));
+        assert_eq!(order(&likely, &["3", "3", "1"]), grids(&["1", "3", "2"]));
+        assert_eq!(order(&likely, &["1", "1", "4"]), grids(&["1", "4", "2", "3"]));
+        assert_eq!(order(&[], &["5"]), grids(&["5"]));
+    }
+}

@@ -1,0 +1,325 @@
+//! The data of a kind: both sides of the split, as the trainer and people see them.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use hrm_puzzles::records::{self, Located, Record};
+use hrm_puzzles::stats::{self, Distribution};
+use hrm_puzzles::{Leak, Style};
+use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
+use rayon::prelude::*;
+
+use super::rows::ScoreSheet;
+use super::{
+    Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
+    DataSettings, Placed,
+};
+use crate::published::BLANK_NAME;
+use crate::traits::DataSource;
+use crate::{Encoding, PuzzleTask, TaskError};
+
+/// Largest number of generated puzzles per side; bounds memory and time.
+const N_GENERATED_MAX: usize = 1_000_000;
+
+impl DataSettings {
+    /// Makes sure that the settings are in range.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] naming the first setting out of range.
+    pub(super) fn check(&self) -> Result<(), TaskError> {
+        for (field, n) in [("n_train", self.n_train), ("n_eval", self.n_eval)] {
+            if n > N_GENERATED_MAX {
+                return Err(TaskError::setting(field, format!("at most {N_GENERATED_MAX}"), n));
+            }
+        }
+        check_held_out(self.held_out)
+    }
+}
+
+/// Makes sure that a share can be held out.
+///
+/// # Errors
+///
+/// [`TaskError::Setting`] unless `0 <= held_out < 1`.
+pub(crate) fn check_held_out(held_out: f64) -> Result<(), TaskError> {
+    if (0.0..1.0).contains(&held_out) {
+        return Ok(());
+    }
+    Err(TaskError::setting("held_out", "at least 0 and less than 1", held_out))
+}
+
+/// Training and evaluation puzzles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sides<P> {
+    /// Puzzles to learn from.
+    pub train: Vec<Placed<P>>,
+    /// Puzzles to evaluate on.
+    pub eval: Vec<Placed<P>>,
+}
+
+impl<P> Sides<P> {
+    /// Every puzzle, training puzzles first.
+    pub fn all(&self) -> impl Iterator<Item = &P> {
+        self.train.iter().chain(&self.eval).map(|placed| &placed.puzzle)
+    }
+}
+
+impl<K> DataSource for K
+where
+    K: CellKind
+        + Encoding
+        + CellEncoding
+        + CellFiles
+        + CellGenerator
+        + CellVersions
+        + CellQueries
+        + CellFigures,
+{
+    fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        let sides = if data.is_empty() {
+            super::generate::sides(self)?
+        } else {
+            check(self)?;
+            let DataSettings { held_out, seed, .. } = self.data();
+            let split = records::split(data, held_out, seed)?;
+            Sides { train: read(self, &split.train)?, eval: read(self, &split.eval)? }
+        };
+        Ok(Box::new(CellTask::new(self.clone(), sides)))
+    }
+
+    fn open_for_eval(
+        &self,
+        data: &[PathBuf],
+        _identifiers: &[String],
+    ) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        let eval = if data.is_empty() {
+            super::generate::eval_side(self)?
+        } else {
+            check(self)?;
+            read(self, &records::for_eval(data)?)?
+        };
+        Ok(Box::new(CellTask::new(self.clone(), Sides { train: Vec::new(), eval })))
+    }
+}
+
+/// Checks all settings of a kind.
+///
+/// # Errors
+///
+/// [`TaskError::Setting`] naming the first setting out of range.
+pub(super) fn check<K: CellKind>(kind: &K) -> Result<(), TaskError> {
+    kind.check()?;
+    kind.data().check()
+}
+
+fn read<K: CellFiles>(kind: &K, located: &[Located]) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
+    let read = |located: &Located| {
+        Ok(Placed { puzzle: kind.read(located)?, place: located.place.clone() })
+    };
+    // One result per record first, so that the first bad record in file order is named.
+    let read: Vec<Result<_, TaskError>> = located.par_iter().map(read).collect();
+    read.into_iter().collect()
+}
+
+/// A kind of puzzle with its data.
+struct CellTask<K: CellKind> {
+    train: Rows<K>,
+    eval: Rows<K>,
+    identifiers: Vec<String>,
+    /// Each figure of every puzzle, training puzzles first; computed on demand, since a
+    /// rating takes time.
+    figures: OnceLock<Vec<Vec<Option<u64>>>>,
+    sides: std::sync::Arc<Sides<K::Puzzle>>,
+    kind: K,
+}
+
+/// One side as examples: one row per version.
+struct Rows<K: CellKind> {
+    kind: K,
+    sides: std::sync::Arc<Sides<K::Puzzle>>,
+    is_train: bool,
+    n_versions: usize,
+}
+
+impl<K: CellVersions> CellTask<K> {
+    fn new(kind: K, sides: Sides<K::Puzzle>) -> Self {
+        let sides = std::sync::Arc::new(sides);
+        let rows = |is_train, n_versions| Rows {
+            kind: kind.clone(),
+            sides: sides.clone(),
+            is_train,
+            n_versions,
+        };
+        Self {
+            train: rows(true, kind.n_versions()),
+            eval: rows(false, 1),
+            identifiers: vec![BLANK_NAME.to_owned()],
+            figures: OnceLock::new(),
+            sides,
+            kind,
+        }
+    }
+}
+
+impl<K: CellFigures> CellTask<K> {
+    /// Each figure of every puzzle.
+    fn figures(&self) -> &[Vec<Option<u64>>] {
+        self.figures.get_or_init(|| {
+            let puzzles: Vec<&K::Puzzle> = self.sides.all().collect();
+            let of_all = |figure: super::Figure<K>| {
+                puzzles.par_iter().map(|puzzle| (figure.of)(&self.kind, puzzle)).collect()
+            };
+            self.kind.figures().into_iter().map(of_all).collect()
+        })
+    }
+}
+
+impl<K: CellKind> Rows<K> {
+    fn puzzles(&self) -> &[Placed<K::Puzzle>] {
+        if self.is_train { &self.sides.train } else { &self.sides.eval }
+    }
+}
+
+impl<K: CellEncoding + CellVersions> Examples for Rows<K> {
+    fn n_groups(&self) -> usize {
+        self.puzzles().len()
+    }
+
+    fn n_versions(&self, _group: usize) -> usize {
+        self.n_versions
+    }
+
+    fn n_rows(&self, _group: usize, _version: usize) -> usize {
+        1
+    }
+
+    fn write(&self, at: RowId, row: RowMut<'_>) {
+        let puzzle = &self.puzzles()[at.group].puzzle;
+        match at.version {
+            0 => self.kind.encode(puzzle, row.inputs, row.labels),
+            version => {
+                let puzzle = self.kind.version(puzzle, at.group, version);
+                self.kind.encode(&puzzle, row.inputs, row.labels);
+            }
+        }
+        *row.puzzle_id = BLANK_PUZZLE;
+    }
+}
+
+impl<K> Task for CellTask<K>
+where
+    K: Encoding + CellEncoding + CellVersions + CellQueries,
+{
+    fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.kind.vocabulary().len()
+    }
+
+    fn n_cells(&self) -> usize {
+        self.kind.n_cells()
+    }
+
+    fn n_puzzle_ids(&self) -> usize {
+        self.identifiers.len()
+    }
+
+    fn train(&self) -> &dyn Examples {
+        &self.train
+    }
+
+    fn eval(&self) -> &dyn Examples {
+        &self.eval
+    }
+
+    fn scorer(&self) -> Box<dyn Scorer + '_> {
+        Box::new(ScoreSheet::new(&self.kind))
+    }
+}
+
+impl<K> PuzzleTask for CellTask<K>
+where
+    K: Encoding + CellEncoding + CellFiles + CellVersions + CellQueries + CellFigures,
+{
+    fn identifiers(&self) -> &[String] {
+        &self.identifiers
+    }
+
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        let records = |puzzles: &[Placed<K::Puzzle>]| -> Vec<Record> {
+            puzzles.iter().map(|placed| record(&self.kind, placed)).collect()
+        };
+        Some(records::to_files(&records(&self.sides.train), &records(&self.sides.eval)))
+    }
+
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
+        self.kind.draw(inputs, labels, style)
+    }
+
+    fn stats(&self) -> Vec<(String, f64)> {
+        let mut stats = vec![
+            ("training puzzles".to_owned(), self.sides.train.len() as f64),
+            ("evaluation puzzles".to_owned(), self.sides.eval.len() as f64),
+            ("versions per training puzzle".to_owned(), self.train.n_versions as f64),
+        ];
+        stats.extend(self.kind.sizes());
+        for (figure, values) in self.kind.figures().iter().zip(self.figures()) {
+            stats.extend(stats::spread(figure.name, values.iter().copied().flatten()));
+        }
+        stats
+    }
+
+    fn distributions(&self) -> Vec<Distribution> {
+        let n_train = self.sides.train.len();
+        let of_side = |side: &'static str, range: std::ops::Range<usize>| {
+            let figures = self.kind.figures();
+            let bins = figures.into_iter().zip(self.figures()).filter_map(|(figure, values)| {
+                let values = values[range.clone()].iter().copied().flatten();
+                let name = format!("{side} {}", figure.name);
+                match figure.bins? {
+                    Bins::Equal => stats::by_value(name, values),
+                    Bins::Doubling => stats::by_doubling(name, values),
+                }
+            });
+            bins.collect::<Vec<_>>()
+        };
+        let mut distributions = of_side("training", 0..n_train);
+        distributions.extend(of_side("evaluation", n_train..n_train + self.sides.eval.len()));
+        distributions.extend(self.kind.distributions(&self.sides));
+        distributions
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        self.kind.leaks(&self.sides)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.kind.notes(&self.sides)
+    }
+}
+
+/// The record of a puzzle; that of a generated one says so.
+fn record<K: CellFiles>(kind: &K, placed: &Placed<K::Puzzle>) -> Record {
+    let source = if placed.place.is_empty() { "generated" } else { "" }.to_owned();
+    Record { source, ..kind.to_record(&placed.puzzle) }
+}
+
+/// The name of a puzzle in messages: its place, or its number among generated ones.
+pub(crate) fn name_of<P>(placed: &Placed<P>, idx: usize) -> String {
+    match placed.place.as_str() {
+        "" => format!("generated puzzle {}", idx + 1),
+        place => place.to_owned(),
+    }
+}
+
+/// Questions with the names of their puzzles.
+pub(crate) fn named<P, Q>(
+    side: &[Placed<P>],
+    question: impl for<'a> Fn(&'a P) -> &'a Q,
+) -> Vec<(String, &Q)> {
+    let named = side.iter().enumerate();
+    named.map(|(idx, placed)| (name_of(placed, idx), question(&placed.puzzle))).collect()
+}

@@ -1,0 +1,113 @@
+//! Generated puzzles: for training, for files, and one as an example.
+
+use std::io::Write;
+
+use hrm_base::rng::stream;
+use hrm_puzzles::distinct::{Taken, distinct};
+use hrm_puzzles::records::{Record, Writer};
+
+use super::data::check;
+use super::{CellFiles, CellGenerator, DataSettings, Placed, Sides};
+use crate::TaskError;
+use crate::traits::Generate;
+
+impl<K: CellGenerator + CellFiles> Generate for K {
+    fn example(&self, seed: u64) -> Result<String, TaskError> {
+        check_all(self)?;
+        let rng = &mut stream(seed, &format!("{} example", self.name()));
+        Ok(self.question_text(&self.sample(&self.sampler()?, rng)?))
+    }
+
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
+        check_all(self)?;
+        let mut file = Writer::new(out);
+        sample_distinct(self, ("n", n), seed, &mut Taken::default(), true, |puzzle| {
+            let record = self.to_record(&puzzle);
+            Ok(file.write(&Record { source: "generated".to_owned(), ..record })?)
+        })?;
+        Ok(file.finish()?)
+    }
+}
+
+/// Both sides of the generated data. No evaluation puzzle is a training puzzle.
+///
+/// # Errors
+///
+/// [`TaskError`] if the settings allow no puzzle, or too few.
+pub(super) fn sides<K: CellGenerator>(kind: &K) -> Result<Sides<K::Puzzle>, TaskError> {
+    check_all(kind)?;
+    let mut taken = Taken::default();
+    if K::EVAL_FIRST {
+        let eval = eval(kind, &mut taken)?;
+        Ok(Sides { train: train(kind, &mut taken)?, eval })
+    } else {
+        Ok(Sides { train: train(kind, &mut taken)?, eval: eval(kind, &mut taken)? })
+    }
+}
+
+/// The evaluation side of the generated data.
+///
+/// # Errors
+///
+/// As [`sides`].
+pub(super) fn eval_side<K: CellGenerator>(kind: &K) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
+    check_all(kind)?;
+    if K::EVAL_FIRST { eval(kind, &mut Taken::default()) } else { Ok(sides(kind)?.eval) }
+}
+
+/// Makes sure that there is a generator, and that its settings are in range.
+fn check_all<K: CellGenerator>(kind: &K) -> Result<(), TaskError> {
+    kind.check_generator()?;
+    check(kind)
+}
+
+fn train<K: CellGenerator>(
+    kind: &K,
+    taken: &mut Taken,
+) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
+    side(kind, ("n_train", kind.data().n_train), taken)
+}
+
+fn eval<K: CellGenerator>(
+    kind: &K,
+    taken: &mut Taken,
+) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
+    let mut eval = side(kind, ("n_eval", kind.data().n_eval), taken)?;
+    for (idx, placed) in eval.iter_mut().enumerate() {
+        kind.adapt_eval(idx, &mut placed.puzzle);
+    }
+    Ok(eval)
+}
+
+fn side<K: CellGenerator>(
+    kind: &K,
+    wanted: (&'static str, usize),
+    taken: &mut Taken,
+) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
+    let DataSettings { seed, .. } = kind.data();
+    let mut puzzles = Vec::new();
+    sample_distinct(kind, wanted, seed, taken, false, |puzzle| {
+        puzzles.push(Placed { puzzle, place: String::new() });
+        Ok(())
+    })?;
+    Ok(puzzles)
+}
+
+/// Passes `n` generated puzzles that are not in `taken` to `each` and adds them to
+/// `taken`. Attempt number `i` has a random stream of its own.
+fn sample_distinct<K: CellGenerator>(
+    kind: &K,
+    (field, n): (&'static str, usize),
+    seed: u64,
+    taken: &mut Taken,
+    is_rated: bool,
+    each: impl FnMut(K::Puzzle) -> Result<(), TaskError>,
+) -> Result<(), TaskError> {
+    let sampler = kind.sampler()?;
+    let sample = |attempt: u64| {
+        let rng = &mut stream(seed, &format!("{} {field} {attempt}", kind.name()));
+        let puzzle = kind.sample(&sampler, rng)?;
+        Ok(if is_rated { kind.rate(&sampler, puzzle) } else { puzzle })
+    };
+    distinct((field, n), sample, |puzzle| kind.identity(puzzle), taken, each)
+}

@@ -1,0 +1,56 @@
+//! Questions to the model, and its answers.
+
+use std::rc::Rc;
+
+use hrm_puzzles::Style;
+use hrm_train::task::BLANK_PUZZLE;
+
+use super::data::check;
+use super::{CellEncoding, CellQueries};
+use crate::traits::Queries;
+use crate::{Answer, ModelInput, ModelOutput, Query, TaskError};
+
+impl<K: CellQueries + CellEncoding> Queries for K {
+    fn parse_queries(
+        &self,
+        text: &str,
+        place: &str,
+        _identifiers: &[String],
+    ) -> Result<Vec<Box<dyn Query>>, TaskError> {
+        check(self)?;
+        let kind = Rc::new(self.clone());
+        let query = |question| {
+            let inputs = kind.inputs(&question)?;
+            Ok(Box::new(CellQuery { kind: kind.clone(), question, inputs }) as Box<dyn Query>)
+        };
+        self.parse(text, place)?.into_iter().map(query).collect()
+    }
+}
+
+/// One puzzle to solve.
+struct CellQuery<K: CellQueries> {
+    kind: Rc<K>,
+    question: K::Question,
+    inputs: Vec<u32>,
+}
+
+impl<K: CellQueries + CellEncoding> Query for CellQuery<K> {
+    fn inputs(&self) -> Vec<ModelInput> {
+        vec![ModelInput { tokens: self.inputs.clone(), puzzle_id: BLANK_PUZZLE }]
+    }
+
+    fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer {
+        let [output] = outputs else {
+            panic!("one question has one output, found {}", outputs.len())
+        };
+        let Self { kind, question, inputs } = self;
+        Answer {
+            puzzle: kind.to_text(question, inputs),
+            drawing: kind.draw(inputs, &output.tokens, style),
+            text: kind.to_text(question, &output.tokens),
+            second: None,
+            verdict: kind.verdict(question, &output.tokens),
+            output_idx: 0,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Rows of token ids without puzzles: scores, and prepared data sets.
+
+use hrm_puzzles::Style;
+use hrm_puzzles::records::{Located, Record};
+use hrm_train::task::{Predicted, Report, ScoreError, Scorer};
+
+use super::data::check;
+use super::{CellEncoding, CellFiles, CellQueries};
+use crate::published::{self, Imported, Layout};
+use crate::traits::{NameOf, PreparedRows, RowDecoder};
+use crate::{Encoding, TaskError};
+
+/// Share of answers that count for each score.
+pub(super) struct ScoreSheet<'a, K> {
+    kind: &'a K,
+    n_rows: u64,
+    counts: Vec<u64>,
+}
+
+impl<'a, K: CellQueries> ScoreSheet<'a, K> {
+    pub(super) fn new(kind: &'a K) -> Self {
+        Self { kind, n_rows: 0, counts: vec![0; kind.score_names().len()] }
+    }
+}
+
+impl<K: CellQueries> Scorer for ScoreSheet<'_, K> {
+    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+        self.n_rows += 1;
+        let scores = self.kind.scores(predicted.inputs, predicted.tokens);
+        for (count, counts_for) in self.counts.iter_mut().zip(scores) {
+            *count += u64::from(counts_for);
+        }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Report, ScoreError> {
+        let share = |n: &u64| *n as f64 / self.n_rows.max(1) as f64;
+        let names = self.kind.score_names().iter().copied();
+        let scores = names.zip(self.counts.iter().map(share)).collect();
+        Ok(Report { scores, ..Report::default() })
+    }
+}
+
+impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
+    fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError> {
+        if !K::HAS_PREPARED_SETS {
+            let expected = "a kind that the published code prepares: sudoku, maze or arc";
+            return Err(TaskError::setting("kind", expected, self.name()));
+        }
+        check(self)?;
+        Ok(Box::new(Decoder(self.clone())))
+    }
+}
+
+struct Decoder<K>(K);
+
+impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decoder<K> {
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
+        self.0.draw(inputs, labels, style)
+    }
+
+    fn scorer<'a>(&'a self, _name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
+        Box::new(ScoreSheet::new(&self.0))
+    }
+
+    fn import(&self, layout: &Layout) -> Imported {
+        let vocabulary = self.0.vocabulary();
+        published::records(layout, |inputs, labels, place| {
+            let record = Record {
+                source: String::new(),
+                question: vocabulary.decode(inputs),
+                answer: vocabulary.decode(labels),
+                // Ids do not say how difficult a puzzle is.
+                rating: String::new(),
+            };
+            let puzzle = self.0.read(&Located { record, place: place.to_owned() })?;
+            Ok(Record { source: "prepared".to_owned(), ..self.0.to_record(&puzzle) })
+        })
+    }
+}

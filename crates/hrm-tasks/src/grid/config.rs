@@ -1,0 +1,100 @@
+//! The kind `grid`: whatever the files contain.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use hrm_puzzles::grid::{Grid, Rules};
+use hrm_puzzles::records::{self, Located, Split};
+use serde::{Deserialize, Serialize};
+
+use super::canvas;
+use super::pair::CharacterGrid;
+use crate::cells::DataSettings;
+use crate::{FitToData, TaskError};
+
+/// More cells than any model of the published kind has.
+const N_CELLS_MAX: usize = 1 << 16;
+
+/// Settings of grids. All but the last two are [fitted](FitToData::fitted_to) to the data
+/// that a model is trained on, and are what it knows afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridConfig {
+    /// The characters of questions and answers, sorted, each once.
+    pub alphabet: String,
+    /// Rows of the largest grid; `rows * columns` is at most 65,536.
+    pub rows: usize,
+    /// Cells of the longest row.
+    pub columns: usize,
+    /// Seed of the held-out split.
+    pub seed: u64,
+    /// Share of data files without a test set that is held out for evaluation,
+    /// `0 <= held_out < 1`; at least one puzzle if it is positive.
+    pub held_out: f64,
+}
+
+impl CharacterGrid for GridConfig {
+    fn name(&self) -> &'static str {
+        "grid"
+    }
+
+    fn data(&self) -> DataSettings {
+        DataSettings { seed: self.seed, n_train: 0, n_eval: 0, held_out: self.held_out }
+    }
+
+    fn check(&self) -> Result<(), TaskError> {
+        for (field, n) in [("rows", self.rows), ("columns", self.columns)] {
+            if n == 0 {
+                return Err(TaskError::setting(field, "at least 1", n));
+            }
+        }
+        if self.rows.saturating_mul(self.columns) > N_CELLS_MAX {
+            let n_max = N_CELLS_MAX / self.rows;
+            let rows = if self.rows == 1 { "row" } else { "rows" };
+            let expected = format!("at most {n_max} for {} {rows}", self.rows);
+            return Err(TaskError::setting("columns", expected, self.columns));
+        }
+        canvas::check_alphabet("alphabet", &self.alphabet)
+    }
+
+    fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    fn alphabet(&self) -> String {
+        self.alphabet.clone()
+    }
+
+    fn rules(&self) -> Option<&dyn Rules> {
+        None
+    }
+}
+
+impl FitToData for GridConfig {
+    fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
+        if n_cells != 0 && n_cells == self.rows.saturating_mul(self.columns) {
+            return Ok(self);
+        }
+        let found = format!("{n_cells} cells only");
+        Err(TaskError::setting("alphabet", "that of the puzzles, with their rows", found))
+    }
+
+    fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
+        if data.is_empty() {
+            return Ok(self);
+        }
+        let Split { train, eval } = records::split(data, 0.0, self.seed)?;
+        let mut alphabet = BTreeSet::new();
+        let (mut rows, mut columns) = (0, 0);
+        for located in train.iter().chain(&eval) {
+            let Located { record, .. } = located;
+            for (name, text) in [("question", &record.question), ("answer", &record.answer)] {
+                let grid = Grid::parse(text, &located.field(name))?;
+                alphabet.extend(grid.cells().map(|(_, symbol)| symbol));
+                rows = rows.max(grid.n_rows());
+                columns = columns.max(grid.n_columns());
+            }
+        }
+        Ok(Self { alphabet: alphabet.into_iter().collect(), rows, columns, ..self })
+    }
+}

@@ -1,0 +1,71 @@
+//! Laws that hold for every kind of puzzle.
+
+use hrm_puzzles::picture::{Panel, Picture, PuzzlePicture};
+use hrm_train::task::RowMut;
+use proptest::prelude::*;
+
+use crate::{PuzzleKind, RunConfig, TaskConfig, TokenView};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the ids, however many, for any size of puzzle.
+    #[test]
+    fn no_input_makes_a_kind_panic(
+        slices in prop::collection::vec(prop::collection::vec(any_id(), 0..120), 3),
+        has_prediction in any::<bool>(),
+        side in prop_oneof![0usize..40, Just(usize::MAX)],
+    ) {
+        for name in TaskConfig::NAMES {
+            let mut task = RunConfig::preset(name, "tiny").unwrap().task;
+            match &mut task {
+                TaskConfig::Arc(config) => config.canvas = side,
+                TaskConfig::Maze(config) => config.side = side,
+                TaskConfig::Sudoku(config) => config.board = side,
+                TaskConfig::Grid(_) | TaskConfig::Binairo(_) => {}
+            }
+            let prediction = has_prediction.then_some(slices[1].as_slice());
+            let view = TokenView { inputs: &slices[0], prediction, labels: &slices[2] };
+            let panels = task.puzzle_kind().panels(&view);
+            prop_assert_eq!(panels.len(), 2 + usize::from(has_prediction));
+            let n_marked = panels.iter().flat_map(Panel::cells).filter(|cell| cell.is_wrong);
+            prop_assert!(n_marked.count() <= view.n_wrong());
+            let puzzles = vec![PuzzlePicture { caption: String::new(), panels }];
+            let svg = Picture { puzzles, ..Picture::default() }.to_svg();
+            prop_assert!(roxmltree::Document::parse(&svg).is_ok());
+        }
+    }
+}
+
+fn any_id() -> impl Strategy<Value = u32> {
+    prop_oneof![8 => 0u32..14, 1 => any::<u32>()]
+}
+
+#[test]
+fn every_kind_marks_exactly_what_is_wrong() {
+    for name in TaskConfig::NAMES {
+        let mut task = RunConfig::preset(name, "tiny").unwrap().task;
+        if let TaskConfig::Arc(config) = &mut task {
+            (config.n_train, config.n_eval) = (3, 3);
+        }
+        let kind: &dyn PuzzleKind = task.puzzle_kind();
+        // Grids of no known puzzle have no generator.
+        let Ok(data) = kind.open(&[]) else { continue };
+        let at = data.eval().row_ids().next().unwrap();
+        let (mut inputs, mut labels) = (vec![0; data.n_cells()], vec![0; data.n_cells()]);
+        let mut puzzle_id = 0;
+        let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+        data.eval().write(at, row);
+        // The question as an answer: wrong wherever there is something to do.
+        let view = TokenView { inputs: &inputs, prediction: Some(&inputs), labels: &labels };
+        let marked = |view: &TokenView<'_>| {
+            let panels = kind.panels(shown);
+            let marks = panels.iter().map(|p| p.cells().iter().filter(|c| c.is_wrong).count());
+            marks.collect::<Vec<_>>()
+        };
+        assert!(view.n_wrong() > 0, "{name}");
+        assert_eq!(marked(&view), [0, view.n_wrong(), 0], "{name}");
+        let right = TokenView { prediction: Some(&labels), ..view };
+        assert_eq!(marked(&right), [0, 0, 0], "{name}");
+    }
+}

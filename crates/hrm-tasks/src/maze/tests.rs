@@ -1,0 +1,338 @@
+//! Settings, data, versions and scores of mazes.
+
+use super::*;
+use crate::traits::tests::generated;
+use crate::{DataSource, Generate, ModelOutput, PuzzleTask, Queries};
+use hrm_puzzles::maze::shortest_path;
+use hrm_train::task::{BLANK_PUZZLE, Examples, Predicted, RowId, RowMut};
+use proptest::prelude::*;
+use std::collections::HashSet;
+use std::path::Path;
+
+fn config() -> MazeConfig {
+    MazeConfig {
+        side: 6,
+        min_path: 8,
+        augment: MazeAugment::Dihedral,
+        seed: 1,
+        n_train: 20,
+        n_eval: 10,
+        held_out: 0.0,
+    }
+}
+
+/// Input and label of one row.
+fn row(examples: &dyn Examples, n_cells: usize, at: RowId) -> (Vec<u32>, Vec<u32>) {
+    let (mut inputs, mut labels, mut puzzle_id) = (vec![99; n_cells], vec![99; n_cells], 99);
+    let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+    examples.write(at, row);
+    assert_eq!(puzzle_id, BLANK_PUZZLE);
+    (inputs, labels)
+}
+
+fn rows(examples: &dyn Examples) -> Vec<(Vec<u32>, Vec<u32>)> {
+    examples.row_ids().map(|at| row(examples, 36, at)).collect()
+}
+
+/// A file of `n` generated mazes of side 6.
+fn file(folder: &Path, name: &str, n: usize, seed: u64) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, generated(&config(), n, seed).unwrap()).unwrap();
+    path
+}
+
+fn sizes(task: &dyn PuzzleTask) -> (usize, usize) {
+    (task.train().n_groups(), task.eval().n_groups())
+}
+
+#[test]
+fn settings_outside_their_range_are_refused() {
+    let refused = |change: fn(&mut MazeConfig), want: &str| {
+        let mut config = config();
+        change(&mut config);
+        assert_eq!(config.open(&[]).err().unwrap().to_string(), want);
+    };
+    refused(|c| c.side = 1, "task.side must be 2 to 100, found 1");
+    refused(|c| c.side = 101, "task.side must be 2 to 100, found 101");
+    refused(|c| c.min_path = 1, "task.min_path must be 2 to 26 for side 6, found 1");
+    refused(|c| c.n_train = 1_000_001, "task.n_train must be at most 1000000, found 1000001");
+    refused(|c| c.n_eval = 1_000_001, "task.n_eval must be at most 1000000, found 1000001");
+    let range = "task.held_out must be at least 0 and less than 1, found";
+    refused(|c| c.held_out = 1.0, &format!("{range} 1"));
+    refused(|c| c.held_out = f64::NAN, &format!("{range} NaN"));
+
+    let text = serde_json::to_string(&config()).unwrap();
+    assert!(text.contains(r#""augment":"dihedral""#), "{text}");
+    assert_eq!(serde_json::from_str::<MazeConfig>(&text).unwrap(), config());
+    let misspelt = text.replace("held_out", "heldout");
+    assert!(serde_json::from_str::<MazeConfig>(&misspelt).is_err());
+}
+
+#[test]
+fn a_side_with_few_mazes_says_so() {
+    let config = MazeConfig { side: 2, min_path: 2, n_eval: 50, ..config() };
+    let message = config.open(&[]).err().unwrap().to_string();
+    let want = "task.n_eval must be at most the number of distinct puzzles, found 50";
+    assert!(message.starts_with(want), "{message}");
+}
+
+#[test]
+fn built_in_mazes_are_apart_and_repeatable() {
+    let task = config().open(&[]).unwrap();
+    assert_eq!((task.name(), task.vocab_size(), task.n_cells()), ("maze", 6, 36));
+    assert_eq!((task.n_puzzle_ids(), task.identifiers()), (1, &["<blank>".to_owned()][..]));
+    assert_eq!(sizes(task.as_ref()), (20, 10));
+    assert_eq!((task.train().n_versions(0), task.eval().n_versions(0)), (8, 1));
+
+    let train: HashSet<_> = rows(task.train()).into_iter().collect();
+    assert!(rows(task.eval()).iter().all(|row| !train.contains(row)));
+    assert!(task.notes().is_empty());
+
+    assert_eq!(rows(config().open(&[]).unwrap().train()), rows(task.train()));
+    let for_eval = config().open_for_eval(&[], &[]).unwrap();
+    assert_eq!(sizes(for_eval.as_ref()), (0, 10));
+    assert_eq!(rows(for_eval.eval()), rows(task.eval()));
+    let other = MazeConfig { seed: 2, ..config() }.open(&[]).unwrap();
+    assert_ne!(rows(other.train()), rows(task.train()));
+}
+
+#[test]
+fn every_version_has_the_label_of_the_rule() {
+    let task = config().open(&[]).unwrap();
+    for at in task.train().row_ids() {
+        let (inputs, labels) = row(task.train(), 36, at);
+        let maze = Maze::parse(&vocabulary().decode(&inputs), 6, "test").unwrap();
+        let mut want = vec![0; 36];
+        encode(&maze, &shortest_path(&maze).unwrap(), &mut want);
+        assert_eq!(labels, want);
+        let original = row(task.train(), 36, RowId { version: 0, ..at }).0;
+        let original = Maze::parse(&vocabulary().decode(&original), 6, "test").unwrap();
+        assert_eq!(maze, original.turned(Dihedral::ALL[at.version]));
+    }
+}
+
+#[test]
+fn files_and_folders_are_trained_on_and_tests_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = file(folder.path(), "train.csv", 12, 1);
+    let more = file(folder.path(), "more.csv", 5, 2);
+    let config = MazeConfig { held_out: 0.25, augment: MazeAugment::None, ..config() };
+    let opened = |paths: &[&Path]| {
+        let paths: Vec<PathBuf> = paths.iter().map(|path| path.to_path_buf()).collect();
+        let task = config.open(&paths).unwrap();
+        let (train, eval) = (rows(task.train()), rows(task.eval()));
+        assert!(eval.iter().all(|row| !train.contains(row)));
+        (train.len(), eval.len())
+    };
+    let for_eval =
+        |path: &Path| sizes(config.open_for_eval(&[path.to_path_buf()], &[]).unwrap().as_ref());
+    assert_eq!(opened(&[&train]), (9, 3));
+    assert_eq!(opened(&[folder.path(), &more]), (13, 4));
+    assert_eq!(for_eval(folder.path()), (0, 12));
+    file(folder.path(), "test.csv", 3, 3);
+    assert_eq!(opened(&[folder.path(), &more]), (17, 3));
+    assert_eq!(for_eval(folder.path()), (0, 3));
+    assert_eq!(for_eval(&more), (0, 5));
+    let other = MazeConfig { side: 9, ..config.clone() };
+    assert_eq!(other.clone().fitted_to(&[more]).unwrap().side, 6);
+    assert_eq!(other.clone().fitted_to(&[]).unwrap(), other);
+}
+
+#[test]
+fn mazes_on_both_sides_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    file(folder.path(), "train.csv", 3, 1);
+    file(folder.path(), "test.csv", 2, 1);
+    let task = config().open(&[folder.path().to_path_buf()]).unwrap();
+    let want = "2 of 2 evaluation mazes are also training mazes, or turned copies of one";
+    assert_eq!(task.notes(), [want]);
+}
+
+/// What is said of one record of side 3.
+fn message(question: &str, answer: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let text = format!("source,question,answer,rating\nx,{question},{answer},1\n");
+    std::fs::write(&path, text).unwrap();
+    let opened = MazeConfig { side: 3, ..config() }.open(std::slice::from_ref(&path));
+    let message = opened.err().map_or_else(String::new, |err| err.to_string());
+    message.replace(&path.display().to_string(), "a.csv")
+}
+
+#[test]
+fn any_shortest_path_is_an_answer() {
+    assert_eq!(message("S   #   G", "Soo #o  G"), "");
+    assert_eq!(message("S   #   G", "S  o# ooG"), "");
+    // Spaces at the ends of a field are cells.
+    assert_eq!(message("   SG    ", "   SG    "), "");
+}
+
+#[test]
+fn records_that_are_no_puzzles_are_refused() {
+    let question = |text: &str| message(text, "");
+    let field = "a.csv:2: field `question`: expected";
+    assert_eq!(question("SG  "), format!("{field} 9 characters for side 3, found 4, a side of 2"));
+    assert_eq!(question("SG#######S"), format!("{field} 9 characters for side 3, found 10"));
+    assert_eq!(
+        question("S   o   G"),
+        format!("{field} '#', ' ', 'S' or 'G', found 'o' at row 2, column 2")
+    );
+    assert_eq!(question("    G    "), format!("{field} one 'S', found none"));
+
+    let answer = |text: &str| message("S   #   G", text);
+    let field = "a.csv:2: field `answer`: expected";
+    assert_eq!(answer("Soo"), format!("{field} 9 characters, found 3"));
+    let path = format!("{field} the maze with a path, found");
+    assert_eq!(
+        answer("Soo oo  G"),
+        format!("{path} the answer changes the maze at row 2, column 2")
+    );
+    assert_eq!(answer("S   #   G"), format!("{path} the path breaks off at row 1, column 1"));
+    assert_eq!(
+        message("S   # G  ", "Soo #oGoo"),
+        format!("{field} a shortest path, 2 moves, found 6 moves")
+    );
+    assert_eq!(
+        message("S# ## ##G", "S# ##o##G"),
+        format!("{field} a path, found a goal that cannot be reached")
+    );
+}
+
+#[test]
+fn scores_follow_the_rules_and_not_the_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let rows = "x,S   # G  ,S  o# G  ,2\nx,S   #   G,Soo #o  G,4\n";
+    std::fs::write(&path, format!("source,question,answer,rating\n{rows}")).unwrap();
+    let task = MazeConfig { side: 3, ..config() }.open_for_eval(&[path], &[]).unwrap();
+    let figures = |answers: &[(usize, &str)]| {
+        let mut scorer = task.scorer();
+        for (group, answer) in answers {
+            let tokens = vocabulary().encode(answer, "test").unwrap();
+            let at = RowId { group: *group, version: 0, row: 0 };
+            let (inputs, labels) = row(task.eval(), 9, at);
+            let predicted = Predicted {
+                at,
+                inputs: &inputs,
+                labels: &labels,
+                tokens: &tokens,
+                sampled: None,
+                q_halt: 0.0,
+            };
+            scorer.add(predicted).unwrap();
+        }
+        scorer.finish().unwrap().scores
+    };
+    assert_eq!(figures(&[]), [("valid", 0.0), ("shortest", 0.0)]);
+    // A detour, and a shortest path that is not the label's.
+    let both = [(0, "Soo #oGoo"), (1, "S  o# ooG")];
+    assert_eq!(figures(&both), [("valid", 1.0), ("shortest", 0.5)]);
+    let broken = [(0, "S   # G  "), (1, "S__o# ooG")];
+    assert_eq!(figures(&broken), [("valid", 0.0), ("shortest", 0.0)]);
+}
+
+#[test]
+fn the_size_of_the_data_can_be_taken() {
+    let paper = MazeConfig { side: 30, min_path: 110, ..config() };
+    let taken = |n_cells| {
+        let config = paper.clone().with_cells(n_cells).unwrap();
+        (config.side, config.min_path)
+    };
+    assert_eq!(taken(900), (30, 110));
+    assert_eq!(taken(1600), (40, 110));
+    assert_eq!(taken(100), (10, 12));
+    assert_eq!(taken(4), (2, 2));
+    let ambitious = MazeConfig { min_path: 140, ..paper.clone() };
+    assert_eq!(ambitious.with_cells(900).unwrap().min_path, 140);
+    for n_cells in [0, 1, 5, 899, 101 * 101, usize::MAX] {
+        let message = paper.clone().with_cells(n_cells).unwrap_err().to_string();
+        assert_eq!(message, format!("task.side must be 2 to 100, found {n_cells} cells"));
+    }
+}
+
+#[test]
+fn examples_can_be_queried_and_figures_are_counted() {
+    let config = config();
+    let text = config.example(7).unwrap();
+    assert_eq!(config.example(7).unwrap(), text);
+    assert_eq!(text.lines().map(|line| line.chars().count()).collect::<Vec<_>>(), [6; 6]);
+    let queries = config.parse_queries(&text, "example", &[]).unwrap();
+    assert_eq!(queries.len(), 1);
+    let inputs = &queries[0].inputs()[0].tokens;
+    assert!(inputs.contains(&id(Cell::Start)) && !inputs.contains(&PATH_ID));
+
+    let task = config.open(&[]).unwrap();
+    let stats = task.stats();
+    let names: Vec<_> = stats.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names[..3],
+        ["training puzzles", "evaluation puzzles", "versions per training puzzle"]
+    );
+    assert_eq!(names[3..7], ["walls min", "walls mean", "walls median", "walls max"]);
+    assert_eq!(names[7..], ["moves min", "moves mean", "moves median", "moves max"]);
+    assert!(stats[7].1 >= 7.0 && stats[7].1 <= stats[8].1 && stats[8].1 <= stats[10].1);
+
+    let (inputs, labels) = row(task.eval(), 36, RowId { group: 0, version: 0, row: 0 });
+    assert_eq!(task.draw(&inputs, &labels, Style::Plain).lines().count(), 8);
+}
+
+fn answer(side: usize, question: &str, answer: &str) -> crate::Answer {
+    let config = MazeConfig { side, ..config() };
+    let queries = config.parse_queries(question, "test", &[]).unwrap();
+    let tokens = vocabulary().encode(answer, "test").unwrap();
+    queries[0].answer(&[ModelOutput { tokens, q_halt: 0.0, n_segments: 1 }], Style::Plain)
+}
+
+#[test]
+fn an_answer_is_drawn_written_and_checked() {
+    let right = answer(3, "S  \n # \n  G", "Soo #o  G");
+    let want = "+---+   +---+\n|S  |   |Soo|\n| # |   | #o|\n|  G|   |  G|\n+---+   +---+\n";
+    assert_eq!(right.drawing, want);
+    assert_eq!(right.text, "Soo\n #o\n  G");
+    assert_eq!((right.verdict, right.output_idx), (Verdict::Valid, 0));
+
+    let broken = answer(3, "S   #   G", "So  #   G");
+    assert_eq!(broken.text, "So  #   G");
+    let why = "the path breaks off at row 1, column 2";
+    assert_eq!(broken.verdict, Verdict::Invalid(why.to_owned()));
+}
+
+/// A solvable maze.
+fn any_solved() -> impl Strategy<Value = SolvedMaze> {
+    (3usize..7, any::<u64>()).prop_map(|(side, seed)| {
+        let rng = &mut hrm_base::rng::stream(seed, "test");
+        SolvedMaze::new(Generator::new(side, 2).unwrap().maze(rng).unwrap())
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_written_record_is_read_back(solved in any_solved()) {
+        let text = records::to_text([&solved.to_record()]);
+        let located = records::parse(text.as_bytes(), "test").unwrap();
+        let back = SolvedMaze::from_record(&located[0], solved.maze().side()).unwrap();
+        prop_assert_eq!(back.to_record(), solved.to_record());
+    }
+
+    #[test]
+    fn any_output_is_answered(
+        solved in any_solved(), ids in prop::collection::vec(0u32..8, 36), ansi: bool,
+    ) {
+        let side = solved.maze().side();
+        let config = MazeConfig { side, ..config() };
+        let query = config.parse_queries(&solved.maze().to_text(&[]), "test", &[]).unwrap();
+        let tokens = ids[..side * side].to_vec();
+        let style = if ansi { Style::Ansi } else { Style::Plain };
+        let output = ModelOutput { tokens, q_halt: 0.0, n_segments: 1 };
+        let answer = query[0].answer(&[output], style);
+        prop_assert!(answer.drawing.ends_with('\n'));
+    }
+
+    #[test]
+    fn encoded_cells_are_the_characters(solved in any_solved()) {
+        let (maze, path) = (solved.maze(), solved.path());
+        let mut ids = vec![0; maze.cells().len()];
+        encode(maze, path, &mut ids);
+        prop_assert_eq!(vocabulary().encode(&maze.to_text(path), "test").unwrap(), ids);
+    }
+}

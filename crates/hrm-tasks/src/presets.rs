@@ -1,0 +1,314 @@
+//! Presets: everything that decides a run but its data, one TOML file per task and preset.
+//!
+//! The files in `presets/` are embedded in the program. A copy of one, changed, is a preset
+//! too: [`PresetFile::parse`] reads it.
+
+use std::path::PathBuf;
+
+use hrm_core::HrmConfig;
+use hrm_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{TaskConfig, TaskError, prepared};
+
+/// The settings of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The puzzles.
+    pub task: TaskConfig,
+    /// Sizes and schedule of the model. Vocabulary, number of cells and number of puzzle
+    /// identifiers are those of the task.
+    pub model: HrmConfig,
+    /// Length and learning rates of the training.
+    pub train: TrainConfig,
+}
+
+/// What a preset file contains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresetFile {
+    /// How the settings follow data of another size.
+    #[serde(default)]
+    pub fit: Fit,
+    /// The puzzles.
+    pub task: TaskConfig,
+    /// The model.
+    pub model: HrmConfig,
+    /// The training.
+    pub train: TrainConfig,
+}
+
+/// How the settings of a preset follow data of another size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fit {
+    /// Puzzles with more cells than `model.input.n_cells` come fewer per step, in
+    /// proportion, but at least this many. 0: the batch size stays.
+    pub batch_size_min: usize,
+    /// Largest share of the training puzzles that is held back for validation, in `0..=1`.
+    pub validation_share_max: f64,
+}
+
+impl Default for Fit {
+    /// Nothing follows the data.
+    fn default() -> Self {
+        Self { batch_size_min: 0, validation_share_max: 1.0 }
+    }
+}
+
+/// A preset that could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PresetError {
+    /// A name that no preset has.
+    #[error("no preset `{preset}` for `{task}`; there are: {}", PRESETS.join(", "))]
+    Unknown {
+        /// Name of the task.
+        task: String,
+        /// Name of the preset.
+        preset: String,
+    },
+
+    /// A file that is no preset.
+    #[error("{place}: {source}")]
+    Malformed {
+        /// The file.
+        place: String,
+        /// What is wrong with it, with line and column.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+}
+
+/// Names of the presets that every task has.
+pub const PRESETS: [&str; 4] = ["tiny", "small", "paper", "tiny-recursive"];
+
+/// Every embedded file: task, preset, text.
+macro_rules! files {
+    ($($task:literal),+) => {
+        &[$(
+            ($task, "tiny", include_str!(concat!("../presets/", $task, "-tiny.toml"))),
+            ($task, "small", include_str!(concat!("../presets/", $task, "-small.toml"))),
+            ($task, "paper", include_str!(concat!("../presets/", $task, "-paper.toml"))),
+            (
+                $task,
+                "tiny-recursive",
+                include_str!(concat!("../presets/", $task, "-tiny-recursive.toml"))
+            ),
+        )+]
+    };
+}
+
+const FILES: &[(&str, &str, &str)] = files!["arc", "binairo", "grid", "maze", "sudoku"];
+
+/// The text of an embedded preset file.
+///
+/// # Errors
+///
+/// [`PresetError::Unknown`] for a name that there is not.
+pub fn preset_text(task: &str, preset: &str) -> Result<&'static str, PresetError> {
+    let found = FILES.iter().find(|(t, p, _)| (*t, *p) == (task, preset));
+    found.map(|(.., text)| *text).ok_or_else(|| {
+        let (task, preset) = (task.to_owned(), preset.to_owned());
+        PresetError::Unknown { task, preset }
+    })
+}
+
+impl PresetFile {
+    /// An embedded preset.
+    ///
+    /// # Errors
+    ///
+    /// [`PresetError::Unknown`] for a name that there is not.
+    pub fn embedded(task: &str, preset: &str) -> Result<Self, PresetError> {
+        Self::parse(preset_text(task, preset)?, &format!("presets/{task}-{preset}.toml"))
+    }
+
+    /// Reads a preset file; messages call it `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`PresetError::Malformed`] with line and column.
+    pub fn parse(text: &str, place: &str) -> Result<Self, PresetError> {
+        toml::from_str(text).map_err(|source| PresetError::Malformed {
+            place: place.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// The settings of a run.
+    pub fn into_config(self) -> RunConfig {
+        let Self { task, model, train, .. } = self;
+        RunConfig { task, model, train }
+    }
+
+    /// The settings for the puzzles in `data`, and a note for each setting that follows
+    /// them. The task of a prepared set is its own.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] for data that cannot be read or are of another task.
+    pub fn fitted_to(mut self, data: &[PathBuf]) -> Result<(Self, Vec<String>), TaskError> {
+        self.task = match prepared::read(data)? {
+            None => self.task.fitted_to(data)?,
+            Some(prepared) if prepared.name() == self.task.name() => prepared,
+            Some(prepared) => {
+                let place = data[0].join(prepared::SETTINGS).display().to_string();
+                let expected = format!("puzzles of kind {}", self.task.name());
+                return Err(TaskError::malformed(place, expected, prepared.name()));
+            }
+        };
+        let mut notes = Vec::new();
+        let (n_cells_preset, n_cells) =
+            (self.model.input.n_cells, self.task.puzzle_kind().n_cells());
+        let batch_size = self.fit.batch_size(self.train.batch_size, n_cells_preset, n_cells);
+        if batch_size != self.train.batch_size {
+            notes.push(format!(
+                "train.batch_size is {batch_size} instead of {}: puzzles have {n_cells} cells \
+                 instead of {n_cells_preset}",
+                self.train.batch_size
+            ));
+            self.train.batch_size = batch_size;
+        }
+        Ok((self, notes))
+    }
+}
+
+impl Fit {
+    /// Puzzles per step, cut in proportion to their cells, which keeps memory and, as far
+    /// as possible, time.
+    fn batch_size(&self, of_preset: usize, n_cells_preset: usize, n_cells: usize) -> usize {
+        if self.batch_size_min == 0 {
+            return of_preset;
+        }
+        let in_proportion = of_preset * n_cells_preset / n_cells.max(1);
+        of_preset.min(in_proportion.max(self.batch_size_min))
+    }
+
+    /// Puzzles to hold back for validation, at most `n_wanted` of `n_train`, and a note if
+    /// they are fewer.
+    pub fn n_validation(&self, n_wanted: usize, n_train: usize) -> (usize, Option<String>) {
+        let n = n_wanted.min((n_train as f64 * self.validation_share_max) as usize);
+        let note = format!(
+            "train.evaluation.n_validation is {n} instead of {n_wanted}: there are {n_train} \
+             training puzzles"
+        );
+        (n, (n != n_wanted).then_some(note))
+    }
+}
+
+impl RunConfig {
+    /// The settings of an embedded preset.
+    ///
+    /// # Errors
+    ///
+    /// [`PresetError::Unknown`] for a name that there is not.
+    pub fn preset(task: &str, preset: &str) -> Result<Self, PresetError> {
+        Ok(PresetFile::embedded(task, preset)?.into_config())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedded() -> impl Iterator<Item = (&'static str, &'static str, PresetFile)> {
+        let tasks = TaskConfig::NAMES.iter();
+        tasks
+            .flat_map(|task| PRESETS.map(|preset| (*task, preset)))
+            .map(|(task, preset)| (task, preset, PresetFile::embedded(task, preset).unwrap()))
+    }
+
+    /// Every setting is stated, so that the file is all there is to know.
+    #[test]
+    fn every_task_has_every_preset_and_every_file_is_complete() {
+        assert_eq!(embedded().count(), FILES.len());
+        for (task, preset, file) in embedded() {
+            let stated: toml::Table = preset_text(task, preset).unwrap().parse().unwrap();
+            let all = toml::Table::try_from(&file).unwrap();
+            assert_eq!(stated, all, "{task}-{preset}");
+            assert_eq!(file.task.name(), task);
+            let header = format!("# {task}, preset `{preset}`: ");
+            assert!(preset_text(task, preset).unwrap().starts_with(&header), "{task}-{preset}");
+        }
+    }
+
+    #[test]
+    fn every_setting_has_a_comment() {
+        for (task, preset, text) in FILES {
+            let mut before = "";
+            for line in text.lines() {
+                let is_setting = line.contains(" = ") && !line.starts_with('#');
+                if is_setting && !line.starts_with("kind = ") {
+                    assert!(before.starts_with("# "), "{task}-{preset}: {line}");
+                }
+                before = line;
+            }
+        }
+    }
+
+    #[test]
+    fn presets_are_in_range_and_the_model_has_the_sizes_of_its_task() {
+        for (task, preset, file) in embedded() {
+            file.train.check().unwrap();
+            if task == "grid" {
+                continue; // Its sizes are those of the data.
+            }
+            file.model.check().unwrap();
+            let kind = file.task.puzzle_kind();
+            let sizes = (kind.vocabulary().len(), kind.n_cells());
+            let input = &file.model.input;
+            assert_eq!((input.vocab_size, input.n_cells), sizes, "{task}-{preset}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        let text = preset_text("sudoku", "tiny").unwrap();
+        let message = |text: &str| PresetFile::parse(text, "my.toml").unwrap_err().to_string();
+        let err = message(&text.replace("board = 4", "bord = 4"));
+        assert!(err.starts_with("my.toml: ") && err.contains("bord"), "{err}");
+        let err = message(&text.replace("hidden_dim = 64", "hiden_dim = 64"));
+        assert!(err.contains("hiden_dim"), "{err}");
+        assert!(message("[task").contains("line 1"));
+        let err = PresetFile::embedded("sudoku", "huge").unwrap_err().to_string();
+        assert_eq!(
+            err,
+            "no preset `huge` for `sudoku`; there are: tiny, small, paper, tiny-recursive"
+        );
+    }
+
+    #[test]
+    fn larger_puzzles_come_fewer_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let fitted = |preset, side: usize| {
+            let file = PresetFile::embedded("maze", preset).unwrap();
+            let task = file.task.clone().with_cells(side * side).unwrap();
+            let path = folder.path().join("mazes.csv");
+            let mut out = std::fs::File::create(&path).unwrap();
+            task.puzzle_kind().generate(1, 1, &mut out).unwrap();
+            let (file, notes) = file.fitted_to(&[path]).unwrap();
+            (file.train.batch_size, notes)
+        };
+        let batch_size = |preset, side| fitted(preset, side).0;
+        // Mazes of 8 by 8 by default, 64 at a time.
+        assert_eq!(fitted("small", 8), (64, Vec::new()));
+        assert_eq!(batch_size("small", 6), 64);
+        let note = "train.batch_size is 28 instead of 64: puzzles have 144 cells instead of 64";
+        assert_eq!(fitted("small", 12), (28, vec![note.to_owned()]));
+        assert_eq!(batch_size("small", 20), 10);
+        assert_eq!(batch_size("small", 30), 4);
+        assert_eq!(batch_size("tiny", 30), 4);
+        assert_eq!(batch_size("paper", 30), 768);
+    }
+
+    #[test]
+    fn validation_takes_no_more_than_its_share() {
+        let fit = Fit { batch_size_min: 0, validation_share_max: 0.1 };
+        assert_eq!(fit.n_validation(64, 1000), (64, None));
+        let note = "train.evaluation.n_validation is 6 instead of 64: there are 60 training \
+                    puzzles";
+        assert_eq!(fit.n_validation(64, 60), (6, Some(note.to_owned())));
+    }
+}

@@ -1,0 +1,99 @@
+//! Puzzles somebody wants solved, and the model's answers.
+
+use hrm_puzzles::{Style, Verdict};
+
+/// One input of the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelInput {
+    /// Token ids, `[n_cells]`.
+    pub tokens: Vec<u32>,
+    /// Puzzle identifier; blank if the model does not know the puzzle.
+    pub puzzle_id: u32,
+}
+
+/// The model's output for one [`ModelInput`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelOutput {
+    /// Most likely token of each cell, `[n_cells]`.
+    pub tokens: Vec<u32>,
+    /// Halting logit: the model's confidence in its answer.
+    pub q_halt: f32,
+    /// Number of segments run.
+    pub n_segments: usize,
+}
+
+/// A puzzle somebody wants solved.
+pub trait Query {
+    /// The inputs of the model: several where augmented versions vote.
+    fn inputs(&self) -> Vec<ModelInput>;
+
+    /// Combines `outputs`, one per input in order, into an answer.
+    ///
+    /// # Panics
+    ///
+    /// If there are not as many outputs as inputs.
+    fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer;
+}
+
+/// The model's answer to a query.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The name of the task, or the puzzle itself where it has no name.
+    pub puzzle: String,
+    /// Puzzle and answer as text, with filled cells marked; ends in a newline.
+    pub drawing: String,
+    /// The answer in the form in which the puzzle was written.
+    pub text: String,
+    /// A second attempt in the same form, where two are allowed.
+    pub second: Option<String>,
+    /// Whether the answer is right, as far as that can be checked.
+    pub verdict: Verdict,
+    /// Index of the output that was chosen.
+    pub output_idx: usize,
+}
+
+/// Answers as a table `question,answer,valid,why`, one line each; `valid` is empty where
+/// the rules cannot tell.
+pub(crate) fn answers_to_csv(answers: &[Answer]) -> String {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    let written = (|| {
+        table.write_record(["question", "answer", "valid", "why"])?;
+        for answer in answers {
+            let (valid, why) = match &answer.verdict {
+                Verdict::Valid | Verdict::Expected => ("true", ""),
+                Verdict::Invalid(why) => ("false", why.as_str()),
+                Verdict::Unchecked(why) => ("", why.as_str()),
+            };
+            table.write_record([&answer.puzzle, &answer.text, valid, why])?;
+        }
+        table.flush()
+    })();
+    written.expect("writing to memory succeeds");
+    let bytes = table.into_inner().expect("everything is flushed");
+    String::from_utf8(bytes).expect("fields are text")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_a_table_with_their_verdicts() {
+        let answer = |puzzle: &str, verdict| Answer {
+            puzzle: puzzle.to_owned(),
+            drawing: String::new(),
+            text: "12".to_owned(),
+            second: None,
+            verdict,
+            output_idx: 0,
+        };
+        let answers = [
+            answer("1.", Verdict::Valid),
+            answer("1\n.", Verdict::Invalid("row 1, twice".to_owned())),
+            answer("..", Verdict::Unchecked("no rules".to_owned())),
+        ];
+        let want = "question,answer,valid,why\n1.,12,true,\n\"1\n.\",12,false,\"row 1, twice\"\n\
+                    ..,12,,no rules\n";
+        assert_eq!(answers_to_csv(&answers), want);
+    }
+}

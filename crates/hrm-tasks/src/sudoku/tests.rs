@@ -1,0 +1,166 @@
+//! Settings, data, versions and figures of Sudoku.
+
+use super::*;
+use crate::traits::tests::generated;
+use crate::{DataSource, ModelOutput, PuzzleTask, Queries};
+use hrm_puzzles::stats::Distribution;
+use hrm_train::task::{Examples, RowId, RowMut};
+
+fn config() -> SudokuConfig {
+    SudokuConfig {
+        board: 6,
+        augmentations: 0,
+        seed: 1,
+        n_train: 20,
+        n_eval: 5,
+        reveal: 2,
+        min_rating: 0,
+        easier_share: 0.0,
+        easier_max: 0,
+        eval_givens: 0,
+        held_out: 0.0,
+    }
+}
+
+fn on_threads<T: Send>(n: usize, run: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(run)
+}
+
+#[test]
+fn puzzles_depend_on_the_seed_and_not_on_the_threads() {
+    for config in [config(), SudokuConfig { min_rating: 2, ..config() }] {
+        let generate = |seed| generated(&config, 9, seed).unwrap();
+        let one = on_threads(1, || generate(4));
+        assert_eq!(on_threads(5, || generate(4)), one);
+        assert_ne!(generate(5), one);
+        assert_eq!(one.lines().count(), 10);
+    }
+}
+
+#[test]
+fn a_least_rating_is_met_or_refused() {
+    let hard = SudokuConfig { min_rating: 3, reveal: 20, ..config() };
+    for located in records::parse(generated(&hard, 5, 1).unwrap().as_bytes(), "test").unwrap() {
+        assert!(located.record.rating.parse::<u64>().unwrap() >= 3);
+    }
+    let message = generated(&SudokuConfig { board: 4, min_rating: 900, ..config() }, 2, 1);
+    assert_eq!(
+        message.unwrap_err().to_string(),
+        "task.min_rating must be a rating found among 20000 puzzles of side 4, found 900"
+    );
+    // Checkpoints written before the setting existed are still read.
+    let mut json = serde_json::to_value(config()).unwrap();
+    json.as_object_mut().unwrap().remove("min_rating");
+    assert_eq!(serde_json::from_value::<SudokuConfig>(json).unwrap(), config());
+}
+
+/// How many cells each row gives.
+fn givens(examples: &dyn Examples) -> Vec<(RowId, usize)> {
+    let n_givens = |at: RowId| {
+        let (mut inputs, mut labels, mut puzzle_id) = ([0; 36], [0; 36], 1);
+        let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+        examples.write(at, row);
+        let is_given = |(input, label): (&u32, &u32)| {
+            assert!(*input == BLANK_ID || input == label, "no given is wrong");
+            *input != BLANK_ID
+        };
+        (at, inputs.iter().zip(&labels).filter(|cell| is_given(*cell)).count())
+    };
+    examples.row_ids().map(n_givens).collect()
+}
+
+#[test]
+fn some_versions_are_easier() {
+    let config = SudokuConfig { augmentations: 20, easier_share: 0.5, reveal: 0, ..config() };
+    for (easier_max, n_max) in [(3, 3), (0, 35)] {
+        let task = SudokuConfig { easier_max, ..config.clone() }.open(&[]).unwrap();
+        let givens = givens(task.train());
+        let of_puzzle = |group: usize| givens[group * 21].1;
+        let more: Vec<usize> = givens.iter().map(|(at, n)| n - of_puzzle(at.group)).collect();
+        assert!(givens.iter().all(|(at, n)| at.version > 0 || *n == of_puzzle(at.group)));
+        let n_easier = more.iter().filter(|more| **more > 0).count();
+        assert!((140..260).contains(&n_easier), "{n_easier} of 400");
+        assert!(more.iter().all(|more| *more <= n_max), "{more:?}");
+        assert!((1..=3).all(|n| more.contains(&n)), "{more:?}");
+        assert_eq!(more.iter().any(|more| *more > 15), easier_max == 0);
+    }
+}
+
+#[test]
+fn evaluation_puzzles_give_as_many_cells_as_asked_for() {
+    let config = SudokuConfig { reveal: 0, ..config() };
+    let as_drawn = givens(config.open(&[]).unwrap().eval());
+    let given = SudokuConfig { eval_givens: 14, ..config.clone() }.open(&[]).unwrap();
+    for ((at, n), (_, n_drawn)) in givens(given.eval()).into_iter().zip(as_drawn) {
+        assert_eq!(n, n_drawn.max(14), "{at:?}");
+    }
+    let all_but_one = SudokuConfig { eval_givens: 35, ..config.clone() };
+    assert!(givens(all_but_one.open(&[]).unwrap().eval()).iter().all(|(_, n)| *n == 35));
+    // The same training puzzles, and no more than a board has.
+    assert_eq!(givens(given.train()), givens(config.open(&[]).unwrap().train()));
+    assert!(SudokuConfig { eval_givens: 37, ..config }.open(&[]).is_err());
+}
+
+/// A task of two files.
+fn opened(train: &str, test: &str) -> Box<dyn PuzzleTask> {
+    let folder = tempfile::tempdir().unwrap();
+    let header = "source,question,answer,rating\n";
+    for (name, rows) in [("train.csv", train), ("test.csv", test)] {
+        std::fs::write(folder.path().join(name), format!("{header}{rows}")).unwrap();
+    }
+    SudokuConfig { board: 4, ..config() }.open(&[folder.path().to_owned()]).unwrap()
+}
+
+const TRAIN: &str = "x,1..........3....,1234341221434321,7\nx,1...............,1234341221434321,\n";
+
+#[test]
+fn figures_are_ours_and_those_of_the_file() {
+    let task = opened(TRAIN, "x,1234341221434321,1234341221434321,3\n");
+    let stats: std::collections::HashMap<String, f64> = task.stats().into_iter().collect();
+    assert_eq!((stats["givens min"], stats["givens max"]), (1.0, 16.0));
+    assert_eq!((stats["rating in file min"], stats["rating in file max"]), (3.0, 7.0));
+    assert!(stats["guesses max"] > 0.0);
+    let distributions = task.distributions();
+    let names: Vec<&str> = distributions.iter().map(|d| d.name.as_str()).collect();
+    let want = ["givens", "guesses", "rating in file"];
+    let want = ["training", "evaluation"].map(|side| want.map(|name| format!("{side} {name}")));
+    assert_eq!(names, want.concat());
+    for Distribution { name, bins } in distributions {
+        let n: u64 = bins.iter().map(|(_, n)| n).sum();
+        let want = if name == "training givens" || name == "training guesses" { 2 } else { 1 };
+        assert_eq!(n, want, "{name}");
+    }
+}
+
+#[test]
+fn symmetric_puzzles_on_both_sides_are_leaks() {
+    // The first is the second training puzzle with another digit elsewhere.
+    let other = "x,12..............,1234341221434321,1\n";
+    let test = format!("x,.............3..,1234341221434321,1\n{other}");
+    let leaks = opened(TRAIN, &test).leaks();
+    assert_eq!(leaks.len(), 1);
+    assert!(leaks[0].eval.ends_with("test.csv:2"), "{leaks:?}");
+    assert!(leaks[0].train.ends_with("train.csv:3"), "{leaks:?}");
+    assert!(opened(TRAIN, other).leaks().is_empty());
+}
+
+#[test]
+fn a_query_is_answered_in_its_own_form() {
+    let config = SudokuConfig { board: 4, ..config() };
+    let queries = config.parse_queries("1..........4....", "test", &[]).unwrap();
+    let inputs = queries[0].inputs();
+    assert_eq!((inputs.len(), inputs[0].puzzle_id), (1, 0));
+    assert_eq!(inputs[0].tokens[..3], [2, 1, 1]);
+    let answer = |text: &str| {
+        let tokens = config.vocabulary().encode(text, "test").unwrap();
+        queries[0].answer(&[ModelOutput { tokens, q_halt: 0.0, n_segments: 1 }], Style::Plain)
+    };
+    let found = answer("1234341221434321");
+    let why = "row 3, column 4 was given 4 and became 3".to_owned();
+    assert_eq!(answer("1234341224134321").verdict, Verdict::Invalid(why));
+    assert_eq!(
+        (found.puzzle.as_str(), found.text.as_str()),
+        ("1..........4....", "1234341221434321")
+    );
+    assert_eq!(found.output_idx, 0);
+}

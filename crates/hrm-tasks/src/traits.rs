@@ -1,0 +1,223 @@
+//! What a kind of puzzle offers, one trait per job.
+//!
+//! ```text
+//! Encoding       puzzles as token ids: vocabulary, number of cells, pictures
+//! DataSource     training and evaluation data, from files or the generator
+//! FitToData      settings that follow the data: board size, characters
+//! Queries        puzzles to solve from text, answers as files
+//! Generate       generated puzzles as files
+//! PreparedRows   rows of token ids from data sets that the published code prepared
+//! ```
+//!
+//! A kind is plain data, its settings, stored with every checkpoint. [`PuzzleKind`] is all
+//! of them together. Kinds whose question and answer are one grid of cells each implement
+//! the traits of [`cells`](crate::cells) instead and get these in return.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use hrm_puzzles::picture::{Panel, PuzzleView, characters};
+use hrm_puzzles::stats::Distribution;
+use hrm_puzzles::{Leak, Style};
+use hrm_train::task::{Document, RowId, Scorer, Task};
+
+use crate::published::{Imported, Layout};
+use crate::query::answers_to_csv;
+use crate::{Answer, Query, TaskError, TokenView, Vocabulary};
+
+/// Puzzles as token ids.
+pub trait Encoding {
+    /// The vocabulary that encodes its cells.
+    fn vocabulary(&self) -> Vocabulary;
+
+    /// Cells per puzzle; 0 for settings that are still to be fitted to data.
+    fn n_cells(&self) -> usize;
+
+    /// Draws the characters of a puzzle, one panel per part, with the wrong cells of a
+    /// prediction marked. Accepts anything: slices of other lengths, characters that the
+    /// puzzle does not have.
+    fn draw_panels(&self, view: &PuzzleView<'_>) -> Vec<Panel> {
+        characters(view)
+    }
+
+    /// [`draw_panels`](Self::draw_panels) from token ids.
+    fn panels(&self, view: &TokenView<'_>) -> Vec<Panel> {
+        let vocabulary = self.vocabulary();
+        let symbols = |ids: &[u32]| vocabulary.symbols_of(ids);
+        let (question, answer) = (symbols(view.inputs), symbols(view.labels));
+        let prediction = view.prediction.map(symbols);
+        let prediction = prediction.as_deref();
+        self.draw_panels(&PuzzleView { question: &question, prediction, answer: &answer })
+    }
+}
+
+/// Training and evaluation data.
+pub trait DataSource {
+    /// Opens training and evaluation data; without paths, those of the built-in generator.
+    /// Data sets that the published code prepared are opened by
+    /// [`TaskConfig::open`](crate::TaskConfig::open), for all kinds.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] naming the setting, or the file and place, that is wrong.
+    fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError>;
+
+    /// As [`open`](Self::open), for inspection only: files that contradict each other are
+    /// opened too, so that [`leaks`](PuzzleTask::leaks) can report them.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), otherwise.
+    fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        self.open(data)
+    }
+
+    /// Opens evaluation data only, for a model that knows `identifiers`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    fn open_for_eval(
+        &self,
+        data: &[PathBuf],
+        identifiers: &[String],
+    ) -> Result<Box<dyn PuzzleTask>, TaskError>;
+}
+
+/// Settings that follow the data.
+pub trait FitToData: Sized {
+    /// The same settings for puzzles of `n_cells` cells.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if this kind has no such puzzle.
+    fn with_cells(self, n_cells: usize) -> Result<Self, TaskError>;
+
+    /// The same settings for the puzzles in `data`: their size, their characters. Without
+    /// data they stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] for data that cannot be read, or are of no puzzle of this kind.
+    fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError>;
+}
+
+/// Puzzles to solve.
+pub trait Queries {
+    /// Reads puzzles to solve from `text`; messages call its origin `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] naming what is wrong with the text, and where.
+    fn parse_queries(
+        &self,
+        text: &str,
+        place: &str,
+        identifiers: &[String],
+    ) -> Result<Vec<Box<dyn Query>>, TaskError>;
+
+    /// Answers to queries, in order, as a file.
+    fn export_answers(&self, answers: &[Answer]) -> Document {
+        Document { name: "answers.csv", text: answers_to_csv(answers) }
+    }
+}
+
+/// Generated puzzles.
+pub trait Generate {
+    /// A generated puzzle as text that [`Queries::parse_queries`] reads.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if the settings allow no puzzle.
+    fn example(&self, seed: u64) -> Result<String, TaskError>;
+
+    /// Writes `n` generated puzzles in the file format of the kind, as they are found.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if the settings allow no puzzle or fewer than `n`, and
+    /// failed writes.
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError>;
+}
+
+/// Rows of prepared data sets, which hold token ids instead of puzzles.
+pub trait PreparedRows {
+    /// What interprets rows of this kind.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] naming the setting that is wrong, or if the published code
+    /// prepares no data sets of this kind.
+    fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError>;
+}
+
+/// Everything that a kind of puzzle offers to programs.
+pub trait PuzzleKind: Encoding + DataSource + Queries + Generate + PreparedRows {}
+
+impl<K: Encoding + DataSource + Queries + Generate + PreparedRows> PuzzleKind for K {}
+
+/// Interprets rows of token ids of one kind of puzzle.
+pub trait RowDecoder: Send + Sync {
+    /// As [`PuzzleTask::draw`].
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String;
+
+    /// An empty score sheet, as [`Task::scorer`].
+    fn scorer<'a>(&'a self, name_of: NameOf<'a>) -> Box<dyn Scorer + 'a>;
+
+    /// The base puzzles of a data set, as files that [`DataSource::open`] reads.
+    fn import(&self, layout: &Layout) -> Imported;
+}
+
+/// The name of the puzzle identifier of a row.
+pub type NameOf<'a> = Box<dyn Fn(RowId) -> &'a str + 'a>;
+
+/// A [`Task`] with the puzzles behind its rows.
+pub trait PuzzleTask: Task {
+    /// Name of every puzzle identifier, the blank one (`<blank>`) first.
+    fn identifiers(&self) -> &[String];
+
+    /// Question and answer as text, side by side where they fit, ending in a newline.
+    /// `labels` may be a prediction.
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String;
+
+    /// Statistics of the base puzzles, by name: counts, sizes, difficulty.
+    fn stats(&self) -> Vec<(String, f64)>;
+
+    /// The base puzzles of both sides, as files by name. A folder of them opens to the
+    /// same rows. `None` where only rows are known.
+    fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        None
+    }
+
+    /// Distributions of ratings, sizes, colours and the like over the base puzzles.
+    fn distributions(&self) -> Vec<Distribution> {
+        Vec::new()
+    }
+
+    /// Evaluation puzzles that the training side contains too, up to the symmetries of the
+    /// puzzle.
+    fn leaks(&self) -> Vec<Leak> {
+        Vec::new()
+    }
+
+    /// Notes a user should read once, e.g. which tasks were left out and why.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Generated puzzles as text.
+    pub(crate) fn generated(
+        kind: &(impl Generate + ?Sized),
+        n: usize,
+        seed: u64,
+    ) -> Result<String, TaskError> {
+        let mut text = Vec::new();
+        kind.generate(n, seed, &mut text)?;
+        Ok(String::from_utf8(text).expect("puzzles are text"))
+    }
+}
