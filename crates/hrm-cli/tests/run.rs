@@ -133,7 +133,11 @@ fn validation_chooses_and_ends_a_run() {
 
     let too_many = hrm(here, &[TRAIN, &["--set=train.n_validation=60"]].concat());
     assert_eq!(too_many.code, 2);
-    assert!(too_many.stderr.contains("train.n_validation must be fewer"), "{}", too_many.stderr);
+    assert!(
+        too_many.stderr.contains("train.evaluation.n_validation must be fewer"),
+        "{}",
+        too_many.stderr
+    );
 }
 
 #[test]
@@ -367,10 +371,14 @@ fn runs_are_listed_and_compared() {
     assert!(listed.stderr.contains("Warning: runs/broken"), "{}", listed.stderr);
 
     let compared = hrm(here, &["runs", "runs/a", "runs/b"]);
-    let row = compared.stdout.lines().find(|line| line.contains("train.learning_rate")).unwrap();
+    let row = compared
+        .stdout
+        .lines()
+        .find(|line| line.contains("train.optimiser.learning_rate"))
+        .unwrap();
     assert_eq!(
         row.split_whitespace().collect::<Vec<_>>(),
-        ["train.learning_rate", "0.001", "0.002"]
+        ["train.optimiser.learning_rate", "0.001", "0.002"]
     );
     assert!(!compared.stdout.contains("train.batch_size"), "{}", compared.stdout);
 

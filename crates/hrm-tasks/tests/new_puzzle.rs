@@ -27,13 +27,12 @@ mod training {
             n_segments_max: 2,
             ..HrmConfig::tiny()
         };
-        let settings = TrainConfig {
-            batch_size: 32,
-            steps: 150,
-            learning_rate: 2e-3,
-            warmup_steps: 20,
-            ..TrainConfig::paper()
-        };
+        let settings = TrainConfig::paper().with(|train| {
+            train.batch_size = 32;
+            train.steps = 150;
+            train.optimiser.learning_rate = 2e-3;
+            train.schedule.warmup_steps = 20;
+        });
         let valid = |model: &Hrm| {
             let asking = Asking { budget: Budget::Fixed(2), batch_size: 50, sampling: None };
             let evaluation = evaluate(model, task.as_ref(), asking, |_| Ok::<_, TrainError>(()))?;

@@ -39,7 +39,11 @@ pub mod task;
 
 pub use batch::Batch;
 pub use carry::Carry;
-pub use config::{CellLoss, Decay, Stage, TrainConfig};
+pub use config::{
+    CellLoss, CheckpointConfig, CurriculumStage, Decay, EvaluationConfig, LossConfig,
+    OptimiserConfig, OptimiserKind, PuzzleEmbeddingOptimiserConfig, RecoveryConfig, ScheduleConfig,
+    TrainConfig,
+};
 pub use error::TrainError;
 pub use evaluate::{Asking, Evaluation, Sampling, evaluate};
 pub use loss::SegmentLoss;

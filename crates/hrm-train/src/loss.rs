@@ -4,7 +4,8 @@ use candle_core::{D, Result, Tensor};
 use hrm_core::SegmentOutput;
 use hrm_kernels::{IGNORED, binary_cross_entropy_with_logits, cross_entropy};
 
-use crate::{Batch, TrainConfig};
+use crate::batch::Batch;
+use crate::config::LossConfig;
 
 /// Share of each halting loss in the total, as in the published code.
 const HALTING_SHARE: f64 = 0.5;
@@ -32,10 +33,10 @@ impl SegmentLoss {
         batch: &Batch,
         exact: Vec<bool>,
         continue_targets: Option<&[f32]>,
-        config: &TrainConfig,
+        config: &LossConfig,
     ) -> Result<Self> {
         let device = out.logits.device();
-        let (law, smoothing) = (config.cell_loss.into(), config.label_smoothing);
+        let (law, smoothing) = (config.cells.into(), config.label_smoothing);
         let per_cell = cross_entropy(law, smoothing, &out.logits, &batch.label_tensor(device)?)?;
         let n_labelled = |labels: &[i64]| labels.iter().filter(|l| **l != IGNORED).count();
         let shares: Vec<f64> =

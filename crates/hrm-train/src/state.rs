@@ -133,7 +133,7 @@ impl Trainer {
                 tensors.push((format!("{MEAN_SQUARE}.{name}"), kept(mean_square)?));
             }
         }
-        if self.config().ema > 0.0 {
+        if self.config().optimiser.ema > 0.0 {
             for (name, value) in self.model().weights().trained() {
                 tensors.push((format!("{VALUE}.{name}"), kept(&value.as_detached_tensor())?));
             }
@@ -186,7 +186,7 @@ impl Trainer {
             carries.push(Carry { states, batch, n_done, halted });
         }
 
-        let (model, average) = match config.ema {
+        let (model, average) = match config.optimiser.ema {
             0.0 => (model, None),
             _ => {
                 let now = model.fork()?;
@@ -205,9 +205,9 @@ impl Trainer {
             };
             Ok::<_, TrainError>(Moments { mean, mean_square })
         };
-        let optimiser = Optimiser::remembering(
+        let optimiser = Optimiser::restored(
             model.weights().trained(),
-            &config,
+            &config.optimiser,
             record.n_optimiser_steps,
             moments,
         )?;

@@ -117,9 +117,8 @@ pub(crate) fn check_sizes(trainer: &Trainer, task: &dyn Task) -> Result<(), Trai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::Rule;
     use crate::task::{Examples, Predicted, RowId, RowMut, Scorer};
-    use crate::{CellLoss, Snapshot, Stage, TrainConfig};
+    use crate::{CellLoss, CurriculumStage, OptimiserKind, Snapshot, TrainConfig};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
 
@@ -188,15 +187,14 @@ mod tests {
             n_segments_max: 3,
             ..HrmConfig::tiny()
         };
-        let mut train = TrainConfig {
-            batch_size: 12,
-            steps,
-            learning_rate: 1e-2,
-            weight_decay: 0.0,
-            puzzle_learning_rate: 1e-2,
-            warmup_steps: 5,
-            ..TrainConfig::paper()
-        };
+        let mut train = TrainConfig::paper().with(|train| {
+            train.batch_size = 12;
+            train.steps = steps;
+            train.optimiser.learning_rate = 1e-2;
+            train.optimiser.weight_decay = 0.0;
+            train.puzzle_embedding.learning_rate = 1e-2;
+            train.schedule.warmup_steps = 5;
+        });
         change(&mut config, &mut train);
         Trainer::new(Hrm::seeded(config, 1, &Device::Cpu).unwrap(), train).unwrap()
     }
@@ -258,7 +256,7 @@ mod tests {
     #[test]
     fn a_snapshot_stays_while_the_trainer_goes_on() {
         for ema in [0.0, 0.9] {
-            let mut trainer = with(3, |_, train| train.ema = ema);
+            let mut trainer = with(3, |_, train| train.optimiser.ema = ema);
             let (snapshot, before) = (trainer.snapshot().unwrap(), bits(&trainer));
             run_through(&mut trainer);
             assert_eq!(written(&snapshot), before);
@@ -289,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_average_follows_the_weights() {
-        let mut trainer = with(3, |_, train| train.ema = 0.75);
+        let mut trainer = with(3, |_, train| train.optimiser.ema = 0.75);
         let mut want = dense(trainer.model());
         train(&mut trainer, &Copying, Feed::new(1), |trainer, _, _| {
             for (want, now) in
@@ -314,12 +312,12 @@ mod tests {
     #[test]
     fn every_recipe_learns() {
         let recipes: [(&str, Change); 10] = [
-            ("adamw", |_, train| train.optimiser = Rule::Adamw),
-            ("muon", |_, train| train.optimiser = Rule::Muon),
-            ("clipped", |_, train| train.clip_norm = 0.1),
-            ("average", |_, train| train.ema = 0.8),
-            ("softmax", |_, train| train.cell_loss = CellLoss::Softmax),
-            ("smoothed", |_, train| train.label_smoothing = 0.1),
+            ("adamw", |_, train| train.optimiser.kind = OptimiserKind::Adamw),
+            ("muon", |_, train| train.optimiser.kind = OptimiserKind::Muon),
+            ("clipped", |_, train| train.optimiser.clip_norm = 0.1),
+            ("average", |_, train| train.optimiser.ema = 0.8),
+            ("softmax", |_, train| train.loss.cells = CellLoss::Softmax),
+            ("smoothed", |_, train| train.loss.label_smoothing = 0.1),
             ("noise", |_, train| train.state_noise = 0.01),
             ("carries in turn", |_, train| train.n_carries = 3),
             ("random starts", |model, _| model.starts = hrm_core::Starts::Random),
@@ -341,16 +339,18 @@ mod tests {
     fn a_recipe_that_is_off_changes_no_bit() {
         let off = |model: &mut HrmConfig, train: &mut TrainConfig| {
             model.damping = 0.0;
-            train.clip_norm = 1e9;
+            train.optimiser.clip_norm = 1e9;
             train.state_noise = 0.0;
-            train.curriculum = vec![Stage { until: 1.0, n_h_cycles: 2, n_l_cycles: 2 }];
+            train.schedule.curriculum =
+                vec![CurriculumStage { until: 1.0, n_h_cycles: 2, n_l_cycles: 2 }];
         };
         let losses = |trainer: &mut Trainer| -> Vec<f64> {
             run_through(trainer).iter().map(|report| report.loss).collect()
         };
         assert_eq!(losses(&mut with(5, off)), losses(&mut trainer(5)));
         let shorter = |_: &mut HrmConfig, train: &mut TrainConfig| {
-            train.curriculum = vec![Stage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
+            train.schedule.curriculum =
+                vec![CurriculumStage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
         };
         assert_ne!(losses(&mut with(5, shorter)), losses(&mut trainer(5)));
     }
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn steps_that_are_not_finite_are_skipped_and_counted() {
-        let mut trainer = with(100, |_, train| train.n_skipped_max = 2);
+        let mut trainer = with(100, |_, train| train.recovery.n_skipped_max = 2);
         let spoil = |trainer: &Trainer, value: f32| {
             let (_, var) = trainer.model().weights().trained().last().unwrap();
             let first = var.as_detached_tensor().copy().unwrap();
@@ -418,7 +418,7 @@ mod tests {
     #[test]
     fn a_slower_trainer_takes_smaller_steps() {
         let moved = |slowdown: f64| {
-            let mut trainer = with(1, |_, train| train.warmup_steps = 0);
+            let mut trainer = with(1, |_, train| train.schedule.warmup_steps = 0);
             trainer.slow_down(slowdown);
             let before = dense(trainer.model());
             run_through(&mut trainer);
@@ -447,7 +447,8 @@ mod tests {
             (losses, next)
         };
         let recipe = |_: &mut HrmConfig, train: &mut TrainConfig| {
-            (train.optimiser, train.ema, train.state_noise) = (Rule::Muon, 0.9, 0.01);
+            (train.optimiser.kind, train.optimiser.ema, train.state_noise) =
+                (OptimiserKind::Muon, 0.9, 0.01);
             train.n_carries = 2;
         };
         let mut straight = with(40, recipe);

@@ -13,7 +13,7 @@ use hrm_kernels::{blend, sum_of_squares};
 use serde::{Deserialize, Serialize};
 
 use crate::loss::exact_rows;
-use crate::optim::{Optimiser, Stride, sign_sgd};
+use crate::optim::{Optimiser, StepSize, sign_sgd};
 use crate::{Batch, Carry, SegmentLoss, TrainConfig, TrainError};
 
 /// A model in training.
@@ -113,8 +113,8 @@ impl Trainer {
     /// [`TrainError::Setting`] if the config is out of range.
     pub fn new(model: Hrm, config: TrainConfig) -> Result<Self, TrainError> {
         config.check()?;
-        let optimiser = Optimiser::new(model.weights().trained(), &config)?;
-        let average = if config.ema > 0.0 { Some(model.fork()?) } else { None };
+        let optimiser = Optimiser::named(model.weights().trained(), &config.optimiser)?;
+        let average = if config.optimiser.ema > 0.0 { Some(model.fork()?) } else { None };
         let waiting = |_| Carry::waiting(&model, config.batch_size);
         let carries = (0..config.n_carries).map(waiting).collect::<candle_core::Result<_>>()?;
         let progress = Progress { n_steps: 0, n_skipped: 0, slowdown: 1.0 };
@@ -252,7 +252,7 @@ impl Trainer {
         let halted = self.halted(carry, &out, draws.exploration)?;
         let exact = exact_rows(&out.logits, batch)?;
         let targets = self.continue_targets(carry, &network, &out, &input)?;
-        let loss = SegmentLoss::new(&out, batch, exact, targets.as_deref(), &self.config)?;
+        let loss = SegmentLoss::new(&out, batch, exact, targets.as_deref(), &self.config.loss)?;
         let seed = draws.seed;
         Ok(Forward { out, loss, halted, continue_targets: targets, puzzle_rows, turn, seed })
     }
@@ -281,22 +281,18 @@ impl Trainer {
         let turn = self.turn();
         self.progress.n_steps += 1;
         let (config, rate) = (&self.config, self.rate());
-        let stride = Stride {
-            learning_rate: config.learning_rate * rate,
-            weight_decay: config.weight_decay,
-            gradient_scale: gradient_scale(config.clip_norm, gradients.norm),
-        };
-        self.optimiser.step(&gradients.dense, stride)?;
+        let size = StepSize::new(&config.optimiser, rate, gradients.norm);
+        self.optimiser.step_by(&gradients.dense, size)?;
         if let (Some(table), Some(grad)) =
             (self.model.weights().find(names::PUZZLES), &gradients.puzzle_rows)
         {
-            let (rate, decay) = (config.puzzle_learning_rate * rate, config.puzzle_weight_decay);
-            sign_sgd(&table, self.carries[turn].batch.puzzle_ids(), grad, rate, decay)?;
+            let (ids, config) = (self.carries[turn].batch.puzzle_ids(), &config.puzzle_embedding);
+            sign_sgd(&table, ids, grad, config.learning_rate * rate, config.weight_decay)?;
         }
         if let Some(average) = &self.average {
             let pairs = average.weights().trained().zip(self.model.weights().trained());
             for ((_, average), (_, value)) in pairs {
-                blend(average, &value.as_detached_tensor(), config.ema)?;
+                blend(average, &value.as_detached_tensor(), config.optimiser.ema)?;
             }
         }
         Ok(())
@@ -314,7 +310,7 @@ impl Trainer {
     ) -> candle_core::Result<StepReport> {
         let Forward { out, loss, halted, turn, seed, .. } = forward;
         let (n_rows, learning_rate) =
-            (self.config.batch_size as f64, self.config.learning_rate * self.rate());
+            (self.config.batch_size as f64, self.config.optimiser.learning_rate * self.rate());
         let step = self.n_steps();
         let carry = &mut self.carries[turn];
         carry.n_done.iter_mut().for_each(|n| *n += 1);
@@ -347,7 +343,7 @@ impl Trainer {
         let n_rows = self.config.batch_size as f64;
         let loss = forward.loss.total.to_scalar::<f64>()? / n_rows;
         let step = self.n_steps();
-        if self.progress.n_skipped > self.config.n_skipped_max {
+        if self.progress.n_skipped > self.config.recovery.n_skipped_max {
             return Err(TrainError::NotFinite { step, loss, gradient_norm });
         }
         Ok(StepReport {
@@ -359,19 +355,20 @@ impl Trainer {
             n_halted: 0,
             n_exact: 0,
             n_segments: 0,
-            learning_rate: self.config.learning_rate * self.rate(),
+            learning_rate: self.config.optimiser.learning_rate * self.rate(),
         })
     }
 
     /// Share of the learning rates that the step just begun has.
     fn rate(&self) -> f64 {
-        self.config.rate_at(self.n_steps()) * self.progress.slowdown
+        let config = &self.config;
+        config.schedule.lr_factor_at(self.n_steps(), config.steps) * self.progress.slowdown
     }
 
     /// The updates of the next segment.
     fn schedule(&self) -> Schedule {
         let config = self.model.config();
-        match self.config.stage_at(self.n_steps() + 1) {
+        match self.config.schedule.stage_at(self.n_steps() + 1, self.config.steps) {
             Some(stage) => Schedule::with_cycles(config, stage.n_h_cycles, stage.n_l_cycles),
             None => Schedule::new(config),
         }
@@ -418,10 +415,4 @@ impl Trainer {
         // Bounded by the config's own check.
         self.model.config().n_segments_max as u32
     }
-}
-
-/// Factor that shortens gradients of length `norm` to `clip_norm`, if that is
-/// positive and they are longer.
-fn gradient_scale(clip_norm: f64, norm: f64) -> f64 {
-    if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 }
 }

@@ -48,7 +48,7 @@ impl<'a> WithValidation<'a> {
         let examples = task.train();
         let n_groups = examples.n_groups();
         if n > 0 && n >= n_groups {
-            let (field, expected) = ("n_validation", "fewer than the training puzzles");
+            let (field, expected) = ("evaluation.n_validation", "fewer than the training puzzles");
             return Err(TrainError::Setting { field, expected, found: n.to_string() });
         }
         let held =
@@ -277,6 +277,9 @@ mod tests {
         assert_ne!(held(1), held(2));
         assert_eq!(numbers(split(0, 1).train()), numbers(&Numbered));
         let err = WithValidation::new(&Numbered, 40, 1).err().unwrap().to_string();
-        assert_eq!(err, "train.n_validation must be fewer than the training puzzles, found 40");
+        assert_eq!(
+            err,
+            "train.evaluation.n_validation must be fewer than the training puzzles, found 40"
+        );
     }
 }

@@ -206,16 +206,15 @@ impl Step {
 
     /// The peer's optimiser, at constant rates.
     fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            batch_size: self.batch,
-            steps: u64::from(self.warmup) + u64::from(self.steps),
-            learning_rate: 1e-4,
-            weight_decay: 0.1,
-            puzzle_learning_rate: 1e-4,
-            puzzle_weight_decay: 0.1,
-            warmup_steps: 0,
-            ..TrainConfig::paper()
-        }
+        TrainConfig::paper().with(|train| {
+            train.batch_size = self.batch;
+            train.steps = u64::from(self.warmup) + u64::from(self.steps);
+            train.optimiser.learning_rate = 1e-4;
+            train.optimiser.weight_decay = 0.1;
+            train.puzzle_embedding.learning_rate = 1e-4;
+            train.puzzle_embedding.weight_decay = 0.1;
+            train.schedule.warmup_steps = 0;
+        })
     }
 
     /// Repeats `step`, with a clock on each.

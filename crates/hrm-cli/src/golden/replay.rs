@@ -209,17 +209,16 @@ fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
 
 fn train_config(golden: &Golden) -> Result<TrainConfig, GoldenError> {
     let weight_decay = golden.number("wd")?;
-    Ok(TrainConfig {
-        batch_size: golden.number("batch")?,
-        steps: golden.number("steps")?,
-        learning_rate: golden.number("lr")?,
-        weight_decay,
-        puzzle_learning_rate: golden.number("emb_lr")?,
-        puzzle_weight_decay: weight_decay,
-        warmup_steps: 0,
-        lr_min_ratio: 1.0,
-        ..TrainConfig::paper()
-    })
+    let mut train = TrainConfig::paper();
+    train.batch_size = golden.number("batch")?;
+    train.steps = golden.number("steps")?;
+    train.optimiser.learning_rate = golden.number("lr")?;
+    train.optimiser.weight_decay = weight_decay;
+    train.puzzle_embedding.learning_rate = golden.number("emb_lr")?;
+    train.puzzle_embedding.weight_decay = weight_decay;
+    train.schedule.warmup_steps = 0;
+    train.schedule.lr_min_ratio = 1.0;
+    Ok(train)
 }
 
 /// The one batch that rows take their puzzles from.

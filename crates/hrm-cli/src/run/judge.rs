@@ -43,7 +43,7 @@ impl Log {
         split: &WithValidation<'_>,
     ) -> anyhow::Result<()> {
         let (model, step, config) = (trainer.averaged(), trainer.n_steps(), trainer.config());
-        if config.n_validation == 0 {
+        if config.evaluation.n_validation == 0 {
             return self.evaluate(model, puzzles, config.batch_size, step);
         }
         let validation = split.validation();
@@ -157,6 +157,7 @@ impl Log {
 
     /// Whether validation has not become better for long enough.
     pub(super) fn has_lost_patience(&self, config: &TrainConfig) -> bool {
-        config.patience > 0 && self.position.n_worse >= config.patience
+        let patience = config.evaluation.patience;
+        patience > 0 && self.position.n_worse >= patience
     }
 }

@@ -119,9 +119,9 @@ impl Log {
             self.line(step, &line)?;
             self.position.window = Window::open();
         }
-        let is_judged = is_last || is_time(config.eval_interval);
+        let is_judged = is_last || is_time(config.evaluation.interval);
         let signal = self.interrupt.signal();
-        let is_due = is_judged || is_time(config.checkpoint_interval) || signal.is_some();
+        let is_due = is_judged || is_time(config.checkpoints.interval) || signal.is_some();
         // Nothing good comes from going on with, or judging, what is not sound.
         let is_sound = is_due && trainer.is_sound()?;
         if is_last && !is_sound {
@@ -165,7 +165,7 @@ impl Log {
         self.position.seconds = self.seconds();
         let (snapshot, position) = (trainer.snapshot()?, self.position.clone());
         let (checkpoints, puzzles) = (self.folder.checkpoints(), self.puzzles.clone());
-        let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
+        let (task, n_kept) = (Arc::clone(task), trainer.config().checkpoints.n_kept);
         self.n_rollbacks_in_row = 0;
         self.saver.start(info_span!("write checkpoint"), move || {
             checkpoints.write(snapshot.n_steps(), |folder| {
@@ -194,7 +194,7 @@ impl Log {
         self.position.window.add_skipped();
         self.line(step, &self.position.window.to_json(step))?;
         self.sync()?;
-        if self.position.n_rollbacks >= record.config.train.n_rollbacks_max {
+        if self.position.n_rollbacks >= record.config.train.recovery.n_rollbacks_max {
             return Err(err);
         }
         self.roll_back(record, &err)
@@ -208,7 +208,7 @@ impl Log {
         let (mut trainer, there) = load(record, checkpoint.as_deref())?;
         let n_rollbacks = self.position.n_rollbacks + 1;
         let n_since = n_rollbacks - there.n_rollbacks;
-        trainer.slow_down(record.config.train.rollback_rate.powi(n_since as i32));
+        trainer.slow_down(record.config.train.recovery.rollback_rate.powi(n_since as i32));
         self.n_rollbacks_in_row += 1;
 
         let (step, slowdown) = (trainer.n_steps(), trainer.slowdown());

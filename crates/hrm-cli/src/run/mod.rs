@@ -95,7 +95,8 @@ impl Run {
         let _training = info_span!("train").entered();
         let Self { trainer, task, record, log } = self;
         let config = &record.config.train;
-        let split = WithValidation::new(task.as_ref(), config.n_validation, record.seed)?;
+        let split =
+            WithValidation::new(task.as_ref(), config.evaluation.n_validation, record.seed)?;
         if log.position.awaits_evaluation {
             log.judge(trainer, task.as_ref(), &split)?;
         }

@@ -2,7 +2,7 @@
 
 use hrm_core::{HrmConfig, Modules};
 use hrm_train::TrainConfig;
-use hrm_train::optim::Rule;
+use hrm_train::optim::OptimiserKind;
 
 use super::ArcConfig;
 use crate::{Preset, RunConfig, TaskConfig};
@@ -21,16 +21,15 @@ impl ArcConfig {
             compose: 0.0,
         };
         // Each task has an embedding of its own to learn, hence its fast rate.
-        let paper_train = TrainConfig {
-            batch_size: 768,
+        let paper_train = TrainConfig::paper().with(|train| {
+            train.batch_size = 768;
             // 100,000 epochs of the published set: 960 tasks of 3.7 rows each.
-            steps: 462_000,
-            learning_rate: 1e-4,
-            weight_decay: 0.1,
-            puzzle_learning_rate: 1e-2,
-            puzzle_weight_decay: 0.1,
-            ..TrainConfig::paper()
-        };
+            train.steps = 462_000;
+            train.optimiser.learning_rate = 1e-4;
+            train.optimiser.weight_decay = 0.1;
+            train.puzzle_embedding.learning_rate = 1e-2;
+            train.puzzle_embedding.weight_decay = 0.1;
+        });
         let (task, model, train) = match preset {
             Preset::Tiny => {
                 let task = Self {
@@ -41,16 +40,15 @@ impl ArcConfig {
                     n_eval: 66,
                     ..paper
                 };
-                let train = TrainConfig {
-                    batch_size: 32,
-                    steps: 2800,
-                    learning_rate: 2e-3,
-                    weight_decay: 1.0,
-                    warmup_steps: 50,
-                    lr_min_ratio: 0.1,
-                    eval_interval: 1400,
-                    ..paper_train
-                };
+                let train = paper_train.with(|train| {
+                    train.batch_size = 32;
+                    train.steps = 2800;
+                    train.optimiser.learning_rate = 2e-3;
+                    train.optimiser.weight_decay = 1.0;
+                    train.schedule.warmup_steps = 50;
+                    train.schedule.lr_min_ratio = 0.1;
+                    train.evaluation.interval = 1400;
+                });
                 (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
             }
             Preset::Small => {
@@ -70,25 +68,22 @@ impl ArcConfig {
                     n_segments_max: 2,
                     ..HrmConfig::small()
                 };
-                let train = TrainConfig {
-                    n_carries: 4,
-                    steps: 4200,
-                    optimiser: Rule::AdamAtan2,
-                    weight_decay: 1.0,
-                    puzzle_learning_rate: 2e-2,
-                    ..TrainConfig::small()
-                };
+                let train = TrainConfig::small().with(|train| {
+                    train.n_carries = 4;
+                    train.steps = 4200;
+                    train.optimiser.kind = OptimiserKind::AdamAtan2;
+                    train.optimiser.weight_decay = 1.0;
+                    train.puzzle_embedding.learning_rate = 2e-2;
+                });
                 (task, model, train)
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
             Preset::TinyRecursive => {
-                let train = TrainConfig {
-                    steps: paper_train.steps,
-                    weight_decay: paper_train.weight_decay,
-                    puzzle_learning_rate: paper_train.puzzle_learning_rate,
-                    puzzle_weight_decay: paper_train.puzzle_weight_decay,
-                    ..TrainConfig::tiny_recursive()
-                };
+                let train = TrainConfig::tiny_recursive().with(|train| {
+                    train.steps = paper_train.steps;
+                    train.optimiser.weight_decay = paper_train.optimiser.weight_decay;
+                    train.puzzle_embedding = paper_train.puzzle_embedding;
+                });
                 let model = HrmConfig { n_l_cycles: 4, ..HrmConfig::tiny_recursive() };
                 (paper, model, train)
             }

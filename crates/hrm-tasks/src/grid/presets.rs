@@ -11,22 +11,24 @@ pub(super) fn model_and_training(preset: Preset) -> (HrmConfig, TrainConfig) {
     let paper = TrainConfig::paper();
     match preset {
         Preset::Tiny => {
-            let train = TrainConfig {
-                batch_size: 32,
-                steps: 1200,
-                learning_rate: 2e-3,
-                puzzle_learning_rate: 2e-3,
-                warmup_steps: 50,
-                lr_min_ratio: 0.1,
-                eval_interval: 600,
-                ..paper
-            };
+            let train = paper.with(|train| {
+                train.batch_size = 32;
+                train.steps = 1200;
+                train.optimiser.learning_rate = 2e-3;
+                train.puzzle_embedding.learning_rate = 2e-3;
+                train.schedule.warmup_steps = 50;
+                train.schedule.lr_min_ratio = 0.1;
+                train.evaluation.interval = 600;
+            });
             // Cells that are mixed by weights of their own need no training to
             // find each other: small grids are learnt in far fewer steps.
             (HrmConfig { n_cells: 36, mixer: Mixer::Mlp, ..HrmConfig::tiny() }, train)
         }
         Preset::Small => {
-            let train = TrainConfig { batch_size: 32, n_validation: 0, ..TrainConfig::small() };
+            let train = TrainConfig::small().with(|train| {
+                train.batch_size = 32;
+                train.evaluation.n_validation = 0;
+            });
             (HrmConfig { n_cells: 144, ..HrmConfig::small() }, train)
         }
         Preset::Paper => (HrmConfig::paper(), paper),

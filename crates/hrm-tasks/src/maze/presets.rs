@@ -19,13 +19,12 @@ impl MazeConfig {
             held_out: 0.1,
         };
         // The published run on eight devices: 20,000 epochs of 1000 mazes.
-        let paper_train = TrainConfig {
-            batch_size: 768,
-            steps: 26_041,
-            learning_rate: 1e-4,
-            puzzle_learning_rate: 1e-4,
-            ..TrainConfig::paper()
-        };
+        let paper_train = TrainConfig::paper().with(|train| {
+            train.batch_size = 768;
+            train.steps = 26_041;
+            train.optimiser.learning_rate = 1e-4;
+            train.puzzle_embedding.learning_rate = 1e-4;
+        });
         let (task, model, train) = match preset {
             Preset::Tiny => {
                 let task = Self {
@@ -35,16 +34,15 @@ impl MazeConfig {
                     n_eval: 200,
                     ..paper
                 };
-                let train = TrainConfig {
-                    batch_size: 32,
-                    steps: 1200,
-                    learning_rate: 2e-3,
-                    puzzle_learning_rate: 2e-3,
-                    warmup_steps: 50,
-                    lr_min_ratio: 0.1,
-                    eval_interval: 600,
-                    ..paper_train
-                };
+                let train = paper_train.with(|train| {
+                    train.batch_size = 32;
+                    train.steps = 1200;
+                    train.optimiser.learning_rate = 2e-3;
+                    train.puzzle_embedding.learning_rate = 2e-3;
+                    train.schedule.warmup_steps = 50;
+                    train.schedule.lr_min_ratio = 0.1;
+                    train.evaluation.interval = 600;
+                });
                 (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
             }
             Preset::Small => {

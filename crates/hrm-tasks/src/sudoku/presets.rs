@@ -26,16 +26,15 @@ impl SudokuConfig {
         let (task, model, train) = match preset {
             Preset::Tiny => {
                 let task = Self { board: 4, augmentations: 0, n_eval: 200, reveal: 8, ..paper };
-                let train = TrainConfig {
-                    batch_size: 32,
-                    steps: 1500,
-                    learning_rate: 2e-3,
-                    puzzle_learning_rate: 2e-3,
-                    warmup_steps: 50,
-                    lr_min_ratio: 0.1,
-                    eval_interval: 500,
-                    ..paper_train
-                };
+                let train = paper_train.with(|train| {
+                    train.batch_size = 32;
+                    train.steps = 1500;
+                    train.optimiser.learning_rate = 2e-3;
+                    train.puzzle_embedding.learning_rate = 2e-3;
+                    train.schedule.warmup_steps = 50;
+                    train.schedule.lr_min_ratio = 0.1;
+                    train.evaluation.interval = 500;
+                });
                 (task, HrmConfig::tiny(), train)
             }
             Preset::Small => {
