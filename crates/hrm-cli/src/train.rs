@@ -6,7 +6,7 @@ use clap::Args;
 use hrm_tasks::PuzzleTask;
 use hrm_train::run::RunFolder;
 use hrm_train::task::Examples;
-use hrm_train::{TrainConfig, TrainError, Trainer, WithValidation};
+use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
 
 use crate::choice::{Choice, Settings, kinds};
 use crate::compute::{Compute, device_name};
@@ -111,7 +111,7 @@ impl Train {
         if task.train().row_ids().next().is_none() {
             return Err(TrainError::NoExamples { what: "training" }.into());
         }
-        WithValidation::new(
+        ValidationSplit::new(
             task.as_ref(),
             record.config.train.evaluation.n_validation,
             record.seed,

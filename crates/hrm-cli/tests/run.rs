@@ -322,13 +322,13 @@ fn a_trace_says_where_the_time_goes() {
     };
     assert_eq!((begun("train"), begun("step"), begun("evaluate")), (1, 40, 4));
     assert_eq!((begun("snapshot"), begun("write checkpoint"), begun("write pictures")), (4, 4, 4));
-    assert!(begun("draw puzzles") >= 40);
+    assert!(begun("sample puzzles") >= 40);
     let thread_of = |name: &str| {
         let event = events.iter().find(|event| event["name"] == name).unwrap();
         event["tid"].clone()
     };
     assert_eq!(thread_of("step"), thread_of("train"));
-    for beside in ["draw puzzles", "write checkpoint", "write pictures"] {
+    for beside in ["sample puzzles", "write checkpoint", "write pictures"] {
         assert_ne!(thread_of(beside), thread_of("train"), "{beside} is done beside");
     }
     let pictures = fs::read_dir(here.join("run/pictures")).unwrap();

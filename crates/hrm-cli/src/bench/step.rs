@@ -12,7 +12,7 @@ use hrm_base::rng::{self, ChaCha8Rng};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Positions, Tracking};
 use hrm_kernels::{Path, profile};
-use hrm_train::{Batch, Draws, TrainConfig, Trainer};
+use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use rand::Rng as _;
 use serde::Serialize;
 
@@ -309,7 +309,7 @@ fn training(
     Ok(move || {
         let exploration: Vec<_> =
             (0..fresh.n_rows()).map(|_| draw(&mut rng, n_segments_max)).collect();
-        let draws = Draws { exploration: &exploration, seed };
+        let draws = StepRandomness { exploration: &exploration, seed };
         trainer.step(|row, batch| batch.copy_row(row, fresh), draws)?;
         Ok(())
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hrm_train::task::{Examples, PADDING, Predicted, Report, RowId, ScoreError, Scorer};
+use hrm_train::task::{Examples, PADDING, Prediction, Report, RowId, ScoreError, Scorer};
 
 use crate::arc::json::{self, ArcTask, Pair, TestPair};
 use crate::arc::score::Tally;
@@ -117,7 +117,7 @@ struct Votes<'a> {
 }
 
 impl Scorer for Votes<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let (name, augmentation) = version_of((self.name_of)(predicted.at));
         let in_frame = |ids| Some(augmentation.undo(&found(ids, self.side)?));
         let asked = self.asked.entry(name);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hrm_train::task::{Document, Predicted, Report, RowId, ScoreError, Scorer};
+use hrm_train::task::{Document, Prediction, Report, RowId, ScoreError, Scorer};
 
 use crate::arc::ballot_box::BallotBox;
 use crate::arc::data::ArcExamples;
@@ -94,7 +94,7 @@ impl Tally {
         &mut self,
         (task, test): (usize, usize),
         augmentation: &Augmentation,
-        predicted: &Predicted<'_>,
+        predicted: &Prediction<'_>,
     ) -> std::io::Result<()> {
         let answers = [(Kind::Likely, Some(predicted.tokens)), (Kind::Sampled, predicted.sampled)];
         for (kind, tokens) in answers {
@@ -165,7 +165,7 @@ impl<'a> Score<'a> {
 }
 
 impl Scorer for Score<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let RowId { group, version, row } = predicted.at;
         let task = *self.tasks.entry(group).or_insert_with(|| {
             let task = self.tally.task(self.examples.id(group));

@@ -215,7 +215,7 @@ mod tests {
     use crate::arc::{Augmentation, Grid};
     use crate::family::generated;
     use crate::{Reply, Style, Verdict};
-    use hrm_train::task::{Examples, Predicted, RowId, RowMut};
+    use hrm_train::task::{Examples, Prediction, RowId, RowMut};
     use proptest::prelude::*;
     use std::collections::{HashMap, HashSet};
 
@@ -463,7 +463,7 @@ mod tests {
         for at in data.eval().row_ids() {
             let (inputs, labels, _) = row(data.eval(), 36, at);
             if let Some((tokens, q_halt)) = answer(at, &labels) {
-                let predicted = Predicted {
+                let predicted = Prediction {
                     at,
                     inputs: &inputs,
                     labels: &labels,

@@ -203,7 +203,7 @@ mod tests {
     use crate::family::generated;
     use crate::{Style, Verdict};
     use hrm_base::rng::ChaCha8Rng;
-    use hrm_train::task::{Predicted, RowId, RowMut};
+    use hrm_train::task::{Prediction, RowId, RowMut};
 
     /// The question with every letter in upper case.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -351,7 +351,7 @@ mod tests {
         for answer in [&right, &question, &ragged, &right] {
             let tokens = kind.canvas.labels(answer, "test").unwrap();
             let at = RowId { group: 0, version: 0, row: 0 };
-            let predicted = Predicted {
+            let predicted = Prediction {
                 at,
                 inputs: &inputs,
                 labels: &[],

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use hrm_train::task::{Examples, Predicted, Report, ScoreError, Scorer, Task};
+use hrm_train::task::{Examples, Prediction, Report, ScoreError, Scorer, Task};
 
 use super::canvas::Canvas;
 use super::pairs::{Pair, Pairs};
@@ -256,7 +256,7 @@ struct Validity<'a> {
 }
 
 impl Scorer for Validity<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let question = self.kind.canvas.grid(predicted.inputs);
         let answer = self.kind.canvas.grid(predicted.tokens);
         self.n_rows += 1;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use hrm_base::rng::stream;
 use hrm_train::task::{
-    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
+    BLANK_PUZZLE, Examples, Prediction, Report, RowId, RowMut, ScoreError, Scorer, Task,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -327,6 +327,10 @@ impl Examples for Mazes {
         1
     }
 
+    fn n_rows_total(&self) -> u64 {
+        self.solved.len() as u64 * self.n_versions as u64
+    }
+
     fn write(&self, at: RowId, row: RowMut<'_>) {
         let Solved { maze, path, .. } = self.solved[at.group].version(Dihedral::ALL[at.version]);
         row.inputs.copy_from_slice(&maze.ids(&[]));
@@ -481,7 +485,7 @@ impl Score {
 }
 
 impl Scorer for Score {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         self.n_rows += 1;
         let text = vocabulary().decode(predicted.inputs);
         // No answer to what is no maze holds.
@@ -721,7 +725,7 @@ mod tests {
                 let tokens = vocabulary().encode(answer, "test").unwrap();
                 let at = RowId { group: *group, version: 0, row: 0 };
                 let (inputs, labels) = row(task.eval(), 9, at);
-                let predicted = Predicted {
+                let predicted = Prediction {
                     at,
                     inputs: &inputs,
                     labels: &labels,

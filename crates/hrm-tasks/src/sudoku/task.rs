@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use hrm_base::rng::stream;
 use hrm_train::task::{
-    BLANK_PUZZLE, Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task,
+    BLANK_PUZZLE, Examples, Prediction, Report, RowId, RowMut, ScoreError, Scorer, Task,
 };
 use rand::Rng;
 use rayon::prelude::*;
@@ -412,6 +412,10 @@ impl Examples for Puzzles {
         1
     }
 
+    fn n_rows_total(&self) -> u64 {
+        self.puzzles.len() as u64 * self.n_versions as u64
+    }
+
     fn write(&self, at: RowId, row: RowMut<'_>) {
         let (question, answer) = self.version(at);
         row.inputs.copy_from_slice(&encode(&question));
@@ -541,7 +545,7 @@ struct Validity {
 }
 
 impl Scorer for Validity {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let question = decode(self.shape, predicted.inputs);
         let answer = decode(self.shape, predicted.tokens);
         self.n_rows += 1;
