@@ -285,7 +285,7 @@ mod tests {
             n_holders.fetch_sub(1, Ordering::SeqCst);
         };
         std::thread::scope(|scope| {
-            for _ in 0..3 {
+            for _ in 0..2 {
                 scope.spawn(|| {
                     while !is_done.load(Ordering::SeqCst) {
                         match RunFolder::resume(&path) {
@@ -299,21 +299,27 @@ mod tests {
                     }
                 });
             }
+            // Ends the other threads, even if an assertion fails.
+            let _done = SetOnDrop(&is_done);
             let mut n_replaced = 0;
-            while n_replaced < 100 {
+            while n_replaced < 50 {
                 match RunFolder::create(&path, &json!({"seed": n_replaced}), true) {
                     Ok(mut folder) => {
                         hold(&mut folder);
                         n_replaced += 1;
                     }
                     Err(TrainError::Busy { .. }) => std::thread::yield_now(),
-                    Err(err) => {
-                        is_done.store(true, Ordering::SeqCst);
-                        panic!("{err}: {err:?}");
-                    }
+                    Err(err) => panic!("{err}: {err:?}"),
                 }
             }
-            is_done.store(true, Ordering::SeqCst);
         });
+    }
+
+    struct SetOnDrop<'a>(&'a AtomicBool);
+
+    impl Drop for SetOnDrop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 }
