@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_benches::CASES;
-use hrm_train::{Batch, Draws, TrainConfig, Trainer};
+use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 
 fn step(c: &mut Criterion) {
     for case in CASES {
@@ -21,7 +21,7 @@ fn step(c: &mut Criterion) {
         group.bench_function(case.name, |bencher| {
             bencher.iter(|| {
                 let place = |row: usize, batch: &mut Batch| batch.copy_row(row, &fresh);
-                let draws = Draws { exploration: &exploration, seed: 0 };
+                let draws = StepRandomness { exploration: &exploration, seed: 0 };
                 black_box(trainer.step(place, draws).expect("the loss stays finite"))
             });
         });

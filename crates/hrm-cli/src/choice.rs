@@ -37,7 +37,9 @@ pub(crate) struct Settings {
 impl Settings {
     /// Whether the user has chosen a setting.
     pub(crate) fn sets(&self, key: &str) -> bool {
-        self.set.iter().any(|pair| pair.split_once('=').is_some_and(|(set, _)| set == key))
+        self.set
+            .iter()
+            .any(|pair| pair.split_once('=').is_some_and(|(set, _)| settings::grouped(set) == key))
     }
 }
 

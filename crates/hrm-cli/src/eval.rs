@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use hrm_core::Budget;
 use hrm_train::task::Document;
-use hrm_train::{Asking, Evaluation, Sampling, evaluate};
+use hrm_train::{EvalOptions, Evaluation, Sampling, evaluate};
 use serde_json::{Value, json};
 
 use crate::challenge;
@@ -95,10 +95,10 @@ impl Eval {
             remark(note);
         }
         let mut pictured = self.pictures.begin()?;
-        let mut progress = progress::rows(task.eval().row_ids().count() as u64);
+        let mut progress = progress::rows(task.eval().n_rows_total());
         let mut n_done = 0;
         let sampling = self.sample.map(|temperature| Sampling { temperature, seed: self.seed });
-        let asking = Asking { budget, batch_size, sampling };
+        let asking = EvalOptions { budget, batch_size, sampling };
         let evaluation = evaluate(model, task.as_ref(), asking, |predicted| {
             n_done += 1;
             progress(n_done);

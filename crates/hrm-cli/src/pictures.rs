@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use hrm_tasks::picture::{Exhibit, Picture, Shown};
 use hrm_tasks::{Family, PuzzleTask, TaskError};
-use hrm_train::task::{Examples, PADDING, Predicted, RowId, RowMut};
+use hrm_train::task::{Examples, PADDING, Prediction, RowId, RowMut};
 
 use crate::{output, term};
 
@@ -142,8 +142,8 @@ impl Answers {
     }
 
     /// Remembers an answer to a question of `examples` if it belongs to the first.
-    pub(crate) fn add(&mut self, examples: &dyn Examples, predicted: &Predicted<'_>) {
-        let Predicted { at, inputs, labels, tokens, .. } = *predicted;
+    pub(crate) fn add(&mut self, examples: &dyn Examples, predicted: &Prediction<'_>) {
+        let Prediction { at, inputs, labels, tokens, .. } = *predicted;
         // The others are the same puzzle again.
         let is_first = || (0..at.version).all(|version| examples.n_rows(at.group, version) == 0);
         if self.n_max == 0 || !is_first() {
@@ -218,7 +218,7 @@ mod tests {
             let at = RowId { group, version, row: 0 };
             let (inputs, labels) = (&[1, 1], &[1, 0]);
             let (sampled, q_halt) = (None, 0.0);
-            answers.add(&Twice, &Predicted { at, inputs, labels, tokens, sampled, q_halt });
+            answers.add(&Twice, &Prediction { at, inputs, labels, tokens, sampled, q_halt });
             (groups(&answers.wrong), groups(&answers.right))
         };
         add(0, 0, &[1, 5]);

@@ -33,7 +33,7 @@ pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunCo
             return Err(usage(format!("`{key}` is decided by the task and cannot be set")));
         }
         sets_prefix |= key == "model.n_prefix";
-        let slot = find(&mut tree, key)?;
+        let slot = find(&mut tree, &grouped(key))?;
         *slot = parse(slot, value);
         let read = serde_json::from_value::<RunConfig>(tree.clone());
         read.map_err(|err| usage(format!("--set {pair}: {err}")))?;
@@ -58,6 +58,14 @@ pub(crate) fn apply_to_task(task: TaskConfig, pairs: &[String]) -> anyhow::Resul
     // The other sections are not looked at.
     let (model, train) = (HrmConfig::paper(), TrainConfig::paper());
     Ok(apply(RunConfig { task, model, train }, pairs)?.task)
+}
+
+/// The key of a setting in its group: `train.optimiser.ema` for `train.ema`.
+pub(crate) fn grouped(key: &str) -> String {
+    let renamed = key.strip_prefix("train.").and_then(|key| {
+        TrainConfig::RENAMED_KEYS.iter().find(|(old, _)| *old == key).map(|(_, new)| *new)
+    });
+    renamed.map_or_else(|| key.to_owned(), |new| format!("train.{new}"))
 }
 
 /// The setting at a dotted path.
@@ -112,10 +120,12 @@ mod tests {
     fn settings_change_by_path() {
         let config = set(&["train.learning_rate=0.5", "task.board=6", "model.positions=learned"]);
         let config = config.unwrap();
-        assert_eq!(config.train.learning_rate, 0.5);
+        assert_eq!(config.train.optimiser.learning_rate, 0.5);
         assert_eq!(config.model.positions, hrm_core::Positions::Learned);
         let TaskConfig::Sudoku(task) = config.task else { panic!("the kind is kept") };
         assert_eq!(task.board, 6);
+        let by_group = set(&["train.optimiser.ema=0.5", "train.optimiser.kind=muon"]).unwrap();
+        assert_eq!(set(&["train.ema=0.5", "train.optimiser=muon"]).unwrap(), by_group);
     }
 
     #[test]

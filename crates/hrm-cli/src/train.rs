@@ -6,7 +6,7 @@ use clap::Args;
 use hrm_tasks::PuzzleTask;
 use hrm_train::run::RunFolder;
 use hrm_train::task::Examples;
-use hrm_train::{TrainError, Trainer, WithValidation};
+use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
 
 use crate::choice::{Choice, Settings, kinds};
 use crate::compute::{Compute, device_name};
@@ -98,17 +98,24 @@ impl Train {
             }
         };
         let task = record.open_task(&data)?;
-        if self.from.is_none() && !self.settings.sets("train.n_validation") {
+        if self.from.is_none() && !self.settings.sets("train.evaluation.n_validation") {
             // As a preset has it, it is meant for many puzzles.
-            let train = &mut record.config.train;
-            train.n_validation = train.n_validation.min(task.train().n_groups() / 10);
+            let evaluation = &mut record.config.train.evaluation;
+            evaluation.n_validation = evaluation.n_validation.min(task.train().n_groups() / 10);
         }
         record.config.train.check()?;
+        if record.minutes.is_none() {
+            record.config.train.check_fixed_steps()?;
+        }
         // Known before a run folder is made.
         if task.train().row_ids().next().is_none() {
             return Err(TrainError::NoExamples { what: "training" }.into());
         }
-        WithValidation::new(task.as_ref(), record.config.train.n_validation, record.seed)?;
+        ValidationSplit::new(
+            task.as_ref(),
+            record.config.train.evaluation.n_validation,
+            record.seed,
+        )?;
         let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
         let name = name.unwrap_or_else(|| record.config.task.kind().to_owned());
@@ -129,13 +136,14 @@ impl Train {
             if !(minutes > 0.0 && minutes <= 1e6) {
                 return Err(usage(format!("--minutes must be in 0..=1e6, found {minutes}")));
             }
-            if !config.train.curriculum.is_empty() {
-                let reason = "train.curriculum follows the steps, which --minutes does not fix";
+            if !config.train.schedule.curriculum.is_empty() {
+                let reason =
+                    "train.schedule.curriculum follows the steps, which --minutes does not fix";
                 return Err(usage(reason.to_owned()));
             }
             // How many steps fit is not known, so there is nothing to decay over.
-            config.train.steps = u64::MAX;
-            config.train.lr_min_ratio = 1.0;
+            config.train.steps = TrainConfig::OPEN_ENDED;
+            config.train.schedule.lr_min_ratio = 1.0;
         }
         let data = absolute(&choice.settings.data)?;
         Ok(RunRecord {
@@ -169,7 +177,7 @@ fn introduce(
     }
     task.notes().into_iter().for_each(remark);
     let count = |examples: &dyn Examples| examples.n_groups();
-    let held_back = match record.config.train.n_validation {
+    let held_back = match record.config.train.evaluation.n_validation {
         0 => String::new(),
         n => format!(" ({n} for validation)"),
     };

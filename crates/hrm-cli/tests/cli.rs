@@ -193,7 +193,7 @@ fn bad_usage_is_refused() {
     refused(here, &["train", "sudoku", "--set=train.speed=9"], "no setting `train.speed`");
     refused(here, &["train", "sudoku", "--set=model.n_heads=3"], "multiple of `n_heads`");
     refused(here, &["train", "sudoku", "--set=task.board=5"], "task.board must be 4, 6, 9 or 16");
-    refused(here, &["train", "sudoku", "--set=train.beta1=2"], "train.beta1 must be in");
+    refused(here, &["train", "sudoku", "--set=train.beta1=2"], "train.optimiser.beta1 must be in");
     refused(here, &["train", "sudoku", "--set=task.n_train=0"], "no training examples");
     refused(here, &["train", "maze", "--set=task.side=1"], "task.side");
     refused(here, &["train", "maze", "--set=task.min_path=36"], "task.min_path");

@@ -159,7 +159,7 @@ fn a_run_that_is_asked_to_end_is_saved_first() {
         // While it is at work nobody else may be.
         let second = hrm(here, &["train", "--resume=run"]);
         assert_eq!(second.code, 2);
-        assert_eq!(second.stderr.trim(), "error: another process is at work on run");
+        assert_eq!(second.stderr.trim(), "error: another process is using run");
 
         let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
         assert!(kill.unwrap().success());

@@ -133,7 +133,11 @@ fn validation_chooses_and_ends_a_run() {
 
     let too_many = hrm(here, &[TRAIN, &["--set=train.n_validation=60"]].concat());
     assert_eq!(too_many.code, 2);
-    assert!(too_many.stderr.contains("train.n_validation must be fewer"), "{}", too_many.stderr);
+    assert!(
+        too_many.stderr.contains("train.evaluation.n_validation must be fewer"),
+        "{}",
+        too_many.stderr
+    );
 }
 
 #[test]
@@ -318,13 +322,13 @@ fn a_trace_says_where_the_time_goes() {
     };
     assert_eq!((begun("train"), begun("step"), begun("evaluate")), (1, 40, 4));
     assert_eq!((begun("snapshot"), begun("write checkpoint"), begun("write pictures")), (4, 4, 4));
-    assert!(begun("draw puzzles") >= 40);
+    assert!(begun("sample puzzles") >= 40);
     let thread_of = |name: &str| {
         let event = events.iter().find(|event| event["name"] == name).unwrap();
         event["tid"].clone()
     };
     assert_eq!(thread_of("step"), thread_of("train"));
-    for beside in ["draw puzzles", "write checkpoint", "write pictures"] {
+    for beside in ["sample puzzles", "write checkpoint", "write pictures"] {
         assert_ne!(thread_of(beside), thread_of("train"), "{beside} is done beside");
     }
     let pictures = fs::read_dir(here.join("run/pictures")).unwrap();
@@ -367,10 +371,14 @@ fn runs_are_listed_and_compared() {
     assert!(listed.stderr.contains("Warning: runs/broken"), "{}", listed.stderr);
 
     let compared = hrm(here, &["runs", "runs/a", "runs/b"]);
-    let row = compared.stdout.lines().find(|line| line.contains("train.learning_rate")).unwrap();
+    let row = compared
+        .stdout
+        .lines()
+        .find(|line| line.contains("train.optimiser.learning_rate"))
+        .unwrap();
     assert_eq!(
         row.split_whitespace().collect::<Vec<_>>(),
-        ["train.learning_rate", "0.001", "0.002"]
+        ["train.optimiser.learning_rate", "0.001", "0.002"]
     );
     assert!(!compared.stdout.contains("train.batch_size"), "{}", compared.stdout);
 

@@ -15,7 +15,7 @@ mod training {
     use hrm_tasks::DataSource;
     use hrm_tasks::grid::Ruled;
     use hrm_tasks::hrm_puzzles::binairo::Binairo;
-    use hrm_train::{Asking, Feed, TrainConfig, TrainError, Trainer, evaluate, train};
+    use hrm_train::{DataCursor, EvalOptions, TrainConfig, TrainError, Trainer, evaluate, train};
 
     pub(super) fn valid_before_and_after() -> Result<(f64, f64), Box<dyn std::error::Error>> {
         let puzzles = Ruled::new(Binairo { side: 4 });
@@ -27,21 +27,20 @@ mod training {
             n_segments_max: 2,
             ..HrmConfig::tiny()
         };
-        let settings = TrainConfig {
-            batch_size: 32,
-            steps: 150,
-            learning_rate: 2e-3,
-            warmup_steps: 20,
-            ..TrainConfig::paper()
-        };
+        let settings = TrainConfig::paper().with(|train| {
+            train.batch_size = 32;
+            train.steps = 150;
+            train.optimiser.learning_rate = 2e-3;
+            train.schedule.warmup_steps = 20;
+        });
         let valid = |model: &Hrm| {
-            let asking = Asking { budget: Budget::Fixed(2), batch_size: 50, sampling: None };
-            let evaluation = evaluate(model, task.as_ref(), asking, |_| Ok::<_, TrainError>(()))?;
+            let options = EvalOptions { budget: Budget::Fixed(2), batch_size: 50, sampling: None };
+            let evaluation = evaluate(model, task.as_ref(), options, |_| Ok::<_, TrainError>(()))?;
             Ok::<f64, TrainError>(evaluation.scores[0].1)
         };
         let mut trainer = Trainer::new(Hrm::seeded(config, 0, &Device::Cpu)?, settings)?;
         let before = valid(trainer.model())?;
-        train(&mut trainer, task.as_ref(), Feed::new(0), |_, _, _| {
+        train(&mut trainer, task.as_ref(), DataCursor::new(0), |_, _, _| {
             Ok::<_, TrainError>(ControlFlow::Continue(()))
         })?;
         Ok((before, valid(trainer.model())?))

@@ -1,61 +1,61 @@
-//! Why training or evaluation could not go on.
+//! Errors of training and evaluation.
 
 use std::path::PathBuf;
 
 use hrm_core::weight_file::WeightFileError;
 
-/// Training or evaluation could not go on.
+/// An error of training or evaluation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// A setting outside its range.
+    /// A setting is out of range.
     #[error("train.{field} must be {expected}, found {found}")]
     Setting {
-        /// Field of the config.
+        /// Dotted key of the setting, e.g. `optimiser.learning_rate`.
         field: &'static str,
-        /// The values accepted.
+        /// The accepted values.
         expected: &'static str,
         /// The value given.
         found: String,
     },
 
-    /// Model and task are of different sizes.
+    /// Model and task differ in size.
     #[error("the model has `{field}` {model}, but the task needs {task}")]
     Mismatch {
         /// Field of the model's config.
         field: &'static str,
-        /// The model's.
+        /// The model's value.
         model: usize,
-        /// The task's.
+        /// The task's value.
         task: usize,
     },
 
-    /// There is nothing to learn from, or nothing to be judged by.
+    /// The task has no training examples, or no evaluation examples.
     #[error("the task has no {what} examples")]
     NoExamples {
         /// `training` or `evaluation`.
         what: &'static str,
     },
 
-    /// Losses or gradients have not been finite for too many steps in a row.
-    #[error("at step {step} the loss is {loss} and its gradient has length {gradient_norm}")]
+    /// Too many consecutive steps had a loss or gradients that are not finite.
+    #[error("at step {step} the loss is {loss} and the gradient norm is {gradient_norm}")]
     NotFinite {
-        /// Steps so far, this one included.
+        /// The step, counted from 1.
         step: u64,
         /// The loss.
         loss: f64,
-        /// The length of the gradients.
+        /// Norm of all gradients together.
         gradient_norm: f64,
     },
 
-    /// A run folder is there already.
+    /// The run folder exists already.
     #[error("{} exists already", .path.display())]
     RunExists {
         /// The folder.
         path: PathBuf,
     },
 
-    /// A folder that should be a run is something else.
+    /// The folder is not a run folder.
     #[error("{} is not a run folder: it has no {missing}", .path.display())]
     NotARun {
         /// The folder.
@@ -64,21 +64,21 @@ pub enum TrainError {
         missing: &'static str,
     },
 
-    /// Another process is at work on a run.
-    #[error("another process is at work on {}", .path.display())]
+    /// Another process holds the lock of the run folder.
+    #[error("another process is using {}", .path.display())]
     Busy {
         /// The run folder.
         path: PathBuf,
     },
 
-    /// No checkpoint of a run is sound.
-    #[error("{} has no sound checkpoint left to go on from", .path.display())]
+    /// Every checkpoint of the run is damaged.
+    #[error("{} has no intact checkpoint to resume from", .path.display())]
     NoCheckpoint {
         /// The run folder.
         path: PathBuf,
     },
 
-    /// A file of a checkpoint is not as it was written.
+    /// A file of a checkpoint does not match its checksum.
     #[error("{} is damaged", .path.display())]
     Damaged {
         /// The file.
@@ -90,7 +90,7 @@ pub enum TrainError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -100,31 +100,31 @@ pub enum TrainError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
 
-    /// A JSON file of a run does not hold what it should.
-    #[error("{} is not as expected", .path.display())]
+    /// A JSON file of a run does not have the expected content.
+    #[error("{} does not have the expected content", .path.display())]
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it, with line and column.
+        /// What is wrong with it.
         #[source]
         source: serde_json::Error,
     },
 
-    /// The state of a trainer is not that of this run.
+    /// The saved state of a trainer does not fit the model or the settings.
     #[error("{}: `{what}` must be {expected}, found {found}", .path.display())]
     State {
         /// The file.
         path: PathBuf,
-        /// Tensor or entry.
+        /// The tensor or entry.
         what: String,
         /// What the run needs.
         expected: String,
-        /// What is there.
+        /// What the file holds.
         found: String,
     },
 
@@ -132,8 +132,8 @@ pub enum TrainError {
     #[error("cannot use the weights of a checkpoint")]
     Weights(#[from] WeightFileError),
 
-    /// The task's score sheet failed, e.g. for want of disk space.
-    #[error("the answers of an evaluation could not be kept")]
+    /// The task's scorer failed, e.g. because the disk is full.
+    #[error("the answers of an evaluation could not be stored")]
     Score(#[source] crate::task::ScoreError),
 
     /// The tensor backend failed.

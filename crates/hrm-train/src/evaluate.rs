@@ -4,12 +4,12 @@ use candle_core::Tensor;
 use candle_transformers::generation::LogitsProcessor;
 use hrm_core::{Budget, Hrm, HrmConfig, RollingBatch, Solution, Tracking};
 
-use crate::task::{Document, PADDING, Predicted, RowId, RowMut, Task};
+use crate::task::{Document, PADDING, Prediction, RowId, RowMut, Task};
 use crate::{Batch, TrainError};
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Asking {
+pub struct EvalOptions {
     /// Segments per row.
     pub budget: Budget,
     /// Rows at a time.
@@ -95,21 +95,21 @@ impl Evaluation {
 pub fn evaluate<E: From<TrainError>>(
     model: &Hrm,
     task: &dyn Task,
-    asking: Asking,
-    mut observe: impl FnMut(&Predicted<'_>) -> Result<(), E>,
+    options: EvalOptions,
+    mut observe: impl FnMut(&Prediction<'_>) -> Result<(), E>,
 ) -> Result<Evaluation, E> {
     check_sizes(model.config(), task)?;
     let network = model.network(Tracking::Frozen).map_err(TrainError::Backend)?;
-    let mut draws = asking
+    let mut draws = options
         .sampling
         .map(|Sampling { temperature, seed }| LogitsProcessor::new(seed, Some(temperature), None));
     let mut evaluation = Evaluation::default();
     let mut scorer = task.scorer();
     let mut places = task.eval().row_ids();
-    let mut rolling = RollingBatch::new(&network, asking.budget);
+    let mut rolling = RollingBatch::new(&network, options.budget);
     let mut asked: Vec<RowId> = Vec::new();
     loop {
-        let n_free = asking.batch_size.max(1).saturating_sub(rolling.n_at_work());
+        let n_free = options.batch_size.max(1).saturating_sub(rolling.n_at_work());
         let fresh: Vec<RowId> = places.by_ref().take(n_free).collect();
         if !fresh.is_empty() {
             let batch = Batch::read(task.eval(), &fresh, task.n_cells());
@@ -125,7 +125,7 @@ pub fn evaluate<E: From<TrainError>>(
             evaluation.add(&labels, &solution);
             let sampled = draws.as_mut().map(|draws| sample(draws, &solution.logits));
             let sampled = sampled.transpose().map_err(TrainError::Backend)?;
-            let predicted = Predicted {
+            let prediction = Prediction {
                 at,
                 inputs: &inputs,
                 labels: &labels,
@@ -133,8 +133,8 @@ pub fn evaluate<E: From<TrainError>>(
                 sampled: sampled.as_deref(),
                 q_halt: solution.q[0],
             };
-            observe(&predicted)?;
-            scorer.add(predicted).map_err(TrainError::Score)?;
+            observe(&prediction)?;
+            scorer.add(prediction).map_err(TrainError::Score)?;
         }
     }
     if evaluation.n_rows == 0 {

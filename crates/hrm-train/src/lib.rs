@@ -1,24 +1,47 @@
-//! Deep supervision: every segment is judged, and each judgement is a step.
+//! Training with deep supervision: every segment has a loss, and every loss is an
+//! optimiser step.
 //!
 //! # Place in the stack
 //!
 //! ```text
-//! hrm-tasks     puzzles in, answers out
+//! hrm-tasks     puzzles: parse, generate, augment, encode, score
 //! hrm-train     <- this crate
-//! hrm-core      the hierarchical-convergence core
-//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-core      the recurrent model: schedule, gradient boundary, halting
+//! hrm-blocks    attention, SwiGLU, rotary embedding, parameters by name
 //! hrm-kernels   differentiable tensor operations
+//! hrm-puzzles   boards, mazes and grids, without tensors
+//! hrm-base      random streams and durable files
 //! ```
+//!
+//! # Public boundary
+//!
+//! - [`task`]: what a puzzle must offer to be trained on ([`task::Task`],
+//!   [`task::Examples`], [`task::Scorer`]); [`ValidationSplit`] wraps a task.
+//! - [`TrainConfig`]: all settings, in groups, which a file may state in part.
+//! - [`Trainer`] and [`train`]: one step, and the loop over steps; [`evaluate`] measures
+//!   a model.
+//! - [`optim`]: the optimisers, also for other candle models.
+//! - [`run`]: run folders, checkpoints and their checksums.
+//!
+//! # Invariants
+//!
+//! - The seed and a [`DataCursor`] decide all further randomness of a run: a trainer
+//!   restored from a [`Snapshot`] continues bit for bit.
+//! - Gradients never cross from one segment to the next: a [`Carry`] is detached.
+//! - A loss or gradient that is not finite never reaches the weights.
+//! - A run folder has one writer, and its last checkpoint is intact whenever the process
+//!   is killed.
+//! - Reading the configuration of an older run gives the same [`TrainConfig`].
 //!
 //! # Not here
 //!
-//! - No puzzles: a [`task::Task`] is numbers in, numbers out.
-//! - No clocks and no terminal: the caller of [`train`] watches each step and
-//!   says when to stop.
+//! - No puzzles: a [`task::Task`] is token ids in, token ids out.
+//! - No clocks and no terminal: the caller of [`train`] sees each step and decides when
+//!   to stop.
 //!
 //! # Where to start
 //!
-//! [`Trainer::step`] is one segment, one judgement and one optimiser step;
+//! [`Trainer::step`] runs one segment, computes its loss, and updates the weights;
 //! [`train`] repeats it.
 
 mod batch;
@@ -27,7 +50,7 @@ mod config;
 mod error;
 mod evaluate;
 mod loss;
-mod rows;
+mod sampler;
 mod state;
 mod train;
 mod trainer;
@@ -39,12 +62,16 @@ pub mod task;
 
 pub use batch::Batch;
 pub use carry::Carry;
-pub use config::{CellLoss, Decay, Stage, TrainConfig};
+pub use config::{
+    CellLoss, CheckpointConfig, CurriculumStage, Decay, EvaluationConfig, LossConfig,
+    OptimiserConfig, OptimiserKind, PuzzleEmbeddingOptimiserConfig, RecoveryConfig, ScheduleConfig,
+    TrainConfig,
+};
 pub use error::TrainError;
-pub use evaluate::{Asking, Evaluation, Sampling, evaluate};
+pub use evaluate::{EvalOptions, Evaluation, Sampling, evaluate};
 pub use loss::SegmentLoss;
-pub use rows::{RowsCursor, TrainingRows};
+pub use sampler::{SamplerCursor, TrainingSampler};
 pub use state::Snapshot;
-pub use train::{Feed, train};
-pub use trainer::{Draws, Forward, Gradients, StepReport, Trainer};
-pub use validation::WithValidation;
+pub use train::{DataCursor, train};
+pub use trainer::{Gradients, SegmentForward, StepRandomness, StepReport, Trainer};
+pub use validation::ValidationSplit;

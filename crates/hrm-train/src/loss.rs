@@ -1,28 +1,30 @@
-//! The judgement of one segment.
+//! The loss of one segment.
 
 use candle_core::{D, Result, Tensor};
 use hrm_core::SegmentOutput;
 use hrm_kernels::{IGNORED, binary_cross_entropy_with_logits, cross_entropy};
 
-use crate::{Batch, TrainConfig};
+use crate::batch::Batch;
+use crate::config::LossConfig;
 
-/// Share of each halting loss in the total, as in the published code.
-const HALTING_SHARE: f64 = 0.5;
+/// Weight of each halting loss in the total, as in the published code.
+const HALTING_WEIGHT: f64 = 0.5;
 
-/// The loss of one segment, summed over rows.
+/// The loss of one segment, summed over the rows of the batch.
 #[derive(Clone, Debug)]
 pub struct SegmentLoss {
-    /// What is differentiated, f64 scalar.
+    /// The loss to differentiate, f64 scalar.
     pub total: Tensor,
-    /// The part about cells, f64 scalar: each row's mean over its labelled cells.
+    /// Its cell part, f64 scalar: each row contributes the mean over its labelled cells.
     pub cells: Tensor,
-    /// Rows whose labelled cells are all right.
+    /// Whether all labelled cells of a row are correct, per row.
     pub exact: Vec<bool>,
 }
 
 impl SegmentLoss {
-    /// Judges `out` by the labels of `batch`, with the law and smoothing of
-    /// `config`. `continue_targets`, one per row, is absent where the halting head does not learn to continue.
+    /// Computes the loss of `out` for the labels of `batch`. `exact` says,
+    /// per row, whether all labelled cells are predicted correctly. `continue_targets`,
+    /// one per row, is absent if the halting head does not learn to continue.
     ///
     /// # Errors
     ///
@@ -32,28 +34,30 @@ impl SegmentLoss {
         batch: &Batch,
         exact: Vec<bool>,
         continue_targets: Option<&[f32]>,
-        config: &TrainConfig,
+        config: &LossConfig,
     ) -> Result<Self> {
         let device = out.logits.device();
-        let (law, smoothing) = (config.cell_loss.into(), config.label_smoothing);
-        let per_cell = cross_entropy(law, smoothing, &out.logits, &batch.label_tensor(device)?)?;
+        let (distribution, smoothing) = (config.cells.into(), config.label_smoothing);
+        let labels = batch.label_tensor(device)?;
+        let per_cell = cross_entropy(distribution, smoothing, &out.logits, &labels)?;
         let n_labelled = |labels: &[i64]| labels.iter().filter(|l| **l != IGNORED).count();
-        let shares: Vec<f64> =
+        let weights: Vec<f64> =
             batch.labels().map(|labels| (n_labelled(labels).max(1) as f64).recip()).collect();
-        let shares = Tensor::new(shares.as_slice(), device)?;
-        let cells = (per_cell.sum(D::Minus1)? * shares)?.sum_all()?;
+        let weights = Tensor::new(weights.as_slice(), device)?;
+        let cells = (per_cell.sum(D::Minus1)? * weights)?.sum_all()?;
 
         let halt_targets: Vec<f32> = exact.iter().map(|e| f32::from(u8::from(*e))).collect();
-        let mut halting = preference_loss(&out.q, 0, &halt_targets)?;
+        let mut halting = halting_loss(&out.q, 0, &halt_targets)?;
         if let Some(targets) = continue_targets {
-            halting = (halting + preference_loss(&out.q, 1, targets)?)?;
+            halting = (halting + halting_loss(&out.q, 1, targets)?)?;
         }
-        let total = (&cells + (halting * HALTING_SHARE)?)?;
+        let total = (&cells + (halting * HALTING_WEIGHT)?)?;
         Ok(Self { total, cells, exact })
     }
 }
 
-/// Rows of `out` whose labelled cells are all right. A row without labels is.
+/// Whether all labelled cells of a row are predicted correctly, per row. True for a
+/// row without labels.
 ///
 /// # Errors
 ///
@@ -66,9 +70,10 @@ pub(crate) fn exact_rows(logits: &Tensor, batch: &Batch) -> Result<Vec<bool>> {
     Ok(tokens.into_iter().zip(batch.labels()).map(is_exact).collect())
 }
 
-/// Binary cross-entropy of one halting logit, summed over rows.
-fn preference_loss(q: &Tensor, choice: usize, targets: &[f32]) -> Result<Tensor> {
-    let logits = q.narrow(1, choice, 1)?.squeeze(1)?;
+/// Binary cross-entropy of one column of the halting logits `q: [B, 2]`, summed over
+/// rows.
+fn halting_loss(q: &Tensor, column: usize, targets: &[f32]) -> Result<Tensor> {
+    let logits = q.narrow(1, column, 1)?.squeeze(1)?;
     let targets = Tensor::new(targets, q.device())?;
     binary_cross_entropy_with_logits(&logits, &targets)?.sum_all()
 }

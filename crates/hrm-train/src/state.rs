@@ -1,9 +1,9 @@
-//! What a trainer holds beside its weights, in files.
+//! The state of a trainer in files, beside those of the model.
 //!
 //! ```text
-//! trainer.json           steps, and where every row is in its puzzle
-//! trainer.safetensors    moments of the optimiser, states and puzzles of the rows,
-//!                        and the weights themselves where the model's are an average
+//! trainer.json           steps, and the progress of every row in its puzzle
+//! trainer.safetensors    moments of the optimiser, hidden states and puzzles of the
+//!                        carries, and the weights if those of the model are an EMA
 //! ```
 
 use std::collections::HashMap;
@@ -13,29 +13,31 @@ use candle_core::{DType, Device, Tensor, Var};
 use hrm_core::{Hrm, HrmConfig, States, weight_file};
 use serde::{Deserialize, Serialize};
 
+use crate::batch::Batch;
+use crate::carry::Carry;
+use crate::config::TrainConfig;
+use crate::error::TrainError;
 use crate::optim::{Moments, Optimiser};
 use crate::run::{read_json, write_json, write_model};
-use crate::trainer::Progress;
-use crate::{Batch, Carry, TrainConfig, TrainError, Trainer};
+use crate::trainer::{Progress, Trainer};
 
 /// File names.
 const RECORD: &str = "trainer.json";
 const TENSORS: &str = "trainer.safetensors";
 
-/// What `trainer.json` holds.
+/// The content of `trainer.json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
     progress: Progress,
     n_optimiser_steps: i32,
-    /// The rows of each batch at work.
-    carries: Vec<Rows>,
+    carries: Vec<CarryRecord>,
 }
 
-/// Where the rows of a batch are.
+/// The progress of each row of a carry.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rows {
+struct CarryRecord {
     n_done: Vec<u32>,
     halted: Vec<bool>,
 }
@@ -47,26 +49,26 @@ const INPUTS: &str = "inputs";
 const LABELS: &str = "labels";
 const PUZZLE_IDS: &str = "puzzle_ids";
 
-/// The name of a tensor of one of the carries.
-fn of_carry(turn: usize, name: &str) -> String {
-    format!("carry.{turn}.{name}")
+/// The name of a tensor of carry `idx`.
+fn of_carry(idx: usize, name: &str) -> String {
+    format!("carry.{idx}.{name}")
 }
 
-/// Prefixes of the names of parameters: their moments, and their values.
+/// Prefixes of parameter names, for moments and values.
 const MEAN: &str = "mean";
 const MEAN_SQUARE: &str = "mean_square";
 const VALUE: &str = "value";
 
-/// A copy of its own, in the processor's memory.
+/// A deep copy in host memory.
 ///
-/// Each thread gives an accelerator its commands in a queue of its own, so what
-/// one thread copies there another may read too early.
-fn kept(tensor: &Tensor) -> candle_core::Result<Tensor> {
+/// On an accelerator, each thread has its own command queue, so another thread could
+/// read a copy there before it is complete.
+fn host_copy(tensor: &Tensor) -> candle_core::Result<Tensor> {
     if tensor.device().is_cpu() { tensor.copy() } else { tensor.to_device(&Device::Cpu) }
 }
 
-/// What a checkpoint of a trainer holds, in the processor's memory. The trainer
-/// may go on meanwhile, and any thread may write it.
+/// The content of a checkpoint, in host memory. Later steps of the trainer do not
+/// change it, and any thread may write it.
 #[derive(Debug)]
 pub struct Snapshot {
     config: HrmConfig,
@@ -81,9 +83,9 @@ impl Snapshot {
         self.record.progress.n_steps
     }
 
-    /// Writes the [`averaged`](Trainer::averaged) model, as
-    /// [`load_model`](crate::run::load_model) reads it, and what
-    /// [`restore`](Trainer::restore) needs beside it.
+    /// Writes the [`averaged`](Trainer::averaged) model, which
+    /// [`load_model`](crate::run::load_model) reads, and the state that
+    /// [`restore`](Trainer::restore) needs in addition.
     ///
     /// # Errors
     ///
@@ -98,56 +100,57 @@ impl Snapshot {
 }
 
 impl Trainer {
-    /// Copies what a checkpoint holds.
+    /// Copies the content of a checkpoint.
     ///
     /// # Errors
     ///
     /// [`TrainError::Backend`] if memory cannot hold the copies.
     pub fn snapshot(&self) -> Result<Snapshot, TrainError> {
-        let rows =
-            |carry: &Carry| Rows { n_done: carry.n_done.clone(), halted: carry.halted.clone() };
+        let carry = |carry: &Carry| CarryRecord {
+            n_done: carry.n_done.clone(),
+            halted: carry.halted.clone(),
+        };
         let record = Record {
             progress: self.progress(),
             n_optimiser_steps: self.optimiser().n_steps(),
-            carries: self.carries().iter().map(rows).collect(),
+            carries: self.carries().iter().map(carry).collect(),
         };
-        // Parameters and moments change in place; everything else is replaced.
+        // Parameters and moments change in place; all other tensors are replaced.
         let weights = self.averaged().weights().tensors();
-        let weights = weights.map(|(name, tensor)| Ok((name.to_owned(), kept(&tensor)?)));
+        let weights = weights.map(|(name, tensor)| Ok((name.to_owned(), host_copy(&tensor)?)));
         let weights = weights.collect::<candle_core::Result<_>>()?;
         let device = &Device::Cpu;
         let mut tensors = Vec::new();
-        for (turn, Carry { states, batch, .. }) in self.carries().iter().enumerate() {
+        for (idx, Carry { states, batch, .. }) in self.carries().iter().enumerate() {
             tensors.extend([
-                (of_carry(turn, Z_H), states.z_h.to_device(device)?),
-                (of_carry(turn, Z_L), states.z_l.to_device(device)?),
-                (of_carry(turn, INPUTS), batch.input_tensor(device)?),
-                (of_carry(turn, LABELS), batch.label_tensor(device)?),
-                (of_carry(turn, PUZZLE_IDS), Tensor::new(batch.puzzle_ids(), device)?),
+                (of_carry(idx, Z_H), states.z_h.to_device(device)?),
+                (of_carry(idx, Z_L), states.z_l.to_device(device)?),
+                (of_carry(idx, INPUTS), batch.input_tensor(device)?),
+                (of_carry(idx, LABELS), batch.label_tensor(device)?),
+                (of_carry(idx, PUZZLE_IDS), Tensor::new(batch.puzzle_ids(), device)?),
             ]);
         }
         for ((name, _), moments) in self.model().weights().trained().zip(self.optimiser().moments())
         {
-            tensors.push((format!("{MEAN}.{name}"), kept(&moments.mean)?));
+            tensors.push((format!("{MEAN}.{name}"), host_copy(&moments.mean)?));
             if let Some(mean_square) = &moments.mean_square {
-                tensors.push((format!("{MEAN_SQUARE}.{name}"), kept(mean_square)?));
+                tensors.push((format!("{MEAN_SQUARE}.{name}"), host_copy(mean_square)?));
             }
         }
-        if self.config().ema > 0.0 {
+        if self.config().optimiser.ema > 0.0 {
             for (name, value) in self.model().weights().trained() {
-                tensors.push((format!("{VALUE}.{name}"), kept(&value.as_detached_tensor())?));
+                tensors.push((format!("{VALUE}.{name}"), host_copy(&value.as_detached_tensor())?));
             }
         }
         Ok(Snapshot { config: self.averaged().config().clone(), weights, record, tensors })
     }
 
-    /// The trainer that a [`Snapshot`] was taken of, with the model that was
-    /// written with it.
+    /// Restores a trainer from the files of a [`Snapshot`] and the model saved with it.
     ///
     /// # Errors
     ///
-    /// [`TrainError::State`] for files that do not fit the model and settings,
-    /// or whatever is wrong with reading them.
+    /// [`TrainError::State`] if the files do not fit the model and the settings, or an
+    /// error of reading them.
     pub fn restore(model: Hrm, config: TrainConfig, folder: &Path) -> Result<Self, TrainError> {
         config.check()?;
         let record: Record = read_json(&folder.join(RECORD))?;
@@ -155,9 +158,10 @@ impl Trainer {
         let mut tensors = Tensors { path: &path, tensors: weight_file::read(&path)? };
 
         let (n_carries, n_rows) = (config.n_carries, config.batch_size);
-        let fits = |rows: &Rows| rows.n_done.len() == n_rows && rows.halted.len() == n_rows;
+        let fits =
+            |carry: &CarryRecord| carry.n_done.len() == n_rows && carry.halted.len() == n_rows;
         if record.carries.len() != n_carries || !record.carries.iter().all(fits) {
-            let sizes: Vec<_> = record.carries.iter().map(|rows| rows.n_done.len()).collect();
+            let sizes: Vec<_> = record.carries.iter().map(|carry| carry.n_done.len()).collect();
             return Err(TrainError::State {
                 path: folder.join(RECORD),
                 what: "carries".to_owned(),
@@ -165,14 +169,14 @@ impl Trainer {
                 found: format!("{sizes:?}"),
             });
         }
-        let start = model.initial_states(n_rows)?;
+        let initial = model.initial_states(n_rows)?;
         let (n_cells, device) = (model.config().n_cells, model.device());
         let mut carries = Vec::with_capacity(n_carries);
-        for (turn, Rows { n_done, halted }) in record.carries.into_iter().enumerate() {
+        for (idx, CarryRecord { n_done, halted }) in record.carries.into_iter().enumerate() {
             let mut take = |name: &str, shape: &[usize], dtype: DType| {
-                tensors.take(&of_carry(turn, name), shape, dtype)
+                tensors.take(&of_carry(idx, name), shape, dtype)
             };
-            let (shape, dtype) = (start.z_h.dims(), start.z_h.dtype());
+            let (shape, dtype) = (initial.z_h.dims(), initial.z_h.dtype());
             let states = States {
                 z_h: take(Z_H, shape, dtype)?.to_device(device)?,
                 z_l: take(Z_L, shape, dtype)?.to_device(device)?,
@@ -186,15 +190,15 @@ impl Trainer {
             carries.push(Carry { states, batch, n_done, halted });
         }
 
-        let (model, average) = match config.ema {
+        let (model, averaged) = match config.optimiser.ema {
             0.0 => (model, None),
             _ => {
-                let now = model.fork()?;
-                for (name, parameter) in now.weights().trained() {
+                let current = model.fork()?;
+                for (name, parameter) in current.weights().trained() {
                     let name = format!("{VALUE}.{name}");
                     parameter.set(&tensors.take_like(&name, parameter)?)?;
                 }
-                (now, Some(model))
+                (current, Some(model))
             }
         };
         let moments = |name: &str, parameter: &Var, needs_square: bool| {
@@ -205,18 +209,18 @@ impl Trainer {
             };
             Ok::<_, TrainError>(Moments { mean, mean_square })
         };
-        let optimiser = Optimiser::remembering(
+        let optimiser = Optimiser::restored(
             model.weights().trained(),
-            &config,
+            &config.optimiser,
             record.n_optimiser_steps,
             moments,
         )?;
         tensors.finish()?;
-        Ok(Self::from_parts((model, average), config, optimiser, carries, record.progress))
+        Ok(Self::from_parts((model, averaged), config, optimiser, carries, record.progress))
     }
 }
 
-/// The tensors of a file, taken one by one.
+/// The tensors of a file, which are taken one by one.
 struct Tensors<'a> {
     path: &'a Path,
     tensors: HashMap<String, Tensor>,
@@ -239,7 +243,7 @@ impl Tensors<'_> {
         Ok(self.take(name, like.dims(), like.dtype())?.to_device(like.device())?)
     }
 
-    /// Makes sure that nothing is left.
+    /// Checks that every tensor has been taken.
     fn finish(self) -> Result<(), TrainError> {
         let Some(name) = self.tensors.into_keys().min() else { return Ok(()) };
         let (path, found) = (self.path.to_owned(), "a tensor".to_owned());

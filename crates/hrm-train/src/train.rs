@@ -3,127 +3,133 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 
+use hrm_base::rng::stream;
 use hrm_core::halting::Exploration;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use tracing::info_span;
 
+use crate::batch::Batch;
+use crate::error::TrainError;
+use crate::evaluate;
+use crate::sampler::{SamplerCursor, TrainingSampler};
 use crate::task::Task;
-use crate::{Batch, Draws, RowsCursor, StepReport, TrainError, Trainer, TrainingRows};
-use hrm_base::rng::stream;
+use crate::trainer::{StepRandomness, StepReport, Trainer};
 
-/// Batches that wait for their step, drawn by a thread of their own.
+/// Number of batches that a background thread prepares ahead of their step.
 const N_BATCHES_AHEAD: usize = 2;
 
-/// What a run is fed: the seed that batches and halting draws follow from, and
-/// how far they have been drawn. All the randomness that a run has left.
+/// The position of a run in its random data: the seed that decides batches, halting
+/// exploration and random states, and how far the batches have been used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Feed {
-    /// Decides batches and halting draws.
+pub struct DataCursor {
+    /// Seed of batches, halting exploration, random initial states and noise.
     pub seed: u64,
-    /// Where the next batch begins.
-    pub rows: RowsCursor,
+    /// The position of the next batch.
+    #[serde(rename = "rows")]
+    pub sampler: SamplerCursor,
 }
 
-impl Feed {
-    /// The feed of a run that has not begun.
+impl DataCursor {
+    /// The position before the first step.
     pub fn new(seed: u64) -> Self {
-        Self { seed, rows: RowsCursor::default() }
+        Self { seed, sampler: SamplerCursor::default() }
     }
 
-    /// What decides the states that are drawn for the batch that is drawn next.
-    fn states(&self) -> u64 {
-        stream(self.seed, &format!("states {}", self.rows.n_batches)).random()
+    /// Seed of random initial states and noise in the step of the next batch.
+    fn states_seed(&self) -> u64 {
+        stream(self.seed, &format!("states {}", self.sampler.n_batches)).random()
     }
 
-    /// The halting draws for the rows of the batch that is drawn next.
+    /// Random numbers for halting exploration, for each row of the next batch.
     fn exploration(&self, n_rows: usize, n_segments_max: u32) -> Vec<Exploration> {
-        let mut rng = stream(self.seed, &format!("halting {}", self.rows.n_batches));
-        let mut draw = || {
+        let mut rng = stream(self.seed, &format!("halting {}", self.sampler.n_batches));
+        let mut sample = || {
             let u = rng.random();
             Exploration { u, min_segments: rng.random_range(2..=n_segments_max.max(2)) }
         };
-        (0..n_rows).map(|_| draw()).collect()
+        (0..n_rows).map(|_| sample()).collect()
     }
 }
 
-/// Trains on `task` for the configured number of steps, fed from `feed` on.
-/// `watch` sees every step, with what the next one is fed, and may stop early.
+/// Trains on `task` for the configured number of steps, from `cursor` on. `watch` is
+/// called after every step with the cursor of the next one, and may end training.
 ///
 /// # Errors
 ///
-/// [`TrainError::Mismatch`] if model and task differ in size, or whatever ended
-/// a step or came from `watch`.
+/// [`TrainError::Mismatch`] if model and task differ in size, or an error of a step or
+/// of `watch`.
 pub fn train<E: From<TrainError>>(
     trainer: &mut Trainer,
     task: &dyn Task,
-    mut feed: Feed,
-    mut watch: impl FnMut(&Trainer, &StepReport, Feed) -> Result<ControlFlow<()>, E>,
+    mut cursor: DataCursor,
+    mut watch: impl FnMut(&Trainer, &StepReport, DataCursor) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E> {
     check_sizes(trainer, task)?;
-    let mut rows = TrainingRows::new(task.train(), feed.seed, feed.rows)?;
+    let mut sampler = TrainingSampler::new(task.train(), cursor.seed, cursor.sampler)?;
     let n_rows = trainer.config().batch_size;
     let n_segments_max = trainer.model().config().n_segments_max as u32;
 
     std::thread::scope(|scope| {
-        let (drawn, batches) = mpsc::sync_channel(N_BATCHES_AHEAD);
-        let (emptied, empty) = mpsc::channel();
+        let (full_sender, full) = mpsc::sync_channel(N_BATCHES_AHEAD);
+        let (used_sender, used) = mpsc::channel();
         scope.spawn(move || {
-            // A whole batch is drawn although only finished rows take theirs:
-            // the published code drops the rest too, which its epochs depend on.
+            // A whole batch is sampled although only halted rows take a puzzle of it:
+            // the published code drops the others too, and its epochs depend on it.
             loop {
                 let mut batch =
-                    empty.try_recv().unwrap_or_else(|_| Batch::blank(n_rows, task.n_cells()));
-                let drawing = info_span!("draw puzzles").entered();
-                for (row, at) in rows.next_batch(n_rows).into_iter().enumerate() {
+                    used.try_recv().unwrap_or_else(|_| Batch::blank(n_rows, task.n_cells()));
+                let sampling = info_span!("sample puzzles").entered();
+                for (row, at) in sampler.next_batch(n_rows).into_iter().enumerate() {
                     batch.write(row, task.train(), at);
                 }
-                drop(drawing);
-                // Nobody waits any more when the run ends.
-                if drawn.send((batch, rows.cursor())).is_err() {
+                drop(sampling);
+                // The receiver is gone when training ends.
+                if full_sender.send((batch, sampler.cursor())).is_err() {
                     return;
                 }
             }
         });
         while trainer.n_steps() < trainer.config().steps {
-            // A drawing thread that panicked panics once more as the scope ends.
+            // If the sampling thread panicked, the scope panics when it ends.
             let waiting = info_span!("wait for puzzles").entered();
-            let Ok((fresh, next)) = batches.recv() else { break };
+            let Ok((fresh, next)) = full.recv() else { break };
             drop(waiting);
-            let exploration = feed.exploration(n_rows, n_segments_max);
-            let draws = Draws { exploration: &exploration, seed: feed.states() };
-            feed.rows = next;
+            let exploration = cursor.exploration(n_rows, n_segments_max);
+            let randomness =
+                StepRandomness { exploration: &exploration, seed: cursor.states_seed() };
+            cursor.sampler = next;
             let place = |row: usize, batch: &mut Batch| batch.copy_row(row, &fresh);
             let stepping = info_span!("step").entered();
-            let report = trainer.step(place, draws)?;
+            let report = trainer.step(place, randomness)?;
             drop(stepping);
-            let _ = emptied.send(fresh);
-            if watch(trainer, &report, feed)?.is_break() {
+            let _ = used_sender.send(fresh);
+            if watch(trainer, &report, cursor)?.is_break() {
                 break;
             }
         }
-        // Ends the drawing thread, which the scope waits for.
-        drop(batches);
+        // Ends the sampling thread, which the scope waits for.
+        drop(full);
         Ok(())
     })
 }
 
-/// Makes sure that the model can hold the task's examples.
+/// Checks that the sizes of model and task fit.
 pub(crate) fn check_sizes(trainer: &Trainer, task: &dyn Task) -> Result<(), TrainError> {
-    crate::evaluate::check_sizes(trainer.model().config(), task)
+    evaluate::check_sizes(trainer.model().config(), task)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::Rule;
-    use crate::task::{Examples, Predicted, RowId, RowMut, Scorer};
-    use crate::{CellLoss, Snapshot, Stage, TrainConfig};
+    use crate::config::{CellLoss, CurriculumStage, OptimiserKind, TrainConfig};
+    use crate::state::Snapshot;
+    use crate::task::{Examples, Prediction, RowId, RowMut, Scorer};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
 
-    /// Copy the question: the easiest thing to learn.
+    /// The answer is the question.
     struct Copying;
 
     impl Examples for Copying {
@@ -165,7 +171,7 @@ mod tests {
             self
         }
         fn scorer(&self) -> Box<dyn Scorer + '_> {
-            Box::new(crate::validation::NoFigures)
+            Box::new(crate::validation::NoMetrics)
         }
     }
 
@@ -173,7 +179,7 @@ mod tests {
         with(steps, |_, _| ())
     }
 
-    /// A change of settings.
+    /// A change of the settings.
     type Change = fn(&mut HrmConfig, &mut TrainConfig);
 
     /// A trainer with some settings changed.
@@ -188,22 +194,21 @@ mod tests {
             n_segments_max: 3,
             ..HrmConfig::tiny()
         };
-        let mut train = TrainConfig {
-            batch_size: 12,
-            steps,
-            learning_rate: 1e-2,
-            weight_decay: 0.0,
-            puzzle_learning_rate: 1e-2,
-            warmup_steps: 5,
-            ..TrainConfig::paper()
-        };
+        let mut train = TrainConfig::paper().with(|train| {
+            train.batch_size = 12;
+            train.steps = steps;
+            train.optimiser.learning_rate = 1e-2;
+            train.optimiser.weight_decay = 0.0;
+            train.puzzle_embedding.learning_rate = 1e-2;
+            train.schedule.warmup_steps = 5;
+        });
         change(&mut config, &mut train);
         Trainer::new(Hrm::seeded(config, 1, &Device::Cpu).unwrap(), train).unwrap()
     }
 
     fn losses(steps: u64, seed: u64) -> Vec<f64> {
         let mut losses = Vec::new();
-        train(&mut trainer(steps), &Copying, Feed::new(seed), |_, report, _| {
+        train(&mut trainer(steps), &Copying, DataCursor::new(seed), |_, report, _| {
             losses.push(report.loss);
             Ok::<_, TrainError>(ControlFlow::Continue(()))
         })
@@ -212,22 +217,23 @@ mod tests {
     }
 
     #[test]
-    fn copying_is_learnt_and_measured() {
+    fn copying_is_learnt_and_evaluated() {
         let mut trainer = trainer(60);
-        let never_stop =
-            |_: &Trainer, _: &StepReport, _: Feed| Ok::<_, TrainError>(ControlFlow::Continue(()));
-        train(&mut trainer, &Copying, Feed::new(1), never_stop).unwrap();
+        let never_stop = |_: &Trainer, _: &StepReport, _: DataCursor| {
+            Ok::<_, TrainError>(ControlFlow::Continue(()))
+        };
+        train(&mut trainer, &Copying, DataCursor::new(1), never_stop).unwrap();
         let budget = hrm_core::Budget::Fixed(3);
-        // Almost without chance, a draw is the most likely token.
+        // At a low temperature, a sampled token is the most likely one.
         let sampling = Some(crate::Sampling { temperature: 1e-3, seed: 1 });
-        let asking = crate::Asking { budget, batch_size: 7, sampling };
+        let options = crate::EvalOptions { budget, batch_size: 7, sampling };
         let mut n_observed = 0;
-        let observe = |predicted: &Predicted<'_>| {
+        let observe = |prediction: &Prediction<'_>| {
             n_observed += 1;
-            assert_eq!(predicted.sampled, Some(predicted.tokens));
+            assert_eq!(prediction.sampled, Some(prediction.tokens));
             Ok::<_, TrainError>(())
         };
-        let evaluation = crate::evaluate(trainer.averaged(), &Copying, asking, observe).unwrap();
+        let evaluation = crate::evaluate(trainer.averaged(), &Copying, options, observe).unwrap();
         assert_eq!(n_observed, 24);
         assert_eq!(evaluation.n_rows, 24);
         assert!(evaluation.exact() > 0.9, "{evaluation:?}");
@@ -235,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_decides_the_run() {
+    fn the_seed_decides_the_losses() {
         assert_eq!(losses(4, 5), losses(4, 5));
         assert_ne!(losses(4, 5), losses(4, 6));
     }
@@ -256,15 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_stays_while_the_trainer_goes_on() {
+    fn a_snapshot_does_not_change_with_the_trainer() {
         for ema in [0.0, 0.9] {
-            let mut trainer = with(3, |_, train| train.ema = ema);
+            let mut trainer = with(3, |_, train| train.optimiser.ema = ema);
             let (snapshot, before) = (trainer.snapshot().unwrap(), bits(&trainer));
             run_through(&mut trainer);
             assert_eq!(written(&snapshot), before);
             let unchanged =
                 bits(&trainer).iter().zip(&before).filter(|(now, then)| now == then).count();
-            assert_eq!(unchanged, 1, "only the configuration is as before");
+            assert_eq!(unchanged, 1, "only the config is as before");
         }
     }
 
@@ -276,10 +282,10 @@ mod tests {
         model.weights().trained().map(values).collect()
     }
 
-    /// Trains to the end; the losses.
+    /// Trains to the end. Returns the report of each step.
     fn run_through(trainer: &mut Trainer) -> Vec<StepReport> {
         let mut reports = Vec::new();
-        train(trainer, &Copying, Feed::new(1), |_, report, _| {
+        train(trainer, &Copying, DataCursor::new(1), |_, report, _| {
             reports.push(report.clone());
             Ok::<_, TrainError>(ControlFlow::Continue(()))
         })
@@ -288,10 +294,10 @@ mod tests {
     }
 
     #[test]
-    fn the_average_follows_the_weights() {
-        let mut trainer = with(3, |_, train| train.ema = 0.75);
+    fn the_ema_follows_the_weights() {
+        let mut trainer = with(3, |_, train| train.optimiser.ema = 0.75);
         let mut want = dense(trainer.model());
-        train(&mut trainer, &Copying, Feed::new(1), |trainer, _, _| {
+        train(&mut trainer, &Copying, DataCursor::new(1), |trainer, _, _| {
             for (want, now) in
                 want.iter_mut().flatten().zip(dense(trainer.model()).iter().flatten())
             {
@@ -304,7 +310,7 @@ mod tests {
         for (found, want) in dense(trainer.averaged()).iter().flatten().zip(want.iter().flatten()) {
             assert!((found - want).abs() < 1e-6, "{found} is not {want}");
         }
-        // Rows of puzzles are not averaged.
+        // Puzzle embeddings are not averaged.
         let table = |model: &Hrm| {
             model.weights().find(hrm_core::names::PUZZLES).unwrap().to_vec2::<f32>().unwrap()
         };
@@ -312,20 +318,20 @@ mod tests {
     }
 
     #[test]
-    fn every_recipe_learns() {
-        let recipes: [(&str, Change); 10] = [
-            ("adamw", |_, train| train.optimiser = Rule::Adamw),
-            ("muon", |_, train| train.optimiser = Rule::Muon),
-            ("clipped", |_, train| train.clip_norm = 0.1),
-            ("average", |_, train| train.ema = 0.8),
-            ("softmax", |_, train| train.cell_loss = CellLoss::Softmax),
-            ("smoothed", |_, train| train.label_smoothing = 0.1),
+    fn every_variant_learns() {
+        let variants: [(&str, Change); 10] = [
+            ("adamw", |_, train| train.optimiser.kind = OptimiserKind::Adamw),
+            ("muon", |_, train| train.optimiser.kind = OptimiserKind::Muon),
+            ("clipped", |_, train| train.optimiser.clip_norm = 0.1),
+            ("average", |_, train| train.optimiser.ema = 0.8),
+            ("softmax", |_, train| train.loss.cells = CellLoss::Softmax),
+            ("smoothed", |_, train| train.loss.label_smoothing = 0.1),
             ("noise", |_, train| train.state_noise = 0.01),
-            ("carries in turn", |_, train| train.n_carries = 3),
+            ("carries round-robin", |_, train| train.n_carries = 3),
             ("random starts", |model, _| model.starts = hrm_core::Starts::Random),
             ("damped", |model, _| model.damping = 0.05),
         ];
-        for (name, change) in recipes {
+        for (name, change) in variants {
             let mut trainer = with(60, change);
             let reports = run_through(&mut trainer);
             let mean = |part: &[StepReport]| {
@@ -338,25 +344,27 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_that_is_off_changes_no_bit() {
+    fn a_variant_that_is_off_changes_no_bit() {
         let off = |model: &mut HrmConfig, train: &mut TrainConfig| {
             model.damping = 0.0;
-            train.clip_norm = 1e9;
+            train.optimiser.clip_norm = 1e9;
             train.state_noise = 0.0;
-            train.curriculum = vec![Stage { until: 1.0, n_h_cycles: 2, n_l_cycles: 2 }];
+            train.schedule.curriculum =
+                vec![CurriculumStage { until: 1.0, n_h_cycles: 2, n_l_cycles: 2 }];
         };
         let losses = |trainer: &mut Trainer| -> Vec<f64> {
             run_through(trainer).iter().map(|report| report.loss).collect()
         };
         assert_eq!(losses(&mut with(5, off)), losses(&mut trainer(5)));
         let shorter = |_: &mut HrmConfig, train: &mut TrainConfig| {
-            train.curriculum = vec![Stage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
+            train.schedule.curriculum =
+                vec![CurriculumStage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
         };
         assert_ne!(losses(&mut with(5, shorter)), losses(&mut trainer(5)));
     }
 
     #[test]
-    fn carries_take_turns() {
+    fn carries_are_used_round_robin() {
         let mut trainer = with(10, |_, train| train.n_carries = 3);
         let hold = [Exploration { u: 0.0, min_segments: 3 }; 12];
         let mut n_done = Vec::new();
@@ -364,7 +372,7 @@ mod tests {
             let place = |row: usize, batch: &mut Batch| {
                 batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
             };
-            trainer.step(place, Draws { exploration: &hold, seed: 0 }).unwrap();
+            trainer.step(place, StepRandomness { exploration: &hold, seed: 0 }).unwrap();
             n_done.push(trainer.carries().iter().map(|carry| carry.n_done[0]).collect::<Vec<_>>());
         }
         assert_eq!(n_done[..4], [[1, 0, 0], [1, 1, 0], [1, 1, 1], [2, 1, 1]]);
@@ -373,7 +381,7 @@ mod tests {
 
     #[test]
     fn steps_that_are_not_finite_are_skipped_and_counted() {
-        let mut trainer = with(100, |_, train| train.n_skipped_max = 2);
+        let mut trainer = with(100, |_, train| train.recovery.n_skipped_max = 2);
         let spoil = |trainer: &Trainer, value: f32| {
             let (_, var) = trainer.model().weights().trained().last().unwrap();
             let first = var.as_detached_tensor().copy().unwrap();
@@ -388,11 +396,11 @@ mod tests {
                 n_placed += 1;
                 batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
             };
-            let report = trainer.step(place, Draws { exploration: &hold, seed: 0 });
+            let report = trainer.step(place, StepRandomness { exploration: &hold, seed: 0 });
             (report, n_placed)
         };
         assert!(!step(&mut trainer).0.unwrap().is_skipped);
-        let sound = spoil(&trainer, f32::NAN);
+        let intact = spoil(&trainer, f32::NAN);
         let before = dense(trainer.model());
         let (report, n_placed) = step(&mut trainer);
         let report = report.unwrap();
@@ -400,9 +408,9 @@ mod tests {
         assert_eq!((report.step, n_placed), (2, 0));
         // Compared as text, because of NaN.
         assert_eq!(format!("{before:?}"), format!("{:?}", dense(trainer.model())));
-        // Every row takes a fresh puzzle, and sound weights make a sound step.
+        // Every row takes a new puzzle, and finite weights make a finite step.
         let (_, var) = trainer.model().weights().trained().last().unwrap();
-        var.set(&sound).unwrap();
+        var.set(&intact).unwrap();
         let (report, n_placed) = step(&mut trainer);
         assert!(!report.unwrap().is_skipped);
         assert_eq!(n_placed, 12);
@@ -416,10 +424,10 @@ mod tests {
     }
 
     #[test]
-    fn a_slower_trainer_takes_smaller_steps() {
-        let moved = |slowdown: f64| {
-            let mut trainer = with(1, |_, train| train.warmup_steps = 0);
-            trainer.slow_down(slowdown);
+    fn scaled_learning_rates_scale_the_steps() {
+        let moved = |factor: f64| {
+            let mut trainer = with(1, |_, train| train.schedule.warmup_steps = 0);
+            trainer.scale_learning_rates(factor);
             let before = dense(trainer.model());
             run_through(&mut trainer);
             let after = dense(trainer.model());
@@ -431,12 +439,12 @@ mod tests {
     }
 
     #[test]
-    fn a_restored_trainer_goes_on_bit_for_bit() {
-        let run = |trainer: &mut Trainer, feed: Feed, until: u64| {
-            let (mut losses, mut next) = (Vec::new(), feed);
-            train(trainer, &Copying, feed, |_, report, feed| {
+    fn a_restored_trainer_continues_bit_for_bit() {
+        let run = |trainer: &mut Trainer, cursor: DataCursor, until: u64| {
+            let (mut losses, mut next) = (Vec::new(), cursor);
+            train(trainer, &Copying, cursor, |_, report, cursor| {
                 losses.push(report.loss);
-                next = feed;
+                next = cursor;
                 let is_last = report.step == until;
                 Ok::<_, TrainError>(match is_last {
                     true => ControlFlow::Break(()),
@@ -446,15 +454,16 @@ mod tests {
             .unwrap();
             (losses, next)
         };
-        let recipe = |_: &mut HrmConfig, train: &mut TrainConfig| {
-            (train.optimiser, train.ema, train.state_noise) = (Rule::Muon, 0.9, 0.01);
+        let variant = |_: &mut HrmConfig, train: &mut TrainConfig| {
+            (train.optimiser.kind, train.optimiser.ema, train.state_noise) =
+                (OptimiserKind::Muon, 0.9, 0.01);
             train.n_carries = 2;
         };
-        let mut straight = with(40, recipe);
-        let (wanted, _) = run(&mut straight, Feed::new(1), 23);
+        let mut straight = with(40, variant);
+        let (wanted, _) = run(&mut straight, DataCursor::new(1), 23);
 
-        let mut halting = with(40, recipe);
-        let (mut losses, feed) = run(&mut halting, Feed::new(1), 11);
+        let mut halting = with(40, variant);
+        let (mut losses, cursor) = run(&mut halting, DataCursor::new(1), 11);
         let folder = tempfile::tempdir().unwrap();
         halting.snapshot().unwrap().write(folder.path()).unwrap();
         let restore = |config| {
@@ -463,7 +472,7 @@ mod tests {
         };
         let mut again = restore(halting.config().clone()).unwrap();
         assert_eq!(bits(&again), bits(&halting));
-        losses.extend(run(&mut again, feed, 23).0);
+        losses.extend(run(&mut again, cursor, 23).0);
         assert_eq!(losses, wanted);
         assert_eq!(bits(&again), bits(&straight));
 
@@ -473,9 +482,9 @@ mod tests {
     }
 
     #[test]
-    fn watching_may_stop_the_run() {
+    fn watch_may_end_training() {
         let mut trainer = trainer(100);
-        train(&mut trainer, &Copying, Feed::new(1), |_, report, _| {
+        train(&mut trainer, &Copying, DataCursor::new(1), |_, report, _| {
             let done = report.step == 3;
             Ok::<_, TrainError>(if done {
                 ControlFlow::Break(())
@@ -493,7 +502,7 @@ mod tests {
         let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
         let mut trainer =
             Trainer::new(model, TrainConfig { batch_size: 2, ..TrainConfig::paper() }).unwrap();
-        let err = train(&mut trainer, &Copying, Feed::new(1), |_, _, _| {
+        let err = train(&mut trainer, &Copying, DataCursor::new(1), |_, _, _| {
             Ok::<_, TrainError>(ControlFlow::Continue(()))
         });
         let message = err.unwrap_err().to_string();
@@ -501,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn finished_rows_take_fresh_puzzles_on_the_next_step() {
+    fn halted_rows_take_new_puzzles_in_the_next_step() {
         let mut trainer = trainer(10);
         let hold = Exploration { u: 0.0, min_segments: 3 };
         let mut n_placed = Vec::new();
@@ -511,12 +520,11 @@ mod tests {
                 placed += 1;
                 batch.write(row, &Copying, RowId { group: row, version: 0, row: 0 });
             };
-            // Exploring everywhere holds every row for all of its 3 segments.
-            trainer.step(place, Draws { exploration: &[hold; 12], seed: 0 }).unwrap();
+            // Exploration keeps every row for all of its 3 segments.
+            trainer.step(place, StepRandomness { exploration: &[hold; 12], seed: 0 }).unwrap();
             n_placed.push(placed);
         }
-        // The bias of the halting head makes it prefer neither, so a row runs
-        // until its budget ends.
+        // The initial halting head has no preference, so a row runs all its segments.
         assert_eq!(n_placed, [12, 0, 0, 12, 0, 0, 12]);
     }
 }

@@ -1,9 +1,9 @@
 //! One step of deep supervision.
 //!
-//! A step gives fresh puzzles to the rows that have finished, runs one segment,
-//! judges it, and moves the weights. The carry crosses to the next step
-//! detached: each segment is supervised on its own, starting from where the
-//! previous one arrived.
+//! A step gives new puzzles to the rows that have halted, runs one segment, computes
+//! its loss, and updates the weights. The carry passes to the next step detached:
+//! each segment is supervised separately and starts from the states of the previous
+//! one.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
@@ -12,122 +12,126 @@ use hrm_core::{Halting, Hrm, Network, Schedule, SegmentOutput, Tracking, names};
 use hrm_kernels::{blend, sum_of_squares};
 use serde::{Deserialize, Serialize};
 
-use crate::loss::exact_rows;
-use crate::optim::{Optimiser, Stride, sign_sgd};
-use crate::{Batch, Carry, SegmentLoss, TrainConfig, TrainError};
+use crate::batch::Batch;
+use crate::carry::Carry;
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+use crate::loss::{SegmentLoss, exact_rows};
+use crate::optim::{Optimiser, StepSize, sign_sgd};
 
 /// A model in training.
 #[derive(Debug)]
 pub struct Trainer {
     model: Hrm,
-    /// The running average of the model's dense weights, if one is kept.
+    /// The model with the EMA of the dense weights, if one is kept.
     average: Option<Hrm>,
     config: TrainConfig,
     optimiser: Optimiser,
-    /// The batches at work, which take turns.
+    /// Independent carries, used round-robin.
     carries: Vec<Carry>,
     progress: Progress,
 }
 
-/// How far a trainer has come.
+/// The progress of a trainer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Progress {
-    /// Steps so far, skipped ones included.
+    /// Steps so far, including skipped ones.
     pub(crate) n_steps: u64,
-    /// Steps in a row that were skipped just now.
+    /// Consecutive skipped steps up to the last step.
     pub(crate) n_skipped: u64,
-    /// Factor of the learning rates.
-    pub(crate) slowdown: f64,
+    /// Factor of the learning rates, from rollbacks.
+    #[serde(rename = "slowdown")]
+    pub(crate) lr_factor: f64,
 }
 
-/// The random draws of one step.
+/// The randomness of one step.
 #[derive(Clone, Copy, Debug)]
-pub struct Draws<'a> {
-    /// About halting, one per row.
+pub struct StepRandomness<'a> {
+    /// Random numbers for halting exploration, per row.
     pub exploration: &'a [Exploration],
-    /// Decides the states that are drawn and the noise, where there are such.
+    /// Seed of random initial states and of noise.
     pub seed: u64,
 }
 
-/// What one step did.
+/// The outcome of one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepReport {
-    /// Steps so far, this one included.
+    /// Steps so far, including this one.
     pub step: u64,
-    /// Whether the weights stayed, because loss or gradient are not finite.
+    /// Whether the update was skipped because the loss or a gradient is not finite.
     pub is_skipped: bool,
-    /// Loss per row.
+    /// Mean loss of a row.
     pub loss: f64,
-    /// Its part about cells, per row.
+    /// Mean cell loss of a row.
     pub cell_loss: f64,
-    /// Length of the gradients of all dense weights together, before clipping.
+    /// Norm of the gradients of all dense weights together, before clipping.
     pub gradient_norm: f64,
-    /// Rows whose puzzle finished in this step.
+    /// Puzzles that halted in this step.
     pub n_halted: usize,
-    /// Those of them that are answered exactly.
+    /// Halted puzzles with every labelled cell correct.
     pub n_exact: usize,
-    /// Segments that the finished puzzles took, in total.
+    /// Total number of segments of the halted puzzles.
     pub n_segments: u64,
-    /// Step size of dense weights.
+    /// Learning rate of dense weights.
     pub learning_rate: f64,
 }
 
-/// A segment that has been run and judged, before the weights move.
+/// The forward pass of one segment with its loss.
 #[derive(Debug)]
-pub struct Forward {
-    /// States, logits and halting logits.
+pub struct SegmentForward {
+    /// Hidden states, logits and halting logits.
     pub out: SegmentOutput,
-    /// The judgement.
+    /// The loss.
     pub loss: SegmentLoss,
-    /// Rows whose puzzle is finished after this segment.
+    /// Whether the puzzle halts after this segment, per row.
     pub halted: Vec<bool>,
-    /// What continuing is worth, per row; absent with a budget of one segment,
-    /// and where nothing learns it.
+    /// Target of the continue logit, per row. Absent if puzzles have one segment only,
+    /// or if the halting head does not learn to continue.
     pub continue_targets: Option<Vec<f32>>,
-    puzzle_rows: Option<Var>,
-    /// The batch whose turn it is.
-    turn: usize,
-    /// Decides the noise on the states.
+    puzzle_embeddings: Option<Var>,
+    /// Index of the carry that was used.
+    carry_idx: usize,
+    /// Seed of the noise on the hidden states.
     seed: u64,
 }
 
-/// Gradients of the loss per row.
+/// Gradients of the mean loss of a row.
 #[derive(Debug)]
 pub struct Gradients {
-    /// Of every trained parameter.
+    /// Gradients of all dense weights.
     pub dense: GradStore,
-    /// Of the puzzle embedding of each row, `[B, E]`.
-    pub puzzle_rows: Option<Tensor>,
-    /// Length of the dense ones, all together.
+    /// Gradient of each row's puzzle embedding, `[B, E]`.
+    pub puzzle_embeddings: Option<Tensor>,
+    /// Norm of the dense gradients together.
     pub norm: f64,
-    /// Whether every number of all of them is finite.
+    /// Whether all gradients are finite.
     pub are_finite: bool,
 }
 
 impl Trainer {
-    /// Starts training `model`. Every row waits for its first puzzle.
+    /// A trainer of `model` before its first step.
     ///
     /// # Errors
     ///
     /// [`TrainError::Setting`] if the config is out of range.
     pub fn new(model: Hrm, config: TrainConfig) -> Result<Self, TrainError> {
         config.check()?;
-        let optimiser = Optimiser::new(model.weights().trained(), &config)?;
-        let average = if config.ema > 0.0 { Some(model.fork()?) } else { None };
-        let waiting = |_| Carry::waiting(&model, config.batch_size);
-        let carries = (0..config.n_carries).map(waiting).collect::<candle_core::Result<_>>()?;
-        let progress = Progress { n_steps: 0, n_skipped: 0, slowdown: 1.0 };
+        let optimiser = Optimiser::named(model.weights().trained(), &config.optimiser)?;
+        let average = if config.optimiser.ema > 0.0 { Some(model.fork()?) } else { None };
+        let empty = |_| Carry::empty(&model, config.batch_size);
+        let carries = (0..config.n_carries).map(empty).collect::<candle_core::Result<_>>()?;
+        let progress = Progress { n_steps: 0, n_skipped: 0, lr_factor: 1.0 };
         Ok(Self { model, average, config, optimiser, carries, progress })
     }
 
-    /// The model as it is now.
+    /// The model with the current weights.
     pub fn model(&self) -> &Hrm {
         &self.model
     }
 
-    /// The model to be judged and kept: with the running average of its weights,
-    /// if one is kept.
+    /// The model to evaluate and save: with the EMA of the weights if one is kept,
+    /// else the same as [`model`](Self::model).
     pub fn averaged(&self) -> &Hrm {
         self.average.as_ref().unwrap_or(&self.model)
     }
@@ -137,17 +141,17 @@ impl Trainer {
         &self.config
     }
 
-    /// The puzzles at work, in the batches that take turns.
+    /// The independent carries, used round-robin.
     pub fn carries(&self) -> &[Carry] {
         &self.carries
     }
 
-    /// The batch whose turn the next step is.
-    fn turn(&self) -> usize {
+    /// Index of the carry that the next step uses.
+    fn carry_idx(&self) -> usize {
         (self.n_steps() % self.carries.len() as u64) as usize
     }
 
-    /// Steps so far, skipped ones included.
+    /// Steps so far, including skipped ones.
     pub fn n_steps(&self) -> u64 {
         self.progress.n_steps
     }
@@ -160,7 +164,7 @@ impl Trainer {
         self.progress
     }
 
-    /// A trainer in the middle of a run.
+    /// A trainer with the given state.
     pub(crate) fn from_parts(
         (model, average): (Hrm, Option<Hrm>),
         config: TrainConfig,
@@ -171,18 +175,18 @@ impl Trainer {
         Self { model, average, config, optimiser, carries, progress }
     }
 
-    /// Factor of the learning rates.
-    pub fn slowdown(&self) -> f64 {
-        self.progress.slowdown
+    /// Factor of the learning rates, from rollbacks.
+    pub fn lr_factor(&self) -> f64 {
+        self.progress.lr_factor
     }
 
-    /// Whether it is worth to go on from here: the last step was not skipped, and
+    /// Whether a checkpoint here is worth keeping: the last step was not skipped, and
     /// every weight is finite.
     ///
     /// # Errors
     ///
     /// If the backend fails.
-    pub fn is_sound(&self) -> candle_core::Result<bool> {
+    pub fn is_finite(&self) -> candle_core::Result<bool> {
         if self.progress.n_skipped > 0 {
             return Ok(false);
         }
@@ -194,27 +198,27 @@ impl Trainer {
         Ok(true)
     }
 
-    /// Makes the learning rates of all further steps smaller by `factor`.
-    pub fn slow_down(&mut self, factor: f64) {
-        self.progress.slowdown *= factor;
+    /// Multiplies the learning rates of all further steps by `factor`.
+    pub fn scale_learning_rates(&mut self, factor: f64) {
+        self.progress.lr_factor *= factor;
     }
 
-    /// One segment, one judgement, one optimiser step.
+    /// Runs one segment, computes its loss, and updates the weights.
     ///
-    /// `place` writes a fresh puzzle into a row that waits for one. Where loss
-    /// or gradient are not finite, the weights stay as they are and every row
-    /// takes a fresh puzzle.
+    /// `place` writes a new puzzle into a row whose puzzle has halted. If the loss or a
+    /// gradient is not finite, the update is skipped, and every row of the carry takes
+    /// a new puzzle next time.
     ///
     /// # Errors
     ///
-    /// [`TrainError::NotFinite`] after too many such steps in a row;
+    /// [`TrainError::NotFinite`] after too many consecutive skipped steps;
     /// [`TrainError::Backend`] if the backend fails.
     pub fn step(
         &mut self,
         place: impl FnMut(usize, &mut Batch),
-        draws: Draws<'_>,
+        randomness: StepRandomness<'_>,
     ) -> Result<StepReport, TrainError> {
-        let forward = self.forward(place, draws)?;
+        let forward = self.forward(place, randomness)?;
         let gradients = self.backward(&forward)?;
         let loss = forward.loss.total.to_scalar::<f64>()?;
         if !(loss.is_finite() && gradients.are_finite) {
@@ -225,7 +229,7 @@ impl Trainer {
         Ok(self.advance(forward, gradients.norm)?)
     }
 
-    /// Refills the rows that wait, runs one segment and judges it.
+    /// Gives new puzzles to halted rows, runs one segment, and computes its loss.
     ///
     /// # Errors
     ///
@@ -233,90 +237,99 @@ impl Trainer {
     pub fn forward(
         &mut self,
         place: impl FnMut(usize, &mut Batch),
-        draws: Draws<'_>,
-    ) -> candle_core::Result<Forward> {
+        randomness: StepRandomness<'_>,
+    ) -> candle_core::Result<SegmentForward> {
         let network = self.model.network_on(Tracking::Live, self.schedule())?;
-        let turn = self.turn();
-        self.carries[turn].refill(&self.model, place, draws.seed)?;
-        let carry = &self.carries[turn];
+        let carry_idx = self.carry_idx();
+        self.carries[carry_idx].refill(&self.model, place, randomness.seed)?;
+        let carry = &self.carries[carry_idx];
         let batch = &carry.batch;
 
-        let puzzle_rows = match self.model.puzzle_rows(batch.puzzle_ids())? {
-            Some(rows) => Some(Var::from_tensor(&rows)?),
+        let puzzle_embeddings = match self.model.puzzle_rows(batch.puzzle_ids())? {
+            Some(embeddings) => Some(Var::from_tensor(&embeddings)?),
             None => None,
         };
         let tokens = batch.input_tensor(self.model.device())?;
-        let input = network.encode(&tokens, puzzle_rows.as_ref().map(Var::as_tensor))?;
+        let input = network.encode(&tokens, puzzle_embeddings.as_ref().map(Var::as_tensor))?;
         let out = network.segment(&carry.states, &input)?;
 
-        let halted = self.halted(carry, &out, draws.exploration)?;
+        let halted = self.halted(carry, &out, randomness.exploration)?;
         let exact = exact_rows(&out.logits, batch)?;
-        let targets = self.continue_targets(carry, &network, &out, &input)?;
-        let loss = SegmentLoss::new(&out, batch, exact, targets.as_deref(), &self.config)?;
-        let seed = draws.seed;
-        Ok(Forward { out, loss, halted, continue_targets: targets, puzzle_rows, turn, seed })
+        let continue_targets = self.continue_targets(carry, &network, &out, &input)?;
+        let targets = continue_targets.as_deref();
+        let loss = SegmentLoss::new(&out, batch, exact, targets, &self.config.loss)?;
+        let seed = randomness.seed;
+        Ok(SegmentForward {
+            out,
+            loss,
+            halted,
+            continue_targets,
+            puzzle_embeddings,
+            carry_idx,
+            seed,
+        })
     }
 
-    /// Differentiates the loss per row.
+    /// Computes the gradients of the mean loss of a row.
     ///
     /// # Errors
     ///
     /// If the backend fails.
-    pub fn backward(&self, forward: &Forward) -> candle_core::Result<Gradients> {
+    pub fn backward(&self, forward: &SegmentForward) -> candle_core::Result<Gradients> {
         let per_row = (&forward.loss.total / self.config.batch_size as f64)?;
         let dense = per_row.backward()?;
-        let puzzle_rows = forward.puzzle_rows.as_ref().and_then(|rows| dense.get(rows)).cloned();
+        let puzzle_embeddings =
+            forward.puzzle_embeddings.as_ref().and_then(|var| dense.get(var)).cloned();
         let norm = self.optimiser.gradient_norm(&dense)?;
-        let norm_of_rows = puzzle_rows.as_ref().map_or(Ok(0.0), sum_of_squares)?;
-        let are_finite = norm.is_finite() && norm_of_rows.is_finite();
-        Ok(Gradients { dense, puzzle_rows, norm, are_finite })
+        let of_embeddings = puzzle_embeddings.as_ref().map_or(Ok(0.0), sum_of_squares)?;
+        let are_finite = norm.is_finite() && of_embeddings.is_finite();
+        Ok(Gradients { dense, puzzle_embeddings, norm, are_finite })
     }
 
-    /// Moves the weights.
+    /// Updates the weights.
     ///
     /// # Errors
     ///
     /// If the backend fails.
     pub fn update(&mut self, gradients: &Gradients) -> candle_core::Result<()> {
-        let turn = self.turn();
+        let carry_idx = self.carry_idx();
         self.progress.n_steps += 1;
-        let (config, rate) = (&self.config, self.rate());
-        let stride = Stride {
-            learning_rate: config.learning_rate * rate,
-            weight_decay: config.weight_decay,
-            gradient_scale: gradient_scale(config.clip_norm, gradients.norm),
-        };
-        self.optimiser.step(&gradients.dense, stride)?;
+        let (config, lr_factor) = (&self.config, self.current_lr_factor());
+        let size = StepSize::new(&config.optimiser, lr_factor, gradients.norm);
+        self.optimiser.step_by(&gradients.dense, size)?;
         if let (Some(table), Some(grad)) =
-            (self.model.weights().find(names::PUZZLES), &gradients.puzzle_rows)
+            (self.model.weights().find(names::PUZZLES), &gradients.puzzle_embeddings)
         {
-            let (rate, decay) = (config.puzzle_learning_rate * rate, config.puzzle_weight_decay);
-            sign_sgd(&table, self.carries[turn].batch.puzzle_ids(), grad, rate, decay)?;
+            let (ids, config) =
+                (self.carries[carry_idx].batch.puzzle_ids(), &config.puzzle_embedding);
+            sign_sgd(&table, ids, grad, config.learning_rate * lr_factor, config.weight_decay)?;
         }
         if let Some(average) = &self.average {
             let pairs = average.weights().trained().zip(self.model.weights().trained());
             for ((_, average), (_, value)) in pairs {
-                blend(average, &value.as_detached_tensor(), config.ema)?;
+                blend(average, &value.as_detached_tensor(), config.optimiser.ema)?;
             }
         }
         Ok(())
     }
 
-    /// Carries the states over to the next step, detached.
+    /// Passes the hidden states on to the next step, detached.
     ///
     /// # Errors
     ///
     /// If the backend fails.
     pub fn advance(
         &mut self,
-        forward: Forward,
+        forward: SegmentForward,
         gradient_norm: f64,
     ) -> candle_core::Result<StepReport> {
-        let Forward { out, loss, halted, turn, seed, .. } = forward;
-        let (n_rows, learning_rate) =
-            (self.config.batch_size as f64, self.config.learning_rate * self.rate());
+        let SegmentForward { out, loss, halted, carry_idx, seed, .. } = forward;
+        let (n_rows, learning_rate) = (
+            self.config.batch_size as f64,
+            self.config.optimiser.learning_rate * self.current_lr_factor(),
+        );
         let step = self.n_steps();
-        let carry = &mut self.carries[turn];
+        let carry = &mut self.carries[carry_idx];
         carry.n_done.iter_mut().for_each(|n| *n += 1);
         let finished = || (0..halted.len()).filter(|row| halted[*row]);
         let report = StepReport {
@@ -332,22 +345,26 @@ impl Trainer {
         };
         carry.states = out.states.detach();
         if self.config.state_noise > 0.0 {
-            carry.disturb(self.config.state_noise, seed)?;
+            carry.add_noise(self.config.state_noise, seed)?;
         }
         carry.halted = halted;
         Ok(report)
     }
 
-    /// Leaves the weights as they are, and every puzzle, whose states may be no
-    /// numbers any more.
-    fn skip(&mut self, forward: &Forward, gradient_norm: f64) -> Result<StepReport, TrainError> {
+    /// Skips the update. Every row takes a new puzzle next time, because the hidden
+    /// states may not be finite.
+    fn skip(
+        &mut self,
+        forward: &SegmentForward,
+        gradient_norm: f64,
+    ) -> Result<StepReport, TrainError> {
         self.progress.n_steps += 1;
         self.progress.n_skipped += 1;
-        self.carries[forward.turn].halted.fill(true);
+        self.carries[forward.carry_idx].halted.fill(true);
         let n_rows = self.config.batch_size as f64;
         let loss = forward.loss.total.to_scalar::<f64>()? / n_rows;
         let step = self.n_steps();
-        if self.progress.n_skipped > self.config.n_skipped_max {
+        if self.progress.n_skipped > self.config.recovery.n_skipped_max {
             return Err(TrainError::NotFinite { step, loss, gradient_norm });
         }
         Ok(StepReport {
@@ -359,25 +376,26 @@ impl Trainer {
             n_halted: 0,
             n_exact: 0,
             n_segments: 0,
-            learning_rate: self.config.learning_rate * self.rate(),
+            learning_rate: self.config.optimiser.learning_rate * self.current_lr_factor(),
         })
     }
 
-    /// Share of the learning rates that the step just begun has.
-    fn rate(&self) -> f64 {
-        self.config.rate_at(self.n_steps()) * self.progress.slowdown
+    /// Factor of the learning rates in the current step.
+    fn current_lr_factor(&self) -> f64 {
+        let config = &self.config;
+        config.schedule.lr_factor_at(self.n_steps(), config.steps) * self.progress.lr_factor
     }
 
-    /// The updates of the next segment.
+    /// The schedule of the next segment.
     fn schedule(&self) -> Schedule {
         let config = self.model.config();
-        match self.config.stage_at(self.n_steps() + 1) {
+        match self.config.schedule.stage_at(self.n_steps() + 1, self.config.steps) {
             Some(stage) => Schedule::with_cycles(config, stage.n_h_cycles, stage.n_l_cycles),
             None => Schedule::new(config),
         }
     }
 
-    /// Which rows stop after this segment.
+    /// Whether each row halts after this segment.
     fn halted(
         &self,
         carry: &Carry,
@@ -389,13 +407,13 @@ impl Trainer {
             (self.model.config().halting, self.model.config().halt_exploration);
         let rows = out.q.to_vec2::<f32>()?.into_iter().zip(&carry.n_done).zip(exploration);
         Ok(rows
-            .map(|((q, n_done), draw)| {
-                halts(rule, n_done + 1, n_max, [q[0], q[1]], draw.min_segments(probability))
+            .map(|((q, n_done), exploration)| {
+                halts(rule, n_done + 1, n_max, [q[0], q[1]], exploration.min_segments(probability))
             })
             .collect())
     }
 
-    /// What continuing is worth, by one more segment without gradient.
+    /// Targets of the continue logit, from one more segment without gradient.
     fn continue_targets(
         &self,
         carry: &Carry,
@@ -415,13 +433,7 @@ impl Trainer {
     }
 
     fn n_segments_max(&self) -> u32 {
-        // Bounded by the config's own check.
+        // `HrmConfig::check` bounds it.
         self.model.config().n_segments_max as u32
     }
-}
-
-/// Factor that shortens gradients of length `norm` to `clip_norm`, if that is
-/// positive and they are longer.
-fn gradient_scale(clip_norm: f64, norm: f64) -> f64 {
-    if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 }
 }

@@ -1,24 +1,24 @@
-//! A slice of the training set to choose a checkpoint by.
+//! A validation split of the training set, to choose a checkpoint.
 //!
-//! The evaluation set must not choose: what is chosen by it looks better on it
-//! than it is. So some training puzzles are kept from training. A puzzle of one
-//! row is held back whole, in all its versions. Of a puzzle of several rows the
-//! last is held back, in all versions: of an ARC task that nothing is learnt
-//! about, nothing can be asked.
+//! Choosing by the evaluation set would bias its results. So some training puzzles
+//! are held back from training. A puzzle with one row is held back entirely, with all
+//! its versions. Of a puzzle with several rows only the last row is held back, in all
+//! versions: a model cannot answer questions about an ARC task that it has never
+//! seen.
 
 use std::collections::BTreeSet;
 
+use hrm_base::rng::stream;
 use rand::Rng;
 use rand::seq::index;
 
-use crate::TrainError;
+use crate::error::TrainError;
 use crate::task::{
-    Examples, Predicted, Report, RowId, RowMut, ScoreError, Scorer, Task, every_row,
+    Examples, Prediction, Report, RowId, RowMut, ScoreError, Scorer, Task, every_row,
 };
-use hrm_base::rng::stream;
 
-/// A task of which some training puzzles are held back.
-pub struct WithValidation<'a> {
+/// A task with some training puzzles held back for validation.
+pub struct ValidationSplit<'a> {
     task: &'a dyn Task,
     train: Slice<'a>,
 }
@@ -27,7 +27,7 @@ pub struct WithValidation<'a> {
 #[derive(Clone)]
 struct Slice<'a> {
     examples: &'a dyn Examples,
-    held: BTreeSet<usize>,
+    held_back: BTreeSet<usize>,
     seed: u64,
     part: Part,
 }
@@ -38,26 +38,26 @@ enum Part {
     Validation,
 }
 
-impl<'a> WithValidation<'a> {
-    /// Holds back `n` puzzles of `task`, which `seed` chooses. `n` may be 0.
+impl<'a> ValidationSplit<'a> {
+    /// Holds back `n` training puzzles of `task`, chosen by `seed`. `n` may be 0.
     ///
     /// # Errors
     ///
-    /// [`TrainError::Setting`] unless training puzzles are left.
+    /// [`TrainError::Setting`] if no training puzzles would remain.
     pub fn new(task: &'a dyn Task, n: usize, seed: u64) -> Result<Self, TrainError> {
         let examples = task.train();
         let n_groups = examples.n_groups();
         if n > 0 && n >= n_groups {
-            let (field, expected) = ("n_validation", "fewer than the training puzzles");
+            let (field, expected) = ("evaluation.n_validation", "fewer than the training puzzles");
             return Err(TrainError::Setting { field, expected, found: n.to_string() });
         }
-        let held =
+        let held_back =
             index::sample(&mut stream(seed, "validation"), n_groups, n).into_iter().collect();
-        Ok(Self { task, train: Slice { examples, held, seed, part: Part::Train } })
+        Ok(Self { task, train: Slice { examples, held_back, seed, part: Part::Train } })
     }
 
-    /// The task of which the evaluation examples are those held back, one
-    /// version of each puzzle.
+    /// The task whose evaluation examples are those held back, in one version of each
+    /// puzzle.
     pub fn validation(&self) -> impl Task + use<'a> {
         Validation {
             task: self.task,
@@ -67,7 +67,7 @@ impl<'a> WithValidation<'a> {
 }
 
 impl Slice<'_> {
-    /// The version of a held puzzle that is asked.
+    /// The version of a held-back puzzle that is evaluated.
     fn version(&self, group: usize) -> usize {
         let n_versions = self.examples.n_versions(group) as u32;
         let mut rng = stream(self.seed, &format!("validation version {group}"));
@@ -86,7 +86,7 @@ impl Examples for Slice<'_> {
 
     fn n_rows(&self, group: usize, version: usize) -> usize {
         let n_rows = self.examples.n_rows(group, version);
-        let n_held = usize::from(self.held.contains(&group) && n_rows > 0);
+        let n_held = usize::from(self.held_back.contains(&group) && n_rows > 0);
         match self.part {
             Part::Train => n_rows - n_held,
             Part::Validation if n_held > 0 && version == self.version(group) => 1,
@@ -94,11 +94,25 @@ impl Examples for Slice<'_> {
         }
     }
 
+    fn n_rows_total(&self) -> u64 {
+        match self.part {
+            Part::Train => {
+                // Each version of a held-back puzzle lacks one row, unless it is empty.
+                let n_missing = |group: &usize| {
+                    let has_rows = |version| self.examples.n_rows(*group, version) > 0;
+                    (0..self.n_versions(*group)).filter(|v| has_rows(*v)).count() as u64
+                };
+                self.examples.n_rows_total() - self.held_back.iter().map(n_missing).sum::<u64>()
+            }
+            Part::Validation => self.row_ids().count() as u64,
+        }
+    }
+
     fn row_ids(&self) -> Box<dyn Iterator<Item = RowId> + '_> {
         match self.part {
             Part::Train => Box::new(every_row(self)),
-            // Not by way of all the versions of all the puzzles that are not held.
-            Part::Validation => Box::new(self.held.iter().filter_map(|group| {
+            // Does not visit the versions of all other puzzles.
+            Part::Validation => Box::new(self.held_back.iter().filter_map(|group| {
                 let at = RowId { group: *group, version: self.version(*group), row: 0 };
                 (self.n_rows(at.group, at.version) > 0).then_some(at)
             })),
@@ -114,8 +128,8 @@ impl Examples for Slice<'_> {
     }
 }
 
-/// The part of [`Task`] that no slice changes.
-macro_rules! sizes_of_the_task {
+/// The part of [`Task`] that the split does not change.
+macro_rules! delegate_sizes {
     () => {
         fn name(&self) -> &'static str {
             self.task.name()
@@ -135,8 +149,8 @@ macro_rules! sizes_of_the_task {
     };
 }
 
-impl Task for WithValidation<'_> {
-    sizes_of_the_task!();
+impl Task for ValidationSplit<'_> {
+    delegate_sizes!();
 
     fn train(&self) -> &dyn Examples {
         &self.train
@@ -151,14 +165,14 @@ impl Task for WithValidation<'_> {
     }
 }
 
-/// See [`WithValidation::validation`].
+/// See [`ValidationSplit::validation`].
 struct Validation<'a> {
     task: &'a dyn Task,
     slice: Slice<'a>,
 }
 
 impl Task for Validation<'_> {
-    sizes_of_the_task!();
+    delegate_sizes!();
 
     fn train(&self) -> &dyn Examples {
         self.task.train()
@@ -169,15 +183,15 @@ impl Task for Validation<'_> {
     }
 
     fn scorer(&self) -> Box<dyn Scorer + '_> {
-        Box::new(NoFigures)
+        Box::new(NoMetrics)
     }
 }
 
-/// A task's own figures are about its evaluation set.
-pub(crate) struct NoFigures;
+/// A scorer without metrics: those of a task are about its evaluation set.
+pub(crate) struct NoMetrics;
 
-impl Scorer for NoFigures {
-    fn add(&mut self, _: Predicted<'_>) -> Result<(), ScoreError> {
+impl Scorer for NoMetrics {
+    fn add(&mut self, _: Prediction<'_>) -> Result<(), ScoreError> {
         Ok(())
     }
 
@@ -228,7 +242,7 @@ mod tests {
             self
         }
         fn scorer(&self) -> Box<dyn Scorer + '_> {
-            Box::new(NoFigures)
+            Box::new(NoMetrics)
         }
     }
 
@@ -244,39 +258,45 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_learnt_that_is_asked() {
-        let split = WithValidation::new(&Numbered, 10, 1).unwrap();
+    fn no_validation_row_is_trained_on() {
+        let split = ValidationSplit::new(&Numbered, 10, 1).unwrap();
         let (train, validation) = (numbers(split.train()), numbers(split.validation().eval()));
         assert_eq!(validation.len(), 10);
         let slice = split.validation();
         assert!(slice.eval().row_ids().eq(every_row(slice.eval())));
+        for examples in [split.train(), slice.eval(), Numbered.train()] {
+            assert_eq!(examples.n_rows_total(), examples.row_ids().count() as u64);
+        }
         for number in &validation {
             let (group, row) = (number / 100, number % 10);
             let same = train.iter().filter(|n| *n / 100 == group).count();
             if group % 2 == 0 {
-                assert_eq!((row, same), (0, 0), "a puzzle of one row is held back whole");
+                assert_eq!((row, same), (0, 0), "a puzzle of one row is held back entirely");
             } else {
-                assert_eq!((row, same), (3, 9), "of several rows the last is held back");
+                assert_eq!((row, same), (3, 9), "of several rows the last one is held back");
                 assert!(train.iter().all(|n| n / 100 != group || n % 10 < 3));
             }
         }
-        // Everything else is learnt.
+        // All other puzzles are trained on.
         let held: BTreeSet<u32> = validation.iter().map(|n| n / 100).collect();
         let is_free = |n: &u32| !held.contains(&(n / 100));
         let others: BTreeSet<u32> = numbers(&Numbered).into_iter().filter(is_free).collect();
         assert!(!others.is_empty() && others.is_subset(&train));
-        // Versions are drawn.
+        // Versions are random.
         assert!(validation.iter().any(|n| n / 10 % 10 > 0));
     }
 
     #[test]
-    fn the_seed_chooses() {
-        let split = |n, seed| WithValidation::new(&Numbered, n, seed).unwrap();
+    fn the_seed_chooses_what_is_held_back() {
+        let split = |n, seed| ValidationSplit::new(&Numbered, n, seed).unwrap();
         let held = |seed| numbers(split(10, seed).validation().eval());
         assert_eq!(held(1), held(1));
         assert_ne!(held(1), held(2));
         assert_eq!(numbers(split(0, 1).train()), numbers(&Numbered));
-        let err = WithValidation::new(&Numbered, 40, 1).err().unwrap().to_string();
-        assert_eq!(err, "train.n_validation must be fewer than the training puzzles, found 40");
+        let err = ValidationSplit::new(&Numbered, 40, 1).err().unwrap().to_string();
+        assert_eq!(
+            err,
+            "train.evaluation.n_validation must be fewer than the training puzzles, found 40"
+        );
     }
 }

@@ -1,10 +1,10 @@
-//! What a training step holds at its peak: as much for many cycles and many
-//! segments as for few, because only the last updates of a segment are recorded
-//! and nothing recorded crosses to the next one.
+//! The peak memory of a training step does not depend on the number of cycles and
+//! segments, because only the last updates of a segment record gradients and no
+//! record crosses to the next segment.
 //!
-//! Every byte of the process is counted. So this file holds one test, and its
-//! steps run on one thread: how many buffers a pool of threads keeps for later
-//! depends on which of them was busy when.
+//! Every byte of the process is counted. So this file holds only one test, and its
+//! steps run on one thread: the number of buffers that a thread pool caches depends on
+//! timing.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -12,22 +12,22 @@
 use candle_core::{DType, Device};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Tracking};
-use hrm_train::{Batch, Draws, TrainConfig, Trainer};
+use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// Puzzles side by side, `B`.
+/// Puzzles per batch, `B`.
 const N_ROWS: usize = 8;
 
-/// Steps until every buffer that is kept for later is there.
+/// Steps until every cached buffer exists.
 const N_WARM_UP: usize = 2;
 
-/// Segments of one puzzle; its budget is 16.
+/// Segments of one puzzle, which may have up to 16.
 const N_STEPS: usize = 12;
 
-/// What two peaks may differ by, as a share of what a step takes.
+/// Allowed difference of two peaks, relative to the memory of a step.
 const TOLERANCE: f64 = 0.01;
 
 #[test]
@@ -41,12 +41,12 @@ fn memory_grows_with_rows_but_not_with_cycles_or_segments() {
 }
 
 fn check(dtype: DType) {
-    // One by one has no update without a record, and so no states of its own.
+    // 1 x 1 cycles have no update without a record, and so no states of that kind.
     let reference = bytes_of_step(config(2, 2), dtype, N_ROWS);
     let tolerance = TOLERANCE * reference;
 
-    // The figures can tell: what one more recorded update or one more row
-    // would add is far beyond the tolerance.
+    // The measurement is sensitive enough: one more recorded update or more rows would
+    // exceed the tolerance by far.
     let per_update = recorded_bytes(config(2, 2), dtype) / 2.0;
     assert!(per_update > 5.0 * tolerance, "an update takes {per_update} of {reference} bytes");
     let with_more_rows = bytes_of_step(config(2, 2), dtype, N_ROWS + 2);
@@ -69,7 +69,7 @@ fn check(dtype: DType) {
         let rise = peak - first;
         assert!(rise < tolerance, "the peak of step {step} is {rise} bytes higher: {peaks:?}");
     }
-    // A record that lived for one step too long would not rise either.
+    // A record that lived for one step too long would not raise the peaks either.
     let kept = MEMORY.current_usage() as f64 - at_start;
     assert!(kept < tolerance, "{kept} bytes are held from one step to the next");
 }
@@ -84,7 +84,7 @@ fn config(n_h_cycles: usize, n_l_cycles: usize) -> HrmConfig {
         n_l_layers: 2,
         n_h_cycles,
         n_l_cycles,
-        // Every puzzle explores, so that none halts before its budget ends.
+        // Exploration keeps every puzzle until its last segment.
         halt_exploration: 1.0,
         ..HrmConfig::paper()
     }
@@ -96,7 +96,7 @@ fn trainer(config: HrmConfig, dtype: DType, n_rows: usize) -> Trainer {
     Trainer::new(model, train).unwrap()
 }
 
-/// The most that one step holds beyond what was held before it, in bytes.
+/// Peak memory of one step above the memory before it, in bytes.
 fn bytes_of_step(config: HrmConfig, dtype: DType, n_rows: usize) -> f64 {
     let mut trainer = trainer(config, dtype, n_rows);
     peaks_of_steps(&mut trainer, n_rows, N_WARM_UP);
@@ -104,7 +104,7 @@ fn bytes_of_step(config: HrmConfig, dtype: DType, n_rows: usize) -> f64 {
     peaks_of_steps(&mut trainer, n_rows, 1)[0] - before
 }
 
-/// The most that the process holds during each of some steps, in bytes.
+/// Peak memory of the process during each of `n_steps` steps, in bytes.
 fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f64> {
     let HrmConfig { n_cells, vocab_size, n_segments_max, .. } = *trainer.model().config();
     let token = |idx: usize| 1 + idx * 7 % (vocab_size - 1);
@@ -116,21 +116,25 @@ fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f
     let mut peaks = Vec::with_capacity(n_steps);
     for _ in 0..n_steps {
         MEMORY.reset_peak_usage();
-        let draws = Draws { exploration: &hold, seed: 0 };
-        let report = trainer.step(|row, batch| batch.copy_row(row, &fresh), draws).unwrap();
+        let randomness = StepRandomness { exploration: &hold, seed: 0 };
+        let report = trainer.step(|row, batch| batch.copy_row(row, &fresh), randomness).unwrap();
         peaks.push(MEMORY.peak_usage() as f64);
-        assert_eq!(report.n_halted, 0, "step {} is another segment of all puzzles", report.step);
+        assert_eq!(
+            report.n_halted, 0,
+            "step {} must be another segment of all puzzles",
+            report.step
+        );
     }
     peaks
 }
 
-/// What one segment keeps for its backward pass, in bytes.
+/// Memory that one segment keeps for its backward pass, in bytes.
 fn recorded_bytes(config: HrmConfig, dtype: DType) -> f64 {
     let trainer = trainer(config, dtype, N_ROWS);
     let network = trainer.model().network(Tracking::Live).unwrap();
     let tokens = trainer.carries()[0].batch.input_tensor(&Device::Cpu).unwrap();
-    let rows = trainer.model().puzzle_rows(&[0; N_ROWS]).unwrap();
-    let input = network.encode(&tokens, rows.as_ref()).unwrap();
+    let embeddings = trainer.model().puzzle_rows(&[0; N_ROWS]).unwrap();
+    let input = network.encode(&tokens, embeddings.as_ref()).unwrap();
     let before = MEMORY.current_usage();
     let _states = network.advance(&trainer.carries()[0].states, &input).unwrap();
     (MEMORY.current_usage() - before) as f64

@@ -12,7 +12,7 @@ use hrm_base::rng::{self, ChaCha8Rng};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Positions, Tracking};
 use hrm_kernels::{Path, profile};
-use hrm_train::{Batch, Draws, TrainConfig, Trainer};
+use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use rand::Rng as _;
 use serde::Serialize;
 
@@ -206,16 +206,15 @@ impl Step {
 
     /// The peer's optimiser, at constant rates.
     fn train_config(&self) -> TrainConfig {
-        TrainConfig {
-            batch_size: self.batch,
-            steps: u64::from(self.warmup) + u64::from(self.steps),
-            learning_rate: 1e-4,
-            weight_decay: 0.1,
-            puzzle_learning_rate: 1e-4,
-            puzzle_weight_decay: 0.1,
-            warmup_steps: 0,
-            ..TrainConfig::paper()
-        }
+        TrainConfig::paper().with(|train| {
+            train.batch_size = self.batch;
+            train.steps = u64::from(self.warmup) + u64::from(self.steps);
+            train.optimiser.learning_rate = 1e-4;
+            train.optimiser.weight_decay = 0.1;
+            train.puzzle_embedding.learning_rate = 1e-4;
+            train.puzzle_embedding.weight_decay = 0.1;
+            train.schedule.warmup_steps = 0;
+        })
     }
 
     /// Repeats `step`, with a clock on each.
@@ -310,7 +309,7 @@ fn training(
     Ok(move || {
         let exploration: Vec<_> =
             (0..fresh.n_rows()).map(|_| draw(&mut rng, n_segments_max)).collect();
-        let draws = Draws { exploration: &exploration, seed };
+        let draws = StepRandomness { exploration: &exploration, seed };
         trainer.step(|row, batch| batch.copy_row(row, fresh), draws)?;
         Ok(())
     })

@@ -39,10 +39,10 @@ impl Export {
         let out = self.out.display();
         output::must_be_free(&self.out)?;
         let task = open(&self.choice)?;
-        let n_rows = task.train().row_ids().count() + task.eval().row_ids().count();
-        let n_megabytes = (2 * n_rows * task.n_cells()).div_ceil(1_000_000);
+        let n_rows = task.train().n_rows_total() + task.eval().n_rows_total();
+        let n_megabytes = (2 * n_rows * task.n_cells() as u64).div_ceil(1_000_000);
         remark(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
-        let progress = progress::rows(n_rows as u64);
+        let progress = progress::rows(n_rows);
         let published::Exported { n_train, n_test, n_identifiers } =
             published::export(task.as_ref(), &self.out, progress)?;
         if n_test == 0 {

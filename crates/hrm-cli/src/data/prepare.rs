@@ -58,12 +58,12 @@ impl Prepare {
 /// How much there is on one side.
 struct Counts {
     n_puzzles: usize,
-    n_rows: usize,
+    n_rows: u64,
 }
 
 impl Counts {
     fn of(examples: &dyn Examples) -> Self {
         let n_puzzles = examples.n_groups();
-        Self { n_puzzles, n_rows: examples.row_ids().count() }
+        Self { n_puzzles, n_rows: examples.n_rows_total() }
     }
 }

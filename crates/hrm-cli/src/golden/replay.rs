@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use hrm_core::halting::Exploration;
 use hrm_core::{GradientSpan, Hrm, HrmConfig, Mixer, Positions, Weights, names};
 use hrm_testkit::{Golden, GoldenError, Tol};
-use hrm_train::{Batch, Draws, Forward, Gradients, TrainConfig, Trainer};
+use hrm_train::{Batch, Gradients, SegmentForward, StepRandomness, TrainConfig, Trainer};
 
 use super::table::{Group, Table};
 
@@ -30,7 +30,7 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
     let mut table = Table::new(dtype);
     for step in 0..n_steps {
         let exploration = exploration(golden, step)?;
-        let draws = Draws { exploration: &exploration, seed: 0 };
+        let draws = StepRandomness { exploration: &exploration, seed: 0 };
         let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), draws)?;
         let mut gradients = trainer.backward(&forward)?;
         compare_forward(golden, step, &forward, &mut table)?;
@@ -59,10 +59,10 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
 fn compare_forward(
     golden: &Golden,
     step: u64,
-    forward: &Forward,
+    forward: &SegmentForward,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let Forward { out, loss, halted, continue_targets, .. } = forward;
+    let SegmentForward { out, loss, halted, continue_targets, .. } = forward;
     let mut compare = |group, name: &str, found: &Tensor, is_required: bool| {
         let name = format!("{step}.{name}");
         let wanted = match golden.find(&name) {
@@ -116,7 +116,7 @@ fn take_lost_signs(
         }
     }
     let wanted = golden.find(&format!("{step}.grad.puzzle_rows"));
-    if let (Some(wanted), Some(found)) = (wanted, &mut gradients.puzzle_rows) {
+    if let (Some(wanted), Some(found)) = (wanted, &mut gradients.puzzle_embeddings) {
         *found = settled(found, wanted)?;
     }
     Ok(())
@@ -134,7 +134,7 @@ fn compare_gradients(
     let mut n_compared = 0;
     for (name, wanted) in golden.tensors_under(&prefix) {
         let found = match name {
-            "puzzle_rows" => gradients.puzzle_rows.as_ref(),
+            "puzzle_rows" => gradients.puzzle_embeddings.as_ref(),
             _ => vars.get(name).and_then(|var| gradients.dense.get(var)),
         };
         let found = found.with_context(|| format!("no gradient reaches `{name}`"))?;
@@ -142,7 +142,7 @@ fn compare_gradients(
         n_compared += 1;
     }
     // A file without gradients would prove nothing about learning.
-    let n_wanted = vars.len() + usize::from(gradients.puzzle_rows.is_some());
+    let n_wanted = vars.len() + usize::from(gradients.puzzle_embeddings.is_some());
     if step == 0 && n_compared != n_wanted {
         let what = format!("{n_wanted} gradients of the first step, one per parameter");
         anyhow::bail!(GoldenError::Metadata {
@@ -209,17 +209,16 @@ fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
 
 fn train_config(golden: &Golden) -> Result<TrainConfig, GoldenError> {
     let weight_decay = golden.number("wd")?;
-    Ok(TrainConfig {
-        batch_size: golden.number("batch")?,
-        steps: golden.number("steps")?,
-        learning_rate: golden.number("lr")?,
-        weight_decay,
-        puzzle_learning_rate: golden.number("emb_lr")?,
-        puzzle_weight_decay: weight_decay,
-        warmup_steps: 0,
-        lr_min_ratio: 1.0,
-        ..TrainConfig::paper()
-    })
+    let mut train = TrainConfig::paper();
+    train.batch_size = golden.number("batch")?;
+    train.steps = golden.number("steps")?;
+    train.optimiser.learning_rate = golden.number("lr")?;
+    train.optimiser.weight_decay = weight_decay;
+    train.puzzle_embedding.learning_rate = golden.number("emb_lr")?;
+    train.puzzle_embedding.weight_decay = weight_decay;
+    train.schedule.warmup_steps = 0;
+    train.schedule.lr_min_ratio = 1.0;
+    Ok(train)
 }
 
 /// The one batch that rows take their puzzles from.

@@ -8,8 +8,8 @@ use hrm_core::{Budget, Hrm};
 use hrm_tasks::PuzzleTask;
 use hrm_tasks::picture::Picture;
 use hrm_train::run::load_model;
-use hrm_train::task::{Predicted, Task};
-use hrm_train::{Asking, Evaluation, TrainConfig, Trainer, WithValidation, evaluate};
+use hrm_train::task::{Prediction, Task};
+use hrm_train::{EvalOptions, Evaluation, TrainConfig, Trainer, ValidationSplit, evaluate};
 use serde_json::json;
 use tracing::info_span;
 
@@ -40,10 +40,10 @@ impl Log {
         &mut self,
         trainer: &Trainer,
         puzzles: &dyn PuzzleTask,
-        split: &WithValidation<'_>,
+        split: &ValidationSplit<'_>,
     ) -> anyhow::Result<()> {
         let (model, step, config) = (trainer.averaged(), trainer.n_steps(), trainer.config());
-        if config.n_validation == 0 {
+        if config.evaluation.n_validation == 0 {
             return self.evaluate(model, puzzles, config.batch_size, step);
         }
         let validation = split.validation();
@@ -119,12 +119,12 @@ impl Log {
     ) -> anyhow::Result<Evaluation> {
         let _evaluating = info_span!("evaluate").entered();
         let examples = asked.task.eval();
-        let n_rows = examples.row_ids().count() as u64;
+        let n_rows = examples.n_rows_total();
         let budget = Budget::Fixed(model.config().n_segments_max);
-        let asking = Asking { budget, batch_size, sampling: None };
+        let asking = EvalOptions { budget, batch_size, sampling: None };
         let mut n_done = 0;
         let mut answers = Answers::at_most(self.n_pictures);
-        let evaluation = evaluate(model, asked.task, asking, |predicted: &Predicted<'_>| {
+        let evaluation = evaluate(model, asked.task, asking, |predicted: &Prediction<'_>| {
             n_done += 1;
             answers.add(examples, predicted);
             self.progress.show_evaluation(n_done, n_rows);
@@ -157,6 +157,7 @@ impl Log {
 
     /// Whether validation has not become better for long enough.
     pub(super) fn has_lost_patience(&self, config: &TrainConfig) -> bool {
-        config.patience > 0 && self.position.n_worse >= config.patience
+        let patience = config.evaluation.patience;
+        patience > 0 && self.position.n_worse >= patience
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hrm_tasks::PuzzleTask;
 use hrm_train::run::{RunFolder, write_json};
-use hrm_train::{Evaluation, StepReport, TrainConfig, TrainError, Trainer, WithValidation};
+use hrm_train::{Evaluation, StepReport, TrainConfig, TrainError, Trainer, ValidationSplit};
 use serde_json::{Value, json};
 use tracing::info_span;
 
@@ -105,7 +105,7 @@ impl Log {
         &mut self,
         trainer: &Trainer,
         task: &Arc<dyn PuzzleTask>,
-        split: &WithValidation<'_>,
+        split: &ValidationSplit<'_>,
         report: &StepReport,
     ) -> anyhow::Result<ControlFlow<()>> {
         let (step, config) = (report.step, trainer.config());
@@ -119,11 +119,11 @@ impl Log {
             self.line(step, &line)?;
             self.position.window = Window::open();
         }
-        let is_judged = is_last || is_time(config.eval_interval);
+        let is_judged = is_last || is_time(config.evaluation.interval);
         let signal = self.interrupt.signal();
-        let is_due = is_judged || is_time(config.checkpoint_interval) || signal.is_some();
+        let is_due = is_judged || is_time(config.checkpoints.interval) || signal.is_some();
         // Nothing good comes from going on with, or judging, what is not sound.
-        let is_sound = is_due && trainer.is_sound()?;
+        let is_sound = is_due && trainer.is_finite()?;
         if is_last && !is_sound {
             let (loss, gradient_norm) = (report.loss, report.gradient_norm);
             return Err(TrainError::NotFinite { step, loss, gradient_norm }.into());
@@ -161,11 +161,11 @@ impl Log {
         let _saving = info_span!("snapshot").entered();
         // Metrics must not be behind the checkpoint that names their length.
         self.sync()?;
-        self.position.n_metrics = self.folder.n_metrics();
+        self.position.n_metrics = self.folder.metrics_len();
         self.position.seconds = self.seconds();
         let (snapshot, position) = (trainer.snapshot()?, self.position.clone());
         let (checkpoints, puzzles) = (self.folder.checkpoints(), self.puzzles.clone());
-        let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
+        let (task, n_kept) = (Arc::clone(task), trainer.config().checkpoints.n_kept);
         self.n_rollbacks_in_row = 0;
         self.saver.start(info_span!("write checkpoint"), move || {
             checkpoints.write(snapshot.n_steps(), |folder| {
@@ -194,7 +194,7 @@ impl Log {
         self.position.window.add_skipped();
         self.line(step, &self.position.window.to_json(step))?;
         self.sync()?;
-        if self.position.n_rollbacks >= record.config.train.n_rollbacks_max {
+        if self.position.n_rollbacks >= record.config.train.recovery.n_rollbacks_max {
             return Err(err);
         }
         self.roll_back(record, &err)
@@ -204,14 +204,15 @@ impl Log {
     /// no checkpoint was written since the last time, of the one before.
     fn roll_back(&mut self, record: &RunRecord, err: &anyhow::Error) -> anyhow::Result<Trainer> {
         self.saver.finish()?;
-        let checkpoint = self.folder.checkpoints().go_back(self.n_rollbacks_in_row)?;
+        let checkpoint = self.folder.checkpoints().roll_back(self.n_rollbacks_in_row)?;
         let (mut trainer, there) = load(record, checkpoint.as_deref())?;
         let n_rollbacks = self.position.n_rollbacks + 1;
         let n_since = n_rollbacks - there.n_rollbacks;
-        trainer.slow_down(record.config.train.rollback_rate.powi(n_since as i32));
+        trainer
+            .scale_learning_rates(record.config.train.recovery.rollback_rate.powi(n_since as i32));
         self.n_rollbacks_in_row += 1;
 
-        let (step, slowdown) = (trainer.n_steps(), trainer.slowdown());
+        let (step, slowdown) = (trainer.n_steps(), trainer.lr_factor());
         self.progress.remark(format!(
             "Warning: {err}. Going back to step {step}, with {slowdown} times the learning rates.",
         ));

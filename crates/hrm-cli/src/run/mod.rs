@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use hrm_tasks::PuzzleTask;
 use hrm_train::run::{Resumed, RunFolder, files, load_model, read_json};
-use hrm_train::{Trainer, WithValidation, train};
+use hrm_train::{Trainer, ValidationSplit, train};
 use serde_json::json;
 use tracing::info_span;
 
@@ -65,7 +65,7 @@ impl Run {
         let data = record.data.clone();
         let task = record.open_task(&data)?;
         let (trainer, mut position) = load(&record, checkpoint.as_deref())?;
-        folder.rewind_metrics(position.n_metrics)?;
+        folder.truncate_metrics(position.n_metrics)?;
         let checkpoints = folder.checkpoints();
         checkpoints.set_best(position.best.map(|best| best.step))?;
         if checkpoints.best()?.is_none() {
@@ -95,7 +95,8 @@ impl Run {
         let _training = info_span!("train").entered();
         let Self { trainer, task, record, log } = self;
         let config = &record.config.train;
-        let split = WithValidation::new(task.as_ref(), config.n_validation, record.seed)?;
+        let split =
+            ValidationSplit::new(task.as_ref(), config.evaluation.n_validation, record.seed)?;
         if log.position.awaits_evaluation {
             log.judge(trainer, task.as_ref(), &split)?;
         }

@@ -1,6 +1,6 @@
 //! Where a run is.
 
-use hrm_train::Feed;
+use hrm_train::DataCursor;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::Window;
@@ -12,7 +12,7 @@ pub(super) const POSITION: &str = "position.json";
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Position {
-    pub(super) feed: Feed,
+    pub(super) feed: DataCursor,
     /// Bytes of metrics.
     pub(super) n_metrics: u64,
     /// Time that training took.
@@ -41,7 +41,7 @@ pub(super) struct Best {
 impl Position {
     /// Before the first step.
     pub(crate) fn start(seed: u64) -> Self {
-        let (feed, window) = (Feed::new(seed), Window::open());
+        let (feed, window) = (DataCursor::new(seed), Window::open());
         Self {
             feed,
             n_metrics: 0,

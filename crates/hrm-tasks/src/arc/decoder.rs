@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hrm_puzzles::Style;
 use hrm_puzzles::arc::{ArcTask, Augmentation, Grid, Pair, TestPair, json};
-use hrm_train::task::{Examples, PADDING, Predicted, Report, RowId, ScoreError, Scorer};
+use hrm_train::task::{Examples, PADDING, Prediction, Report, RowId, ScoreError, Scorer};
 
 use super::canvas;
 use super::votes::TaskVotes;
@@ -118,7 +118,7 @@ struct Votes<'a> {
 }
 
 impl Scorer for Votes<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let (name, augmentation) = version_of((self.name_of)(predicted.at));
         let in_frame = |ids| Some(augmentation.undo(&found(ids, self.side)?));
         let asked = self.asked.entry(name);

@@ -121,11 +121,6 @@ impl ArcExamples {
         &self.tasks[self.groups[group].task_idx]
     }
 
-    pub(crate) fn n_rows_total(&self) -> usize {
-        let groups = 0..self.groups.len();
-        groups.map(|group| self.n_versions(group) * self.pairs(group).len()).sum()
-    }
-
     /// The `(row, column)` of both grids' top left corner.
     fn offset(&self, RowId { group, version, row }: RowId, pair: &Pair) -> (usize, usize) {
         let Group { pairs, offsets, .. } = &self.groups[group];
@@ -163,6 +158,11 @@ impl Examples for ArcExamples {
     fn n_rows(&self, group: usize, version: usize) -> usize {
         assert!(version < self.n_versions(group), "version {version} is out of range");
         self.groups[group].pairs.len()
+    }
+
+    fn n_rows_total(&self) -> u64 {
+        let n_rows = |group| self.n_versions(group) as u64 * self.pairs(group).len() as u64;
+        (0..self.groups.len()).map(n_rows).sum()
     }
 
     fn write(&self, at: RowId, row: RowMut<'_>) {

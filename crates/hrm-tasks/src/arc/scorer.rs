@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hrm_train::task::{Predicted, Report, RowId, ScoreError, Scorer};
+use hrm_train::task::{Prediction, Report, RowId, ScoreError, Scorer};
 
 use super::examples::ArcExamples;
 use super::votes::TaskVotes;
@@ -22,7 +22,7 @@ impl<'a> ArcScorer<'a> {
 }
 
 impl Scorer for ArcScorer<'_> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let RowId { group, version, row } = predicted.at;
         let task = *self.tasks.entry(group).or_insert_with(|| {
             let task = self.votes.task(self.examples.id(group));

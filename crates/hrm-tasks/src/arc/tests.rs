@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hrm_puzzles::arc::{Augmentation, Grid};
 use hrm_puzzles::{Style, Verdict};
-use hrm_train::task::{Examples, Predicted, RowId, RowMut};
+use hrm_train::task::{Examples, Prediction, RowId, RowMut};
 use proptest::prelude::*;
 
 use super::{ArcConfig, canvas};
@@ -268,7 +268,7 @@ fn figures(
     for at in data.eval().row_ids() {
         let (inputs, labels, _) = row(data.eval(), 36, at);
         if let Some((tokens, q_halt)) = answer(at, &labels) {
-            let predicted = Predicted {
+            let predicted = Prediction {
                 at,
                 inputs: &inputs,
                 labels: &labels,

@@ -2,7 +2,7 @@
 
 use hrm_puzzles::arc::submission::{self, Attempts, Submission};
 use hrm_puzzles::arc::{Augmentation, Grid};
-use hrm_train::task::{Document, Predicted, Report, ScoreError};
+use hrm_train::task::{Document, Prediction, Report, ScoreError};
 
 use super::spilled_votes::SpilledVotes;
 use super::{Ballot, canvas};
@@ -92,7 +92,7 @@ impl TaskVotes {
         &mut self,
         (task, test): (usize, usize),
         augmentation: &Augmentation,
-        predicted: &Predicted<'_>,
+        predicted: &Prediction<'_>,
     ) -> std::io::Result<()> {
         let answers = [(Vote::Likely, Some(predicted.tokens)), (Vote::Sampled, predicted.sampled)];
         for (vote, tokens) in answers {

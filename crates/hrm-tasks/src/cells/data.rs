@@ -194,6 +194,10 @@ impl<K: CellEncoding + CellVersions> Examples for Rows<K> {
         1
     }
 
+    fn n_rows_total(&self) -> u64 {
+        self.puzzles().len() as u64 * self.n_versions as u64
+    }
+
     fn write(&self, at: RowId, row: RowMut<'_>) {
         let puzzle = &self.puzzles()[at.group].puzzle;
         match at.version {

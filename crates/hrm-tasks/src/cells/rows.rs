@@ -2,7 +2,7 @@
 
 use hrm_puzzles::Style;
 use hrm_puzzles::records::{Located, Record};
-use hrm_train::task::{Predicted, Report, ScoreError, Scorer};
+use hrm_train::task::{Prediction, Report, ScoreError, Scorer};
 
 use super::data::check;
 use super::{CellEncoding, CellFiles, CellQueries};
@@ -24,7 +24,7 @@ impl<'a, K: CellQueries> ScoreSheet<'a, K> {
 }
 
 impl<K: CellQueries> Scorer for ScoreSheet<'_, K> {
-    fn add(&mut self, predicted: Predicted<'_>) -> Result<(), ScoreError> {
+    fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         self.n_rows += 1;
         let scores = self.kind.scores(predicted.inputs, predicted.tokens);
         for (count, counts_for) in self.counts.iter_mut().zip(scores) {

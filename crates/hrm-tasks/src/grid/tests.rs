@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hrm_base::rng::ChaCha8Rng;
 use hrm_puzzles::grid::{Grid, Rules};
 use hrm_puzzles::{PuzzleError, Style, Verdict};
-use hrm_train::task::{Predicted, RowId, RowMut};
+use hrm_train::task::{Prediction, RowId, RowMut};
 use serde::{Deserialize, Serialize};
 
 use super::pair::CharacterGrid;
@@ -353,7 +353,7 @@ fn answers_are_checked_by_the_rules() {
     for answer in [&right, &question, &ragged, &right] {
         let tokens = canvas.labels(answer, "test").unwrap();
         let at = RowId { group: 0, version: 0, row: 0 };
-        let predicted = Predicted {
+        let predicted = Prediction {
             at,
             inputs: &inputs,
             labels: &[],

@@ -4,7 +4,7 @@ use super::*;
 use crate::traits::tests::generated;
 use crate::{DataSource, Generate, ModelOutput, PuzzleTask, Queries};
 use hrm_puzzles::maze::shortest_path;
-use hrm_train::task::{BLANK_PUZZLE, Examples, Predicted, RowId, RowMut};
+use hrm_train::task::{BLANK_PUZZLE, Examples, Prediction, RowId, RowMut};
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::path::Path;
@@ -211,7 +211,7 @@ fn scores_follow_the_rules_and_not_the_label() {
             let tokens = vocabulary().encode(answer, "test").unwrap();
             let at = RowId { group: *group, version: 0, row: 0 };
             let (inputs, labels) = row(task.eval(), 9, at);
-            let predicted = Predicted {
+            let predicted = Prediction {
                 at,
                 inputs: &inputs,
                 labels: &labels,

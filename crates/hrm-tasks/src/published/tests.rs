@@ -1,7 +1,7 @@
 use std::fs;
 use std::slice::from_ref;
 
-use hrm_train::task::{Examples, Predicted, RowId, RowMut};
+use hrm_train::task::{Examples, Prediction, RowId, RowMut};
 
 use super::npy::tests::file;
 use super::*;
@@ -294,7 +294,7 @@ fn figures(
         let (tokens, q_halt) = answer(&labels, at);
         let (inputs, labels) = (&inputs[..], &labels[..]);
         let (tokens, sampled) = (&tokens, None);
-        scorer.add(Predicted { at, inputs, labels, tokens, sampled, q_halt }).unwrap();
+        scorer.add(Prediction { at, inputs, labels, tokens, sampled, q_halt }).unwrap();
     }
     scorer.finish().unwrap().scores
 }

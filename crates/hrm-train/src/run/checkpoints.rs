@@ -5,45 +5,46 @@ use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
 
-use super::{files, name_of, number_of, reading, seal, writing};
-use crate::TrainError;
+use super::checksums;
+use super::files::{self, checkpoint_name, checkpoint_step};
+use super::json::{reading, writing};
+use crate::error::TrainError;
 
-/// The folder of a run's checkpoints. One thread at a time may change it.
+/// The checkpoints of a run. Only one thread at a time may change them.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     path: PathBuf,
 }
 
 impl Checkpoints {
-    /// Those of the run folder `run`.
+    /// The checkpoints of the run folder `run`.
     pub(super) fn of(run: &Path) -> Self {
         Self { path: run.join(files::CHECKPOINTS) }
     }
 
-    /// Writes a checkpoint after `step` steps, more than any before, and makes it
-    /// the latest. `write` writes what belongs to it into the folder that it is
-    /// given. Every file is hashed.
+    /// Writes the checkpoint after `step` steps and makes it the latest; `step` must
+    /// exceed those of all other checkpoints. `write` writes the files into the folder
+    /// that it receives; their checksums are added.
     ///
     /// # Errors
     ///
-    /// [`TrainError::Write`], also if there is a checkpoint of this step, or
-    /// whatever comes from `write`; the checkpoints written before are then
-    /// untouched.
+    /// [`TrainError::Write`], also if a checkpoint of this step exists, or an error of
+    /// `write`. Other checkpoints are then unchanged.
     pub fn write<E: From<TrainError>>(
         &self,
         step: u64,
         write: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let checkpoints = &self.path;
-        let name = name_of(step);
+        let name = checkpoint_name(step);
         let (partial, done) = (checkpoints.join(format!("{name}.tmp")), checkpoints.join(&name));
-        // What a failed attempt left half written; nothing names it.
+        // Left by a failed attempt; nothing names it.
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(writing(&partial))?;
         }
         fs::create_dir_all(&partial).map_err(writing(&partial))?;
         write(&partial)?;
-        seal::seal(&partial)?;
+        checksums::write(&partial)?;
         durable::sync_folder(&partial).map_err(writing(&partial))?;
         fs::rename(&partial, &done).map_err(writing(&done))?;
         durable::sync_folder(checkpoints).map_err(writing(checkpoints))?;
@@ -51,7 +52,7 @@ impl Checkpoints {
         Ok(done)
     }
 
-    /// Removes all checkpoints but the `n` newest, at least one, and the best.
+    /// Removes all checkpoints except the `n` newest (at least one) and the best.
     ///
     /// # Errors
     ///
@@ -66,27 +67,28 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Names the checkpoint of `step` the best, if it is there; else none is.
+    /// Makes the checkpoint of `step` the best one. If it does not exist, no checkpoint
+    /// is the best.
     ///
     /// # Errors
     ///
     /// [`TrainError::Write`].
     pub fn set_best(&self, step: Option<u64>) -> Result<(), TrainError> {
         let best = self.path.join(files::BEST);
-        let name = step.map(name_of).filter(|name| self.path.join(name).is_dir());
+        let name = step.map(checkpoint_name).filter(|name| self.path.join(name).is_dir());
         match name {
             Some(name) => durable::replace(&best, name.as_bytes()).map_err(writing(&best)),
-            None => self.forget(files::BEST),
+            None => self.remove_name(files::BEST),
         }
     }
 
-    /// Removes a file that names a checkpoint, if it is there.
-    fn forget(&self, name: &str) -> Result<(), TrainError> {
+    /// Removes a file that names a checkpoint, if it exists.
+    fn remove_name(&self, name: &str) -> Result<(), TrainError> {
         let path = self.path.join(name);
         if path.exists() { fs::remove_file(&path).map_err(writing(&path)) } else { Ok(()) }
     }
 
-    /// The best checkpoint, if one is named.
+    /// The best checkpoint by validation, if any.
     ///
     /// # Errors
     ///
@@ -95,7 +97,7 @@ impl Checkpoints {
         self.named(files::BEST)
     }
 
-    /// The checkpoint that a file names, if that file is there.
+    /// The checkpoint that a file names, if that file exists.
     pub(super) fn named(&self, file: &str) -> Result<Option<PathBuf>, TrainError> {
         let file = self.path.join(file);
         if !file.is_file() {
@@ -105,32 +107,35 @@ impl Checkpoints {
         Ok(Some(self.path.join(name.trim())))
     }
 
-    /// The newest sound checkpoint but `n_before`, or the oldest if there are no
-    /// more; none if none is sound. Newer ones are removed.
+    /// Returns to an earlier checkpoint: skips the `n_skipped` newest intact checkpoints
+    /// and returns the next one, or the oldest if there are fewer, or `None` if no
+    /// checkpoint is intact. Removes all newer checkpoints.
     ///
     /// # Errors
     ///
     /// [`TrainError::Read`] or [`TrainError::Write`].
-    pub fn go_back(&self, n_before: usize) -> Result<Option<PathBuf>, TrainError> {
+    pub fn roll_back(&self, n_skipped: usize) -> Result<Option<PathBuf>, TrainError> {
         let all = self.all()?;
-        let is_sound = |checkpoint: &&PathBuf| seal::verify(checkpoint).is_ok();
-        let sound: Vec<&PathBuf> = all.iter().filter(is_sound).collect();
-        let there = sound.iter().rev().nth(n_before).or(sound.first()).copied();
-        for newer in all.iter().filter(|checkpoint| there.is_none_or(|there| *checkpoint > there)) {
+        let is_intact = |checkpoint: &&PathBuf| checksums::verify(checkpoint).is_ok();
+        let intact: Vec<&PathBuf> = all.iter().filter(is_intact).collect();
+        let target = intact.iter().rev().nth(n_skipped).or(intact.first()).copied();
+        for newer in
+            all.iter().filter(|checkpoint| target.is_none_or(|target| *checkpoint > target))
+        {
             remove(newer)?;
         }
-        match there {
-            Some(there) => self.set_latest(there)?,
-            None => self.forget(files::LATEST)?,
+        match target {
+            Some(target) => self.set_latest(target)?,
+            None => self.remove_name(files::LATEST)?,
         }
         if self.best()?.is_some_and(|best| !best.exists()) {
-            self.forget(files::BEST)?;
+            self.remove_name(files::BEST)?;
         }
-        Ok(there.cloned())
+        Ok(target.cloned())
     }
 
-    /// Removes what a killed process left half written or half removed.
-    pub(super) fn sweep(&self) -> Result<(), TrainError> {
+    /// Removes incomplete checkpoints and files, left by a killed process.
+    pub(super) fn remove_incomplete(&self) -> Result<(), TrainError> {
         for entry in fs::read_dir(&self.path).map_err(reading(&self.path))? {
             let path = entry.map_err(reading(&self.path))?.path();
             if path.extension().is_some_and(|extension| extension == "tmp") {
@@ -148,7 +153,7 @@ impl Checkpoints {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(reading(&self.path))? {
             let path = entry.map_err(reading(&self.path))?.path();
-            found.extend(number_of(&path).map(|step| (step, path)));
+            found.extend(checkpoint_step(&path).map(|step| (step, path)));
         }
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
@@ -161,7 +166,7 @@ impl Checkpoints {
     }
 }
 
-/// Removes a checkpoint, which is never there in part.
+/// Removes a checkpoint. It is renamed first, so that it is never incomplete.
 fn remove(checkpoint: &Path) -> Result<(), TrainError> {
     let gone = checkpoint.with_extension("tmp");
     fs::rename(checkpoint, &gone).map_err(writing(checkpoint))?;

@@ -1,94 +1,120 @@
 //! A run folder that is being written.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
 use serde::Serialize;
 
-use super::{Checkpoints, files, seal, to_json, write_json, writing};
-use crate::TrainError;
+use super::Checkpoints;
+use super::checksums;
+use super::files;
+use super::json::{to_json, write_json, writing};
+use super::lock::Lock;
+use crate::error::TrainError;
 
-/// A run folder that this process alone writes to.
+/// A run folder that only this process writes to.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
     metrics: File,
-    n_metrics: u64,
-    /// Released by the system when the process ends, however it ends.
-    _lock: File,
+    metrics_len: u64,
+    _lock: Lock,
 }
 
-/// A run that is gone on with.
+/// A resumed run.
 #[derive(Debug)]
 pub struct Resumed {
     /// The folder.
     pub folder: RunFolder,
-    /// Its newest sound checkpoint; without any, the run has yet to begin.
+    /// Its newest intact checkpoint. `None` if the run has no checkpoint yet.
     pub checkpoint: Option<PathBuf>,
-    /// Newer checkpoints that are damaged, and why. They were renamed.
+    /// Newer checkpoints that are damaged, under their new names, with the damage.
     pub damaged: Vec<(PathBuf, TrainError)>,
 }
 
 impl RunFolder {
-    /// Creates the folder and writes `record`. An existing run is replaced only
-    /// if `force` is set and nobody is at work on it; any other existing folder
-    /// never is.
+    /// Creates the folder and writes `record`. With `force`, replaces an existing run
+    /// that no process is using; any other non-empty folder is never replaced.
+    ///
+    /// The existing run is deleted only after the new one exists, and no other process
+    /// can resume either of them meanwhile.
     ///
     /// # Errors
     ///
-    /// [`TrainError::RunExists`], [`TrainError::NotARun`] for an existing
-    /// folder that `force` would not replace, [`TrainError::Busy`],
-    /// [`TrainError::Write`].
+    /// [`TrainError::RunExists`]; [`TrainError::NotARun`] for an existing folder that
+    /// `force` would not replace; [`TrainError::Busy`]; [`TrainError::Write`].
     pub fn create(path: &Path, record: &impl Serialize, force: bool) -> Result<Self, TrainError> {
-        if path.exists() {
-            let is_empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-            if !is_empty && !force {
-                return Err(TrainError::RunExists { path: path.to_owned() });
-            }
-            if !is_empty && !path.join(files::RECORD).is_file() {
-                return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
-            }
-            if !is_empty {
-                drop(lock(path)?);
-            }
-            fs::remove_dir_all(path).map_err(writing(path))?;
+        if !path.exists() {
+            return Self::create_new(path, record);
         }
-        durable::new_folder(path, writing(path), |folder| {
-            write_json(&folder.join(files::RECORD), record)?;
-            let checkpoints = folder.join(files::CHECKPOINTS);
-            fs::create_dir(&checkpoints).map_err(writing(&checkpoints))
-        })?;
-        Self::open(path)
+        if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
+            fs::remove_dir(path).map_err(writing(path))?;
+            return Self::create_new(path, record);
+        }
+        if !force {
+            return Err(TrainError::RunExists { path: path.to_owned() });
+        }
+        if !path.join(files::RECORD).is_file() {
+            return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
+        }
+        // Held until the existing run is deleted.
+        let _lock = Lock::acquire(path)?;
+        let replaced = unused_sibling(path).map_err(writing(path))?;
+        fs::rename(path, &replaced).map_err(writing(path))?;
+        let created = Self::create_new(path, record);
+        match &created {
+            Ok(_) => fs::remove_dir_all(&replaced).map_err(writing(&replaced))?,
+            // The first error matters more than one of putting the run back.
+            Err(_) => drop(fs::rename(&replaced, path)),
+        }
+        created
     }
 
-    /// Opens a run to go on with it, at its newest checkpoint that is sound.
+    /// Creates a folder that does not exist.
+    fn create_new(path: &Path, record: &impl Serialize) -> Result<Self, TrainError> {
+        let lock = durable::new_folder(path, writing(path), |folder| {
+            write_json(&folder.join(files::RECORD), record)?;
+            let checkpoints = folder.join(files::CHECKPOINTS);
+            fs::create_dir(&checkpoints).map_err(writing(&checkpoints))?;
+            // Locked before others can see it. Where a folder with an open file cannot
+            // be renamed, it is locked afterwards.
+            if cfg!(unix) { Lock::acquire(folder).map(Some) } else { Ok(None) }
+        })?;
+        match lock {
+            Some(lock) => Self::open(path, lock),
+            None => Self::open(path, Lock::acquire(path)?),
+        }
+    }
+
+    /// Resumes a run from its newest intact checkpoint. Damaged checkpoints are
+    /// renamed.
     ///
     /// # Errors
     ///
-    /// [`TrainError::NotARun`], [`TrainError::Busy`] while another process is at
-    /// work on it, [`TrainError::NoCheckpoint`] if all are damaged.
+    /// [`TrainError::NotARun`]; [`TrainError::Busy`] while another process is using the
+    /// run; [`TrainError::NoCheckpoint`] if all checkpoints are damaged.
     pub fn resume(path: &Path) -> Result<Resumed, TrainError> {
         if !path.join(files::RECORD).is_file() {
             return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
         }
-        let folder = Self::open(path)?;
+        let folder = Self::open(path, Lock::acquire(path)?)?;
         let checkpoints = folder.checkpoints();
-        checkpoints.sweep()?;
+        checkpoints.remove_incomplete()?;
         let mut damaged = Vec::new();
         for checkpoint in checkpoints.all()?.into_iter().rev() {
-            match seal::verify(&checkpoint) {
+            match checksums::verify(&checkpoint) {
                 Ok(()) => {
                     checkpoints.set_latest(&checkpoint)?;
                     return Ok(Resumed { folder, checkpoint: Some(checkpoint), damaged });
                 }
                 Err(err) => {
-                    // Out of the way of the one that will be written again.
-                    let aside = checkpoint.with_extension("damaged");
-                    let _ = fs::remove_dir_all(&aside);
-                    fs::rename(&checkpoint, &aside).map_err(writing(&aside))?;
-                    damaged.push((aside, err));
+                    // Its name is needed for the checkpoint that will be written again.
+                    let renamed = checkpoint.with_extension("damaged");
+                    let _ = fs::remove_dir_all(&renamed);
+                    fs::rename(&checkpoint, &renamed).map_err(writing(&renamed))?;
+                    damaged.push((renamed, err));
                 }
             }
         }
@@ -98,13 +124,12 @@ impl RunFolder {
         Ok(Resumed { folder, checkpoint: None, damaged })
     }
 
-    fn open(path: &Path) -> Result<Self, TrainError> {
-        let lock = lock(path)?;
+    fn open(path: &Path, lock: Lock) -> Result<Self, TrainError> {
         let at = path.join(files::METRICS);
         let mut options = File::options();
         let mut metrics = options.create(true).write(true).open(&at).map_err(writing(&at))?;
-        let n_metrics = metrics.seek(SeekFrom::End(0)).map_err(writing(&at))?;
-        Ok(Self { path: path.to_owned(), metrics, n_metrics, _lock: lock })
+        let metrics_len = metrics.seek(SeekFrom::End(0)).map_err(writing(&at))?;
+        Ok(Self { path: path.to_owned(), metrics, metrics_len, _lock: lock })
     }
 
     /// The folder.
@@ -112,31 +137,30 @@ impl RunFolder {
         &self.path
     }
 
-    /// Bytes of metrics so far.
-    pub fn n_metrics(&self) -> u64 {
-        self.n_metrics
+    /// Length of the metrics, in bytes.
+    pub fn metrics_len(&self) -> u64 {
+        self.metrics_len
     }
 
-    /// Takes back metrics after the first `n_bytes`, of steps that will be made
-    /// again.
+    /// Removes metrics after the first `n_bytes`, of steps that will be repeated.
     ///
     /// # Errors
     ///
-    /// [`TrainError::Write`]; [`TrainError::State`] if there are fewer.
-    pub fn rewind_metrics(&mut self, n_bytes: u64) -> Result<(), TrainError> {
+    /// [`TrainError::Write`]; [`TrainError::State`] if the metrics are shorter.
+    pub fn truncate_metrics(&mut self, n_bytes: u64) -> Result<(), TrainError> {
         let path = self.path.join(files::METRICS);
-        if self.n_metrics < n_bytes {
+        if self.metrics_len < n_bytes {
             let (expected, found) =
-                (format!("at least {n_bytes} bytes"), self.n_metrics.to_string());
+                (format!("at least {n_bytes} bytes"), self.metrics_len.to_string());
             return Err(TrainError::State { path, what: "length".to_owned(), expected, found });
         }
-        let rewound = self.metrics.set_len(n_bytes);
-        let rewound = rewound.and_then(|()| self.metrics.seek(SeekFrom::Start(n_bytes)));
-        self.n_metrics = rewound.map_err(writing(&path))?;
+        let truncated = self.metrics.set_len(n_bytes);
+        let truncated = truncated.and_then(|()| self.metrics.seek(SeekFrom::Start(n_bytes)));
+        self.metrics_len = truncated.map_err(writing(&path))?;
         Ok(())
     }
 
-    /// Its checkpoints.
+    /// The checkpoints of the run.
     pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::of(&self.path)
     }
@@ -151,7 +175,7 @@ impl RunFolder {
         let mut text = to_json(&path, line, false)?;
         text.push('\n');
         self.metrics.write_all(text.as_bytes()).map_err(writing(&path))?;
-        self.n_metrics += text.len() as u64;
+        self.metrics_len += text.len() as u64;
         Ok(())
     }
 
@@ -165,13 +189,137 @@ impl RunFolder {
     }
 }
 
-/// Holds a run folder for this process.
-fn lock(path: &Path) -> Result<File, TrainError> {
-    let at = path.join(files::LOCK);
-    let lock = File::create(&at).map_err(writing(&at))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(TrainError::Busy { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(writing(&at)(source)),
+/// A path beside `path` that does not exist, for a run that is being replaced.
+fn unused_sibling(path: &Path) -> io::Result<PathBuf> {
+    let Some(name) = path.file_name() else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let sibling = |n: u32| path.with_file_name(format!("{}.replaced-{n}", name.to_string_lossy()));
+    let mut unused = (1..=u32::MAX).map(sibling).filter(|path| path.symlink_metadata().is_err());
+    unused.next().ok_or_else(|| io::ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+    /// A run folder with seed `seed`, in a folder of its own.
+    fn run(seed: u32) -> (tempfile::TempDir, PathBuf) {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("run");
+        RunFolder::create(&path, &json!({"seed": seed}), false).unwrap();
+        (parent, path)
+    }
+
+    fn record(path: &Path) -> String {
+        let text = fs::read_to_string(path.join(files::RECORD)).unwrap();
+        text.split_whitespace().collect()
+    }
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn force_replaces_the_whole_run() {
+        let (parent, path) = run(1);
+        fs::write(path.join("checkpoints/old"), "").unwrap();
+        let mut folder = RunFolder::create(&path, &json!({"seed": 2}), true).unwrap();
+        assert_eq!(record(&path), r#"{"seed":2}"#);
+        assert_eq!(names_in(&path.join("checkpoints")), [""; 0]);
+        // The new run is locked from the start, and nothing else is left.
+        assert!(matches!(RunFolder::resume(&path), Err(TrainError::Busy { .. })));
+        assert_eq!(names_in(parent.path()), ["run"]);
+        folder.log(&1).unwrap();
+        assert_eq!(fs::read_to_string(path.join(files::METRICS)).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn force_does_not_replace_a_run_in_use() {
+        let (parent, path) = run(1);
+        let resumed = RunFolder::resume(&path).unwrap();
+        let replaced = RunFolder::create(&path, &json!({"seed": 2}), true);
+        assert!(matches!(replaced, Err(TrainError::Busy { .. })));
+        assert_eq!(record(&path), r#"{"seed":1}"#);
+        assert_eq!(names_in(parent.path()), ["run"]);
+        drop(resumed);
+        RunFolder::create(&path, &json!({"seed": 2}), true).unwrap();
+    }
+
+    #[test]
+    fn a_run_stays_if_the_new_one_cannot_be_created() {
+        let (parent, path) = run(1);
+        fs::write(path.join("checkpoints/old"), "").unwrap();
+        // JSON has no keys that are lists.
+        let no_json = BTreeMap::from([([1, 2], 3)]);
+        assert!(matches!(RunFolder::create(&path, &no_json, true), Err(TrainError::Json { .. })));
+        assert_eq!(record(&path), r#"{"seed":1}"#);
+        assert_eq!(names_in(&path.join("checkpoints")), ["old"]);
+        assert_eq!(names_in(parent.path()), ["run"]);
+        RunFolder::resume(&path).unwrap();
+    }
+
+    #[test]
+    fn the_name_of_an_interrupted_replacement_is_not_reused() {
+        let (parent, path) = run(1);
+        let left = parent.path().join("run.replaced-1");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join(files::RECORD), "old").unwrap();
+        RunFolder::create(&path, &json!({"seed": 2}), true).unwrap();
+        assert_eq!(fs::read_to_string(left.join(files::RECORD)).unwrap(), "old");
+        assert!(RunFolder::create(Path::new(".."), &json!({}), true).is_err());
+    }
+
+    /// Threads stand for processes: each opens the lock file itself.
+    #[test]
+    fn no_two_processes_hold_a_run_that_is_being_replaced() {
+        let (_parent, path) = run(0);
+        let (n_holders, is_done) = (AtomicU32::new(0), AtomicBool::new(false));
+        let hold = |folder: &mut RunFolder| {
+            assert_eq!(n_holders.fetch_add(1, Ordering::SeqCst), 0, "two hold the run");
+            // A run that has been deleted has no record.
+            record(folder.path());
+            folder.log(&1).unwrap();
+            n_holders.fetch_sub(1, Ordering::SeqCst);
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_done.load(Ordering::SeqCst) {
+                        match RunFolder::resume(&path) {
+                            Ok(mut resumed) => hold(&mut resumed.folder),
+                            // While it is replaced, there is no folder.
+                            Err(TrainError::Busy { .. } | TrainError::NotARun { .. }) => {}
+                            Err(TrainError::Write { source, .. })
+                                if source.kind() == io::ErrorKind::NotFound => {}
+                            Err(err) => panic!("{err}: {err:?}"),
+                        }
+                    }
+                });
+            }
+            // Ends the other threads, even if an assertion fails.
+            let _done = SetOnDrop(&is_done);
+            let mut n_replaced = 0;
+            while n_replaced < 50 {
+                match RunFolder::create(&path, &json!({"seed": n_replaced}), true) {
+                    Ok(mut folder) => {
+                        hold(&mut folder);
+                        n_replaced += 1;
+                    }
+                    Err(TrainError::Busy { .. }) => std::thread::yield_now(),
+                    Err(err) => panic!("{err}: {err:?}"),
+                }
+            }
+        });
+    }
+
+    struct SetOnDrop<'a>(&'a AtomicBool);
+
+    impl Drop for SetOnDrop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
     }
 }

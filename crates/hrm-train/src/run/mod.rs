@@ -2,58 +2,37 @@
 //!
 //! ```text
 //! runs/<name>/
-//!   run.json            what produced the run; written before the first step
+//!   run.json            settings, seed and data; written before the first step
 //!   metrics.jsonl       one line per logged step and per evaluation
-//!   lock                held by the process that trains
+//!   lock                locked by the process that trains
 //!   checkpoints/
-//!     step-000123/      config.json  model.safetensors  ...  describes itself
-//!                       sha256.json  hashes of the other files
+//!     step-000123/      config.json  model.safetensors  ...  self-contained
+//!                       sha256.json  checksums of the other files
 //!     latest            the name of the newest checkpoint
-//!     best              the name of the best by validation, if there is one
+//!     best              the name of the best checkpoint by validation, if any
 //! ```
 //!
-//! A checkpoint is written under another name, synced, and renamed, and only
-//! then named in `latest`: a run killed at any instant has its last checkpoint
-//! whole.
+//! A checkpoint is written under a temporary name, synced, and renamed, and only then
+//! named in `latest`: a run that is killed at any time has an intact last checkpoint.
 
 mod checkpoints;
+mod checksums;
+pub mod files;
 mod folder;
-mod seal;
+mod json;
+mod lock;
 
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use hrm_base::durable;
 use hrm_core::{Hrm, HrmConfig, ModelError, Weights, weight_file};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::TrainError;
+use crate::error::TrainError;
 pub use checkpoints::Checkpoints;
+pub use checksums::sha256;
 pub use folder::{Resumed, RunFolder};
-pub use seal::sha256;
-
-/// File names of a run.
-pub mod files {
-    /// What produced the run.
-    pub const RECORD: &str = "run.json";
-    /// Figures over time.
-    pub const METRICS: &str = "metrics.jsonl";
-    /// Held by the process that writes.
-    pub const LOCK: &str = "lock";
-    /// Folder of checkpoints.
-    pub const CHECKPOINTS: &str = "checkpoints";
-    /// Name of the newest checkpoint.
-    pub const LATEST: &str = "latest";
-    /// Name of the checkpoint that was best by validation.
-    pub const BEST: &str = "best";
-    /// Model config of a checkpoint.
-    pub const CONFIG: &str = "config.json";
-    /// Weights of a checkpoint.
-    pub const WEIGHTS: &str = "model.safetensors";
-}
+pub use json::{read_json, write_json};
 
 /// Writes config and weights of a model into a folder that exists.
 ///
@@ -109,8 +88,8 @@ pub enum LoadError {
     },
 }
 
-/// The checkpoint that `path` means: itself if it holds a model, else the best
-/// by validation of the run folder that it is, or without validation the latest.
+/// The checkpoint that `path` stands for: `path` itself if it holds a model; for a run
+/// folder, its best checkpoint by validation, or the latest if there is no best.
 ///
 /// # Errors
 ///
@@ -127,56 +106,11 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
     named.ok_or_else(|| TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" })
 }
 
-/// Reads a JSON file.
-///
-/// # Errors
-///
-/// [`TrainError::Read`] or [`TrainError::Json`].
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
-    let text = fs::read(path).map_err(reading(path))?;
-    serde_json::from_slice(&text)
-        .map_err(|source| TrainError::Json { path: path.to_owned(), source })
-}
-
-/// Writes a JSON file, whole or not at all.
-///
-/// # Errors
-///
-/// [`TrainError::Write`] or [`TrainError::Json`].
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
-    let mut text = to_json(path, value, true)?;
-    text.push('\n');
-    durable::replace(path, text.as_bytes()).map_err(writing(path))
-}
-
-fn to_json(path: &Path, value: &impl Serialize, pretty: bool) -> Result<String, TrainError> {
-    let text =
-        if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
-    text.map_err(|source| TrainError::Json { path: path.to_owned(), source })
-}
-
-/// The name of a complete checkpoint, by its step.
-fn name_of(step: u64) -> String {
-    format!("step-{step:06}")
-}
-
-/// The step of a complete checkpoint, by its name.
-fn number_of(checkpoint: &Path) -> Option<u64> {
-    checkpoint.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
-}
-
-fn reading(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
-    move |source| TrainError::Read { path: path.to_owned(), source }
-}
-
-fn writing(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
-    move |source| TrainError::Write { path: path.to_owned(), source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::fs;
 
     fn model(seed: u64) -> Hrm {
         let config = HrmConfig { hidden_dim: 8, puzzle_dim: 8, n_heads: 2, ..HrmConfig::tiny() };
@@ -209,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_folder_is_kept() {
+    fn an_existing_folder_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let create = |force| RunFolder::create(&path, &json!({}), force).map(drop);
@@ -217,14 +151,14 @@ mod tests {
         assert!(matches!(create(false), Err(TrainError::RunExists { .. })));
         create(true).unwrap();
 
-        // A folder that is no run is not deleted, whatever is asked.
+        // A folder that is not a run is not deleted, even with `force`.
         fs::remove_file(path.join(files::RECORD)).unwrap();
         assert!(matches!(create(true), Err(TrainError::NotARun { .. })));
         assert!(path.join(files::METRICS).exists());
     }
 
     #[test]
-    fn a_failed_checkpoint_leaves_the_one_before() {
+    fn a_failed_checkpoint_keeps_the_previous_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
@@ -232,7 +166,7 @@ mod tests {
         let fails = |_: &Path| Err(TrainError::NoExamples { what: "no" });
         run.checkpoints().write(2, fails).unwrap_err();
         assert_eq!(find_checkpoint(&path).unwrap(), first);
-        // Nor is the one that `latest` names ever replaced.
+        // The checkpoint that `latest` names is never replaced.
         save(&run, &model(2), 1).unwrap_err();
         let kept = load_model(&first, &Device::Cpu).unwrap();
         let wanted = model(1);
@@ -243,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_checkpoint_falls_back_to_the_one_before() {
+    fn a_damaged_checkpoint_falls_back_to_the_previous_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
@@ -254,7 +188,7 @@ mod tests {
         let run = RunFolder::resume(&path).unwrap().folder;
         let saved = [1, 2, 3].map(|step| save(&run, &model(step), step).unwrap());
         drop(run);
-        // Left by a process that was killed as it wrote.
+        // Left by a process that was killed while writing.
         let (half, part) =
             (path.join("checkpoints/step-000004.tmp"), path.join("checkpoints/x.tmp"));
         fs::create_dir(&half).unwrap();
@@ -284,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn old_checkpoints_go_and_the_newest_never_does() {
+    fn old_checkpoints_are_removed_but_never_the_newest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
@@ -298,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_checkpoint_stays_and_is_what_a_run_means() {
+    fn the_best_checkpoint_is_kept_and_stands_for_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
@@ -310,7 +244,7 @@ mod tests {
         run.checkpoints().set_best(Some(3)).unwrap();
         run.checkpoints().keep_newest(1).unwrap();
         assert!(!saved[0].exists());
-        // One that is not there is not named.
+        // A checkpoint that does not exist is not named.
         for none in [Some(1), None] {
             run.checkpoints().set_best(Some(3)).unwrap();
             run.checkpoints().set_best(none).unwrap();
@@ -321,38 +255,38 @@ mod tests {
     }
 
     #[test]
-    fn going_back_removes_what_is_newer() {
+    fn rolling_back_removes_newer_checkpoints() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
         let checkpoints = run.checkpoints();
-        assert_eq!(checkpoints.go_back(0).unwrap(), None);
+        assert_eq!(checkpoints.roll_back(0).unwrap(), None);
         let saved = [1, 2, 3, 4].map(|step| save(&run, &model(1), step).unwrap());
         let left = || saved.each_ref().map(|checkpoint| checkpoint.exists());
         checkpoints.set_best(Some(3)).unwrap();
-        assert_eq!(checkpoints.go_back(0).unwrap().as_ref(), Some(&saved[3]));
+        assert_eq!(checkpoints.roll_back(0).unwrap().as_ref(), Some(&saved[3]));
         assert_eq!(left(), [true; 4]);
-        // One that is damaged is none.
+        // Damaged checkpoints do not count.
         fs::write(saved[3].join(files::WEIGHTS), "").unwrap();
-        assert_eq!(checkpoints.go_back(1).unwrap().as_ref(), Some(&saved[1]));
+        assert_eq!(checkpoints.roll_back(1).unwrap().as_ref(), Some(&saved[1]));
         assert_eq!(left(), [true, true, false, false]);
         assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
-        assert_eq!(checkpoints.go_back(9).unwrap().as_ref(), Some(&saved[0]));
+        assert_eq!(checkpoints.roll_back(9).unwrap().as_ref(), Some(&saved[0]));
         save(&run, &model(1), 2).unwrap();
     }
 
     #[test]
-    fn metrics_are_taken_back_to_a_line() {
+    fn metrics_are_truncated_to_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let mut run = RunFolder::create(&path, &json!({}), false).unwrap();
         run.log(&1).unwrap();
-        let n_bytes = run.n_metrics();
+        let n_bytes = run.metrics_len();
         run.log(&2).unwrap();
         drop(run);
         let mut run = RunFolder::resume(&path).unwrap().folder;
-        assert!(run.rewind_metrics(100).is_err());
-        run.rewind_metrics(n_bytes).unwrap();
+        assert!(run.truncate_metrics(100).is_err());
+        run.truncate_metrics(n_bytes).unwrap();
         run.log(&3).unwrap();
         assert_eq!(fs::read_to_string(path.join(files::METRICS)).unwrap(), "1\n3\n");
     }

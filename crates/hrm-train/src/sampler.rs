@@ -1,64 +1,65 @@
-//! The order in which training examples are drawn.
+//! The order in which training examples are sampled.
 //!
-//! As the published code draws them: groups in random order; one version of
-//! each; its rows in random order until the batch is full. What does not fit
-//! of the last group is dropped, so a batch never depends on the one before.
+//! As in the published code: groups in random order; one random version of each; its
+//! rows in random order until the batch is full. Rows of the last group that do not
+//! fit are dropped, so a batch never depends on the one before.
 
+use hrm_base::rng::stream;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::error::TrainError;
 use crate::task::{Examples, RowId};
-use hrm_base::rng::stream;
 
-/// A place in the sequence of batches. With the seed it is all there is to know:
-/// every batch and every pass over the groups has a random stream of its own.
+/// A position in the sequence of batches. Together with the seed it decides all
+/// further batches, because every batch and every pass over the groups has its own
+/// random stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RowsCursor {
-    /// Batches drawn.
+pub struct SamplerCursor {
+    /// Batches sampled so far.
     pub n_batches: u64,
-    /// Groups drawn, over all passes.
+    /// Groups sampled so far, over all passes.
     pub n_groups: u64,
 }
 
-/// An endless sequence of batches of places.
-pub struct TrainingRows<'a> {
+/// An endless sequence of batches of training examples.
+pub struct TrainingSampler<'a> {
     examples: &'a dyn Examples,
     seed: u64,
-    cursor: RowsCursor,
-    /// The permutation of the groups in this pass.
+    cursor: SamplerCursor,
+    /// The permutation of the groups in the current pass.
     order: Vec<u32>,
 }
 
-impl<'a> TrainingRows<'a> {
-    /// The sequence that `seed` decides, from a place on.
+impl<'a> TrainingSampler<'a> {
+    /// The sequence of `seed`, from `cursor` on.
     ///
     /// # Errors
     ///
-    /// [`TrainError::NoExamples`] if there is no row to draw.
+    /// [`TrainError::NoExamples`] if there are no rows.
     pub fn new(
         examples: &'a dyn Examples,
         seed: u64,
-        cursor: RowsCursor,
+        cursor: SamplerCursor,
     ) -> Result<Self, TrainError> {
         if examples.row_ids().next().is_none() {
             return Err(TrainError::NoExamples { what: "training" });
         }
-        let mut rows = Self { examples, seed, cursor, order: Vec::new() };
-        if !rows.is_between_passes() {
-            rows.shuffle();
+        let mut sampler = Self { examples, seed, cursor, order: Vec::new() };
+        if !sampler.is_between_passes() {
+            sampler.shuffle();
         }
-        Ok(rows)
+        Ok(sampler)
     }
 
-    /// Where the next batch begins.
-    pub fn cursor(&self) -> RowsCursor {
+    /// The position of the next batch.
+    pub fn cursor(&self) -> SamplerCursor {
         self.cursor
     }
 
-    /// The places of the next batch.
+    /// The addresses of the next batch.
     pub fn next_batch(&mut self, batch_size: usize) -> Vec<RowId> {
         let mut rng = stream(self.seed, &format!("training batch {}", self.cursor.n_batches));
         self.cursor.n_batches += 1;
@@ -83,12 +84,12 @@ impl<'a> TrainingRows<'a> {
         self.order[at as usize] as usize
     }
 
-    /// Whether the next group is the first of a pass.
+    /// Whether the next group begins a pass.
     fn is_between_passes(&self) -> bool {
         self.cursor.n_groups.is_multiple_of(self.examples.n_groups() as u64)
     }
 
-    /// Draws the order of the pass that the next group is in.
+    /// Samples the order of the pass that the next group belongs to.
     fn shuffle(&mut self) {
         let n_groups = self.examples.n_groups();
         let pass = self.cursor.n_groups / n_groups as u64;
@@ -123,50 +124,51 @@ mod tests {
     fn an_epoch_visits_each_group_once_with_one_version() {
         let stairs = Stairs(6);
         // One version of each group has 0 + 1 + 2 + 3 + 4 + 5 rows.
-        let mut rows = TrainingRows::new(&stairs, 1, RowsCursor::default()).unwrap();
+        let mut sampler = TrainingSampler::new(&stairs, 1, SamplerCursor::default()).unwrap();
         for _epoch in 0..20 {
-            let batch = rows.next_batch(15);
+            let batch = sampler.next_batch(15);
             for group in 0..6 {
                 let mut of_group: Vec<_> = batch.iter().filter(|at| at.group == group).collect();
                 assert_eq!(of_group.len(), group);
                 of_group.sort();
                 of_group.dedup();
-                assert_eq!(of_group.len(), group, "rows of a version are drawn once");
+                assert_eq!(of_group.len(), group, "rows of a version are sampled once");
                 assert!(of_group.iter().all(|at| at.version == of_group[0].version));
             }
         }
     }
 
     #[test]
-    fn every_version_is_drawn_and_the_seed_decides() {
+    fn every_version_is_sampled_and_the_seed_decides() {
         let stairs = Stairs(4);
-        let draw =
-            |seed| TrainingRows::new(&stairs, seed, RowsCursor::default()).unwrap().next_batch(200);
-        assert_eq!(draw(3), draw(3));
-        assert_ne!(draw(3), draw(4));
+        let batch = |seed| {
+            TrainingSampler::new(&stairs, seed, SamplerCursor::default()).unwrap().next_batch(200)
+        };
+        assert_eq!(batch(3), batch(3));
+        assert_ne!(batch(3), batch(4));
         for version in 0..3 {
-            assert!(draw(3).iter().any(|at| at.group == 2 && at.version == version));
+            assert!(batch(3).iter().any(|at| at.group == 2 && at.version == version));
         }
     }
 
     #[test]
-    fn a_set_without_rows_is_refused() {
-        let start = RowsCursor::default();
-        assert!(TrainingRows::new(&Stairs(1), 1, start).is_err());
-        assert!(TrainingRows::new(&Stairs(0), 1, start).is_err());
+    fn a_data_set_without_rows_is_refused() {
+        let start = SamplerCursor::default();
+        assert!(TrainingSampler::new(&Stairs(1), 1, start).is_err());
+        assert!(TrainingSampler::new(&Stairs(0), 1, start).is_err());
     }
 
     #[test]
-    fn a_sequence_goes_on_from_any_place() {
+    fn a_sequence_continues_from_any_cursor() {
         let stairs = Stairs(5);
-        let mut rows = TrainingRows::new(&stairs, 3, RowsCursor::default()).unwrap();
-        let mut next = || (rows.cursor(), rows.next_batch(4));
+        let mut sampler = TrainingSampler::new(&stairs, 3, SamplerCursor::default()).unwrap();
+        let mut next = || (sampler.cursor(), sampler.next_batch(4));
         let straight: Vec<_> = (0..40).map(|_| next()).collect();
-        // Batches of 4 end within passes, and now and then between two.
+        // Batches of 4 end within passes, and sometimes between two.
         assert!(straight.iter().any(|(cursor, _)| cursor.n_groups % 5 == 0));
         assert!(straight.iter().any(|(cursor, _)| cursor.n_groups % 5 != 0));
         for ahead in straight.windows(3) {
-            let mut again = TrainingRows::new(&stairs, 3, ahead[0].0).unwrap();
+            let mut again = TrainingSampler::new(&stairs, 3, ahead[0].0).unwrap();
             for (cursor, batch) in ahead {
                 assert_eq!((again.cursor(), &again.next_batch(4)), (*cursor, batch));
             }

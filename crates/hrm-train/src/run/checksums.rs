@@ -1,4 +1,5 @@
-//! Hashes of a checkpoint's files, written last: damage shows before it is used.
+//! Checksums of the files of a checkpoint, written last, so that damage is detected
+//! before the checkpoint is used.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -7,32 +8,32 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{read_json, reading, write_json};
-use crate::TrainError;
+use super::json::{read_json, reading, write_json};
+use crate::error::TrainError;
 
-/// File name of the hashes.
-pub(super) const SEAL: &str = "sha256.json";
+/// File name of the checksums.
+const CHECKSUMS: &str = "sha256.json";
 
-/// Writes the hash of every file in a folder beside them.
+/// Writes the checksums of all files in a folder to a file beside them.
 ///
 /// # Errors
 ///
 /// [`TrainError::Read`] or [`TrainError::Write`].
-pub(super) fn seal(folder: &Path) -> Result<(), TrainError> {
-    write_json(&folder.join(SEAL), &hashes(folder)?)
+pub(super) fn write(folder: &Path) -> Result<(), TrainError> {
+    write_json(&folder.join(CHECKSUMS), &hashes(folder)?)
 }
 
-/// Makes sure that a folder holds the files that were sealed, and no others.
+/// Checks that a folder holds exactly the files with the recorded checksums.
 ///
 /// # Errors
 ///
-/// [`TrainError::Damaged`] naming the first file that is not, or
+/// [`TrainError::Damaged`] naming the first file that is changed, missing or new;
 /// [`TrainError::Read`].
 pub(super) fn verify(folder: &Path) -> Result<(), TrainError> {
-    let sealed: BTreeMap<String, String> = read_json(&folder.join(SEAL))?;
+    let recorded: BTreeMap<String, String> = read_json(&folder.join(CHECKSUMS))?;
     let found = hashes(folder)?;
-    let names = sealed.keys().chain(found.keys());
-    let mut differing = names.filter(|name| sealed.get(*name) != found.get(*name));
+    let names = recorded.keys().chain(found.keys());
+    let mut differing = names.filter(|name| recorded.get(*name) != found.get(*name));
     match differing.next() {
         None => Ok(()),
         Some(name) => Err(TrainError::Damaged { path: folder.join(name) }),
@@ -44,7 +45,7 @@ fn hashes(folder: &Path) -> Result<BTreeMap<String, String>, TrainError> {
     for entry in fs::read_dir(folder).map_err(reading(folder))? {
         let path = entry.map_err(reading(folder))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name != SEAL {
+        if name != CHECKSUMS {
             let hash = sha256(&path).map_err(reading(&path))?;
             hashes.insert(name, hash);
         }
@@ -74,13 +75,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_change_shows() {
+    fn any_change_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("a"), "abc").unwrap();
         fs::write(at("b"), "").unwrap();
-        assert!(verify(folder.path()).is_err(), "no seal yet");
-        seal(folder.path()).unwrap();
+        assert!(verify(folder.path()).is_err(), "no checksums yet");
+        write(folder.path()).unwrap();
         verify(folder.path()).unwrap();
         let want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256(&at("a")).unwrap(), want);

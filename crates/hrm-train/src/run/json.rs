@@ -1,0 +1,52 @@
+//! JSON files, and errors that name the file.
+
+use std::fs;
+use std::path::Path;
+
+use hrm_base::durable;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::TrainError;
+
+/// Reads a JSON file.
+///
+/// # Errors
+///
+/// [`TrainError::Read`] or [`TrainError::Json`].
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
+    let text = fs::read(path).map_err(reading(path))?;
+    serde_json::from_slice(&text)
+        .map_err(|source| TrainError::Json { path: path.to_owned(), source })
+}
+
+/// Writes a JSON file, in full or not at all.
+///
+/// # Errors
+///
+/// [`TrainError::Write`] or [`TrainError::Json`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError> {
+    let mut text = to_json(path, value, true)?;
+    text.push('\n');
+    durable::replace(path, text.as_bytes()).map_err(writing(path))
+}
+
+pub(super) fn to_json(
+    path: &Path,
+    value: &impl Serialize,
+    pretty: bool,
+) -> Result<String, TrainError> {
+    let text =
+        if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+    text.map_err(|source| TrainError::Json { path: path.to_owned(), source })
+}
+
+/// The error of a failed read of `path`.
+pub(super) fn reading(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
+    move |source| TrainError::Read { path: path.to_owned(), source }
+}
+
+/// The error of a failed write of `path`.
+pub(super) fn writing(path: &Path) -> impl Fn(std::io::Error) -> TrainError {
+    move |source| TrainError::Write { path: path.to_owned(), source }
+}
