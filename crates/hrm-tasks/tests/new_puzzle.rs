@@ -20,13 +20,12 @@ mod training {
     pub(super) fn valid_before_and_after() -> Result<(f64, f64), Box<dyn std::error::Error>> {
         let puzzles = Ruled::new(Binairo { side: 4 });
         let task = puzzles.open(&[])?; // Or from files: `open(&["mine.csv".into()])`.
-        let config = HrmConfig {
-            vocab_size: task.vocab_size(),
-            n_cells: task.n_cells(),
-            mixer: Mixer::Mlp,
-            n_segments_max: 2,
-            ..HrmConfig::tiny()
-        };
+        let config = HrmConfig::tiny().with(|config| {
+            config.input.vocab_size = task.vocab_size();
+            config.input.n_cells = task.n_cells();
+            config.block.mixer = Mixer::Mlp;
+            config.halting.n_segments_max = 2;
+        });
         let settings = TrainConfig {
             batch_size: 32,
             steps: 150,
@@ -35,7 +34,8 @@ mod training {
             ..TrainConfig::paper()
         };
         let valid = |model: &Hrm| {
-            let asking = Asking { budget: Budget::Fixed(2), batch_size: 50, sampling: None };
+            let budget = Budget::Fixed(model.n_segments_max());
+            let asking = Asking { budget, batch_size: 50, sampling: None };
             let evaluation = evaluate(model, task.as_ref(), asking, |_| Ok::<_, TrainError>(()))?;
             Ok::<f64, TrainError>(evaluation.scores[0].1)
         };

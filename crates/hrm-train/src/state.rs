@@ -10,11 +10,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
-use hrm_core::{Hrm, HrmConfig, States, weight_file};
+use hrm_core::{Hrm, HrmConfig, States, model_folder, weight_file};
 use serde::{Deserialize, Serialize};
 
 use crate::optim::{Moments, Optimiser};
-use crate::run::{read_json, write_json, write_model};
+use crate::run::{read_json, write_json};
 use crate::trainer::Progress;
 use crate::{Batch, Carry, TrainConfig, TrainError, Trainer};
 
@@ -82,7 +82,7 @@ impl Snapshot {
     }
 
     /// Writes the [`averaged`](Trainer::averaged) model, as
-    /// [`load_model`](crate::run::load_model) reads it, and what
+    /// [`Hrm::load`] reads it, and what
     /// [`restore`](Trainer::restore) needs beside it.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Snapshot {
     /// [`TrainError::Write`] or [`TrainError::Weights`].
     pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
         let named = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.clone());
-        write_model(&self.config, self.weights.iter().map(named), folder)?;
+        model_folder::write(&self.config, self.weights.iter().map(named), folder)?;
         write_json(&folder.join(RECORD), &self.record)?;
         let tensors = self.tensors.iter().map(named);
         Ok(weight_file::write_tensors(tensors, &folder.join(TENSORS))?)
@@ -166,7 +166,7 @@ impl Trainer {
             });
         }
         let start = model.initial_states(n_rows)?;
-        let (n_cells, device) = (model.config().n_cells, model.device());
+        let (n_cells, device) = (model.config().input.n_cells, model.device());
         let mut carries = Vec::with_capacity(n_carries);
         for (turn, Rows { n_done, halted }) in record.carries.into_iter().enumerate() {
             let mut take = |name: &str, shape: &[usize], dtype: DType| {

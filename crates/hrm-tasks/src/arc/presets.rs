@@ -51,7 +51,7 @@ impl ArcConfig {
                     eval_interval: 1400,
                     ..paper_train
                 };
-                (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
+                (task, HrmConfig::tiny().with(|model| model.recurrence.n_h_cycles = 1), train)
             }
             Preset::Small => {
                 let task = Self {
@@ -64,12 +64,11 @@ impl ArcConfig {
                 };
                 // A rule is learnt from many tasks that follow it: two segments
                 // a task leave time for more of them.
-                let model = HrmConfig {
-                    modules: Modules::Two,
-                    n_l_cycles: 2,
-                    n_segments_max: 2,
-                    ..HrmConfig::small()
-                };
+                let model = HrmConfig::small().with(|model| {
+                    model.recurrence.modules = Modules::Two;
+                    model.recurrence.n_l_cycles = 2;
+                    model.halting.n_segments_max = 2;
+                });
                 let train = TrainConfig {
                     n_carries: 4,
                     steps: 4200,
@@ -89,11 +88,15 @@ impl ArcConfig {
                     puzzle_weight_decay: paper_train.puzzle_weight_decay,
                     ..TrainConfig::tiny_recursive()
                 };
-                let model = HrmConfig { n_l_cycles: 4, ..HrmConfig::tiny_recursive() };
+                let model =
+                    HrmConfig::tiny_recursive().with(|model| model.recurrence.n_l_cycles = 4);
                 (paper, model, train)
             }
         };
-        let model = HrmConfig { vocab_size: 12, n_cells: task.canvas * task.canvas, ..model };
+        let model = model.with(|model| {
+            model.input.vocab_size = 12;
+            model.input.n_cells = task.canvas * task.canvas;
+        });
         RunConfig { task: TaskConfig::Arc(task), model, train }
     }
 }

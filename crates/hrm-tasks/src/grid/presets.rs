@@ -23,11 +23,15 @@ pub(super) fn model_and_training(preset: Preset) -> (HrmConfig, TrainConfig) {
             };
             // Cells that are mixed by weights of their own need no training to
             // find each other: small grids are learnt in far fewer steps.
-            (HrmConfig { n_cells: 36, mixer: Mixer::Mlp, ..HrmConfig::tiny() }, train)
+            let model = HrmConfig::tiny().with(|model| {
+                model.input.n_cells = 36;
+                model.block.mixer = Mixer::Mlp;
+            });
+            (model, train)
         }
         Preset::Small => {
             let train = TrainConfig { batch_size: 32, n_validation: 0, ..TrainConfig::small() };
-            (HrmConfig { n_cells: 144, ..HrmConfig::small() }, train)
+            (HrmConfig::small().with(|model| model.input.n_cells = 144), train)
         }
         Preset::Paper => (HrmConfig::paper(), paper),
         Preset::TinyRecursive => (HrmConfig::tiny_recursive(), TrainConfig::tiny_recursive()),

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use hrm_base::rng::stream;
-use hrm_core::HrmConfig;
 use serde::{Deserialize, Serialize};
 
 use super::canvas::{self, Canvas};
@@ -55,7 +54,10 @@ impl<R: Rules + Clone + 'static> Ruled<R> {
         let task = Self { n_train, ..Self::new(R::preset(preset)) };
         let (model, train) = presets::model_and_training(preset);
         let (n_cells, vocab_size) = (task.n_cells(), task.vocabulary().len());
-        let model = HrmConfig { n_cells, vocab_size, ..model };
+        let model = model.with(|model| {
+            model.input.n_cells = n_cells;
+            model.input.vocab_size = vocab_size;
+        });
         RunConfig { task: task.into(), model, train }
     }
 

@@ -45,7 +45,7 @@ impl MazeConfig {
                     eval_interval: 600,
                     ..paper_train
                 };
-                (task, HrmConfig { n_h_cycles: 1, ..HrmConfig::tiny() }, train)
+                (task, HrmConfig::tiny().with(|model| model.recurrence.n_h_cycles = 1), train)
             }
             Preset::Small => {
                 let task = Self {
@@ -57,15 +57,20 @@ impl MazeConfig {
                     ..paper
                 };
                 // Worked at for fewer segments each, more mazes come in as many steps.
-                (task, HrmConfig { n_segments_max: 4, ..HrmConfig::small() }, TrainConfig::small())
+                let model = HrmConfig::small().with(|model| model.halting.n_segments_max = 4);
+                (task, model, TrainConfig::small())
             }
             Preset::Paper => (paper, HrmConfig::paper(), paper_train),
             Preset::TinyRecursive => {
-                let model = HrmConfig { n_l_cycles: 4, ..HrmConfig::tiny_recursive() };
+                let model =
+                    HrmConfig::tiny_recursive().with(|model| model.recurrence.n_l_cycles = 4);
                 (paper, model, TrainConfig::tiny_recursive())
             }
         };
-        let model = HrmConfig { vocab_size: 6, n_cells: task.side * task.side, ..model };
+        let model = model.with(|model| {
+            model.input.vocab_size = 6;
+            model.input.n_cells = task.side * task.side;
+        });
         RunConfig { task: TaskConfig::Maze(task), model, train }
     }
 }

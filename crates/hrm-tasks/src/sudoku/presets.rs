@@ -54,8 +54,10 @@ impl SudokuConfig {
                 (paper, over_cells(HrmConfig::tiny_recursive()), TrainConfig::tiny_recursive())
             }
         };
-        let (n_cells, vocab_size) = (task.board * task.board, task.board + 2);
-        let model = HrmConfig { n_cells, vocab_size, ..model };
+        let model = model.with(|model| {
+            model.input.n_cells = task.board * task.board;
+            model.input.vocab_size = task.board + 2;
+        });
         RunConfig { task: TaskConfig::Sudoku(task), model, train }
     }
 }
@@ -63,5 +65,8 @@ impl SudokuConfig {
 /// A model whose blocks mix cells by a weight for every pair of them. Which cells
 /// see each other never changes in Sudoku, and it is far from their distance.
 fn over_cells(model: HrmConfig) -> HrmConfig {
-    HrmConfig { mixer: Mixer::Mlp, positions: Positions::None, ..model }
+    model.with(|model| {
+        model.block.mixer = Mixer::Mlp;
+        model.block.positions = Positions::None;
+    })
 }
