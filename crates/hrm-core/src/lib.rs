@@ -96,6 +96,7 @@
 //! # }
 //! ```
 
+mod candle_model;
 mod config;
 mod error;
 mod frozen;
@@ -113,6 +114,7 @@ pub mod names;
 pub mod weight_file;
 
 pub use candle_core;
+pub use candle_nn;
 pub use config::{
     BlockConfig, ConfigError, Dims, HaltingConfig, HrmConfig, InputConfig, Mixer, Positions,
     PuzzleEmbeddingConfig, RecurrenceConfig,
