@@ -2,7 +2,7 @@
 
 use candle_core::Device;
 use hrm_core::halting::Exploration;
-use hrm_core::{Hrm, HrmConfig};
+use hrm_core::{Hrm, HrmConfig, InputConfig};
 use hrm_train::Batch;
 
 /// One shape, named after the run that it comes from.
@@ -26,15 +26,13 @@ pub const CASES: &[Case] = &[
 
 /// The published schedule at the width of a laptop.
 fn small() -> HrmConfig {
-    let paper = HrmConfig::paper();
-    HrmConfig {
-        puzzle_dim: 128,
-        hidden_dim: 128,
-        n_heads: 4,
-        n_h_layers: 2,
-        n_l_layers: 2,
-        ..paper
-    }
+    HrmConfig::paper().with(|config| {
+        config.puzzle_embedding.dim = 128;
+        config.block.hidden_dim = 128;
+        config.block.n_heads = 4;
+        config.recurrence.n_h_layers = 2;
+        config.recurrence.n_l_layers = 2;
+    })
 }
 
 impl Case {
@@ -49,7 +47,7 @@ impl Case {
 
     /// A batch with a token and a label in every cell.
     pub fn batch(self) -> Batch {
-        let HrmConfig { n_cells, vocab_size, .. } = (self.config)();
+        let InputConfig { n_cells, vocab_size, .. } = (self.config)().input;
         let n_tokens = self.batch_size * n_cells;
         // Any tokens but padding; time does not depend on which.
         let token = |idx: usize| 1 + (idx * 7 + idx / n_cells) % (vocab_size - 1);

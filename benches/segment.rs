@@ -7,13 +7,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_benches::CASES;
-use hrm_core::Tracking;
 
 fn segment(c: &mut Criterion) {
     for case in CASES {
         let (model, batch) = (case.model(), case.batch());
-        let network = model.network(Tracking::Frozen).expect("a fresh model is complete");
-        let rows = model.puzzle_rows(batch.puzzle_ids()).expect("identifier 0 is known");
+        let network = model.frozen().expect("a fresh model is complete");
+        let rows = model.puzzle_embeddings(batch.puzzle_ids()).expect("identifier 0 is known");
         let tokens = batch.input_tensor(model.device()).expect("the CPU holds a batch");
         let input = network.encode(&tokens, rows.as_ref()).expect("tokens are in the vocabulary");
         let states = network.initial_states(case.batch_size).expect("the CPU holds the states");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use hrm_core::Hrm;
 use hrm_tasks::{TaskConfig, Vocabulary};
-use hrm_train::run::{self, find_checkpoint, load_model, read_json, write_json};
+use hrm_train::run::{find_checkpoint, read_json, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
@@ -48,11 +48,11 @@ impl Checkpoint {
     /// For a folder that is neither, or files that do not fit together.
     pub(crate) fn open(run: &Path, compute: &Compute) -> anyhow::Result<Self> {
         let path = find_checkpoint(run)?;
-        let model = load_model(&path, &compute.device()?)?.with_dtype(compute.dtype()?);
+        let model = Hrm::load(&path, &compute.device()?)?.with_dtype(compute.dtype()?);
         let puzzles: Puzzles = read_json(&path.join(TASK))?;
         let identifiers: Vec<String> = read_json(&path.join(IDENTIFIERS))?;
 
-        let config = model.config();
+        let config = &model.config().input;
         let vocabulary = Vocabulary::load(&path.join(TOKENIZER))?;
         if vocabulary != puzzles.task.family().vocabulary() {
             let kind = puzzles.task.kind();
@@ -84,7 +84,7 @@ pub(crate) fn save_alone(
     identifiers: &[String],
 ) -> anyhow::Result<()> {
     output::new_folder(folder, |folder| {
-        run::save_model(model, folder)?;
+        model.save(folder)?;
         describe(folder, puzzles, identifiers)
     })
 }

@@ -101,7 +101,7 @@ fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<Run
     if !preset.is_published() {
         let n_cells = config.task.family().n_cells();
         config.train.batch_size =
-            batch_size(config.train.batch_size, config.model.n_cells, n_cells);
+            batch_size(config.train.batch_size, config.model.input.n_cells, n_cells);
     }
     Ok(config)
 }

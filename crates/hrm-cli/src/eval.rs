@@ -1,6 +1,7 @@
 //! `hrm eval`: how many puzzles a trained model gets right.
 
 use std::fmt::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -60,6 +61,11 @@ pub(crate) struct Eval {
     compute: Compute,
 }
 
+/// A number that the command line has checked to be positive.
+pub(crate) fn as_count(n: u32) -> NonZeroUsize {
+    NonZeroUsize::new(n as usize).unwrap_or(NonZeroUsize::MIN)
+}
+
 fn temperature(text: &str) -> Result<f64, String> {
     let temperature: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     let is_usable = (1e-3..=1e3).contains(&temperature);
@@ -73,7 +79,7 @@ impl Eval {
         }
         let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
         let model = &checkpoint.model;
-        let n_segments = self.segments.map_or(model.config().n_segments_max, |n| n as usize);
+        let n_segments = self.segments.map_or(model.n_segments_max(), as_count);
         let budget =
             if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
         let batch_size = self.batch as usize;

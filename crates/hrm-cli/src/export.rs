@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use candle_core::Tensor;
 use clap::{Args, ValueEnum};
-use hrm_core::{Modules, Starts, weight_file};
+use hrm_core::{InitialStates, Modules, weight_file};
 use serde_json::json;
 
 use crate::checkpoint::Checkpoint;
@@ -54,9 +54,9 @@ impl Export {
             .tensors()
             .map(|(name, tensor)| (format!("{prefix}{name}"), tensor))
             .collect();
-        let config = checkpoint.model.config();
+        let config = &checkpoint.model.config().recurrence;
         let is_unknown = config.modules == Modules::Flat
-            || config.starts == Starts::Random
+            || config.initial_states == InitialStates::Random
             || config.damping > 0.0;
         if is_unknown {
             remark("The published code has no models like this one: it reads the weights only.");

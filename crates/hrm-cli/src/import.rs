@@ -89,7 +89,7 @@ impl Import {
         let model = Hrm::with_weights(config, weights)?;
 
         let blank = "<blank>".to_owned();
-        let unnamed = (1..model.config().n_puzzle_ids).map(|id| format!("puzzle-{id}"));
+        let unnamed = (1..model.config().input.n_puzzle_ids).map(|id| format!("puzzle-{id}"));
         let identifiers: Vec<String> = std::iter::once(blank).chain(unnamed).collect();
         let puzzles = Puzzles { task, data: Vec::new() };
         save_alone(&self.out, &model, &puzzles, &identifiers)?;
@@ -192,7 +192,7 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
     };
     let n_prefix_least = shapes.puzzle_dim.div_ceil(hidden_dim.max(1));
     let n_prefix_published = match published.puzzle_emb_len {
-        None if is_recursive => family.n_prefix,
+        None if is_recursive => family.puzzle_embedding.n_positions,
         None | Some(0) => n_prefix_least,
         Some(n) => n,
     };
@@ -203,27 +203,26 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
     };
     // Any expansion that rounds up to the inner size will do.
     let expansion = shapes.inner_dim as f64 * 1.5 / hidden_dim.max(1) as f64;
-    HrmConfig {
-        vocab_size: shapes.vocab_size,
-        n_cells,
-        n_puzzle_ids: shapes.n_puzzle_ids,
-        puzzle_dim: shapes.puzzle_dim,
-        n_prefix,
-        hidden_dim,
-        mixer: shapes.mixer,
-        n_heads: published.num_heads.unwrap_or_else(|| (hidden_dim / 64).max(1)),
-        expansion: published.expansion.unwrap_or(expansion),
-        n_h_layers: if is_recursive { shapes.n_l_layers } else { shapes.n_h_layers },
-        n_l_layers: shapes.n_l_layers,
-        n_h_cycles: published.h_cycles.unwrap_or(family.n_h_cycles),
-        n_l_cycles: published.l_cycles.unwrap_or(family.n_l_cycles),
-        n_segments_max: published.halt_max_steps.unwrap_or(family.n_segments_max),
-        halt_exploration: published.halt_exploration_prob.unwrap_or(family.halt_exploration),
-        positions: published.pos_encodings.unwrap_or(positions),
-        rope_base: published.rope_theta.unwrap_or(family.rope_base),
-        norm_eps: published.rms_norm_eps.unwrap_or(family.norm_eps),
-        ..family
-    }
+    family.with(|HrmConfig { input, puzzle_embedding, block, recurrence, halting }| {
+        input.vocab_size = shapes.vocab_size;
+        input.n_cells = n_cells;
+        input.n_puzzle_ids = shapes.n_puzzle_ids;
+        puzzle_embedding.dim = shapes.puzzle_dim;
+        puzzle_embedding.n_positions = n_prefix;
+        block.hidden_dim = hidden_dim;
+        block.mixer = shapes.mixer;
+        block.n_heads = published.num_heads.unwrap_or_else(|| (hidden_dim / 64).max(1));
+        block.expansion = published.expansion.unwrap_or(expansion);
+        block.positions = published.pos_encodings.unwrap_or(positions);
+        block.rope_base = published.rope_theta.unwrap_or(block.rope_base);
+        block.norm_eps = published.rms_norm_eps.unwrap_or(block.norm_eps);
+        recurrence.n_h_layers = if is_recursive { shapes.n_l_layers } else { shapes.n_h_layers };
+        recurrence.n_l_layers = shapes.n_l_layers;
+        recurrence.n_h_cycles = published.h_cycles.unwrap_or(recurrence.n_h_cycles);
+        recurrence.n_l_cycles = published.l_cycles.unwrap_or(recurrence.n_l_cycles);
+        halting.n_segments_max = published.halt_max_steps.unwrap_or(halting.n_segments_max);
+        halting.exploration = published.halt_exploration_prob.unwrap_or(halting.exploration);
+    })
 }
 
 /// The kind of puzzle with a vocabulary of this size, as published.
@@ -241,5 +240,5 @@ fn kind_of(vocab_size: usize) -> anyhow::Result<&'static str> {
 fn published_task(kind: &str) -> anyhow::Result<(TaskConfig, usize)> {
     let config = RunConfig::preset(kind, Preset::Paper)
         .ok_or_else(|| usage(format!("no kind of puzzle `{kind}`")))?;
-    Ok((config.task, config.model.n_cells))
+    Ok((config.task, config.model.input.n_cells))
 }

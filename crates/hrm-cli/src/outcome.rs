@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use hrm_core::weight_file::WeightFileError;
-use hrm_core::{ConfigError, WeightsError};
+use hrm_core::{ConfigError, LoadError, WeightsError};
 use hrm_tasks::TaskError;
 use hrm_testkit::GoldenError;
 use hrm_train::TrainError;
@@ -72,6 +72,10 @@ fn is_bad_input(err: &anyhow::Error) -> bool {
             || cause.downcast_ref().is_some_and(is_bad_task)
             || cause.downcast_ref().is_some_and(is_bad_weight_file)
             || cause.downcast_ref().is_some_and(is_bad_run)
+            || matches!(
+                cause.downcast_ref(),
+                Some(LoadError::Read { .. } | LoadError::Config { .. })
+            )
     })
 }
 

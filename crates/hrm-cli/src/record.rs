@@ -76,9 +76,9 @@ impl RunRecord {
     pub(crate) fn open_task(&mut self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let task = self.config.task.open(data)?;
         let model = &mut self.config.model;
-        model.vocab_size = task.vocab_size();
-        model.n_cells = task.n_cells();
-        model.n_puzzle_ids = task.n_puzzle_ids();
+        model.input.vocab_size = task.vocab_size();
+        model.input.n_cells = task.n_cells();
+        model.input.n_puzzle_ids = task.n_puzzle_ids();
         Ok(task)
     }
 

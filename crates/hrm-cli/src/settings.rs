@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::outcome::usage;
 
 /// Settings that follow from the task and cannot be chosen.
-const DECIDED_BY_TASK: &[&str] = &["model.vocab_size", "model.n_cells", "model.n_puzzle_ids"];
+const DECIDED_BY_TASK: &[&str] =
+    &["model.input.vocab_size", "model.input.n_cells", "model.input.n_puzzle_ids"];
 
 /// Applies `key=value` pairs in order, e.g. `model.hidden_dim=256`.
 ///
@@ -21,29 +22,46 @@ const DECIDED_BY_TASK: &[&str] = &["model.vocab_size", "model.n_cells", "model.n
 /// kind than the setting's.
 pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunConfig> {
     let mut tree = serde_json::to_value(&config)?;
-    let follows = |model: &HrmConfig| model.puzzle_dim.div_ceil(model.hidden_dim.max(1));
+    let follows =
+        |model: &HrmConfig| model.puzzle_embedding.dim.div_ceil(model.block.hidden_dim.max(1));
     let mut sets_prefix = false;
     // A preset may have a wider one, which it keeps for as long as it has any.
-    let is_wider = config.model.n_prefix != follows(&config.model);
+    let is_wider = config.model.puzzle_embedding.n_positions != follows(&config.model);
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=') else {
             return Err(usage(format!("--set needs key=value, found `{pair}`")));
         };
+        let given = key;
+        let key = grouped(key);
+        let key = key.as_str();
         if DECIDED_BY_TASK.contains(&key) {
-            return Err(usage(format!("`{key}` is decided by the task and cannot be set")));
+            return Err(usage(format!("`{given}` is decided by the task and cannot be set")));
         }
-        sets_prefix |= key == "model.n_prefix";
-        let slot = find(&mut tree, &grouped(key))?;
+        sets_prefix |= key == "model.puzzle_embedding.n_positions";
+        let slot = find(&mut tree, key)?;
         *slot = parse(slot, value);
         let read = serde_json::from_value::<RunConfig>(tree.clone());
         read.map_err(|err| usage(format!("--set {pair}: {err}")))?;
     }
     let mut config: RunConfig = serde_json::from_value(tree)?;
     let model = &mut config.model;
-    if !sets_prefix && (!is_wider || model.puzzle_dim == 0) {
-        model.n_prefix = follows(model);
+    if !sets_prefix && (!is_wider || model.puzzle_embedding.dim == 0) {
+        model.puzzle_embedding.n_positions = follows(model);
     }
     Ok(config)
+}
+
+/// The dotted key of a setting by its group, for one that is given without: `model.hidden_dim`
+/// is `model.block.hidden_dim`.
+pub(crate) fn grouped(key: &str) -> String {
+    let sections = [("model.", HrmConfig::RENAMED_KEYS), ("train.", TrainConfig::RENAMED_KEYS)];
+    for (section, renamed) in sections {
+        let old = key.strip_prefix(section);
+        if let Some((_, new)) = renamed.iter().find(|(known, _)| Some(*known) == old) {
+            return format!("{section}{new}");
+        }
+    }
+    key.to_owned()
 }
 
 /// Applies `task.key=value` pairs to the settings of puzzles.
@@ -58,14 +76,6 @@ pub(crate) fn apply_to_task(task: TaskConfig, pairs: &[String]) -> anyhow::Resul
     // The other sections are not looked at.
     let (model, train) = (HrmConfig::paper(), TrainConfig::paper());
     Ok(apply(RunConfig { task, model, train }, pairs)?.task)
-}
-
-/// The key of a setting in its group: `train.optimiser.ema` for `train.ema`.
-pub(crate) fn grouped(key: &str) -> String {
-    let renamed = key.strip_prefix("train.").and_then(|key| {
-        TrainConfig::RENAMED_KEYS.iter().find(|(old, _)| *old == key).map(|(_, new)| *new)
-    });
-    renamed.map_or_else(|| key.to_owned(), |new| format!("train.{new}"))
 }
 
 /// The setting at a dotted path.
@@ -118,10 +128,11 @@ mod tests {
 
     #[test]
     fn settings_change_by_path() {
-        let config = set(&["train.learning_rate=0.5", "task.board=6", "model.positions=learned"]);
+        let config =
+            set(&["train.learning_rate=0.5", "task.board=6", "model.block.positions=learned"]);
         let config = config.unwrap();
         assert_eq!(config.train.optimiser.learning_rate, 0.5);
-        assert_eq!(config.model.positions, hrm_core::Positions::Learned);
+        assert_eq!(config.model.block.positions, hrm_core::Positions::Learned);
         let TaskConfig::Sudoku(task) = config.task else { panic!("the kind is kept") };
         assert_eq!(task.board, 6);
         let by_group = set(&["train.optimiser.ema=0.5", "train.optimiser.kind=muon"]).unwrap();
@@ -130,14 +141,14 @@ mod tests {
 
     #[test]
     fn the_prefix_follows_the_embedding_unless_it_is_set() {
-        assert_eq!(set(&["model.puzzle_dim=0"]).unwrap().model.n_prefix, 0);
+        assert_eq!(set(&["model.puzzle_dim=0"]).unwrap().model.puzzle_embedding.n_positions, 0);
         let wide = set(&["model.hidden_dim=64", "model.puzzle_dim=100"]).unwrap();
-        assert_eq!(wide.model.n_prefix, 2);
-        assert_eq!(set(&["model.n_prefix=5"]).unwrap().model.n_prefix, 5);
+        assert_eq!(wide.model.puzzle_embedding.n_positions, 2);
+        assert_eq!(set(&["model.n_prefix=5"]).unwrap().model.puzzle_embedding.n_positions, 5);
         let preset = RunConfig::preset("maze", Preset::TinyRecursive).unwrap();
         let n_prefix = |pairs: &[&str]| {
             let pairs: Vec<_> = pairs.iter().map(|p| (*p).to_owned()).collect();
-            apply(preset.clone(), &pairs).unwrap().model.n_prefix
+            apply(preset.clone(), &pairs).unwrap().model.puzzle_embedding.n_positions
         };
         assert_eq!([n_prefix(&[]), n_prefix(&["train.steps=9"])], [16, 16]);
         assert_eq!(n_prefix(&["model.puzzle_dim=0"]), 0);

@@ -15,6 +15,7 @@ use crate::ask::ask;
 use crate::checkpoint::Checkpoint;
 use crate::choice::kinds;
 use crate::compute::Compute;
+use crate::eval::as_count;
 use crate::outcome::usage;
 use crate::record::RunRecord;
 use crate::term::{remark, result, style};
@@ -61,7 +62,7 @@ impl Solve {
         let (text, place) = self.text(&checkpoint)?;
         let posed = task.family().pose(&text, &place, &checkpoint.identifiers)?;
 
-        let n_max = self.segments.map_or(checkpoint.model.config().n_segments_max, |n| n as usize);
+        let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), as_count);
         ask(&checkpoint.model, &posed, Budget::UntilHalt(n_max), BATCH, |puzzle, replies| {
             let answer = posed[puzzle].answer(replies, style());
             let n_segments = replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);

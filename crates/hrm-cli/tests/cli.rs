@@ -191,7 +191,7 @@ fn bad_usage_is_refused() {
     refused(here, &["train", "sudoku", "--steps=1", "--minutes=1"], "cannot be used with");
     refused(here, &["train", "sudoku", "--minutes=-1"], "--minutes");
     refused(here, &["train", "sudoku", "--set=train.speed=9"], "no setting `train.speed`");
-    refused(here, &["train", "sudoku", "--set=model.n_heads=3"], "multiple of `n_heads`");
+    refused(here, &["train", "sudoku", "--set=model.n_heads=3"], "multiple of `block.n_heads`");
     refused(here, &["train", "sudoku", "--set=task.board=5"], "task.board must be 4, 6, 9 or 16");
     refused(here, &["train", "sudoku", "--set=train.beta1=2"], "train.optimiser.beta1 must be in");
     refused(here, &["train", "sudoku", "--set=task.n_train=0"], "no training examples");

@@ -2,19 +2,28 @@
 
 use hrm_blocks::WeightsError;
 
-use crate::ConfigError;
+use crate::config::ConfigError;
 
 /// A model could not be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// Its sizes do not fit together.
+    /// The sizes of its config do not fit together.
     #[error("the model config is not usable")]
     Config(#[from] ConfigError),
 
     /// Its weights do not fit its config.
     #[error("the weights do not fit the model config")]
     Weights(#[from] WeightsError),
+
+    /// A variable cannot be shared with the model.
+    #[error("variable `{name}` must have dtype f32, found {}", .found.as_str())]
+    Variable {
+        /// The variable.
+        name: String,
+        /// Its dtype.
+        found: candle_core::DType,
+    },
 
     /// The tensor backend failed.
     #[error("the tensor backend failed")]

@@ -1,51 +1,94 @@
-//! The hierarchical-convergence core.
+//! The Hierarchical Reasoning Model: config, recurrence, halting, inference and
+//! weight files.
 //!
-//! Two recurrent states refine each other on a fixed [`Schedule`]: `z_l` often,
-//! `z_h` seldom. Only the last update of each is differentiated, as published, so
-//! memory does not grow with the number of cycles; a [`GradientSpan`] says
-//! otherwise.
+//! Two recurrent states refine each other on a fixed [`Schedule`]: the fast state
+//! `z_l` is updated several times per update of the slow state `z_h`. By default only
+//! the last update of each carries gradient, so memory does not grow with the number
+//! of cycles ([`GradientSpan`] changes that).
 //!
 //! # Place in the stack
 //!
 //! ```text
-//! hrm-tasks     puzzles in, answers out
-//! hrm-train     segments, losses, optimisers, checkpoints
+//! hrm-tasks     puzzles as token ids, and answers from them
+//! hrm-train     losses, optimisers, training loop, checkpoints
 //! hrm-core      <- this crate
-//! hrm-blocks    attention, SwiGLU, rotary embedding
+//! hrm-blocks    parameters by name, the transformer block
 //! hrm-kernels   differentiable tensor operations
+//! hrm-puzzles   boards, mazes and grids, without tensors
+//! hrm-base      random streams, durable files
 //! ```
 //!
 //! # Not here
 //!
 //! - No loss and no optimiser: a segment returns states and logits.
-//! - No files but weights, no clocks, no environment variables.
-//! - No randomness but the seed of the weights and of drawn starts. Halting
-//!   exploration receives its draws as an argument.
+//! - No clocks, no environment variables, and no files except configs and weights.
+//!
+//! # Invariants
+//!
+//! - A [`Network`] or [`FrozenNetwork`] is made from a config that
+//!   [`check`](HrmConfig::check) accepted; no layer sees unchecked sizes.
+//! - Within a segment, gradients stop in one place: the boundary of the [`Schedule`].
+//! - A [`FrozenNetwork`] records no gradients, whatever its arguments are.
+//! - Random numbers depend only on a seed: for weights ([`Hrm::seeded`]) and random
+//!   initial states. Halting exploration receives its random numbers as an argument.
+//! - Reading a file of weights takes no more memory than the file's length plus
+//!   16 MB, and nothing that the file names is run.
+//!
+//! # Public boundary
+//!
+//! What this crate uses of candle and of the crates below in its signatures is
+//! re-exported here: [`candle_core`], [`candle_nn`], [`Weights`], [`rng`].
+//! [`model_folder`] and [`weight_file`] define file formats, which stay readable, as
+//! do flat configs ([`HrmConfig::RENAMED_KEYS`]).
 //!
 //! # Where to start
 //!
-//! [`Network::segment`] is five lines and is the whole algorithm. The test
-//! `schedule_marks_the_gradient_boundary` shows which updates are tracked.
+//! [`Network::segment`] is the algorithm: updates without gradient, updates with
+//! gradient, and two heads that read the result. The test
+//! `schedule_marks_the_gradient_boundary` shows which updates are which. To use a
+//! trained model, load it and solve puzzles:
 //!
 //! ```
-//! use candle_core::{Device, Tensor};
-//! use hrm_core::{Hrm, HrmConfig, Tracking};
+//! use hrm_core::candle_core::{Device, Error};
+//! use hrm_core::{Budget, Hrm, HrmConfig, PuzzleInput, solve_all};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A small model for 4 by 4 Sudoku: padding, blank and four digits.
-//! let config = HrmConfig { vocab_size: 6, n_cells: 16, ..HrmConfig::tiny() };
-//! let model = Hrm::seeded(config, 7, &Device::Cpu)?;
-//! let network = model.network(Tracking::Frozen)?;
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! // A model for 4 by 4 Sudoku: padding, blank and four digits.
+//! Hrm::seeded(HrmConfig::tiny(), 7, &Device::Cpu)?.save(folder)?;
 //!
-//! let tokens = Tensor::ones((1, 16), candle_core::DType::U32, &Device::Cpu)?;
-//! let puzzle_rows = model.puzzle_rows(&[0])?;
-//! let input = network.encode(&tokens, puzzle_rows.as_ref())?;
+//! let model = Hrm::load(folder, &Device::Cpu)?;
+//! let puzzles = [PuzzleInput { tokens: vec![1; 16], puzzle_id: 0 }];
+//! let budget = Budget::UntilHalt(model.n_segments_max());
+//! solve_all(&model, puzzles, budget, 32.try_into()?, |_, _, solution| {
+//!     assert_eq!(solution.tokens.len(), 16);
+//!     println!("after {} segments: {:?}", solution.n_segments, solution.tokens);
+//!     Ok::<(), Error>(())
+//! })?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Segment by segment:
+//!
+//! ```
+//! use hrm_core::candle_core::{DType, Device, Tensor};
+//! use hrm_core::{Hrm, HrmConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let model = Hrm::seeded(HrmConfig::tiny(), 7, &Device::Cpu)?;
+//! let network = model.frozen()?;
+//!
+//! let tokens = Tensor::ones((1, 16), DType::U32, &Device::Cpu)?;
+//! let puzzle_embeddings = model.puzzle_embeddings(&[0])?;
+//! let input = network.encode(&tokens, puzzle_embeddings.as_ref())?;
 //!
 //! let mut states = network.initial_states(1)?;
-//! for _segment in 0..4 {
+//! for _ in 0..4 {
 //!     let out = network.segment(&states, &input)?;
-//!     println!("halt and continue: {:?}", out.q.to_vec2::<f32>()?);
-//!     states = out.states.detach();
+//!     println!("halting logits: {:?}", out.q.to_vec2::<f32>()?);
+//!     states = out.states;
 //! }
 //! let logits = network.read_cells(&states)?;
 //! assert_eq!(logits.dims(), [1, 16, 6]);
@@ -53,23 +96,37 @@
 //! # }
 //! ```
 
+mod candle_model;
 mod config;
 mod error;
+mod frozen;
+mod inference;
 mod model;
 mod network;
 mod pickle;
-mod recipe;
 mod schedule;
 mod solver;
+mod variants;
 
 pub mod halting;
+pub mod model_folder;
+pub mod names;
 pub mod weight_file;
 
-pub use config::{ConfigError, Dims, HrmConfig, Mixer, Positions};
+pub use candle_core;
+pub use candle_nn;
+pub use config::{
+    BlockConfig, ConfigError, Dims, HaltingConfig, HrmConfig, InputConfig, Mixer, Positions,
+    PuzzleEmbeddingConfig, RecurrenceConfig,
+};
 pub use error::ModelError;
-pub use hrm_blocks::{ParamSpec, Role, Tracking, Weights, WeightsError};
-pub use model::{Hrm, names};
+pub use frozen::FrozenNetwork;
+pub use hrm_base::rng;
+pub use hrm_blocks::{Init, ParamSpec, Role, Tracking, Weights, WeightsError, WeightsView};
+pub use inference::{PuzzleInput, solve_all};
+pub use model::Hrm;
+pub use model_folder::{LoadError, SaveError};
 pub use network::{Network, SegmentOutput, States};
-pub use recipe::{GradientSpan, Halting, Modules, Starts, UnknownSpan};
 pub use schedule::{Schedule, Update};
 pub use solver::{Budget, RollingBatch, Solution, solve};
+pub use variants::{GradientSpan, HaltRule, InitialStates, Modules, UnknownSpan};

@@ -1,45 +1,19 @@
 //! A model: a config, its weights, and the networks bound to them.
 
+use std::num::NonZeroUsize;
+
 use candle_core::{DType, Device, Tensor};
 use hrm_base::rng;
 use hrm_blocks::{Init, MixerDims, Tracking, Weights, WeightsView};
 use hrm_kernels::{Rotary, carrier};
 
-use crate::{Dims, HrmConfig, ModelError, Network, Positions, Schedule, Starts, States};
-
-/// Names of the parameters, as in the authors' checkpoints.
-pub mod names {
-    /// Token embeddings, `[vocab, D]`.
-    pub const TOKENS: &str = "inner.embed_tokens.embedding_weight";
-    /// Learned positions, `[P + S, D]`.
-    pub const POSITIONS: &str = "inner.embed_pos.embedding_weight";
-    /// Puzzle embeddings, `[ids, E]`.
-    pub const PUZZLES: &str = "inner.puzzle_emb.weights";
-    /// Readout of the cells, `[vocab, D]`.
-    pub const LM_HEAD: &str = "inner.lm_head.weight";
-    /// Readout of the halting head, `[2, D]`: halt, then continue.
-    pub const Q_WEIGHT: &str = "inner.q_head.weight";
-    /// Bias of the halting head, `[2]`.
-    pub const Q_BIAS: &str = "inner.q_head.bias";
-    /// Initial slow state, `[D]`.
-    pub const H_START: &str = "inner.H_init";
-    /// Initial fast state, `[D]`.
-    pub const L_START: &str = "inner.L_init";
-    /// Prefix of the slow module.
-    pub const H_MODULE: &str = "inner.H_level";
-    /// Prefix of the fast module.
-    pub const L_MODULE: &str = "inner.L_level";
-
-    /// Prefix of one block of a module.
-    pub fn layer(module: &str, layer: usize) -> String {
-        format!("{module}.layers.{layer}")
-    }
-
-    /// Whether a parameter belongs to a block of a module.
-    pub fn is_in_module(name: &str) -> bool {
-        name.starts_with(H_MODULE) || name.starts_with(L_MODULE)
-    }
-}
+use crate::config::{Dims, HrmConfig, Positions};
+use crate::error::ModelError;
+use crate::frozen::FrozenNetwork;
+use crate::names;
+use crate::network::{Network, States};
+use crate::schedule::Schedule;
+use crate::variants::InitialStates;
 
 /// A Hierarchical Reasoning Model.
 #[derive(Debug)]
@@ -49,54 +23,55 @@ pub struct Hrm {
     weights: Weights,
     dtype: DType,
     rotary: Option<Rotary>,
-    /// What every position starts from, `[P + S, D]` each, where that is drawn.
-    drawn_starts: Option<[Tensor; 2]>,
+    /// Initial slow and fast state, `[P + S, D]` each, with
+    /// [`InitialStates::Random`].
+    random_initial: Option<[Tensor; 2]>,
 }
 
 impl Hrm {
-    /// A model with fresh weights; the same seed gives the same weights on
-    /// every machine. Computes in f32.
+    /// Makes a model with fresh weights. The same seed gives the same weights on
+    /// every machine. Activations are f32.
     ///
     /// # Errors
     ///
-    /// [`ModelError`] if the sizes do not fit together or the device cannot
-    /// hold the weights.
+    /// [`ModelError`] if the sizes do not fit together or the device cannot hold
+    /// the weights.
     pub fn seeded(config: HrmConfig, seed: u64, device: &Device) -> Result<Self, ModelError> {
         let weights = Weights::seeded(&config.params()?, seed, device)?;
         Self::with_weights(config, weights)
     }
 
-    /// A model with given weights. Computes in f32.
+    /// Makes a model with the given weights. Activations are f32.
     ///
     /// # Errors
     ///
-    /// [`ModelError`] if the sizes do not fit together. Weights made for
-    /// another config are found when a [`network`](Self::network) is bound.
+    /// [`ModelError`] if the sizes do not fit together. If the weights belong to
+    /// another config, [`network`](Self::network) fails.
     pub fn with_weights(config: HrmConfig, weights: Weights) -> Result<Self, ModelError> {
         let dims = config.check()?;
-        let rotary = match (dims.block.mixer, config.positions) {
+        let rotary = match (dims.block.mixer, config.block.positions) {
             (MixerDims::Attention { n_heads }, Positions::Rope) => {
                 let head_dim = dims.block.hidden_dim / n_heads;
-                let (base, device) = (config.rope_base, weights.device());
+                let (base, device) = (config.block.rope_base, weights.device());
                 Some(Rotary::new(dims.n_positions, head_dim, base, device)?)
             }
             _ => None,
         };
-        let drawn_starts = match config.starts {
-            Starts::Fixed => None,
-            Starts::Random => {
-                let draw = |state| {
+        let random_initial = match config.recurrence.initial_states {
+            InitialStates::Fixed => None,
+            InitialStates::Random => {
+                let sample = |state| {
                     let rng = &mut rng::stream(0, &format!("start of {state}"));
-                    draw_start(&dims, weights.device(), rng)
+                    sample_state(&dims, weights.device(), rng)
                 };
-                Some([draw("z_h")?, draw("z_l")?])
+                Some([sample("z_h")?, sample("z_l")?])
             }
         };
-        Ok(Self { config, dims, weights, dtype: DType::F32, rotary, drawn_starts })
+        Ok(Self { config, dims, weights, dtype: DType::F32, rotary, random_initial })
     }
 
-    /// A model with copies of the trained parameters and the very same others:
-    /// what is trained can then be changed in one of the two.
+    /// Makes a model with copies of the trained parameters, which shares all other
+    /// parameters with this one.
     ///
     /// # Errors
     ///
@@ -108,12 +83,12 @@ impl Hrm {
             weights: self.weights.fork()?,
             dtype: self.dtype,
             rotary: self.rotary.clone(),
-            drawn_starts: self.drawn_starts.clone(),
+            random_initial: self.random_initial.clone(),
         })
     }
 
-    /// The same model, computing its activations in `dtype`. Weights, norms,
-    /// softmax and halting logits stay f32.
+    /// The same model with activations in `dtype`. Weights, norms, softmax and
+    /// halting logits stay f32.
     #[must_use]
     pub fn with_dtype(self, dtype: DType) -> Self {
         Self { dtype, ..self }
@@ -122,6 +97,11 @@ impl Hrm {
     /// Sizes and schedule.
     pub fn config(&self) -> &HrmConfig {
         &self.config
+    }
+
+    /// Maximum number of segments per puzzle, as configured.
+    pub fn n_segments_max(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.config.halting.n_segments_max).expect("the config is checked")
     }
 
     /// Parameters by name.
@@ -134,68 +114,76 @@ impl Hrm {
         self.dtype
     }
 
-    /// Where the model computes.
+    /// The device of the weights.
     pub fn device(&self) -> &Device {
         self.weights.device()
     }
 
-    /// The model as a function of its present weights. Bind anew after an
-    /// optimiser step.
+    /// Binds the model to its current weights, for training.
     ///
     /// # Errors
     ///
     /// If a parameter is missing.
-    pub fn network(&self, tracking: Tracking) -> candle_core::Result<Network> {
-        self.network_on(tracking, Schedule::new(&self.config))
+    pub fn network(&self) -> candle_core::Result<Network> {
+        self.network_with_schedule(Schedule::new(&self.config))
     }
 
-    /// [`network`](Self::network) with other updates per segment than its own.
+    /// As [`network`](Self::network), with another schedule than the config's.
     ///
     /// # Errors
     ///
     /// If a parameter is missing.
-    pub fn network_on(
-        &self,
-        tracking: Tracking,
-        schedule: Schedule,
-    ) -> candle_core::Result<Network> {
+    pub fn network_with_schedule(&self, schedule: Schedule) -> candle_core::Result<Network> {
+        self.bind(Tracking::Live, schedule)
+    }
+
+    /// Binds the model to its current weights, for inference.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter is missing.
+    pub fn frozen(&self) -> candle_core::Result<FrozenNetwork> {
+        Ok(self.bind(Tracking::Frozen, Schedule::new(&self.config))?.freeze())
+    }
+
+    fn bind(&self, tracking: Tracking, schedule: Schedule) -> candle_core::Result<Network> {
         let view = self.weights.view(self.dtype, tracking);
-        let starts = self.starts(&view)?;
-        Network::bind(&view, &self.config, self.dims, (schedule, starts, self.rotary.clone()))
+        let initial = self.initial(&view)?;
+        Network::bind(&view, &self.config, self.dims, (schedule, initial, self.rotary.clone()))
     }
 
-    /// The states every puzzle starts from, `[B, P + S, D]` each, detached:
+    /// The initial states of `n_puzzles` puzzles, `[B, P + S, D]` each, detached:
     /// those of a [`network`](Self::network), without binding one.
     ///
     /// # Errors
     ///
-    /// If a parameter is missing or the device cannot hold them.
-    pub fn initial_states(&self, n_rows: usize) -> candle_core::Result<States> {
+    /// If a parameter is missing or the device cannot hold the states.
+    pub fn initial_states(&self, n_puzzles: usize) -> candle_core::Result<States> {
         let view = self.weights.view(self.dtype, Tracking::Frozen);
-        States::starting_from(&self.starts(&view)?, n_rows, self.dims.n_positions)
+        States::broadcast(&self.initial(&view)?, n_puzzles, self.dims.n_positions)
     }
 
-    /// States that one puzzle may start from in training, `[1, P + S, D]` each:
-    /// drawn from `rng`, or those of all puzzles.
+    /// Initial states of one puzzle for training, `[1, P + S, D]` each: sampled from
+    /// `rng` with [`InitialStates::Random`], else the same for every puzzle.
     ///
     /// # Errors
     ///
     /// As [`initial_states`](Self::initial_states).
-    pub fn draw_states(&self, rng: &mut rng::ChaCha8Rng) -> candle_core::Result<States> {
-        if self.config.starts == Starts::Fixed {
+    pub fn sample_initial_states(&self, rng: &mut rng::ChaCha8Rng) -> candle_core::Result<States> {
+        if self.config.recurrence.initial_states == InitialStates::Fixed {
             return self.initial_states(1);
         }
-        let mut draw = || -> candle_core::Result<Tensor> {
-            let start = draw_start(&self.dims, self.device(), rng)?;
-            start.to_dtype(carrier(self.dtype, self.device()))?.unsqueeze(0)
+        let mut sample = || -> candle_core::Result<Tensor> {
+            let state = sample_state(&self.dims, self.device(), rng)?;
+            state.to_dtype(carrier(self.dtype, self.device()))?.unsqueeze(0)
         };
-        Ok(States { z_h: draw()?, z_l: draw()? })
+        Ok(States { z_h: sample()?, z_l: sample()? })
     }
 
-    /// What every puzzle starts from: slow state, fast state.
-    fn starts(&self, view: &WeightsView<'_>) -> candle_core::Result<[Tensor; 2]> {
-        match &self.drawn_starts {
-            None => Ok([view.get(names::H_START)?, view.get(names::L_START)?]),
+    /// Initial slow and fast state of one puzzle or position.
+    fn initial(&self, view: &WeightsView<'_>) -> candle_core::Result<[Tensor; 2]> {
+        match &self.random_initial {
+            None => Ok([view.get(names::H_INIT)?, view.get(names::L_INIT)?]),
             Some([z_h, z_l]) => {
                 let dtype = carrier(self.dtype, self.device());
                 Ok([z_h.to_dtype(dtype)?, z_l.to_dtype(dtype)?])
@@ -203,21 +191,21 @@ impl Hrm {
         }
     }
 
-    /// Puzzle embeddings `[B, E]` f32 of the given identifiers, detached;
-    /// `None` for a model without them.
+    /// Puzzle embeddings of the given identifiers, `[B, E]` f32, detached. `None`
+    /// for a model without puzzle embeddings.
     ///
     /// # Errors
     ///
     /// If an identifier is not below `n_puzzle_ids`.
-    pub fn puzzle_rows(&self, puzzle_ids: &[u32]) -> candle_core::Result<Option<Tensor>> {
+    pub fn puzzle_embeddings(&self, puzzle_ids: &[u32]) -> candle_core::Result<Option<Tensor>> {
         let Some(table) = self.weights.find(names::PUZZLES) else { return Ok(None) };
         let ids = Tensor::new(puzzle_ids, self.device())?;
         table.index_select(&ids, 0).map(Some)
     }
 }
 
-/// A normal draw for every channel of every position of one state.
-fn draw_start(
+/// Samples one state of one puzzle, normally distributed, `[P + S, D]`.
+fn sample_state(
     dims: &Dims,
     device: &Device,
     rng: &mut rng::ChaCha8Rng,

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::{GradientSpan, HrmConfig, Modules};
+use crate::config::{HrmConfig, RecurrenceConfig};
+use crate::variants::{GradientSpan, Modules};
 
-/// Which state an update rewrites.
+/// Which state is updated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Update {
     /// The fast state: `z_l <- L(z_l + z_h + x)`.
@@ -17,7 +18,8 @@ pub enum Update {
 
 /// Every update of one segment, in order.
 ///
-/// Printed as a letter per update, with a bar where gradients begin: `LLHL|LH`.
+/// Displayed as one letter per update, with a bar where gradients begin:
+/// `LLHL|LH`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     updates: Vec<Update>,
@@ -25,17 +27,18 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The updates of a model with this config: each slow cycle runs
-    /// `n_l_cycles` fast updates and then a slow one.
+    /// The schedule of a model with this config: each slow cycle runs `n_l_cycles`
+    /// fast updates and then a slow one.
     ///
     /// # Panics
     ///
-    /// If a count that must be positive is 0.
+    /// If a number of cycles or layers is 0.
     pub fn new(config: &HrmConfig) -> Self {
-        let &HrmConfig { n_h_cycles, n_l_cycles, n_h_layers, n_l_layers, .. } = config;
+        let &RecurrenceConfig { n_h_cycles, n_l_cycles, n_h_layers, n_l_layers, .. } =
+            &config.recurrence;
         assert!(n_h_cycles > 0 && n_l_cycles > 0, "a segment updates both states");
         let one_cycle = || std::iter::repeat_n(Update::Low, n_l_cycles).chain([Update::High]);
-        let (updates, last, cycle): (Vec<Update>, usize, usize) = match config.modules {
+        let (updates, last, cycle): (Vec<Update>, usize, usize) = match config.recurrence.modules {
             Modules::Two | Modules::Shared => {
                 ((0..n_h_cycles).flat_map(|_| one_cycle()).collect(), 2, n_l_cycles + 1)
             }
@@ -45,7 +48,7 @@ impl Schedule {
                 (vec![Update::Flat; n_updates], 1, n_updates.div_ceil(n_h_cycles))
             }
         };
-        let n_tracked = match config.gradient_span {
+        let n_tracked = match config.recurrence.gradient_span {
             GradientSpan::LastUpdate => last,
             GradientSpan::LastCycle => cycle,
             GradientSpan::Updates(n) => n,
@@ -54,13 +57,16 @@ impl Schedule {
         Self { updates, n_tracked }
     }
 
-    /// The updates of a model with this config but other cycles.
+    /// The schedule of a model with this config, but with these numbers of cycles.
     ///
     /// # Panics
     ///
-    /// If a count that must be positive is 0.
+    /// As [`new`](Self::new).
     pub fn with_cycles(config: &HrmConfig, n_h_cycles: usize, n_l_cycles: usize) -> Self {
-        Self::new(&HrmConfig { n_h_cycles, n_l_cycles, ..config.clone() })
+        Self::new(&config.clone().with(|config| {
+            config.recurrence.n_h_cycles = n_h_cycles;
+            config.recurrence.n_l_cycles = n_l_cycles;
+        }))
     }
 
     /// All updates, in order.
@@ -73,7 +79,7 @@ impl Schedule {
         &self.updates[..self.updates.len() - self.n_tracked]
     }
 
-    /// The last updates, which carry gradient.
+    /// The updates at the end that carry gradient.
     pub fn tracked(&self) -> &[Update] {
         &self.updates[self.updates.len() - self.n_tracked..]
     }
@@ -99,13 +105,12 @@ mod tests {
 
     #[track_caller]
     fn check((n_h_cycles, n_l_cycles): (usize, usize), modules: Modules, span: &str, want: &str) {
-        let config = HrmConfig {
-            n_h_cycles,
-            n_l_cycles,
-            modules,
-            gradient_span: span.parse().unwrap(),
-            ..HrmConfig::paper()
-        };
+        let config = HrmConfig::paper().with(|config| {
+            config.recurrence.n_h_cycles = n_h_cycles;
+            config.recurrence.n_l_cycles = n_l_cycles;
+            config.recurrence.modules = modules;
+            config.recurrence.gradient_span = span.parse().unwrap();
+        });
         assert_eq!(Schedule::new(&config).to_string(), want);
     }
 
@@ -123,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_flat_model_applies_as_many_blocks() {
-        // Twice two updates of 4 fast layers and one of 4 slow ones, 24 in all,
-        // are three of 8.
+        // Two cycles of two fast updates and a slow one, of 4 blocks each, apply
+        // 24 blocks: three updates of 8.
         check((2, 2), Modules::Flat, "last-update", "FF|F");
         check((2, 2), Modules::Flat, "last-cycle", "F|FF");
         check((2, 2), Modules::Flat, "3-updates", "|FFF");

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use hrm_base::durable;
+use hrm_blocks::Weights;
 
+use crate::pickle;
 pub use crate::pickle::PickleError;
-use crate::{Weights, pickle};
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -156,11 +157,15 @@ fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Hrm, HrmConfig};
+    use crate::config::HrmConfig;
+    use crate::model::Hrm;
     use hrm_testkit::{Tol, assert_close};
 
     fn model() -> Hrm {
-        let config = HrmConfig { hidden_dim: 8, puzzle_dim: 8, n_heads: 2, ..HrmConfig::tiny() };
+        let config = HrmConfig::tiny().with(|config| {
+            config.puzzle_embedding.dim = 8;
+            config.block.hidden_dim = 8;
+        });
         Hrm::seeded(config, 3, &Device::Cpu).unwrap()
     }
 

@@ -59,7 +59,7 @@ fn every_kind_marks_exactly_what_is_wrong() {
         // The question as an answer: wrong wherever there is something to do.
         let view = TokenView { inputs: &inputs, prediction: Some(&inputs), labels: &labels };
         let marked = |view: &TokenView<'_>| {
-            let panels = kind.panels(shown);
+            let panels = kind.panels(view);
             let marks = panels.iter().map(|p| p.cells().iter().filter(|c| c.is_wrong).count());
             marks.collect::<Vec<_>>()
         };

@@ -20,13 +20,12 @@ mod training {
     pub(super) fn valid_before_and_after() -> Result<(f64, f64), Box<dyn std::error::Error>> {
         let puzzles = Ruled::new(Binairo { side: 4 });
         let task = puzzles.open(&[])?; // Or from files: `open(&["mine.csv".into()])`.
-        let config = HrmConfig {
-            vocab_size: task.vocab_size(),
-            n_cells: task.n_cells(),
-            mixer: Mixer::Mlp,
-            n_segments_max: 2,
-            ..HrmConfig::tiny()
-        };
+        let config = HrmConfig::tiny().with(|config| {
+            config.input.vocab_size = task.vocab_size();
+            config.input.n_cells = task.n_cells();
+            config.block.mixer = Mixer::Mlp;
+            config.halting.n_segments_max = 2;
+        });
         let settings = TrainConfig::paper().with(|train| {
             train.batch_size = 32;
             train.steps = 150;
@@ -34,7 +33,8 @@ mod training {
             train.schedule.warmup_steps = 20;
         });
         let valid = |model: &Hrm| {
-            let options = EvalOptions { budget: Budget::Fixed(2), batch_size: 50, sampling: None };
+            let budget = Budget::Fixed(model.n_segments_max());
+            let options = EvalOptions { budget, batch_size: 50, sampling: None };
             let evaluation = evaluate(model, task.as_ref(), options, |_| Ok::<_, TrainError>(()))?;
             Ok::<f64, TrainError>(evaluation.scores[0].1)
         };

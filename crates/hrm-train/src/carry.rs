@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 use hrm_base::rng::stream;
 use hrm_blocks::Init;
-use hrm_core::{Hrm, Starts, States};
+use hrm_core::{Hrm, InitialStates, States};
 use rayon::prelude::*;
 
 use crate::batch::Batch;
@@ -30,7 +30,7 @@ impl Carry {
     pub fn empty(model: &Hrm, n_rows: usize) -> Result<Self> {
         Ok(Self {
             states: model.initial_states(n_rows)?,
-            batch: Batch::blank(n_rows, model.config().n_cells),
+            batch: Batch::blank(n_rows, model.config().input.n_cells),
             n_done: vec![0; n_rows],
             halted: vec![true; n_rows],
         })
@@ -63,11 +63,11 @@ impl Carry {
     /// Resets rows to initial states.
     fn restart(&mut self, model: &Hrm, fresh: &[usize], seed: u64) -> Result<()> {
         // Initial states, one per fresh row or one for all, are put in front of the others.
-        let initial: Vec<States> = match model.config().starts {
-            Starts::Fixed => vec![model.initial_states(1)?],
-            Starts::Random => fresh
+        let initial: Vec<States> = match model.config().recurrence.initial_states {
+            InitialStates::Fixed => vec![model.initial_states(1)?],
+            InitialStates::Random => fresh
                 .par_iter()
-                .map(|row| model.draw_states(&mut stream(seed, &format!("start {row}"))))
+                .map(|row| model.sample_initial_states(&mut stream(seed, &format!("start {row}"))))
                 .collect::<Result<_>>()?,
         };
         let n_initial = initial.len() as u32;
@@ -115,8 +115,9 @@ mod tests {
     use candle_core::Device;
     use hrm_core::HrmConfig;
 
-    fn model(starts: Starts) -> Hrm {
-        let config = HrmConfig { starts, ..HrmConfig::tiny() };
+    fn model(initial_states: InitialStates) -> Hrm {
+        let config =
+            HrmConfig::tiny().with(|config| config.recurrence.initial_states = initial_states);
         Hrm::seeded(config, 1, &Device::Cpu).unwrap()
     }
 
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn fresh_rows_restart_and_others_continue() {
-        for starts in [Starts::Fixed, Starts::Random] {
+        for starts in [InitialStates::Fixed, InitialStates::Random] {
             let model = model(starts);
             let mut carry = Carry::empty(&model, 3).unwrap();
             carry.refill(&model, |_, _| (), 1).unwrap();
@@ -141,14 +142,14 @@ mod tests {
             assert_eq!([&then[0], &then[2]], [&noisy[0], &noisy[2]]);
             assert_ne!(then[1], noisy[1]);
             // Random initial states differ each time.
-            assert_eq!(then[1] == first[1], starts == Starts::Fixed);
-            assert_eq!(first[0] == first[1], starts == Starts::Fixed);
+            assert_eq!(then[1] == first[1], starts == InitialStates::Fixed);
+            assert_eq!(first[0] == first[1], starts == InitialStates::Fixed);
         }
     }
 
     #[test]
     fn noise_follows_its_standard_deviation_and_seed() {
-        let model = model(Starts::Fixed);
+        let model = model(InitialStates::Fixed);
         let noise = |seed| {
             let mut carry = Carry::empty(&model, 2).unwrap();
             let before = carry.states.z_l.clone();

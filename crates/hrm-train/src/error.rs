@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hrm_core::SaveError;
 use hrm_core::weight_file::WeightFileError;
 
 /// An error of training or evaluation.
@@ -139,4 +140,13 @@ pub enum TrainError {
     /// The tensor backend failed.
     #[error("the tensor backend failed")]
     Backend(#[from] candle_core::Error),
+}
+
+impl From<SaveError> for TrainError {
+    fn from(err: SaveError) -> Self {
+        match err {
+            SaveError::Config { path, source } => Self::Write { path, source },
+            SaveError::Weights(err) => Self::Weights(err),
+        }
+    }
 }

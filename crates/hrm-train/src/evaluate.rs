@@ -1,11 +1,17 @@
 //! How many puzzles are answered right.
 
-use candle_core::Tensor;
-use candle_transformers::generation::LogitsProcessor;
-use hrm_core::{Budget, Hrm, HrmConfig, RollingBatch, Solution, Tracking};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
 
-use crate::task::{Document, PADDING, Prediction, RowId, RowMut, Task};
-use crate::{Batch, TrainError};
+use candle_core::{DType, Device, Tensor};
+use candle_transformers::generation::LogitsProcessor;
+use hrm_base::rng::stream;
+use hrm_core::{Budget, Hrm, HrmConfig, PuzzleInput, Solution, solve_all};
+use rand::Rng;
+
+use crate::TrainError;
+use crate::task::{Document, Examples, PADDING, Prediction, RowId, RowMut, Task};
 
 /// How to ask.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,16 +20,16 @@ pub struct EvalOptions {
     pub budget: Budget,
     /// Rows at a time.
     pub batch_size: usize,
-    /// Whether to draw a second answer to each row beside the most likely one.
+    /// How to sample a second answer to each row, beside the most likely one.
     pub sampling: Option<Sampling>,
 }
 
-/// How to draw an answer, cell by cell.
+/// How to sample an answer, cell by cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// Logits are divided by it. Near 0, draws are the most likely tokens.
+    /// Divides the logits. Near 0, samples are the most likely tokens.
     pub temperature: f64,
-    /// Decides the draws, together with the order of the rows.
+    /// Seed. The samples of a row depend on it, the row and its logits only.
     pub seed: u64,
 }
 
@@ -99,44 +105,37 @@ pub fn evaluate<E: From<TrainError>>(
     mut observe: impl FnMut(&Prediction<'_>) -> Result<(), E>,
 ) -> Result<Evaluation, E> {
     check_sizes(model.config(), task)?;
-    let network = model.network(Tracking::Frozen).map_err(TrainError::Backend)?;
-    let mut draws = options
-        .sampling
-        .map(|Sampling { temperature, seed }| LogitsProcessor::new(seed, Some(temperature), None));
     let mut evaluation = Evaluation::default();
     let mut scorer = task.scorer();
-    let mut places = task.eval().row_ids();
-    let mut rolling = RollingBatch::new(&network, options.budget);
-    let mut asked: Vec<RowId> = Vec::new();
-    loop {
-        let n_free = options.batch_size.max(1).saturating_sub(rolling.n_at_work());
-        let fresh: Vec<RowId> = places.by_ref().take(n_free).collect();
-        if !fresh.is_empty() {
-            let batch = Batch::read(task.eval(), &fresh, task.n_cells());
-            pose(model, &mut rolling, &batch).map_err(TrainError::Backend)?;
-            asked.extend(fresh);
-        }
-        if rolling.n_at_work() == 0 {
-            break;
-        }
-        for (puzzle, solution) in rolling.segment().map_err(TrainError::Backend)? {
-            let at = asked[puzzle];
-            let (inputs, labels) = question(task, at);
-            evaluation.add(&labels, &solution);
-            let sampled = draws.as_mut().map(|draws| sample(draws, &solution.logits));
-            let sampled = sampled.transpose().map_err(TrainError::Backend)?;
-            let prediction = Prediction {
-                at,
-                inputs: &inputs,
-                labels: &labels,
-                tokens: &solution.tokens,
-                sampled: sampled.as_deref(),
-                q_halt: solution.q[0],
-            };
-            observe(&prediction)?;
-            scorer.add(prediction).map_err(TrainError::Score)?;
-        }
-    }
+    // Place and labels of the rows that are not answered yet.
+    let unanswered: RefCell<HashMap<usize, (RowId, Vec<u32>)>> = RefCell::default();
+    let inputs = task.eval().row_ids().enumerate().map(|(index, at)| {
+        let (input, labels) = read_row(task.eval(), at, task.n_cells());
+        unanswered.borrow_mut().insert(index, (at, labels));
+        input
+    });
+    let mut answered = |index, input: PuzzleInput, solution: Solution| -> Result<(), E> {
+        let row = unanswered.borrow_mut().remove(&index);
+        let (at, labels) = row.expect("every row is kept until it is answered");
+        evaluation.add(&labels, &solution);
+        let sampled = options.sampling.map(|sampling| sampling.sample(at, &solution.logits));
+        let sampled = sampled.transpose().map_err(TrainError::Backend)?;
+        let prediction = Prediction {
+            at,
+            inputs: &input.tokens,
+            labels: &labels,
+            tokens: &solution.tokens,
+            sampled: sampled.as_deref(),
+            q_halt: solution.q[0],
+        };
+        observe(&prediction)?;
+        Ok(scorer.add(prediction).map_err(TrainError::Score)?)
+    };
+    let batch_size = NonZeroUsize::new(options.batch_size).unwrap_or(NonZeroUsize::MIN);
+    solve_all(model, inputs, options.budget, batch_size, |index, input, solution| {
+        answered(index, input, solution).map_err(Failure)
+    })
+    .map_err(|Failure(err)| err)?;
     if evaluation.n_rows == 0 {
         return Err(TrainError::NoExamples { what: "evaluation" }.into());
     }
@@ -145,15 +144,26 @@ pub fn evaluate<E: From<TrainError>>(
     Ok(evaluation)
 }
 
-/// Adds the puzzles of a batch.
-fn pose(model: &Hrm, rolling: &mut RollingBatch<'_>, batch: &Batch) -> candle_core::Result<()> {
-    let rows = model.puzzle_rows(batch.puzzle_ids())?;
-    rolling.add(&batch.input_tensor(model.device())?, rows.as_ref())
+/// An error of the caller of [`evaluate`]. Errors of the backend become one.
+struct Failure<E>(E);
+
+impl<E: From<TrainError>> From<candle_core::Error> for Failure<E> {
+    fn from(err: candle_core::Error) -> Self {
+        Self(TrainError::Backend(err).into())
+    }
 }
 
-/// One token per cell, drawn from `logits: [S, V]`.
-fn sample(draws: &mut LogitsProcessor, logits: &Tensor) -> candle_core::Result<Vec<u32>> {
-    (0..logits.dim(0)?).map(|cell| draws.sample(&logits.get(cell)?)).collect()
+impl Sampling {
+    /// Samples one token per cell from `logits: [S, V]` of a row.
+    fn sample(self, at: RowId, logits: &Tensor) -> candle_core::Result<Vec<u32>> {
+        let RowId { group, version, row } = at;
+        let purpose = format!("sampled answer to {group} {version} {row}");
+        let seed = stream(self.seed, &purpose).random();
+        let mut processor = LogitsProcessor::new(seed, Some(self.temperature), None);
+        // Copied once: the processor would copy the logits of each cell.
+        let logits = logits.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        (0..logits.dim(0)?).map(|cell| processor.sample(&logits.get(cell)?)).collect()
+    }
 }
 
 /// Makes sure that the model can hold the task's examples.
@@ -161,23 +171,23 @@ pub(crate) fn check_sizes(config: &HrmConfig, task: &dyn Task) -> Result<(), Tra
     let exactly = |field, model: usize, task: usize| {
         if model == task { Ok(()) } else { Err(TrainError::Mismatch { field, model, task }) }
     };
-    exactly("vocab_size", config.vocab_size, task.vocab_size())?;
-    exactly("n_cells", config.n_cells, task.n_cells())?;
+    exactly("vocab_size", config.input.vocab_size, task.vocab_size())?;
+    exactly("n_cells", config.input.n_cells, task.n_cells())?;
     // A model may know more puzzles than a task asks about.
-    if config.n_puzzle_ids < task.n_puzzle_ids() {
-        let (model, task) = (config.n_puzzle_ids, task.n_puzzle_ids());
+    if config.input.n_puzzle_ids < task.n_puzzle_ids() {
+        let (model, task) = (config.input.n_puzzle_ids, task.n_puzzle_ids());
         return Err(TrainError::Mismatch { field: "n_puzzle_ids", model, task });
     }
     Ok(())
 }
 
-/// Question and answer of one evaluation row.
-fn question(task: &dyn Task, at: RowId) -> (Vec<u32>, Vec<u32>) {
-    let (mut inputs, mut labels) = (vec![PADDING; task.n_cells()], vec![PADDING; task.n_cells()]);
-    let mut puzzle_id = 0;
-    let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
-    task.eval().write(at, row);
-    (inputs, labels)
+/// Reads one row: its puzzle, and the labels of its cells.
+fn read_row(examples: &dyn Examples, at: RowId, n_cells: usize) -> (PuzzleInput, Vec<u32>) {
+    let (mut tokens, mut labels, mut puzzle_id) =
+        (vec![PADDING; n_cells], vec![PADDING; n_cells], 0);
+    let row = RowMut { inputs: &mut tokens, labels: &mut labels, puzzle_id: &mut puzzle_id };
+    examples.write(at, row);
+    (PuzzleInput { tokens, puzzle_id }, labels)
 }
 
 fn share(part: u64, whole: u64) -> f64 {

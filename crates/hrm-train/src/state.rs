@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, Var};
-use hrm_core::{Hrm, HrmConfig, States, weight_file};
+use hrm_core::{Hrm, HrmConfig, States, model_folder, weight_file};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
@@ -18,7 +18,7 @@ use crate::carry::Carry;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::optim::{Moments, Optimiser};
-use crate::run::{read_json, write_json, write_model};
+use crate::run::{read_json, write_json};
 use crate::trainer::{Progress, Trainer};
 
 /// File names.
@@ -83,16 +83,15 @@ impl Snapshot {
         self.record.progress.n_steps
     }
 
-    /// Writes the [`averaged`](Trainer::averaged) model, which
-    /// [`load_model`](crate::run::load_model) reads, and the state that
-    /// [`restore`](Trainer::restore) needs in addition.
+    /// Writes the [`averaged`](Trainer::averaged) model, which [`Hrm::load`] reads, and the
+    /// state that [`restore`](Trainer::restore) needs in addition.
     ///
     /// # Errors
     ///
     /// [`TrainError::Write`] or [`TrainError::Weights`].
     pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
         let named = |(name, tensor): &(String, Tensor)| (name.clone(), tensor.clone());
-        write_model(&self.config, self.weights.iter().map(named), folder)?;
+        model_folder::write(&self.config, self.weights.iter().map(named), folder)?;
         write_json(&folder.join(RECORD), &self.record)?;
         let tensors = self.tensors.iter().map(named);
         Ok(weight_file::write_tensors(tensors, &folder.join(TENSORS))?)
@@ -170,7 +169,7 @@ impl Trainer {
             });
         }
         let initial = model.initial_states(n_rows)?;
-        let (n_cells, device) = (model.config().n_cells, model.device());
+        let (n_cells, device) = (model.config().input.n_cells, model.device());
         let mut carries = Vec::with_capacity(n_carries);
         for (idx, CarryRecord { n_done, halted }) in record.carries.into_iter().enumerate() {
             let mut take = |name: &str, shape: &[usize], dtype: DType| {

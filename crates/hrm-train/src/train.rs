@@ -69,7 +69,7 @@ pub fn train<E: From<TrainError>>(
     check_sizes(trainer, task)?;
     let mut sampler = TrainingSampler::new(task.train(), cursor.seed, cursor.sampler)?;
     let n_rows = trainer.config().batch_size;
-    let n_segments_max = trainer.model().config().n_segments_max as u32;
+    let n_segments_max = trainer.model().config().halting.n_segments_max as u32;
 
     std::thread::scope(|scope| {
         let (full_sender, full) = mpsc::sync_channel(N_BATCHES_AHEAD);
@@ -184,16 +184,15 @@ mod tests {
 
     /// A trainer with some settings changed.
     fn with(steps: u64, change: impl FnOnce(&mut HrmConfig, &mut TrainConfig)) -> Trainer {
-        let mut config = HrmConfig {
-            vocab_size: 5,
-            n_cells: 6,
-            n_puzzle_ids: 2,
-            hidden_dim: 16,
-            puzzle_dim: 16,
-            n_heads: 2,
-            n_segments_max: 3,
-            ..HrmConfig::tiny()
-        };
+        let mut config = HrmConfig::tiny().with(|config| {
+            config.input.vocab_size = 5;
+            config.input.n_cells = 6;
+            config.input.n_puzzle_ids = 2;
+            config.block.hidden_dim = 16;
+            config.puzzle_embedding.dim = 16;
+            config.block.n_heads = 2;
+            config.halting.n_segments_max = 3;
+        });
         let mut train = TrainConfig::paper().with(|train| {
             train.batch_size = 12;
             train.steps = steps;
@@ -217,13 +216,55 @@ mod tests {
     }
 
     #[test]
+    fn samples_do_not_depend_on_the_batch_size() {
+        let trainer = trainer(1);
+        let model = trainer.model();
+        // A halting head that halts about half of the rows after one segment.
+        let parameter = |wanted: &str| {
+            let (_, var) = model.weights().trained().find(|(name, _)| *name == wanted).unwrap();
+            var.clone()
+        };
+        let weight = parameter(hrm_core::names::Q_WEIGHT);
+        weight.set(&hrm_testkit::ramp((2, 16)).unwrap()).unwrap();
+        let network = model.frozen().unwrap();
+        let places: Vec<RowId> = Copying.row_ids().collect();
+        let batch = crate::Batch::read(&Copying, &places, 6);
+        let embeddings = model.puzzle_embeddings(batch.puzzle_ids()).unwrap();
+        let tokens = batch.input_tensor(model.device()).unwrap();
+        let input = network.encode(&tokens, embeddings.as_ref()).unwrap();
+        let states = network.initial_states(places.len()).unwrap();
+        let q = network.segment(&states, &input).unwrap().q.mean(0).unwrap();
+        let bias = parameter(hrm_core::names::Q_BIAS);
+        bias.set(&(bias.as_detached_tensor() - q).unwrap()).unwrap();
+        let sampled = |batch_size, seed| {
+            let budget = hrm_core::Budget::UntilHalt(model.n_segments_max());
+            let sampling = Some(crate::Sampling { temperature: 1.0, seed });
+            let options = crate::EvalOptions { budget, batch_size, sampling };
+            let mut rows = Vec::new();
+            let evaluation = crate::evaluate(model, &Copying, options, |prediction| {
+                rows.push((prediction.at, prediction.sampled.unwrap().to_vec()));
+                Ok::<_, TrainError>(())
+            });
+            let n_segments = evaluation.unwrap().n_segments;
+            rows.sort();
+            (rows, n_segments)
+        };
+        let (rows, n_segments) = sampled(1, 3);
+        let n_rows = rows.len() as u64;
+        assert!(n_rows < n_segments && n_segments < 3 * n_rows, "{n_segments} segments");
+        assert_eq!(sampled(7, 3).0, rows);
+        assert_ne!(sampled(7, 4).0, rows);
+        assert!(rows.iter().any(|(_, tokens)| *tokens != rows[0].1), "rows sample alike");
+    }
+
+    #[test]
     fn copying_is_learnt_and_evaluated() {
         let mut trainer = trainer(60);
         let never_stop = |_: &Trainer, _: &StepReport, _: DataCursor| {
             Ok::<_, TrainError>(ControlFlow::Continue(()))
         };
         train(&mut trainer, &Copying, DataCursor::new(1), never_stop).unwrap();
-        let budget = hrm_core::Budget::Fixed(3);
+        let budget = hrm_core::Budget::Fixed(trainer.model().n_segments_max());
         // At a low temperature, a sampled token is the most likely one.
         let sampling = Some(crate::Sampling { temperature: 1e-3, seed: 1 });
         let options = crate::EvalOptions { budget, batch_size: 7, sampling };
@@ -328,8 +369,8 @@ mod tests {
             ("smoothed", |_, train| train.loss.label_smoothing = 0.1),
             ("noise", |_, train| train.state_noise = 0.01),
             ("carries round-robin", |_, train| train.n_carries = 3),
-            ("random starts", |model, _| model.starts = hrm_core::Starts::Random),
-            ("damped", |model, _| model.damping = 0.05),
+            ("random starts", |model, _| model.recurrence.initial_states = hrm_core::InitialStates::Random),
+            ("damped", |model, _| model.recurrence.damping = 0.05),
         ];
         for (name, change) in variants {
             let mut trainer = with(60, change);
@@ -346,7 +387,7 @@ mod tests {
     #[test]
     fn a_variant_that_is_off_changes_no_bit() {
         let off = |model: &mut HrmConfig, train: &mut TrainConfig| {
-            model.damping = 0.0;
+            model.recurrence.damping = 0.0;
             train.optimiser.clip_norm = 1e9;
             train.state_noise = 0.0;
             train.schedule.curriculum =
@@ -467,7 +508,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         halting.snapshot().unwrap().write(folder.path()).unwrap();
         let restore = |config| {
-            let model = crate::run::load_model(folder.path(), &Device::Cpu).unwrap();
+            let model = Hrm::load(folder.path(), &Device::Cpu).unwrap();
             Trainer::restore(model, config, folder.path())
         };
         let mut again = restore(halting.config().clone()).unwrap();
@@ -498,7 +539,7 @@ mod tests {
 
     #[test]
     fn another_size_is_refused_before_the_first_step() {
-        let config = HrmConfig { n_cells: 6, ..HrmConfig::tiny() };
+        let config = HrmConfig::tiny().with(|config| config.input.n_cells = 6);
         let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
         let mut trainer =
             Trainer::new(model, TrainConfig { batch_size: 2, ..TrainConfig::paper() }).unwrap();

@@ -8,7 +8,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use hrm_core::halting::{Exploration, continue_target, halts};
-use hrm_core::{Halting, Hrm, Network, Schedule, SegmentOutput, Tracking, names};
+use hrm_core::{HaltRule, Hrm, Network, Schedule, SegmentOutput, names};
 use hrm_kernels::{blend, sum_of_squares};
 use serde::{Deserialize, Serialize};
 
@@ -239,13 +239,13 @@ impl Trainer {
         place: impl FnMut(usize, &mut Batch),
         randomness: StepRandomness<'_>,
     ) -> candle_core::Result<SegmentForward> {
-        let network = self.model.network_on(Tracking::Live, self.schedule())?;
+        let network = self.model.network_with_schedule(self.schedule())?;
         let carry_idx = self.carry_idx();
         self.carries[carry_idx].refill(&self.model, place, randomness.seed)?;
         let carry = &self.carries[carry_idx];
         let batch = &carry.batch;
 
-        let puzzle_embeddings = match self.model.puzzle_rows(batch.puzzle_ids())? {
+        let puzzle_embeddings = match self.model.puzzle_embeddings(batch.puzzle_ids())? {
             Some(embeddings) => Some(Var::from_tensor(&embeddings)?),
             None => None,
         };
@@ -403,8 +403,8 @@ impl Trainer {
         exploration: &[Exploration],
     ) -> candle_core::Result<Vec<bool>> {
         let n_max = self.n_segments_max();
-        let (rule, probability) =
-            (self.model.config().halting, self.model.config().halt_exploration);
+        let halting = &self.model.config().halting;
+        let (rule, probability) = (halting.rule, halting.exploration);
         let rows = out.q.to_vec2::<f32>()?.into_iter().zip(&carry.n_done).zip(exploration);
         Ok(rows
             .map(|((q, n_done), exploration)| {
@@ -422,7 +422,7 @@ impl Trainer {
         input: &Tensor,
     ) -> candle_core::Result<Option<Vec<f32>>> {
         let n_max = self.n_segments_max();
-        if n_max <= 1 || self.model.config().halting != Halting::QLearning {
+        if n_max <= 1 || self.model.config().halting.rule != HaltRule::QLearning {
             return Ok(None);
         }
         let next_q = network.halting_after(&out.states, input)?.to_vec2::<f32>()?;
@@ -434,6 +434,6 @@ impl Trainer {
 
     fn n_segments_max(&self) -> u32 {
         // `HrmConfig::check` bounds it.
-        self.model.config().n_segments_max as u32
+        self.model.config().halting.n_segments_max as u32
     }
 }

@@ -11,7 +11,7 @@
 
 use candle_core::{DType, Device};
 use hrm_core::halting::Exploration;
-use hrm_core::{Hrm, HrmConfig, Tracking};
+use hrm_core::{Hrm, HrmConfig};
 use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use peak_alloc::PeakAlloc;
 
@@ -76,18 +76,17 @@ fn check(dtype: DType) {
 
 /// Two layers at the grid of 9 by 9 Sudoku: the states outweigh the weights.
 fn config(n_h_cycles: usize, n_l_cycles: usize) -> HrmConfig {
-    HrmConfig {
-        hidden_dim: 64,
-        puzzle_dim: 64,
-        n_heads: 2,
-        n_h_layers: 2,
-        n_l_layers: 2,
-        n_h_cycles,
-        n_l_cycles,
-        // Exploration keeps every puzzle until its last segment.
-        halt_exploration: 1.0,
-        ..HrmConfig::paper()
-    }
+    HrmConfig::paper().with(|config| {
+        config.block.hidden_dim = 64;
+        config.puzzle_embedding.dim = 64;
+        config.block.n_heads = 2;
+        config.recurrence.n_h_layers = 2;
+        config.recurrence.n_l_layers = 2;
+        config.recurrence.n_h_cycles = n_h_cycles;
+        config.recurrence.n_l_cycles = n_l_cycles;
+        // Every puzzle explores, so that none halts before its budget ends.
+        config.halting.exploration = 1.0;
+    })
 }
 
 fn trainer(config: HrmConfig, dtype: DType, n_rows: usize) -> Trainer {
@@ -106,7 +105,9 @@ fn bytes_of_step(config: HrmConfig, dtype: DType, n_rows: usize) -> f64 {
 
 /// Peak memory of the process during each of `n_steps` steps, in bytes.
 fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f64> {
-    let HrmConfig { n_cells, vocab_size, n_segments_max, .. } = *trainer.model().config();
+    let config = trainer.model().config();
+    let (n_cells, vocab_size) = (config.input.n_cells, config.input.vocab_size);
+    let n_segments_max = config.halting.n_segments_max;
     let token = |idx: usize| 1 + idx * 7 % (vocab_size - 1);
     let inputs = (0..n_rows * n_cells).map(|idx| token(idx) as u32).collect();
     let labels = (0..n_rows * n_cells).map(|idx| token(idx + 1) as i64).collect();
@@ -131,9 +132,9 @@ fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f
 /// Memory that one segment keeps for its backward pass, in bytes.
 fn recorded_bytes(config: HrmConfig, dtype: DType) -> f64 {
     let trainer = trainer(config, dtype, N_ROWS);
-    let network = trainer.model().network(Tracking::Live).unwrap();
+    let network = trainer.model().network().unwrap();
     let tokens = trainer.carries()[0].batch.input_tensor(&Device::Cpu).unwrap();
-    let embeddings = trainer.model().puzzle_rows(&[0; N_ROWS]).unwrap();
+    let embeddings = trainer.model().puzzle_embeddings(&[0; N_ROWS]).unwrap();
     let input = network.encode(&tokens, embeddings.as_ref()).unwrap();
     let before = MEMORY.current_usage();
     let _states = network.advance(&trainer.carries()[0].states, &input).unwrap();

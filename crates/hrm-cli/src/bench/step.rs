@@ -10,7 +10,7 @@ use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use hrm_base::rng::{self, ChaCha8Rng};
 use hrm_core::halting::Exploration;
-use hrm_core::{Hrm, HrmConfig, Positions, Tracking};
+use hrm_core::{Hrm, HrmConfig, Positions};
 use hrm_kernels::{Path, profile};
 use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use rand::Rng as _;
@@ -132,7 +132,7 @@ impl Step {
     pub(super) fn measure(&self) -> anyhow::Result<(Report, Spent)> {
         let model_config = self.sizes.config();
         let params = model_config.n_parameters()?;
-        if model_config.vocab_size < 2 {
+        if model_config.input.vocab_size < 2 {
             // Id 0 is padding, which asks for nothing.
             return Err(usage(format!("--vocab must be at least 2, found {}", self.sizes.vocab)));
         }
@@ -170,16 +170,17 @@ impl Step {
     /// the updates of the next segment and the backward pass of the last two.
     pub(super) fn flops(&self) -> Flops {
         let config = self.sizes.config();
-        let d = config.hidden_dim as f64;
-        let inner = hrm_blocks::inner_dim(config.hidden_dim, config.expansion) as f64;
-        let n_positions = (config.n_cells + config.n_prefix) as f64;
+        let (block, recurrence) = (&config.block, &config.recurrence);
+        let d = block.hidden_dim as f64;
+        let inner = hrm_blocks::inner_dim(block.hidden_dim, block.expansion) as f64;
+        let n_positions = (config.input.n_cells + config.puzzle_embedding.n_positions) as f64;
         let rows = self.batch as f64 * n_positions;
         let [weights, heads] =
             [2.0 * rows * (4.0 * d * d + 3.0 * d * inner), 4.0 * rows * n_positions * d];
 
-        let (low, high) = (config.n_l_layers as f64, config.n_h_layers as f64);
-        let cycles = config.n_h_cycles as f64;
-        let segment = cycles * (config.n_l_cycles as f64 * low + high);
+        let (low, high) = (recurrence.n_l_layers as f64, recurrence.n_h_layers as f64);
+        let cycles = recurrence.n_h_cycles as f64;
+        let segment = cycles * (recurrence.n_l_cycles as f64 * low + high);
         if self.eval {
             return Flops {
                 matmul: segment * weights,
@@ -194,7 +195,7 @@ impl Step {
             // Backward forms the scores again, and has twice the products.
             attention: (segment + 2.5 * tracked) * heads,
         };
-        if config.n_segments_max > 1 {
+        if config.halting.n_segments_max > 1 {
             // Of the next segment one position is read: the last block attends from
             // there alone, and leaves the others after their projection.
             let others = rows - self.batch as f64;
@@ -273,26 +274,26 @@ impl Step {
 impl Sizes {
     fn config(&self) -> HrmConfig {
         let puzzle_dim = self.emb_dim.unwrap_or(self.hidden);
-        HrmConfig {
-            vocab_size: self.vocab,
-            n_cells: self.seq,
-            n_puzzle_ids: self.ids,
-            puzzle_dim,
-            n_prefix: puzzle_dim.div_ceil(self.hidden.max(1)),
-            hidden_dim: self.hidden,
-            n_heads: self.heads,
-            n_h_layers: if self.layers_h == 0 { self.layers } else { self.layers_h },
-            n_l_layers: self.layers,
-            n_h_cycles: self.h_cycles,
-            n_l_cycles: self.l_cycles,
-            n_segments_max: self.halt,
-            positions: match self.pos {
+        HrmConfig::paper().with(|config| {
+            config.input.vocab_size = self.vocab;
+            config.input.n_cells = self.seq;
+            config.input.n_puzzle_ids = self.ids;
+            config.puzzle_embedding.dim = puzzle_dim;
+            config.puzzle_embedding.n_positions = puzzle_dim.div_ceil(self.hidden.max(1));
+            config.block.hidden_dim = self.hidden;
+            config.block.n_heads = self.heads;
+            config.block.positions = match self.pos {
                 Pos::Rope => Positions::Rope,
                 Pos::Learned => Positions::Learned,
                 Pos::None => Positions::None,
-            },
-            ..HrmConfig::paper()
-        }
+            };
+            config.recurrence.n_h_layers =
+                if self.layers_h == 0 { self.layers } else { self.layers_h };
+            config.recurrence.n_l_layers = self.layers;
+            config.recurrence.n_h_cycles = self.h_cycles;
+            config.recurrence.n_l_cycles = self.l_cycles;
+            config.halting.n_segments_max = self.halt;
+        })
     }
 }
 
@@ -303,7 +304,7 @@ fn training(
     fresh: &Batch,
     seed: u64,
 ) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
-    let n_segments_max = model.config().n_segments_max as u32;
+    let n_segments_max = model.config().halting.n_segments_max as u32;
     let mut trainer = Trainer::new(model, config)?;
     let mut rng = rng::stream(seed, "bench halting");
     Ok(move || {
@@ -322,8 +323,8 @@ fn draw(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration {
 
 /// One segment per call, from where the last one arrived.
 fn inference(model: &Hrm, batch: &Batch) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
-    let network = model.network(Tracking::Frozen)?;
-    let rows = model.puzzle_rows(batch.puzzle_ids())?;
+    let network = model.frozen()?;
+    let rows = model.puzzle_embeddings(batch.puzzle_ids())?;
     let tokens = batch.input_tensor(model.device())?;
     let mut states = network.initial_states(batch.n_rows())?;
     Ok(move || {
@@ -336,12 +337,13 @@ fn inference(model: &Hrm, batch: &Batch) -> anyhow::Result<impl FnMut() -> anyho
 /// A token and a label in every cell.
 fn random_batch(config: &HrmConfig, n_rows: usize, seed: u64) -> Batch {
     let mut rng = rng::stream(seed, "bench tokens");
-    let n_tokens = n_rows * config.n_cells;
-    let (vocab_size, n_puzzle_ids) = (config.vocab_size as u32, config.n_puzzle_ids as u32);
+    let n_tokens = n_rows * config.input.n_cells;
+    let (vocab_size, n_puzzle_ids) =
+        (config.input.vocab_size as u32, config.input.n_puzzle_ids as u32);
     let inputs = (0..n_tokens).map(|_| rng.random_range(1..vocab_size)).collect();
     let labels = (0..n_tokens).map(|_| i64::from(rng.random_range(1..vocab_size))).collect();
     let puzzle_ids = (0..n_rows).map(|_| rng.random_range(0..n_puzzle_ids)).collect();
-    Batch::new(config.n_cells, inputs, labels, puzzle_ids)
+    Batch::new(config.input.n_cells, inputs, labels, puzzle_ids)
 }
 
 /// Seconds, by what they were spent on.

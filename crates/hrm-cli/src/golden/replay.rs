@@ -42,7 +42,7 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
         let n_done = Tensor::new(trainer.carries()[0].n_done.as_slice(), &Device::Cpu)?;
         let name = format!("{step}.steps");
         table.compare(Group::Decisions, &name, &n_done, golden.tensor(&name)?)?;
-        if trainer.model().config().gradient_span != GradientSpan::LastUpdate {
+        if trainer.model().config().recurrence.gradient_span != GradientSpan::LastUpdate {
             table.expect_amplified();
         }
     }
@@ -187,24 +187,23 @@ fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
         Some("none") => Positions::None,
         _ => return Err(golden.wrong("pos", "`rope`, `learned` or `none`")),
     };
-    Ok(HrmConfig {
-        vocab_size: golden.number("vocab")?,
-        n_cells: golden.number("seq")?,
-        n_puzzle_ids: golden.number("ids")?,
-        puzzle_dim,
-        n_prefix,
-        hidden_dim,
-        mixer,
-        n_heads: golden.number("heads")?,
-        n_h_layers,
-        n_l_layers,
-        n_h_cycles: golden.number("h_cycles")?,
-        n_l_cycles: golden.number("l_cycles")?,
-        n_segments_max: golden.number("halt")?,
-        positions,
-        // Not stated in the metadata: the reference has them as constants.
-        ..family
-    })
+    // Not stated in the metadata: what the reference has as constants.
+    let mut config = family;
+    config.input.vocab_size = golden.number("vocab")?;
+    config.input.n_cells = golden.number("seq")?;
+    config.input.n_puzzle_ids = golden.number("ids")?;
+    config.puzzle_embedding.dim = puzzle_dim;
+    config.puzzle_embedding.n_positions = n_prefix;
+    config.block.hidden_dim = hidden_dim;
+    config.block.mixer = mixer;
+    config.block.n_heads = golden.number("heads")?;
+    config.block.positions = positions;
+    config.recurrence.n_h_layers = n_h_layers;
+    config.recurrence.n_l_layers = n_l_layers;
+    config.recurrence.n_h_cycles = golden.number("h_cycles")?;
+    config.recurrence.n_l_cycles = golden.number("l_cycles")?;
+    config.halting.n_segments_max = golden.number("halt")?;
+    Ok(config)
 }
 
 fn train_config(golden: &Golden) -> Result<TrainConfig, GoldenError> {

@@ -6,17 +6,17 @@
 //! `z_H_k` and `z_L_k: [B, .., D]`.
 
 use candle_core::{D, DType, Tensor};
-use hrm_core::{Hrm, SegmentOutput, Tracking};
+use hrm_core::{Hrm, SegmentOutput};
 use hrm_testkit::Golden;
 
 use super::table::{Group, Table};
 
 /// Runs as many segments as the file knows and compares whatever it holds.
 pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
-    let network = model.network(Tracking::Frozen)?;
+    let network = model.frozen()?;
     let tokens = vectors.tensor("inputs")?.to_dtype(DType::U32)?.to_device(model.device())?;
     let ids = vectors.tensor("puzzle_identifiers")?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
-    let rows = model.puzzle_rows(&ids)?;
+    let rows = model.puzzle_embeddings(&ids)?;
     let input = network.encode(&tokens, rows.as_ref())?;
     let mut states = network.initial_states(ids.len())?;
 

@@ -7,7 +7,6 @@ use hrm_base::durable;
 use hrm_core::{Budget, Hrm};
 use hrm_tasks::PuzzleTask;
 use hrm_tasks::picture::Picture;
-use hrm_train::run::load_model;
 use hrm_train::task::{Prediction, Task};
 use hrm_train::{EvalOptions, Evaluation, TrainConfig, Trainer, ValidationSplit, evaluate};
 use serde_json::json;
@@ -84,7 +83,7 @@ impl Log {
             return Ok(());
         };
         let compute = record.compute()?;
-        let model = load_model(&checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
+        let model = Hrm::load(&checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
         self.progress.remark(format!("Step {} was best in validation.", best.step));
         self.evaluate(&model, task, record.config.train.batch_size, best.step)
     }
@@ -120,7 +119,7 @@ impl Log {
         let _evaluating = info_span!("evaluate").entered();
         let examples = asked.task.eval();
         let n_rows = examples.n_rows_total();
-        let budget = Budget::Fixed(model.config().n_segments_max);
+        let budget = Budget::Fixed(model.n_segments_max());
         let asking = EvalOptions { budget, batch_size, sampling: None };
         let mut n_done = 0;
         let mut answers = Answers::at_most(self.n_pictures);

@@ -9,8 +9,9 @@ mod saver;
 use std::path::Path;
 use std::sync::Arc;
 
+use hrm_core::Hrm;
 use hrm_tasks::PuzzleTask;
-use hrm_train::run::{Resumed, RunFolder, files, load_model, read_json};
+use hrm_train::run::{Resumed, RunFolder, files, read_json};
 use hrm_train::{Trainer, ValidationSplit, train};
 use serde_json::json;
 use tracing::info_span;
@@ -142,7 +143,7 @@ fn load(record: &RunRecord, checkpoint: Option<&Path>) -> anyhow::Result<(Traine
         return Ok((Trainer::new(record.first_model()?, config)?, Position::start(record.seed)));
     };
     let compute = record.compute()?;
-    let model = load_model(checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
+    let model = Hrm::load(checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
     let position = read_json(&checkpoint.join(POSITION))?;
     Ok((Trainer::restore(model, config, checkpoint)?, position))
 }

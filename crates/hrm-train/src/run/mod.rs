@@ -22,71 +22,14 @@ mod folder;
 mod json;
 mod lock;
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
-use hrm_core::{Hrm, HrmConfig, ModelError, Weights, weight_file};
 
 use crate::error::TrainError;
 pub use checkpoints::Checkpoints;
 pub use checksums::sha256;
 pub use folder::{Resumed, RunFolder};
 pub use json::{read_json, write_json};
-
-/// Writes config and weights of a model into a folder that exists.
-///
-/// # Errors
-///
-/// [`TrainError::Write`] or [`TrainError::Weights`].
-pub fn save_model(model: &Hrm, folder: &Path) -> Result<(), TrainError> {
-    write_model(model.config(), model.weights().tensors(), folder)
-}
-
-/// [`save_model`] of a model in parts.
-pub(crate) fn write_model<N: AsRef<str> + Ord + Display>(
-    config: &HrmConfig,
-    tensors: impl IntoIterator<Item = (N, Tensor)>,
-    folder: &Path,
-) -> Result<(), TrainError> {
-    write_json(&folder.join(files::CONFIG), config)?;
-    Ok(weight_file::write_tensors(tensors, &folder.join(files::WEIGHTS))?)
-}
-
-/// Reads a model from a folder that [`save_model`] wrote.
-///
-/// # Errors
-///
-/// Whatever is wrong with its config or weights.
-pub fn load_model(folder: &Path, device: &Device) -> Result<Hrm, LoadError> {
-    let config: HrmConfig = read_json(&folder.join(files::CONFIG))?;
-    let path = folder.join(files::WEIGHTS);
-    let tensors = weight_file::read(&path).map_err(TrainError::from)?;
-    let misfit = |source| LoadError::Model { path: path.clone(), source };
-    let specs = config.params().map_err(|err| misfit(err.into()))?;
-    let weights =
-        Weights::from_tensors(&specs, tensors, device).map_err(|err| misfit(err.into()))?;
-    Hrm::with_weights(config, weights).map_err(misfit)
-}
-
-/// A checkpoint could not be loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// Its files could not be read.
-    #[error("the checkpoint is not readable")]
-    Files(#[from] TrainError),
-
-    /// Its weights do not fit its config.
-    #[error("{} does not fit the config beside it", .path.display())]
-    Model {
-        /// The weight file.
-        path: PathBuf,
-        /// What does not fit.
-        #[source]
-        source: ModelError,
-    },
-}
 
 /// The checkpoint that `path` stands for: `path` itself if it holds a model; for a run
 /// folder, its best checkpoint by validation, or the latest if there is no best.
@@ -109,16 +52,21 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
+    use hrm_core::{Hrm, HrmConfig};
     use serde_json::json;
     use std::fs;
 
     fn model(seed: u64) -> Hrm {
-        let config = HrmConfig { hidden_dim: 8, puzzle_dim: 8, n_heads: 2, ..HrmConfig::tiny() };
+        let config = HrmConfig::tiny().with(|config| {
+            config.block.hidden_dim = 8;
+            config.puzzle_embedding.dim = 8;
+        });
         Hrm::seeded(config, seed, &Device::Cpu).unwrap()
     }
 
     fn save(run: &RunFolder, model: &Hrm, step: u64) -> Result<PathBuf, TrainError> {
-        run.checkpoints().write(step, |folder| save_model(model, folder))
+        run.checkpoints().write(step, |folder| Ok(model.save(folder)?))
     }
 
     #[test]
@@ -132,7 +80,7 @@ mod tests {
         assert_eq!(find_checkpoint(&path).unwrap(), newest);
         assert_eq!(find_checkpoint(&newest).unwrap(), newest);
 
-        let back = load_model(&newest, &Device::Cpu).unwrap();
+        let back = Hrm::load(&newest, &Device::Cpu).unwrap();
         let wanted = model(2);
         for ((name, found), (_, wanted)) in back.weights().tensors().zip(wanted.weights().tensors())
         {
@@ -168,7 +116,7 @@ mod tests {
         assert_eq!(find_checkpoint(&path).unwrap(), first);
         // The checkpoint that `latest` names is never replaced.
         save(&run, &model(2), 1).unwrap_err();
-        let kept = load_model(&first, &Device::Cpu).unwrap();
+        let kept = Hrm::load(&first, &Device::Cpu).unwrap();
         let wanted = model(1);
         for ((name, kept), (_, wanted)) in kept.weights().tensors().zip(wanted.weights().tensors())
         {
@@ -294,10 +242,10 @@ mod tests {
     #[test]
     fn weights_that_do_not_fit_their_config_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        save_model(&model(1), folder.path()).unwrap();
-        let config = HrmConfig { hidden_dim: 16, ..model(1).config().clone() };
+        model(1).save(folder.path()).unwrap();
+        let config = model(1).config().clone().with(|config| config.block.hidden_dim = 16);
         write_json(&folder.path().join(files::CONFIG), &config).unwrap();
-        let err = load_model(folder.path(), &Device::Cpu).unwrap_err();
+        let err = Hrm::load(folder.path(), &Device::Cpu).unwrap_err();
         assert!(err.to_string().ends_with("does not fit the config beside it"), "{err}");
         assert!(find_checkpoint(&folder.path().join("none")).is_err());
     }

@@ -1,71 +1,77 @@
-//! What a model may do otherwise than published. The first of each is the
-//! published way.
+//! Model variants. The first of each enum is the published HRM
+//! (arXiv 2506.21734).
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Which networks rewrite the states.
+/// Which networks update the states.
+///
+/// HRM calls its slow network the H module and its fast network the L module; its
+/// states are `z_h` and `z_l`. In TRM, `z_h` is the answer `y` and `z_l` the
+/// latent `z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Modules {
-    /// A slow and a fast one (arXiv 2506.21734).
+    /// A slow and a fast network: the
+    /// [Hierarchical Reasoning Model](https://arxiv.org/abs/2506.21734).
     #[default]
     Two,
-    /// One in both roles: the Tiny Recursive Model (arXiv 2510.04871).
+    /// One network in both roles: the
+    /// [Tiny Recursive Model](https://arxiv.org/abs/2510.04871).
     Shared,
-    /// One network and one state, `z <- f(z + x)`, with the layers of both
-    /// modules and as many block applications per segment: what a hierarchy is
-    /// to be measured against (arXiv 2510.00355).
+    /// One network and one state, `z <- f(z + x)`, with the blocks of both modules
+    /// and as many block applications per segment: the
+    /// [baseline without hierarchy](https://arxiv.org/abs/2510.00355).
     Flat,
 }
 
-/// Which of a segment's updates carry gradient.
+/// Which updates of a segment carry gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum GradientSpan {
-    /// The last of each state (arXiv 2506.21734).
+    /// The last update of each state (arXiv 2506.21734).
     #[default]
     LastUpdate,
-    /// The last slow cycle: every fast update in it, and the slow one
+    /// The last slow cycle: its fast updates and its slow update
     /// (arXiv 2510.04871).
     LastCycle,
-    /// The last so many, at least 1; all if there are fewer.
+    /// The last `n` updates, at least 1. All updates if there are fewer.
     Updates(usize),
 }
 
-/// What the states of a fresh puzzle hold.
+/// The states that a puzzle starts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Starts {
+pub enum InitialStates {
     /// One vector per state, the same at every position of every puzzle
     /// (arXiv 2506.21734).
     #[default]
     Fixed,
-    /// A normal draw for every channel of every position, in training anew for
-    /// each puzzle, so that no path from one start is learnt by heart
-    /// (arXiv 2605.21488). Inference starts from one draw, always the same.
+    /// Normal samples for every channel of every position. Training samples new
+    /// ones for each puzzle, so that the model does not memorise a trajectory from
+    /// one start (arXiv 2605.21488). Inference always uses the same sample.
     Random,
 }
 
-/// When a puzzle is finished.
+/// How the halting logits decide when the model stops working on a puzzle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Halting {
-    /// When halting is worth more than going on, both learnt; the worth of
-    /// going on takes another segment to learn (arXiv 2506.21734).
+pub enum HaltRule {
+    /// Halts if the Q-value of halting exceeds that of continuing. The target of
+    /// the latter takes another segment to compute (arXiv 2506.21734).
     #[default]
     QLearning,
-    /// When the answer is held to be right: one logit, and no other segment
-    /// (arXiv 2510.04871).
+    /// Halts if the model considers its answer correct: a single logit, and no
+    /// additional segment (arXiv 2510.04871).
     HaltOnly,
-    /// After all segments. The logit is learnt all the same.
+    /// Always runs all segments. The halting logit is trained nevertheless.
     Fixed,
 }
 
-impl Halting {
-    /// Whether logits `[halt, continue]` ask to stop.
+impl HaltRule {
+    /// Whether the logits `[halt, continue]` say to halt.
     pub fn wants_to_halt(self, [halt, cont]: [f32; 2]) -> bool {
         match self {
             Self::QLearning => halt > cont,
@@ -89,9 +95,9 @@ impl fmt::Display for GradientSpan {
     }
 }
 
-/// A text that names no gradient span.
+/// A text is not a gradient span.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected `{LAST_UPDATE}`, `{LAST_CYCLE}` or a number as in `4{UPDATES}`, found `{0}`")]
+#[error("expected `{LAST_UPDATE}`, `{LAST_CYCLE}` or a count such as `4{UPDATES}`, found `{0}`")]
 pub struct UnknownSpan(String);
 
 impl FromStr for GradientSpan {
@@ -126,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn recipes_are_written_as_people_say_them() {
+    fn variants_have_stable_names_in_files() {
         for (span, text) in [
             (GradientSpan::LastUpdate, "last-update"),
             (GradientSpan::LastCycle, "last-cycle"),
@@ -140,17 +146,17 @@ mod tests {
             let err = wrong.parse::<GradientSpan>().unwrap_err().to_string();
             assert!(err.ends_with(&format!("found `{wrong}`")), "{err}");
         }
-        assert_eq!(serde_json::to_string(&Halting::QLearning).unwrap(), "\"q-learning\"");
+        assert_eq!(serde_json::to_string(&HaltRule::QLearning).unwrap(), "\"q-learning\"");
         assert_eq!(serde_json::to_string(&Modules::Shared).unwrap(), "\"shared\"");
     }
 
     #[test]
-    fn each_rule_reads_the_logits_its_way() {
-        let wants = |rule: Halting| {
+    fn each_rule_reads_the_logits_differently() {
+        let wants = |rule: HaltRule| {
             [[1.0, 2.0], [2.0, 1.0], [-1.0, -2.0]].map(|logits| rule.wants_to_halt(logits))
         };
-        assert_eq!(wants(Halting::QLearning), [false, true, true]);
-        assert_eq!(wants(Halting::HaltOnly), [true, true, false]);
-        assert_eq!(wants(Halting::Fixed), [false; 3]);
+        assert_eq!(wants(HaltRule::QLearning), [false, true, true]);
+        assert_eq!(wants(HaltRule::HaltOnly), [true, true, false]);
+        assert_eq!(wants(HaltRule::Fixed), [false; 3]);
     }
 }

@@ -1,0 +1,32 @@
+//! Names of the parameters, as in the published checkpoints.
+
+/// Token embeddings, `[vocab, D]`.
+pub const TOKENS: &str = "inner.embed_tokens.embedding_weight";
+/// Learned position embeddings, `[P + S, D]`.
+pub const POSITIONS: &str = "inner.embed_pos.embedding_weight";
+/// Puzzle embeddings, `[ids, E]`.
+pub const PUZZLES: &str = "inner.puzzle_emb.weights";
+/// Output projection of the cells, `[vocab, D]`.
+pub const LM_HEAD: &str = "inner.lm_head.weight";
+/// Projection of the halting head, `[2, D]`: halt, then continue.
+pub const Q_WEIGHT: &str = "inner.q_head.weight";
+/// Bias of the halting head, `[2]`.
+pub const Q_BIAS: &str = "inner.q_head.bias";
+/// Initial slow state, `[D]`.
+pub const H_INIT: &str = "inner.H_init";
+/// Initial fast state, `[D]`.
+pub const L_INIT: &str = "inner.L_init";
+/// Prefix of the slow (H) module.
+pub const H_MODULE: &str = "inner.H_level";
+/// Prefix of the fast (L) module.
+pub const L_MODULE: &str = "inner.L_level";
+
+/// Prefix of one block of a module.
+pub fn layer(module: &str, layer: usize) -> String {
+    format!("{module}.layers.{layer}")
+}
+
+/// Whether a parameter belongs to a block of a module.
+pub fn is_in_module(name: &str) -> bool {
+    name.starts_with(H_MODULE) || name.starts_with(L_MODULE)
+}
