@@ -10,8 +10,8 @@ use std::hint::black_box;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_kernels::{
-    AdamStep, Law, Path, Ratio, Rotary, Weight, adam, attn_block, cross_entropy, mlp_block,
-    reference,
+    AdamRatio, AdamStep, CellDistribution, Isa, Rotary, Weight, adam, attn_block, cross_entropy,
+    mlp_block, reference,
 };
 use hrm_testkit::ramp;
 
@@ -62,7 +62,7 @@ fn compare(
 ) -> Result<()> {
     let x = Var::from_tensor(&ramp((shape.n_puzzles, shape.n_positions, shape.width))?)?;
     let mut versions = vec![("reference", None), ("fused f32", Some(DType::F32))];
-    if Path::current()?.has_bf16() {
+    if Isa::current()?.has_bf16() {
         versions.push(("fused bf16", Some(DType::BF16)));
     }
 
@@ -122,9 +122,9 @@ fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
         beta1: 0.9,
         beta2: 0.95,
         gradient_scale: 1.0,
-        ratio: Ratio::Angle,
-        size: 1e-4,
-        kept: 1.0 - 1e-5,
+        ratio: AdamRatio::Atan2,
+        step_size: 1e-4,
+        param_scale: 1.0 - 1e-5,
         root_correction: 0.5,
     };
     let param = weight(2 * shape.inner, shape.width)?;
@@ -145,11 +145,11 @@ fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
 
 /// Times both losses of a batch of 9 by 9 Sudoku, gradient included.
 fn losses(c: &mut Criterion) {
-    let versions: [(&str, Law, Loss); 4] = [
-        ("stablemax reference", Law::Stablemax, reference::cross_entropy),
-        ("stablemax fused", Law::Stablemax, cross_entropy),
-        ("softmax reference", Law::Softmax, reference::cross_entropy),
-        ("softmax fused", Law::Softmax, cross_entropy),
+    let versions: [(&str, CellDistribution, Loss); 4] = [
+        ("stablemax reference", CellDistribution::Stablemax, reference::cross_entropy),
+        ("stablemax fused", CellDistribution::Stablemax, cross_entropy),
+        ("softmax reference", CellDistribution::Softmax, reference::cross_entropy),
+        ("softmax fused", CellDistribution::Softmax, cross_entropy),
     ];
     let (n_puzzles, n_cells, n_tokens) = (32, 81, 11);
     let logits = ramp((n_puzzles, n_cells, n_tokens)).and_then(|t| Var::from_tensor(&t));
@@ -171,7 +171,7 @@ fn losses(c: &mut Criterion) {
 }
 
 /// A version of a loss.
-type Loss = fn(Law, f64, &Tensor, &Tensor) -> Result<Tensor>;
+type Loss = fn(CellDistribution, f64, &Tensor, &Tensor) -> Result<Tensor>;
 
 /// A version of the optimiser's pass.
 type Pass = fn(&Var, &mut Tensor, &mut Tensor, &Tensor, AdamStep) -> Result<()>;

@@ -350,7 +350,7 @@ impl HrmConfig {
         if self.puzzle_dim > 0 {
             let shape = [self.n_puzzle_ids, self.puzzle_dim];
             let table = ParamSpec::trained(names::PUZZLES, shape, Init::Constant(0.0));
-            params.push(ParamSpec { role: Role::Rows, ..table });
+            params.push(ParamSpec { role: Role::SparseEmbedding, ..table });
         }
         for (module, n_layers) in self.layers() {
             for layer in 0..n_layers {

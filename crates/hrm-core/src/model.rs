@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use hrm_base::rng;
 use hrm_blocks::{Init, MixerDims, Tracking, Weights, WeightsView};
-use hrm_kernels::{Rotary, carrier};
+use hrm_kernels::{Rotary, activation_dtype};
 
 use crate::{Dims, HrmConfig, ModelError, Network, Positions, Schedule, Starts, States};
 
@@ -187,7 +187,7 @@ impl Hrm {
         }
         let mut draw = || -> candle_core::Result<Tensor> {
             let start = draw_start(&self.dims, self.device(), rng)?;
-            start.to_dtype(carrier(self.dtype, self.device()))?.unsqueeze(0)
+            start.to_dtype(activation_dtype(self.dtype, self.device()))?.unsqueeze(0)
         };
         Ok(States { z_h: draw()?, z_l: draw()? })
     }
@@ -197,7 +197,7 @@ impl Hrm {
         match &self.drawn_starts {
             None => Ok([view.get(names::H_START)?, view.get(names::L_START)?]),
             Some([z_h, z_l]) => {
-                let dtype = carrier(self.dtype, self.device());
+                let dtype = activation_dtype(self.dtype, self.device());
                 Ok([z_h.to_dtype(dtype)?, z_l.to_dtype(dtype)?])
             }
         }
@@ -223,6 +223,6 @@ fn draw_start(
     rng: &mut rng::ChaCha8Rng,
 ) -> candle_core::Result<Tensor> {
     let (n_positions, hidden_dim) = dims.state();
-    let values = Init::TruncatedNormal { std: 1.0 }.draw(n_positions * hidden_dim, rng);
+    let values = Init::TruncatedNormal { std: 1.0 }.sample(n_positions * hidden_dim, rng);
     Tensor::from_vec(values, (n_positions, hidden_dim), device)
 }

@@ -1,7 +1,7 @@
 //! Examples side by side.
 
 use candle_core::{Device, Result, Tensor};
-use hrm_kernels::IGNORED;
+use hrm_kernels::IGNORE_LABEL;
 
 use crate::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 
@@ -20,13 +20,13 @@ impl Batch {
         Self {
             n_cells,
             inputs: vec![PADDING; n_rows * n_cells],
-            labels: vec![IGNORED; n_rows * n_cells],
+            labels: vec![IGNORE_LABEL; n_rows * n_cells],
             puzzle_ids: vec![BLANK_PUZZLE; n_rows],
         }
     }
 
     /// A batch of ready rows: `inputs` and `labels` are `[n_rows * n_cells]`,
-    /// labels with [`IGNORED`] where nothing is asked.
+    /// labels with [`IGNORE_LABEL`] where nothing is asked.
     ///
     /// # Panics
     ///
@@ -53,7 +53,7 @@ impl Batch {
         let inputs = &mut self.inputs[cells.clone()];
         let puzzle_id = &mut self.puzzle_ids[row];
         examples.write(at, RowMut { inputs, labels: &mut labels, puzzle_id });
-        let asked = |id: u32| if id == PADDING { IGNORED } else { i64::from(id) };
+        let asked = |id: u32| if id == PADDING { IGNORE_LABEL } else { i64::from(id) };
         for (label, id) in self.labels[cells].iter_mut().zip(labels) {
             *label = asked(id);
         }
@@ -87,7 +87,7 @@ impl Batch {
         self.inputs.chunks_exact(self.n_cells)
     }
 
-    /// Answers, one slice per row, with [`IGNORED`] where nothing is asked.
+    /// Answers, one slice per row, with [`IGNORE_LABEL`] where nothing is asked.
     pub fn labels(&self) -> impl Iterator<Item = &[i64]> {
         self.labels.chunks_exact(self.n_cells)
     }

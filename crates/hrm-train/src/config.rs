@@ -1,6 +1,6 @@
 //! How long and how fast to learn.
 
-use hrm_kernels::Law;
+use hrm_kernels::CellDistribution;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -104,7 +104,7 @@ pub enum CellLoss {
     Softmax,
 }
 
-impl From<CellLoss> for Law {
+impl From<CellLoss> for CellDistribution {
     fn from(loss: CellLoss) -> Self {
         match loss {
             CellLoss::Stablemax => Self::Stablemax,

@@ -10,7 +10,7 @@
 //! scale of the gradient. As in the authors' optimiser the first bias correction
 //! scales the step, outside the arc tangent.
 
-use hrm_kernels::{AdamStep, Ratio};
+use hrm_kernels::{AdamRatio, AdamStep};
 
 use super::{Rule, Stride};
 
@@ -25,11 +25,11 @@ pub(super) fn step(rule: Rule, [beta1, beta2]: [f64; 2], t: i32, stride: Stride)
         beta2,
         gradient_scale,
         ratio: match rule {
-            Rule::AdamAtan2 => Ratio::Angle,
-            Rule::Adamw | Rule::Muon => Ratio::Quotient { epsilon: EPSILON },
+            Rule::AdamAtan2 => AdamRatio::Atan2,
+            Rule::Adamw | Rule::Muon => AdamRatio::Quotient { epsilon: EPSILON },
         },
-        size: learning_rate / (1.0 - beta1.powi(t)),
-        kept: 1.0 - learning_rate * weight_decay,
+        step_size: learning_rate / (1.0 - beta1.powi(t)),
+        param_scale: 1.0 - learning_rate * weight_decay,
         root_correction: (1.0 - beta2.powi(t)).sqrt(),
     }
 }
