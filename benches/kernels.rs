@@ -1,5 +1,5 @@
-//! Each fused sublayer, loss and optimiser pass beside its reference, at the sizes
-//! of a training step.
+//! Every fused sublayer, loss and optimiser pass compared with its reference, at the
+//! sizes of a training step.
 //! Run: `cargo bench -p hrm-benches --bench kernels`.
 
 // The macros of criterion declare functions without documentation.
@@ -17,18 +17,18 @@ use hrm_testkit::ramp;
 
 const EPS: f64 = 1e-5;
 
-/// Sizes of one transformer block, named after the model that it belongs to.
+/// Sizes of one transformer block, named after its model.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     name: &'static str,
-    /// Puzzles, `B`: few, because the time per puzzle is nearly the same.
+    /// Puzzles, `B`: few, because the time per puzzle hardly depends on it.
     n_puzzles: usize,
-    /// Positions of a puzzle, `P + S`.
+    /// Positions per puzzle, `P + S`.
     n_positions: usize,
-    /// Channels, `D`.
+    /// Channels per position, `D`.
     width: usize,
     n_heads: usize,
-    /// Channels between the two products of the feed-forward half, `I`.
+    /// Channels inside the feed-forward sublayer, `I`.
     inner: usize,
 }
 
@@ -36,23 +36,23 @@ struct Shape {
 const SHAPES: &[Shape] = &[
     Shape { name: "1m", n_puzzles: 16, n_positions: 82, width: 128, n_heads: 4, inner: 512 },
     Shape { name: "27m", n_puzzles: 4, n_positions: 82, width: 512, n_heads: 8, inner: 1536 },
-    // The same model on a grid of 30 by 30.
+    // The same model on a 30 by 30 grid.
     Shape { name: "arc", n_puzzles: 1, n_positions: 901, width: 512, n_heads: 8, inner: 1536 },
 ];
 
-/// A sublayer with its weights.
+/// A sublayer bound to its weights.
 type Bound<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
 
-/// Binds a sublayer to two weights: fused in a dtype, or the reference.
+/// Binds a sublayer to two weights: the fused version in a dtype, or the reference.
 type Bind<'a> = &'a dyn Fn([Tensor; 2], Option<DType>) -> Result<Bound<'a>>;
 
-/// A trained matrix of about unit gain.
+/// A trainable matrix with a gain of about 1.
 fn weight(n_rows: usize, n_columns: usize) -> Result<Var> {
     Var::from_tensor(&(ramp((n_rows, n_columns))? * (3.0 / n_columns as f64).sqrt())?)
 }
 
-/// Times one sublayer, all its versions in one group. Weights are bound before,
-/// as a step does once for many uses.
+/// Times all versions of one sublayer in one group. Weights are bound beforehand, as
+/// a training step does once for many uses.
 fn compare(
     c: &mut Criterion,
     name: &str,
@@ -69,10 +69,10 @@ fn compare(
     let mut group = c.benchmark_group(format!("{name} {}", shape.name));
     group.throughput(Throughput::Elements(shape.n_puzzles as u64)).sample_size(10);
     for (version, dtype) in versions {
-        let still = bind(weights.each_ref().map(Var::as_detached_tensor), dtype)?;
+        let frozen = bind(weights.each_ref().map(Var::as_detached_tensor), dtype)?;
         let input = x.as_detached_tensor();
         group.bench_function(format!("{version} forward"), |bencher| {
-            bencher.iter(|| black_box(still(&input).expect("shapes fit")));
+            bencher.iter(|| black_box(frozen(&input).expect("shapes fit")));
         });
         let live = bind(weights.each_ref().map(|w| w.as_tensor().clone()), dtype)?;
         group.bench_function(format!("{version} both passes"), |bencher| {
@@ -143,7 +143,7 @@ fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
     Ok(())
 }
 
-/// Times both losses of a batch of 9 by 9 Sudoku, gradient included.
+/// Times both losses of a batch of 9 by 9 Sudoku, including the gradient.
 fn losses(c: &mut Criterion) {
     let versions: [(&str, CellDistribution, Loss); 4] = [
         ("stablemax reference", CellDistribution::Stablemax, reference::cross_entropy),
@@ -159,10 +159,11 @@ fn losses(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("cross_entropy");
     group.throughput(Throughput::Elements(n_puzzles as u64)).sample_size(10);
-    for (version, law, loss) in versions {
+    for (version, distribution, loss) in versions {
         group.bench_function(version, |bencher| {
             bencher.iter(|| {
-                let loss = loss(law, 0.0, logits.as_tensor(), &labels).expect("shapes fit");
+                let loss =
+                    loss(distribution, 0.0, logits.as_tensor(), &labels).expect("shapes fit");
                 black_box(loss.backward().expect("every operation has a gradient"))
             });
         });

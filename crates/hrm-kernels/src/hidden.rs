@@ -381,3 +381,63 @@ fn try_map<T, U, const N: usize>(
     let all = from.into_iter().map(&mut f).collect::<Result<Vec<U>>>()?;
     Ok(all.try_into().ok().expect("the length is unchanged"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+    use hrm_testkit::{Tol, assert_close, ramp};
+
+    #[test]
+    fn chunks_agree_with_whole_tensors() -> Result<()> {
+        let weight = |n: usize, k: usize| Weight::new(ramp((n, k))?, DType::F32);
+        let (w_qkv, w_o) = (weight(12, 4)?, weight(4, 4)?);
+        let (w_gate_up, w_down) = (Weight::gated(ramp((12, 4))?, DType::F32)?, weight(4, 6)?);
+        let (mix_gate_up, mix_down) = (Weight::gated(ramp((10, 3))?, DType::F32)?, weight(3, 5)?);
+        let rotary = Rotary::new(3, 2, 10_000.0, &Device::Cpu)?;
+        let update = |[z, x]: &mut [Hidden<'_>; 2]| {
+            z.inject(&[x])?;
+            z.attn_block(&w_qkv, &w_o, 2, Some(&rotary), 1e-5)?;
+            z.mlp_block(&w_gate_up, &w_down, 1e-5)?;
+            z.transpose()?;
+            z.mlp_block(&mix_gate_up, &mix_down, 1e-5)?;
+            z.transpose()?;
+            z.attn_block_first(&w_qkv, &w_o, 2, None, 1e-5)?;
+            x.keep_first()
+        };
+        for n_puzzles in [1, 7, 600] {
+            let (z, x) = (ramp((n_puzzles, 3, 4))?, ramp((n_puzzles, 3, 4))?.cos()?);
+            let found = in_chunks([&z, &x], DType::F32, update)?;
+            let mut whole = [z, x].map(Hidden::from);
+            update(&mut whole)?;
+            for (found, whole) in found.iter().zip(whole) {
+                assert_close("hidden states", found, &whole.into_tensor()?, Tol::F32_SUBLAYER);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_empty_batch_has_the_shape_that_the_update_gives_it() -> Result<()> {
+        let [first] = in_chunks([&ramp((0, 3, 4))?], DType::F32, |[z]| z.keep_first())?;
+        assert_eq!(first.dims3()?, (0, 1, 4));
+        let [swapped] = in_chunks([&ramp((0, 3, 4))?], DType::F32, |[z]| z.transpose())?;
+        assert_eq!(swapped.dims3()?, (0, 4, 3));
+        Ok(())
+    }
+
+    #[test]
+    fn sizes_of_zero_are_refused_where_a_position_or_channel_is_needed() -> Result<()> {
+        let (w_qkv, w_o) = (Weight::new(ramp((12, 4))?, DType::F32)?, ramp((4, 4))?);
+        let w_o = Weight::new(w_o, DType::F32)?;
+        let no_position = ramp((2, 0, 4))?;
+        let refused = in_chunks([&no_position], DType::F32, |[z]| z.keep_first());
+        assert!(refused.unwrap_err().to_string().contains("first of 0 positions"));
+        let attend = |[z]: &mut [Hidden<'_>; 1]| z.attn_block_first(&w_qkv, &w_o, 2, None, 1e-5);
+        let refused = in_chunks([&no_position], DType::F32, attend);
+        assert!(refused.unwrap_err().to_string().contains("at least 1 position"));
+        let [first] = in_chunks([&ramp((2, 3, 0))?], DType::F32, |[z]| z.keep_first())?;
+        assert_eq!(first.dims3()?, (2, 1, 0));
+        Ok(())
+    }
+}

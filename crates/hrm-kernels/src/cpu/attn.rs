@@ -38,7 +38,7 @@ impl<'a> Sizes<'a> {
     }
 
     /// The values of head `idx`, counted over all puzzles, in an array with `stride`
-    /// values per position, of which those of all heads start at `offset`.
+    /// values per position, where the first head starts at `offset`.
     fn head_of<'v, E>(&self, values: &'v [E], idx: usize, stride: usize, offset: usize) -> &'v [E] {
         let (puzzle, head) = (idx / self.n_heads, idx % self.n_heads);
         &values[puzzle * self.n_positions * stride + offset + head * self.head_dim..]

@@ -8,7 +8,7 @@ use super::detect::Isa;
 /// one dtype on one instruction set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KernelImpl {
-    /// bf16 operands; those of all others are f32.
+    /// bf16 operands. All others have f32 operands.
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
     #[cfg(target_arch = "x86_64")]
