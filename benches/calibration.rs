@@ -1,7 +1,7 @@
-//! A fixed amount of arithmetic and memory traffic that knows none of our code:
-//! the unit in which `cargo xtask bench` counts the others.
+//! A fixed amount of arithmetic and memory traffic, independent of our code: the unit
+//! in which `cargo xtask bench` measures the other benchmarks.
 //!
-//! Baselines made before a change here cannot be compared with those made after.
+//! Baselines from before a change to this file cannot be compared with later ones.
 
 // The macros of criterion declare functions without documentation.
 #![allow(missing_docs)]
@@ -10,19 +10,19 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
-/// Numbers in all, 64 MiB: more than the caches of most processors hold.
+/// Total size, 64 MiB: larger than the caches of most CPUs.
 const N_VALUES: usize = 1 << 24;
 
-/// Numbers at a time, 16 KiB: fewer than the innermost cache holds.
+/// Values per tile, 16 KiB: fits into the first-level cache.
 const N_TILE: usize = 1 << 12;
 
-/// Operations on each number while its tile is in that cache.
+/// Operations per value while its tile is in the first-level cache.
 const N_ROUNDS: usize = 16;
 
 fn calibration(c: &mut Criterion) {
     let mut values = vec![1.0f32; N_VALUES];
-    // As many as the tensor library uses: what else runs on the machine then
-    // disturbs both alike.
+    // As many as the tensor library uses, so that other load on the machine affects
+    // this and the other benchmarks alike.
     let n_threads = candle_core::utils::get_num_threads();
     let share = N_VALUES.div_ceil(n_threads);
     c.bench_function("calibration", |bencher| {
@@ -40,10 +40,10 @@ fn work(values: &mut [f32]) {
     for tile in values.chunks_mut(N_TILE) {
         for _ in 0..N_ROUNDS {
             for value in tile.iter_mut() {
-                // Tends to 1, so that no number becomes slow to compute with.
+                // Converges to 1, so that no value becomes subnormal.
                 *value = *value * 0.75 + 0.25;
             }
-            // Keeps the rounds from being merged into one.
+            // Keeps the compiler from merging the rounds.
             black_box(&mut *tile);
         }
     }

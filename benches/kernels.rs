@@ -1,5 +1,5 @@
-//! Each fused sublayer, loss and optimiser pass beside its reference, at the sizes
-//! of a training step.
+//! Every fused sublayer, loss and optimiser pass compared with its reference, at the
+//! sizes of a training step.
 //! Run: `cargo bench -p hrm-benches --bench kernels`.
 
 // The macros of criterion declare functions without documentation.
@@ -10,25 +10,25 @@ use std::hint::black_box;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_kernels::{
-    AdamStep, Law, Path, Ratio, Rotary, Weight, adam, attn_block, cross_entropy, mlp_block,
-    reference,
+    AdamRatio, AdamStep, CellDistribution, Isa, Rotary, Weight, adam, attn_block, cross_entropy,
+    mlp_block, reference,
 };
 use hrm_testkit::ramp;
 
 const EPS: f64 = 1e-5;
 
-/// Sizes of one transformer block, named after the model that it belongs to.
+/// Sizes of one transformer block, named after its model.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     name: &'static str,
-    /// Puzzles, `B`: few, because the time per puzzle is nearly the same.
+    /// Puzzles, `B`: few, because the time per puzzle hardly depends on it.
     n_puzzles: usize,
-    /// Positions of a puzzle, `P + S`.
+    /// Positions per puzzle, `P + S`.
     n_positions: usize,
-    /// Channels, `D`.
+    /// Channels per position, `D`.
     width: usize,
     n_heads: usize,
-    /// Channels between the two products of the feed-forward half, `I`.
+    /// Channels inside the feed-forward sublayer, `I`.
     inner: usize,
 }
 
@@ -36,23 +36,23 @@ struct Shape {
 const SHAPES: &[Shape] = &[
     Shape { name: "1m", n_puzzles: 16, n_positions: 82, width: 128, n_heads: 4, inner: 512 },
     Shape { name: "27m", n_puzzles: 4, n_positions: 82, width: 512, n_heads: 8, inner: 1536 },
-    // The same model on a grid of 30 by 30.
+    // The same model on a 30 by 30 grid.
     Shape { name: "arc", n_puzzles: 1, n_positions: 901, width: 512, n_heads: 8, inner: 1536 },
 ];
 
-/// A sublayer with its weights.
+/// A sublayer bound to its weights.
 type Bound<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
 
-/// Binds a sublayer to two weights: fused in a dtype, or the reference.
+/// Binds a sublayer to two weights: the fused version in a dtype, or the reference.
 type Bind<'a> = &'a dyn Fn([Tensor; 2], Option<DType>) -> Result<Bound<'a>>;
 
-/// A trained matrix of about unit gain.
+/// A trainable matrix with a gain of about 1.
 fn weight(n_rows: usize, n_columns: usize) -> Result<Var> {
     Var::from_tensor(&(ramp((n_rows, n_columns))? * (3.0 / n_columns as f64).sqrt())?)
 }
 
-/// Times one sublayer, all its versions in one group. Weights are bound before,
-/// as a step does once for many uses.
+/// Times all versions of one sublayer in one group. Weights are bound beforehand, as
+/// a training step does once for many uses.
 fn compare(
     c: &mut Criterion,
     name: &str,
@@ -62,17 +62,17 @@ fn compare(
 ) -> Result<()> {
     let x = Var::from_tensor(&ramp((shape.n_puzzles, shape.n_positions, shape.width))?)?;
     let mut versions = vec![("reference", None), ("fused f32", Some(DType::F32))];
-    if Path::current()?.has_bf16() {
+    if Isa::current()?.has_bf16() {
         versions.push(("fused bf16", Some(DType::BF16)));
     }
 
     let mut group = c.benchmark_group(format!("{name} {}", shape.name));
     group.throughput(Throughput::Elements(shape.n_puzzles as u64)).sample_size(10);
     for (version, dtype) in versions {
-        let still = bind(weights.each_ref().map(Var::as_detached_tensor), dtype)?;
+        let frozen = bind(weights.each_ref().map(Var::as_detached_tensor), dtype)?;
         let input = x.as_detached_tensor();
         group.bench_function(format!("{version} forward"), |bencher| {
-            bencher.iter(|| black_box(still(&input).expect("shapes fit")));
+            bencher.iter(|| black_box(frozen(&input).expect("shapes fit")));
         });
         let live = bind(weights.each_ref().map(|w| w.as_tensor().clone()), dtype)?;
         group.bench_function(format!("{version} both passes"), |bencher| {
@@ -122,9 +122,9 @@ fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
         beta1: 0.9,
         beta2: 0.95,
         gradient_scale: 1.0,
-        ratio: Ratio::Angle,
-        size: 1e-4,
-        kept: 1.0 - 1e-5,
+        ratio: AdamRatio::Atan2,
+        step_size: 1e-4,
+        param_scale: 1.0 - 1e-5,
         root_correction: 0.5,
     };
     let param = weight(2 * shape.inner, shape.width)?;
@@ -143,13 +143,13 @@ fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
     Ok(())
 }
 
-/// Times both losses of a batch of 9 by 9 Sudoku, gradient included.
+/// Times both losses of a batch of 9 by 9 Sudoku, including the gradient.
 fn losses(c: &mut Criterion) {
-    let versions: [(&str, Law, Loss); 4] = [
-        ("stablemax reference", Law::Stablemax, reference::cross_entropy),
-        ("stablemax fused", Law::Stablemax, cross_entropy),
-        ("softmax reference", Law::Softmax, reference::cross_entropy),
-        ("softmax fused", Law::Softmax, cross_entropy),
+    let versions: [(&str, CellDistribution, Loss); 4] = [
+        ("stablemax reference", CellDistribution::Stablemax, reference::cross_entropy),
+        ("stablemax fused", CellDistribution::Stablemax, cross_entropy),
+        ("softmax reference", CellDistribution::Softmax, reference::cross_entropy),
+        ("softmax fused", CellDistribution::Softmax, cross_entropy),
     ];
     let (n_puzzles, n_cells, n_tokens) = (32, 81, 11);
     let logits = ramp((n_puzzles, n_cells, n_tokens)).and_then(|t| Var::from_tensor(&t));
@@ -159,10 +159,11 @@ fn losses(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("cross_entropy");
     group.throughput(Throughput::Elements(n_puzzles as u64)).sample_size(10);
-    for (version, law, loss) in versions {
+    for (version, distribution, loss) in versions {
         group.bench_function(version, |bencher| {
             bencher.iter(|| {
-                let loss = loss(law, 0.0, logits.as_tensor(), &labels).expect("shapes fit");
+                let loss =
+                    loss(distribution, 0.0, logits.as_tensor(), &labels).expect("shapes fit");
                 black_box(loss.backward().expect("every operation has a gradient"))
             });
         });
@@ -171,7 +172,7 @@ fn losses(c: &mut Criterion) {
 }
 
 /// A version of a loss.
-type Loss = fn(Law, f64, &Tensor, &Tensor) -> Result<Tensor>;
+type Loss = fn(CellDistribution, f64, &Tensor, &Tensor) -> Result<Tensor>;
 
 /// A version of the optimiser's pass.
 type Pass = fn(&Var, &mut Tensor, &mut Tensor, &Tensor, AdamStep) -> Result<()>;

@@ -4,11 +4,11 @@
 //! x <- norm(x + mix(x));  x <- norm(x + swiglu(x))
 //! ```
 //!
-//! Positions are mixed by attention, or by a SwiGLU that runs over positions
-//! instead of channels, the same for every channel.
+//! Positions are mixed by attention, or by a SwiGLU over positions instead of
+//! channels, with the same weights for every channel.
 
 use candle_core::Result;
-use hrm_kernels::{Rotary, Rows, Weight};
+use hrm_kernels::{Hidden, Rotary, Weight};
 
 use crate::{Init, ParamSpec, WeightsView};
 
@@ -28,12 +28,12 @@ pub struct BlockDims {
 /// Sizes of the sublayer that mixes positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MixerDims {
-    /// Attention with this many heads, which divide the channels.
+    /// Attention. The number of heads divides the number of channels.
     Attention {
-        /// Heads, `N`.
+        /// Attention heads, `N`.
         n_heads: usize,
     },
-    /// A SwiGLU over positions. Its norm is over positions too.
+    /// A SwiGLU over positions, followed by a norm over positions.
     Mlp {
         /// Positions, `S`.
         n_positions: usize,
@@ -42,11 +42,11 @@ pub enum MixerDims {
     },
 }
 
-/// Size inside a SwiGLU: two thirds of `expansion * width`, rounded up to a
-/// multiple of 256, as the published code has it.
+/// The inner size of a SwiGLU: two thirds of `expansion * width`, rounded up to a
+/// multiple of 256, as in the published code.
 pub fn inner_dim(width: usize, expansion: f64) -> usize {
-    let wanted = (expansion * width as f64 * 2.0 / 3.0).round_ties_even();
-    (wanted as usize).next_multiple_of(256)
+    let exact = (expansion * width as f64 * 2.0 / 3.0).round_ties_even();
+    (exact as usize).next_multiple_of(256)
 }
 
 /// A block bound to its weights.
@@ -87,7 +87,7 @@ impl Block {
         vec![one, other, matrix(GATE_UP, 2 * i, d), matrix(DOWN, d, i)]
     }
 
-    /// Binds the block to the weights under `view`, as they are now.
+    /// Binds the block to the current values of the weights under `view`.
     ///
     /// # Errors
     ///
@@ -107,7 +107,7 @@ impl Block {
         Ok(Self { mixer, w_gate_up, w_down, norm_eps: dims.norm_eps })
     }
 
-    /// The same block without its variables. Storage is shared.
+    /// The same block, untracked. Storage is shared.
     #[must_use]
     pub fn detach(&self) -> Self {
         let mixer = match &self.mixer {
@@ -130,8 +130,8 @@ impl Block {
     ///
     /// # Errors
     ///
-    /// If they have another number of channels or another dtype.
-    pub fn forward(&self, x: &mut Rows<'_>, rotary: Option<&Rotary>) -> Result<()> {
+    /// If the number of channels or the dtype does not fit.
+    pub fn forward(&self, x: &mut Hidden<'_>, rotary: Option<&Rotary>) -> Result<()> {
         match &self.mixer {
             Mixer::Attention { w_qkv, w_o, n_heads } => {
                 x.attn_block(w_qkv, w_o, *n_heads, rotary, self.norm_eps)?;
@@ -145,13 +145,13 @@ impl Block {
         x.mlp_block(&self.w_gate_up, &self.w_down, self.norm_eps)
     }
 
-    /// [`forward`](Self::forward) of which only the first position is kept:
-    /// `[B, S, D]` becomes `[B, 1, D]`.
+    /// [`forward`](Self::forward) for the first position only: `[B, S, D]` becomes
+    /// `[B, 1, D]`.
     ///
     /// # Errors
     ///
     /// As for [`forward`](Self::forward).
-    pub fn forward_first(&self, x: &mut Rows<'_>, rotary: Option<&Rotary>) -> Result<()> {
+    pub fn forward_first(&self, x: &mut Hidden<'_>, rotary: Option<&Rotary>) -> Result<()> {
         let Mixer::Attention { w_qkv, w_o, n_heads } = &self.mixer else {
             self.forward(x, rotary)?;
             return x.keep_first();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn forward(block: &Block) -> Result<Tensor> {
-        let mut x = Rows::from(hrm_testkit::ramp((2, 3, 8))?);
+        let mut x = Hidden::from(hrm_testkit::ramp((2, 3, 8))?);
         block.forward(&mut x, None)?;
         x.into_tensor()
     }
@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(inner_dim(512, 4.0), 1536);
         assert_eq!(inner_dim(64, 4.0), 256);
         assert_eq!(inner_dim(64, 2.0), 256);
-        // 256.5 rounds to the even 256, not up into the next multiple.
+        // 256.5 rounds to the even 256, not up to the next multiple.
         assert_eq!(inner_dim(513, 0.75), 256);
     }
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_block_records_nothing() -> Result<()> {
+    fn a_frozen_block_is_untracked() -> Result<()> {
         for dims in [ATTENTION, MLP] {
             let (_, block) = bound(dims, Tracking::Frozen)?;
             assert!(!forward(&block)?.track_op());

@@ -1,8 +1,8 @@
-//! Rows of a table, by id.
+//! Embedding lookup.
 
 use candle_core::{Result, Tensor};
 
-/// Rows of `table: [V, D]` for `ids: [B, S]` u32; gives `[B, S, D]`.
+/// Looks up `ids: [B, S]` u32 in `table: [V, D]`; returns `[B, S, D]`.
 ///
 /// # Errors
 ///
@@ -18,7 +18,7 @@ mod tests {
     use hrm_testkit::{check_gradient, ramp64};
 
     #[test]
-    fn repeated_ids_add_up_their_gradients() -> Result<()> {
+    fn gradients_of_repeated_ids_add_up() -> Result<()> {
         let ids = Tensor::new(&[[2u32, 0, 2]], &candle_core::Device::Cpu)?;
         check_gradient("table", &ramp64((4, 3))?, |table| embed(table, &ids));
         Ok(())

@@ -1,53 +1,53 @@
-//! How parameters start, identically on every machine.
+//! Initial values of parameters, identical on every machine.
 
 use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
 
-/// The law of a parameter before the first step.
+/// The distribution of the initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
-    /// Every element the same.
+    /// Every element has this value.
     Constant(f32),
-    /// A normal law cut at twice its own deviation, that deviation chosen so
-    /// that the cut law has deviation `std`.
+    /// A normal distribution truncated at two of its own standard deviations, scaled
+    /// so that the truncated distribution has standard deviation `std`.
     TruncatedNormal {
-        /// Deviation of what is drawn.
+        /// Standard deviation of the samples.
         std: f64,
     },
 }
 
 impl Init {
-    /// A truncated normal of deviation `1 / sqrt(fan_in)`.
+    /// A truncated normal with standard deviation `1 / sqrt(fan_in)`.
     pub fn lecun(fan_in: usize) -> Self {
         Self::TruncatedNormal { std: (fan_in as f64).sqrt().recip() }
     }
 
-    /// Draws `len` elements.
-    pub fn draw(self, len: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    /// Samples `len` elements.
+    pub fn sample(self, len: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
         match self {
             Self::Constant(value) => vec![value; len],
             Self::TruncatedNormal { std } => {
-                let scale = std / UNIT_CUT_STD;
-                (0..len).map(|_| (scale * unit_cut_normal(rng)) as f32).collect()
+                let scale = std / UNIT_TRUNCATED_STD;
+                (0..len).map(|_| (scale * sample_unit_truncated_normal(rng)) as f32).collect()
             }
         }
     }
 }
 
-/// Where the normal law is cut, in its own deviations.
-const CUT: f64 = 2.0;
+/// Where the normal distribution is truncated, in its own standard deviations.
+const BOUND: f64 = 2.0;
 
-/// Deviation that a unit normal law keeps when it is cut at [`CUT`]:
+/// Standard deviation of a unit normal truncated at [`BOUND`]:
 /// `sqrt(1 - 2 c pdf(c) / (cdf(c) - cdf(-c)))`.
-const UNIT_CUT_STD: f64 = 0.879_625_661_034_239_8;
+const UNIT_TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
-/// A unit normal, cut at [`CUT`], by rejection.
+/// Samples a unit normal truncated at [`BOUND`], by rejection.
 ///
-/// Only multiplication and an exponential in portable arithmetic are used, so
-/// the draws do not depend on the platform's mathematical library.
-fn unit_cut_normal(rng: &mut ChaCha8Rng) -> f64 {
+/// It uses only multiplication and an exponential in portable arithmetic, so samples
+/// do not depend on the platform's mathematical library.
+fn sample_unit_truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
     loop {
-        let x = rng.random::<f64>() * (2.0 * CUT) - CUT;
+        let x = rng.random::<f64>() * (2.0 * BOUND) - BOUND;
         if is_below_bell(rng.random::<f64>(), 0.5 * x * x) {
             return x;
         }
@@ -56,8 +56,8 @@ fn unit_cut_normal(rng: &mut ChaCha8Rng) -> f64 {
 
 /// Whether `u < e^-t`, for `t` in `0..=2`.
 fn is_below_bell(u: f64, t: f64) -> bool {
-    // Partial sums of the series lie below and above in turn; they decide
-    // nearly always. What they leave open, within rounding, is computed.
+    // Partial sums of the alternating series bound e^-t from below and above, and
+    // nearly always decide. Only if `u` is between them is e^-t computed.
     const ROUNDING: f64 = 1e-12;
     let below = 1.0 - t * (1.0 - t / 2.0 * (1.0 - t / 3.0 * (1.0 - t / 4.0 * (1.0 - t / 5.0))));
     let above = below + t.powi(6) / 720.0;
@@ -76,44 +76,45 @@ mod tests {
     use hrm_base::rng;
 
     #[test]
-    fn the_bell_is_where_the_exponential_is() {
+    fn the_bell_curve_agrees_with_the_exponential() {
         for i in 0..=200 {
             let t = f64::from(i) / 100.0;
             let bell = libm::exp(-t);
-            for apart in [1e-15, 1e-9, 1e-3, 0.05] {
-                assert!(is_below_bell(bell - apart, t), "{t} - {apart}");
-                assert!(!is_below_bell(bell + apart, t), "{t} + {apart}");
+            for distance in [1e-15, 1e-9, 1e-3, 0.05] {
+                assert!(is_below_bell(bell - distance, t), "{t} - {distance}");
+                assert!(!is_below_bell(bell + distance, t), "{t} + {distance}");
             }
             assert!(!is_below_bell(bell, t), "{t}");
         }
     }
 
     #[test]
-    fn draws_have_the_stated_deviation_and_bounds() {
-        let draws = Init::TruncatedNormal { std: 0.5 }.draw(200_000, &mut rng::stream(1, "test"));
-        let mean = draws.iter().map(|v| f64::from(*v)).sum::<f64>() / draws.len() as f64;
-        let variance =
-            draws.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / draws.len() as f64;
+    fn samples_have_the_stated_deviation_and_bounds() {
+        let samples =
+            Init::TruncatedNormal { std: 0.5 }.sample(200_000, &mut rng::stream(1, "test"));
+        let mean = samples.iter().map(|v| f64::from(*v)).sum::<f64>() / samples.len() as f64;
+        let variance = samples.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>()
+            / samples.len() as f64;
         assert!(mean.abs() < 5e-3, "mean {mean}");
         assert!((variance.sqrt() - 0.5).abs() < 3e-3, "deviation {}", variance.sqrt());
-        let bound = (CUT * 0.5 / UNIT_CUT_STD) as f32;
-        assert!(draws.iter().all(|v| v.abs() <= bound));
-        // A normal law cut this far out still reaches for its bounds.
-        assert!(draws.iter().any(|v| v.abs() > 0.98 * bound));
+        let bound = (BOUND * 0.5 / UNIT_TRUNCATED_STD) as f32;
+        assert!(samples.iter().all(|v| v.abs() <= bound));
+        // Some samples come close to the bounds.
+        assert!(samples.iter().any(|v| v.abs() > 0.98 * bound));
     }
 
     #[test]
-    fn the_cut_deviation_follows_from_the_cut() {
-        let pdf = libm::exp(-0.5 * CUT * CUT) / (2.0 * std::f64::consts::PI).sqrt();
-        let inside = libm::erf(CUT / std::f64::consts::SQRT_2);
-        let want = (1.0 - 2.0 * CUT * pdf / inside).sqrt();
-        assert!((UNIT_CUT_STD - want).abs() < 1e-12, "{want}");
+    fn the_truncated_deviation_follows_from_the_bound() {
+        let pdf = libm::exp(-0.5 * BOUND * BOUND) / (2.0 * std::f64::consts::PI).sqrt();
+        let inside = libm::erf(BOUND / std::f64::consts::SQRT_2);
+        let expected = (1.0 - 2.0 * BOUND * pdf / inside).sqrt();
+        assert!((UNIT_TRUNCATED_STD - expected).abs() < 1e-12, "{expected}");
     }
 
     #[test]
-    fn draws_are_the_same_on_every_machine() {
-        let draws = Init::lecun(4).draw(3, &mut rng::stream(7, "weight"));
-        let bits: Vec<u32> = draws.iter().map(|v| v.to_bits()).collect();
-        assert_eq!(bits, [1_062_620_386, 1_053_542_088, 1_052_171_666], "{draws:?}");
+    fn samples_are_the_same_on_every_machine() {
+        let samples = Init::lecun(4).sample(3, &mut rng::stream(7, "weight"));
+        let bits: Vec<u32> = samples.iter().map(|v| v.to_bits()).collect();
+        assert_eq!(bits, [1_062_620_386, 1_053_542_088, 1_052_171_666], "{samples:?}");
     }
 }

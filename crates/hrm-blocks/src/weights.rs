@@ -1,65 +1,64 @@
 //! Parameters by name.
 //!
-//! A model states its parameters as a list of [`ParamSpec`]; [`Weights`] holds
-//! a tensor for each, drawn from a seed or taken from a file. Iteration is in
-//! order of names, because anything that sums over parameters in another order
-//! on each run is not reproducible.
+//! A model declares its parameters as a list of [`ParamSpec`]; [`Weights`] holds a
+//! tensor for each, sampled from a seed or loaded from a file. Iteration is in the
+//! order of names: sums over parameters would not be reproducible otherwise.
 
 use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Tensor, Var};
 use hrm_base::rng;
-use hrm_kernels::carrier;
+use hrm_kernels::activation_dtype;
 use rayon::prelude::*;
 
 use crate::Init;
 
-/// What a parameter is for.
+/// How a parameter is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Stepped by the optimiser from its gradient.
+    /// Updated by the optimiser from its gradient.
     Trained,
-    /// A table of which each step touches a few rows; stepped row by row.
-    Rows,
-    /// Never changes.
+    /// An embedding table. Each step updates only the embeddings of its batch.
+    SparseEmbedding,
+    /// Never updated.
     Fixed,
 }
 
 /// One parameter of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamSpec {
-    /// Its name in weight files.
+    /// Name in weight files.
     pub name: String,
-    /// Its shape.
+    /// Shape.
     pub shape: Vec<usize>,
-    /// How it starts.
+    /// Distribution of the initial values.
     pub init: Init,
-    /// What it is for.
+    /// How it is trained.
     pub role: Role,
 }
 
 impl ParamSpec {
-    /// A parameter that the optimiser steps.
+    /// A parameter that the optimiser updates.
     pub fn trained(name: impl Into<String>, shape: impl Into<Vec<usize>>, init: Init) -> Self {
         Self { name: name.into(), shape: shape.into(), init, role: Role::Trained }
     }
 
-    /// Elements.
+    /// Number of elements.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether there is no element.
+    /// Whether it has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Tensors that do not make up a model.
+/// Tensors that do not fit a model.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WeightsError {
-    /// A parameter of the model is not among the tensors.
+    /// A parameter of the model has no tensor.
     #[error("no tensor `{name}`, which this model needs with shape {expected:?}")]
     Missing {
         /// The parameter.
@@ -68,8 +67,8 @@ pub enum WeightsError {
         expected: Vec<usize>,
     },
 
-    /// A tensor is no parameter of the model.
-    #[error("tensor `{name}` with shape {found:?} is no parameter of this model")]
+    /// A tensor is not a parameter of the model.
+    #[error("tensor `{name}` with shape {found:?} is not a parameter of this model")]
     Unexpected {
         /// The tensor.
         name: String,
@@ -77,18 +76,18 @@ pub enum WeightsError {
         found: Vec<usize>,
     },
 
-    /// A tensor has another shape than the parameter.
+    /// A tensor does not have the shape of its parameter.
     #[error("tensor `{name}` has shape {found:?}, this model needs {expected:?}")]
     Shape {
         /// The parameter.
         name: String,
         /// Its shape.
         expected: Vec<usize>,
-        /// The tensor's.
+        /// The shape of the tensor.
         found: Vec<usize>,
     },
 
-    /// A tensor holds something that is not a number, or is infinite.
+    /// A tensor holds NaN or infinity.
     #[error("tensor `{name}` holds values that are not finite")]
     NotFinite {
         /// The parameter.
@@ -96,22 +95,22 @@ pub enum WeightsError {
     },
 
     /// The tensor backend failed.
-    #[error("cannot hold tensor `{name}`")]
+    #[error("cannot store tensor `{name}`")]
     Backend {
         /// The parameter.
         name: String,
-        /// What the backend says.
+        /// The error of the backend.
         #[source]
         source: candle_core::Error,
     },
 }
 
-/// Whether a view records gradients.
+/// Whether results can be differentiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tracking {
-    /// Results can be differentiated with respect to trained parameters.
+    /// Results are tracked with respect to trained parameters.
     Live,
-    /// Results carry no graph. Storage is shared, so values stay current.
+    /// Results are untracked. Storage is shared, so values stay current.
     Frozen,
 }
 
@@ -123,15 +122,15 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Draws every parameter from its law. The same seed gives the same weights
-    /// on every machine, whatever the order of `specs`.
+    /// Samples every parameter from its initial distribution. The same seed gives the
+    /// same weights on every machine, in any order of `specs`.
     ///
     /// # Errors
     ///
     /// [`WeightsError::Backend`] if the device cannot hold a parameter.
     pub fn seeded(specs: &[ParamSpec], seed: u64, device: &Device) -> Result<Self, WeightsError> {
         let param = |spec: &ParamSpec| {
-            let values = spec.init.draw(spec.len(), &mut rng::stream(seed, &spec.name));
+            let values = spec.init.sample(spec.len(), &mut rng::stream(seed, &spec.name));
             let var = Var::from_vec(values, spec.shape.as_slice(), device)
                 .map_err(|source| WeightsError::Backend { name: spec.name.clone(), source })?;
             Ok((spec.name.clone(), (spec.role, var)))
@@ -140,12 +139,12 @@ impl Weights {
         Ok(Self { params, device: device.clone() })
     }
 
-    /// Takes every parameter from `tensors`, which are converted to f32.
+    /// Takes every parameter from `tensors`, converted to f32.
     ///
     /// # Errors
     ///
-    /// [`WeightsError`] naming the first tensor that is missing, superfluous,
-    /// of another shape, or not finite.
+    /// [`WeightsError`] naming the first tensor that is missing, unexpected, has
+    /// another shape, or is not finite.
     pub fn from_tensors(
         specs: &[ParamSpec],
         mut tensors: HashMap<String, Tensor>,
@@ -166,20 +165,20 @@ impl Weights {
                 });
             }
             let backend = |source| WeightsError::Backend { name: name.clone(), source };
-            let (var, is_finite) = own(&tensor, device).map_err(backend)?;
+            let (var, is_finite) = to_f32_var(&tensor, device).map_err(backend)?;
             if !is_finite {
                 return Err(WeightsError::NotFinite { name: name.clone() });
             }
             params.insert(name.clone(), (*role, var));
         }
-        // The least name, so that the message is the same every time.
+        // The first name in order, so that the message is deterministic.
         if let Some((name, tensor)) = tensors.into_iter().min_by(|a, b| a.0.cmp(&b.0)) {
             return Err(WeightsError::Unexpected { name, found: tensor.dims().to_vec() });
         }
         Ok(Self { params, device: device.clone() })
     }
 
-    /// Copies of the trained parameters and the very same others.
+    /// Copies the trained parameters and shares all others.
     ///
     /// # Errors
     ///
@@ -188,7 +187,7 @@ impl Weights {
         let param = |(name, (role, var)): (&String, &(Role, Var))| {
             let var = match role {
                 Role::Trained => Var::from_tensor(&var.as_detached_tensor().copy()?)?,
-                Role::Rows | Role::Fixed => var.clone(),
+                Role::SparseEmbedding | Role::Fixed => var.clone(),
             };
             Ok((name.clone(), (*role, var)))
         };
@@ -196,47 +195,46 @@ impl Weights {
         Ok(Self { params, device: self.device.clone() })
     }
 
-    /// Where the parameters live.
+    /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Parameters that the optimiser steps, in order of names.
+    /// Parameters that the optimiser updates, in the order of names.
     pub fn trained(&self) -> impl Iterator<Item = (&str, &Var)> {
-        let is_trained = |role: Role| role == Role::Trained;
         self.params
             .iter()
-            .filter(move |(_, (role, _))| is_trained(*role))
+            .filter(|(_, (role, _))| *role == Role::Trained)
             .map(|(name, (_, var))| (name.as_str(), var))
     }
 
-    /// Every parameter as it is now, detached, in order of names.
+    /// The current value of every parameter, detached, in the order of names.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, Tensor)> {
         self.params.iter().map(|(name, (_, var))| (name.as_str(), var.as_detached_tensor()))
     }
 
-    /// A parameter as it is now, detached, if the model has it.
+    /// The current value of a parameter, detached, if the model has it.
     pub fn find(&self, name: &str) -> Option<Tensor> {
         self.params.get(name).map(|(_, var)| var.as_detached_tensor())
     }
 
-    /// The weights as modules use them that compute in `dtype`.
+    /// The weights for modules that compute in `dtype`.
     ///
-    /// Tensors of a view in f32 share storage and stay current; in another dtype
-    /// they hold what the weights were when they were taken.
+    /// Tensors of an f32 view share storage and stay current; those of another dtype
+    /// are copies made when they are taken from the view.
     pub fn view(&self, dtype: DType, tracking: Tracking) -> WeightsView<'_> {
-        let carrier = carrier(dtype, &self.device);
-        WeightsView { weights: self, prefix: String::new(), dtype, carrier, tracking }
+        let activation_dtype = activation_dtype(dtype, &self.device);
+        WeightsView { weights: self, prefix: String::new(), dtype, activation_dtype, tracking }
     }
 }
 
-/// Weights under a common prefix, in the dtype and tracking of a module.
+/// Weights under a common prefix, with the dtype and tracking of a module.
 #[derive(Clone, Debug)]
 pub struct WeightsView<'a> {
     weights: &'a Weights,
     prefix: String,
     dtype: DType,
-    carrier: DType,
+    activation_dtype: DType,
     tracking: Tracking,
 }
 
@@ -252,10 +250,10 @@ impl WeightsView<'_> {
     ///
     /// If the model has no such parameter.
     pub fn get(&self, name: &str) -> candle_core::Result<Tensor> {
-        self.parameter(name)?.to_dtype(self.carrier)
+        self.parameter(name)?.to_dtype(self.activation_dtype)
     }
 
-    /// The parameter `name` below this prefix as it is held, f32.
+    /// The parameter `name` below this prefix in f32, as it is stored.
     ///
     /// # Errors
     ///
@@ -269,7 +267,7 @@ impl WeightsView<'_> {
         Ok(if is_live { var.as_tensor().clone() } else { var.as_detached_tensor() })
     }
 
-    /// Where the parameters live.
+    /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.weights.device
     }
@@ -279,7 +277,7 @@ impl WeightsView<'_> {
         self.dtype
     }
 
-    /// Whether what is made of them can be differentiated.
+    /// Whether results can be differentiated.
     pub fn tracking(&self) -> Tracking {
         self.tracking
     }
@@ -289,14 +287,14 @@ impl WeightsView<'_> {
     }
 }
 
-/// A copy of `tensor` in f32 on `device`, and whether all of it is finite.
-fn own(tensor: &Tensor, device: &Device) -> candle_core::Result<(Var, bool)> {
+/// Copies `tensor` to f32 on `device`; also returns whether all elements are finite.
+fn to_f32_var(tensor: &Tensor, device: &Device) -> candle_core::Result<(Var, bool)> {
     let tensor = tensor.to_device(device)?.to_dtype(DType::F32)?.contiguous()?;
     let is_finite = if tensor.elem_count() == 0 {
         true
     } else {
-        // A sum of magnitudes is finite only if each of them is; in f64 it
-        // cannot overflow on its own.
+        // A sum of magnitudes is finite only if each of them is, and a sum of f32
+        // values does not overflow in f64.
         tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite()
     };
     Ok((Var::from_tensor(&tensor)?, is_finite))
@@ -323,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_decides_the_weights_whatever_the_order() {
+    fn a_seed_determines_the_weights_in_any_order() {
         let forwards = Weights::seeded(&specs(), 3, &Device::Cpu).unwrap();
         let mut reversed = specs();
         reversed.reverse();
@@ -336,16 +334,20 @@ mod tests {
     }
 
     #[test]
-    fn tensors_that_do_not_make_up_the_model_are_named() {
+    fn tensors_that_do_not_fit_the_model_are_named() {
         let mut missing = tensors();
         missing.remove("a.start");
         assert_eq!(refusal(missing), "no tensor `a.start`, which this model needs with shape [3]");
         let mut extra = tensors();
         extra.insert("c".into(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
-        assert_eq!(refusal(extra), "tensor `c` with shape [1] is no parameter of this model");
-        let mut turned = tensors();
-        turned.insert("b.weight".into(), Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap());
-        assert_eq!(refusal(turned), "tensor `b.weight` has shape [3, 2], this model needs [2, 3]");
+        assert_eq!(refusal(extra), "tensor `c` with shape [1] is not a parameter of this model");
+        let mut transposed = tensors();
+        transposed
+            .insert("b.weight".into(), Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap());
+        assert_eq!(
+            refusal(transposed),
+            "tensor `b.weight` has shape [3, 2], this model needs [2, 3]"
+        );
         let mut nan = tensors();
         nan.insert("a.start".into(), Tensor::new(&[0f32, f32::NAN, 0.], &Device::Cpu).unwrap());
         assert_eq!(refusal(nan), "tensor `a.start` holds values that are not finite");

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
-use hrm_kernels::Path;
+use hrm_kernels::Isa;
 
 use crate::outcome::{backend_message, usage};
 
@@ -92,8 +92,8 @@ impl Compute {
 /// # Errors
 ///
 /// If `HRM_CPU` names none of this machine.
-pub(crate) fn cpu_path() -> anyhow::Result<Path> {
-    Path::current().map_err(|err| usage(backend_message(&err)))
+pub(crate) fn cpu_path() -> anyhow::Result<Isa> {
+    Isa::current().map_err(|err| usage(backend_message(&err)))
 }
 
 /// The name of a device as users write it.

@@ -9,7 +9,7 @@ mod common;
 use std::path::Path;
 
 use common::{Ran, hrm, hrm_in};
-use hrm_kernels::Path as CpuPath;
+use hrm_kernels::Isa;
 use serde_json::Value;
 
 /// Golden files, from the folder of this crate.
@@ -49,13 +49,13 @@ fn golden_check() -> Vec<&'static str> {
 
 /// Runs `hrm` with `HRM_CPU` set.
 fn forced(path: &str, folder: &Path, args: &[&str]) -> Ran {
-    hrm_in(folder, args, "", &[(CpuPath::VARIABLE, path)])
+    hrm_in(folder, args, "", &[(Isa::VARIABLE, path)])
 }
 
 #[test]
 fn every_path_reproduces_the_reference() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for path in CpuPath::available() {
+    for path in Isa::available() {
         let ran = forced(path.name(), here, &golden_check());
         assert_eq!(ran.code, 0, "{path}: {} {}", ran.stdout, ran.stderr);
         assert_eq!(ran.stdout.lines().count(), FILES.len(), "{path}: each file is reported");
@@ -64,7 +64,7 @@ fn every_path_reproduces_the_reference() {
 
 #[test]
 fn the_path_that_is_asked_for_is_in_force() {
-    for path in CpuPath::available() {
+    for path in Isa::available() {
         let ran = forced(path.name(), Path::new("."), &BENCH);
         assert_eq!(ran.code, 0, "{path}: {}", ran.stderr);
         let report: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -80,8 +80,9 @@ fn a_path_that_is_not_there_is_refused_with_those_that_are() {
     let trained = hrm(folder.path(), &train("--out=run"));
     assert_eq!(trained.code, 0, "{}", trained.stderr);
 
-    let names: Vec<_> = CpuPath::available().iter().map(|path| path.name()).collect();
-    let why = format!("HRM_CPU must be one of this machine's paths ({})", names.join(", "));
+    let names: Vec<_> = Isa::available().iter().map(|path| path.name()).collect();
+    let why =
+        format!("HRM_CPU must be one of this machine's instruction sets ({})", names.join(", "));
     let verbs = [
         (here, golden_check()),
         (folder.path(), train("--out=other")),

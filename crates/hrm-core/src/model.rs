@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use candle_core::{DType, Device, Tensor};
 use hrm_base::rng;
 use hrm_blocks::{Init, MixerDims, Tracking, Weights, WeightsView};
-use hrm_kernels::{Rotary, carrier};
+use hrm_kernels::{Rotary, activation_dtype};
 
 use crate::config::{Dims, HrmConfig, Positions};
 use crate::error::ModelError;
@@ -175,7 +175,7 @@ impl Hrm {
         }
         let mut sample = || -> candle_core::Result<Tensor> {
             let state = sample_state(&self.dims, self.device(), rng)?;
-            state.to_dtype(carrier(self.dtype, self.device()))?.unsqueeze(0)
+            state.to_dtype(activation_dtype(self.dtype, self.device()))?.unsqueeze(0)
         };
         Ok(States { z_h: sample()?, z_l: sample()? })
     }
@@ -185,7 +185,7 @@ impl Hrm {
         match &self.random_initial {
             None => Ok([view.get(names::H_INIT)?, view.get(names::L_INIT)?]),
             Some([z_h, z_l]) => {
-                let dtype = carrier(self.dtype, self.device());
+                let dtype = activation_dtype(self.dtype, self.device());
                 Ok([z_h.to_dtype(dtype)?, z_l.to_dtype(dtype)?])
             }
         }
@@ -211,6 +211,6 @@ fn sample_state(
     rng: &mut rng::ChaCha8Rng,
 ) -> candle_core::Result<Tensor> {
     let (n_positions, hidden_dim) = dims.state();
-    let values = Init::TruncatedNormal { std: 1.0 }.draw(n_positions * hidden_dim, rng);
+    let values = Init::TruncatedNormal { std: 1.0 }.sample(n_positions * hidden_dim, rng);
     Tensor::from_vec(values, (n_positions, hidden_dim), device)
 }

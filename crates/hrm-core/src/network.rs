@@ -5,7 +5,7 @@
 
 use candle_core::{D, DType, IndexOp, Result, Tensor};
 use hrm_blocks::{Block, Tracking, WeightsView, embed};
-use hrm_kernels::{Rotary, Rows, by_chunks, linear};
+use hrm_kernels::{Hidden, Rotary, in_chunks, linear};
 
 use crate::config::{Dims, HrmConfig, Positions};
 use crate::names;
@@ -209,8 +209,8 @@ impl Network {
             (self.schedule.updates(), &[][..])
         };
         let States { z_h, z_l } = self.without_gradient(warm_up, states, input)?;
-        let [mut z_h, mut z_l] = [z_h, z_l].map(Rows::from);
-        self.tracked.run(tracked, &mut z_h, &mut z_l, &Rows::from(input.clone()))?;
+        let [mut z_h, mut z_l] = [z_h, z_l].map(Hidden::from);
+        self.tracked.run(tracked, &mut z_h, &mut z_l, &Hidden::from(input.clone()))?;
         Ok(States {
             z_h: self.damped(z_h.into_tensor()?, &states.z_h)?,
             z_l: self.damped(z_l.into_tensor()?, &states.z_l)?,
@@ -226,7 +226,7 @@ impl Network {
     /// If the shapes do not fit.
     pub fn halting_after(&self, states: &States, input: &Tensor) -> Result<Tensor> {
         let batch = [&states.z_h, &states.z_l, input];
-        let [z_h, z_l, _] = by_chunks(batch, self.dtype, |[z_h, z_l, x]| {
+        let [z_h, z_l, _] = in_chunks(batch, self.dtype, |[z_h, z_l, x]| {
             self.detached.run_to_first(self.schedule.updates(), z_h, z_l, x)
         })?;
         // The slow state may have been reduced to its first position.
@@ -256,7 +256,7 @@ impl Network {
         }
         let batch = [&states.z_h, &states.z_l, input];
         let [z_h, z_l, _] =
-            by_chunks(batch, self.dtype, |[z_h, z_l, x]| self.detached.run(updates, z_h, z_l, x))?;
+            in_chunks(batch, self.dtype, |[z_h, z_l, x]| self.detached.run(updates, z_h, z_l, x))?;
         Ok(States { z_h, z_l })
     }
 
@@ -310,9 +310,9 @@ impl Blocks {
     fn run(
         &self,
         updates: &[Update],
-        z_h: &mut Rows<'_>,
-        z_l: &mut Rows<'_>,
-        x: &Rows<'_>,
+        z_h: &mut Hidden<'_>,
+        z_l: &mut Hidden<'_>,
+        x: &Hidden<'_>,
     ) -> Result<()> {
         for update in updates {
             match update {
@@ -338,9 +338,9 @@ impl Blocks {
     fn run_to_first(
         &self,
         updates: &[Update],
-        z_h: &mut Rows<'_>,
-        z_l: &mut Rows<'_>,
-        x: &Rows<'_>,
+        z_h: &mut Hidden<'_>,
+        z_l: &mut Hidden<'_>,
+        x: &Hidden<'_>,
     ) -> Result<()> {
         let (Some((Update::High, updates)), Some((block, blocks))) =
             (updates.split_last(), self.high.split_last())
@@ -354,7 +354,7 @@ impl Blocks {
         block.forward_first(z_h, self.rotary.as_ref())
     }
 
-    fn apply(&self, blocks: &[Block], z: &mut Rows<'_>) -> Result<()> {
+    fn apply(&self, blocks: &[Block], z: &mut Hidden<'_>) -> Result<()> {
         blocks.iter().try_for_each(|block| block.forward(z, self.rotary.as_ref()))
     }
 

@@ -2,14 +2,14 @@
 
 use candle_core::{D, Result, Tensor};
 
-use crate::softmax;
+use crate::softmax::softmax;
 
 /// `softmax(q k^T / sqrt(d)) v` for `q, k, v: [B, N, S, d]`, same shape out.
 ///
 /// # Errors
 ///
-/// If the shapes differ.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
+/// If the shapes differ, or there is no position.
+pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
     let head_dim = q.dim(D::Minus1)?;
     // Scaling the queries touches S x d numbers, scaling the scores S x S.
     let q = (q * (head_dim as f64).sqrt().recip())?;

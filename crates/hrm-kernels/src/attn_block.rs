@@ -3,27 +3,32 @@
 //! Versions, by increasing speed:
 //! 1. [`reference`](crate::reference::attn_block): a composition of this
 //!    crate's functions, for any device and dtype.
-//! 2. [`attn_block`]: f32 and bf16 on the CPU, heads one by one and never all
-//!    their scores at once, with an analytic backward; anything else takes the
+//! 2. [`attn_block`]: f32 and bf16 on the CPU, head by head with few scores in
+//!    memory at a time, with an analytic backward pass; anything else takes the
 //!    reference.
 
 use candle_core::{Result, Tensor};
 
+use crate::attention::attention;
 use crate::cpu::attn::{self, Sizes};
 use crate::cpu::post_norm::Gradients;
-use crate::cpu::{Arith, Scratch, Threads, with_arith};
-use crate::element::Operand;
+use crate::cpu::{Scratch, Simd, Threads, with_simd};
+use crate::linear::linear;
+use crate::operand::Operand;
+use crate::rms_norm::rms_norm;
+use crate::rotary::Rotary;
 use crate::sublayer::{self, Sublayer};
-use crate::{Rotary, Weight, attention, linear, rms_norm};
+use crate::weight::Weight;
 
 /// `rms_norm(x + attention(x))` for `x: [B, S, D]`, same shape out.
 ///
 /// `w_qkv: [3 D, D]` holds all query heads, then all key heads, then all value
-/// heads; `w_o: [D, D]`. Queries and keys are turned by `rotary` if there is one.
+/// heads; `w_o: [D, D]`. Queries and keys are rotated by `rotary` if given.
 ///
 /// # Errors
 ///
-/// If shapes or dtypes do not fit, or `n_heads` does not divide `D`.
+/// If shapes or dtypes do not fit, `n_heads` does not divide `D`, or a size is 0:
+/// `S`, `D` or `n_heads`. An empty batch is not an error.
 pub fn attn_block(
     x: &Tensor,
     w_qkv: &Weight,
@@ -34,9 +39,9 @@ pub fn attn_block(
 ) -> Result<Tensor> {
     let (_, n_positions, width) = x.dims3()?;
     let sublayer = Attn::new([n_positions, width], w_qkv, w_o, n_heads, rotary, eps)?;
-    match w_qkv.scheme() {
-        Some(scheme) if sublayer::takes(x) && w_o.scheme() == Some(scheme) => {
-            with_arith!(scheme, A => sublayer::apply::<A, _>(sublayer, x))
+    match w_qkv.kernel() {
+        Some(kernel) if sublayer::accepts(x) && w_o.kernel() == Some(kernel) => {
+            with_simd!(kernel, V => sublayer::apply::<V, _>(sublayer, x))
         }
         _ => reference(x, &w_qkv.tensor_like(x)?, &w_o.tensor_like(x)?, n_heads, rotary, eps),
     }
@@ -47,7 +52,8 @@ pub fn attn_block(
 ///
 /// # Errors
 ///
-/// If shapes or dtypes do not fit, or `n_heads` does not divide `D`.
+/// If shapes or dtypes do not fit, `n_heads` does not divide `D`, or a size is 0:
+/// `S`, `D` or `n_heads`. An empty batch is not an error.
 pub fn reference(
     x: &Tensor,
     w_qkv: &Tensor,
@@ -56,14 +62,29 @@ pub fn reference(
     rotary: Option<&Rotary>,
     eps: f64,
 ) -> Result<Tensor> {
-    let (n_rows, n_positions, hidden_dim) = x.dims3()?;
-    let per_head = (n_rows, n_positions, 3, n_heads, hidden_dim / n_heads);
+    let (n_puzzles, n_positions, width) = x.dims3()?;
+    let head_dim = head_dim([n_positions, width], n_heads)?;
+    let per_head = (n_puzzles, n_positions, 3, n_heads, head_dim);
     let qkv = linear(x, w_qkv)?.reshape(per_head)?.permute((2, 0, 3, 1, 4))?;
-    let turned = |t: Tensor| rotary.map_or(Ok(t.clone()), |rotary| rotary.apply(&t));
-    let (q, k, v) = (turned(qkv.get(0)?)?, turned(qkv.get(1)?)?, qkv.get(2)?);
+    let rotated = |t: Tensor| rotary.map_or(Ok(t.clone()), |rotary| rotary.apply(&t));
+    let (q, k, v) = (rotated(qkv.get(0)?)?, rotated(qkv.get(1)?)?, qkv.get(2)?);
 
     let mixed = attention(&q, &k, &v)?.transpose(1, 2)?.reshape(x.shape())?;
     rms_norm(&(x + linear(&mixed, w_o)?)?, eps)
+}
+
+/// Checks sizes and returns the channels of one head, `D / N`.
+fn head_dim([n_positions, width]: [usize; 2], n_heads: usize) -> Result<usize> {
+    if n_positions == 0 || width == 0 {
+        candle_core::bail!(
+            "attn_block needs at least 1 position and 1 channel, \
+             found {n_positions} and {width}"
+        );
+    }
+    if n_heads == 0 || !width.is_multiple_of(n_heads) {
+        candle_core::bail!("attn_block: {width} channels cannot be split into {n_heads} heads");
+    }
+    Ok(width / n_heads)
 }
 
 /// The sublayer with its weights.
@@ -79,11 +100,11 @@ pub(crate) struct Attn {
 }
 
 impl Attn {
-    /// For puzzles of `[S, D]`.
+    /// Binds the sublayer to puzzles of `[S, D]`.
     ///
     /// # Errors
     ///
-    /// If the weights or the rotary tables do not fit.
+    /// If the weights or the rotary tables do not fit, or a size is 0.
     pub(crate) fn new(
         [n_positions, width]: [usize; 2],
         w_qkv: &Weight,
@@ -92,9 +113,7 @@ impl Attn {
         rotary: Option<&Rotary>,
         eps: f64,
     ) -> Result<Self> {
-        if n_heads == 0 || !width.is_multiple_of(n_heads) {
-            candle_core::bail!("attn_block: {n_heads} heads do not divide {width} channels");
-        }
+        let head_dim = head_dim([n_positions, width], n_heads)?;
         let (found_in, found_out) = (w_qkv.tensor().dims2()?, w_o.tensor().dims2()?);
         if found_in != (3 * width, width) || found_out != (width, width) {
             candle_core::bail!(
@@ -103,7 +122,6 @@ impl Attn {
                 3 * width
             );
         }
-        let head_dim = width / n_heads;
         if let Some(rotary) = rotary {
             rotary.host(n_positions, head_dim)?;
         }
@@ -111,28 +129,28 @@ impl Attn {
         Ok(Self { w_qkv, w_o, rotary, n_positions, n_heads, head_dim, eps: eps as f32 })
     }
 
-    /// The sublayer for the first position of each puzzle alone: `[B S, D]` to
+    /// Applies the sublayer to the first position of each puzzle only: `[B S, D]` to
     /// `[B, D]`.
-    pub(crate) fn forward_first<A: Arith<Elem: Operand>>(
+    pub(crate) fn forward_first<V: Simd<Elem: Operand>>(
         &self,
-        x: &[A::Elem],
+        x: &[V::Elem],
         threads: Threads,
-    ) -> Scratch<A::Elem> {
+    ) -> Scratch<V::Elem> {
         let (qkv, o) = (self.w_qkv.forward(), self.w_o.forward());
-        attn::forward_first::<A>(x, qkv, o, self.sizes(), threads)
+        attn::forward_first::<V>(x, qkv, o, self.sizes(), threads)
     }
 
     fn sizes(&self) -> Sizes<'_> {
         let Self { n_positions, n_heads, head_dim, eps, .. } = *self;
         let angles = self.rotary.as_ref().map(|rotary| {
-            rotary.host(n_positions, head_dim).expect("`new` has asked for these angles before")
+            rotary.host(n_positions, head_dim).expect("`new` checked the rotary tables")
         });
         Sizes { n_positions, n_heads, head_dim, eps, angles }
     }
 }
 
-impl<A: Arith<Elem: Operand>> Sublayer<A> for Attn {
-    type Saved = attn::Saved<A::Elem>;
+impl<V: Simd<Elem: Operand>> Sublayer<V> for Attn {
+    type Saved = attn::Saved<V::Elem>;
 
     const NAME: &str = "attn_block";
 
@@ -144,20 +162,20 @@ impl<A: Arith<Elem: Operand>> Sublayer<A> for Attn {
         &self.w_o
     }
 
-    fn forward(&self, x: &mut [A::Elem], threads: Threads) -> Self::Saved {
-        attn::forward::<A>(x, self.w_qkv.forward(), self.w_o.forward(), self.sizes(), threads)
+    fn forward(&self, x: &mut [V::Elem], threads: Threads) -> Self::Saved {
+        attn::forward::<V>(x, self.w_qkv.forward(), self.w_o.forward(), self.sizes(), threads)
     }
 
     fn backward(
         &self,
-        x: &[A::Elem],
-        y: &[A::Elem],
-        dy: &[A::Elem],
+        x: &[V::Elem],
+        y: &[V::Elem],
+        dy: &[V::Elem],
         saved: Self::Saved,
         wanted: [bool; 2],
-    ) -> Result<Gradients<A::Elem>> {
-        let (qkv, o) = (self.w_qkv.backward::<A>()?, self.w_o.backward::<A>()?);
-        Ok(attn::backward::<A>(x, y, dy, saved, &qkv, &o, self.sizes(), wanted, Threads::All))
+    ) -> Result<Gradients<V::Elem>> {
+        let (qkv, o) = (self.w_qkv.backward::<V>()?, self.w_o.backward::<V>()?);
+        Ok(attn::backward::<V>(x, y, dy, saved, &qkv, &o, self.sizes(), wanted, Threads::All))
     }
 }
 
@@ -165,11 +183,11 @@ impl<A: Arith<Elem: Operand>> Sublayer<A> for Attn {
 mod tests {
     use super::*;
     use crate::sublayer::tests::{check_agreement, check_both_passes_repeat};
-    use crate::weight::Form;
+    use crate::weight::WeightLayout;
     use candle_core::{DType, Device};
     use hrm_testkit::{Tol, assert_close, check_gradient, ramp, ramp64};
 
-    const PLAIN: Form = Form::Plain;
+    const PLAIN: WeightLayout = WeightLayout::Plain;
 
     #[test]
     fn gradients_match_finite_differences() -> Result<()> {
@@ -184,9 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn fused_agrees_with_reference_in_value_and_every_gradient_on_every_path() -> Result<()> {
-        // Puzzles, positions, heads and channels of a head around the sizes of
-        // tiles, panels and blocks, even and odd.
+    fn fused_agrees_with_reference_in_value_and_every_gradient_on_every_isa() -> Result<()> {
+        // Puzzles, positions, heads and channels per head around the sizes of tiles,
+        // panels and blocks, even and odd.
         let shapes = [
             (1, 1, 1, 1),
             (1, 1, 2, 4),
@@ -222,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_backward_pass_gives_the_same() -> Result<()> {
+    fn a_second_backward_pass_gives_the_same_gradients() -> Result<()> {
         let (w_qkv, w_o) = (ramp((12, 4))?, ramp((4, 4))?);
         check_both_passes_repeat(
             &ramp((2, 3, 4))?,
@@ -236,10 +254,10 @@ mod tests {
         let x = ramp((1, 3, 4))?;
         let w_qkv = Weight::new(ramp((12, 4))?, DType::F32)?;
         let w_o = Weight::new(ramp((4, 4))?, DType::F32)?;
-        let backwards = |t: &Tensor| t.flip(&[1]);
+        let reversed = |t: &Tensor| t.flip(&[1]);
         let y = attn_block(&x, &w_qkv, &w_o, 2, None, 1e-5)?;
-        let turned = backwards(&attn_block(&backwards(&x)?, &w_qkv, &w_o, 2, None, 1e-5)?)?;
-        assert_close("order", &turned, &y, Tol::F32_KERNEL);
+        let restored = reversed(&attn_block(&reversed(&x)?, &w_qkv, &w_o, 2, None, 1e-5)?)?;
+        assert_close("order", &restored, &y, Tol::F32_KERNEL);
         Ok(())
     }
 
@@ -253,6 +271,29 @@ mod tests {
         let short = Rotary::new(2, 2, 10_000.0, &Device::Cpu)?;
         let refused = attn_block(&x, &w_qkv, &w_o, 2, Some(&short), 1e-5);
         assert!(message(refused).contains("2 positions of 2 channels, found 3 of 2"));
+        Ok(())
+    }
+
+    #[test]
+    fn sizes_of_zero_are_refused_but_an_empty_batch_is_not() -> Result<()> {
+        let f32 = DType::F32;
+        for (n_positions, width, n_heads, why) in [
+            (0, 4, 2, "at least 1 position and 1 channel, found 0 and 4"),
+            (3, 0, 2, "at least 1 position and 1 channel, found 3 and 0"),
+            (3, 4, 0, "4 channels cannot be split into 0 heads"),
+        ] {
+            let x = ramp((1, n_positions, width))?;
+            let (w_qkv, w_o) = (ramp((3 * width, width))?, ramp((width, width))?);
+            let plain = reference(&x, &w_qkv, &w_o, n_heads, None, 1e-5);
+            let (w_qkv, w_o) = (Weight::new(w_qkv, f32)?, Weight::new(w_o, f32)?);
+            for refused in [attn_block(&x, &w_qkv, &w_o, n_heads, None, 1e-5), plain] {
+                let message = refused.unwrap_err().to_string();
+                assert!(message.contains(why), "{message}");
+            }
+        }
+        let (w_qkv, w_o) = (Weight::new(ramp((12, 4))?, f32)?, Weight::new(ramp((4, 4))?, f32)?);
+        let y = attn_block(&ramp((0, 3, 4))?, &w_qkv, &w_o, 2, None, 1e-5)?;
+        assert_eq!(y.dims3()?, (0, 3, 4));
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
-//! A running average of a tensor that changes.
+//! An exponential moving average of a tensor.
 //!
 //! Versions, by increasing speed:
-//! 1. [`reference`](crate::reference::blend): tensor operations, for any device.
+//! 1. [`reference`]: tensor operations, for any device.
 //! 2. [`blend`]: one pass over contiguous f32 on the CPU; anything else takes
 //!    the reference.
 
@@ -9,57 +9,57 @@ use candle_core::{DType, Result, Tensor, Var};
 use rayon::prelude::*;
 
 use crate::cpu::profile::{Part, section};
-use crate::cpu::{Arith, Path, Scheme, with_arith};
-use crate::element::{is_plain, lend, with_values};
+use crate::cpu::{Isa, KernelImpl, Simd, with_simd};
+use crate::storage::{is_plain_f32, with_values, with_values_mut};
 
-/// Moves `average` towards `value` of the same shape, in place:
-/// `a <- kept a + (1 - kept) v`.
+/// Moves `average` towards `value`, which has the same shape, in place:
+/// `a <- decay a + (1 - decay) v`.
 ///
 /// # Errors
 ///
 /// If shapes or dtypes differ.
-pub fn blend(average: &Var, value: &Tensor, kept: f64) -> Result<()> {
+pub fn blend(average: &Var, value: &Tensor, decay: f64) -> Result<()> {
     if average.dims() != value.dims() {
         let (average, value) = (average.dims(), value.dims());
-        candle_core::bail!("an average of shape {average:?} meets a tensor of {value:?}");
+        candle_core::bail!("blend: the average has shape {average:?}, the value {value:?}");
     }
-    match Scheme::of(DType::F32, Path::current()?) {
-        Some(scheme) if is_plain(average.as_tensor()) && is_plain(value) => {
-            lend("blend", average.as_tensor(), |a| {
+    match KernelImpl::select(DType::F32, Isa::current()?) {
+        Some(kernel) if is_plain_f32(average.as_tensor()) && is_plain_f32(value) => {
+            with_values_mut("blend", average.as_tensor(), |a| {
                 with_values("blend", value, |v| {
-                    with_arith!(scheme, A => blend_all::<A>(a, v, kept));
+                    with_simd!(kernel, V => blend_all::<V>(a, v, decay));
                     Ok(())
                 })
             })
         }
-        _ => reference(average, value, kept),
+        _ => reference(average, value, decay),
     }
 }
 
-/// [`blend`](crate::blend) as tensor operations.
+/// [`blend`] as tensor operations.
 ///
 /// # Errors
 ///
 /// If shapes or dtypes differ.
-pub fn reference(average: &Var, value: &Tensor, kept: f64) -> Result<()> {
-    average.set(&((average.as_detached_tensor() * kept)? + (value * (1.0 - kept))?)?)
+fn reference(average: &Var, value: &Tensor, decay: f64) -> Result<()> {
+    average.set(&((average.as_detached_tensor() * decay)? + (value * (1.0 - decay))?)?)
 }
 
-/// Elements that a thread takes at a time.
+/// Elements per task of a thread.
 const N_ELEMENTS_PER_TASK: usize = 1 << 16;
 
-fn blend_all<A: Arith>(average: &mut [f32], value: &[f32], kept: f64) {
-    let (kept, taken) = (kept as f32, (1.0 - kept) as f32);
+fn blend_all<V: Simd>(average: &mut [f32], value: &[f32], decay: f64) {
+    let (decay, share) = (decay as f32, (1.0 - decay) as f32);
     average
         .par_chunks_mut(N_ELEMENTS_PER_TASK)
         .zip(value.par_chunks(N_ELEMENTS_PER_TASK))
         .for_each(|(average, value)| {
             let _averaging = section(Part::Optimiser);
-            A::vectorized(
+            V::vectorized(
                 #[inline(always)]
                 || {
                     for (a, v) in average.iter_mut().zip(value) {
-                        *a = A::fma(kept, *a, taken * v);
+                        *a = V::fma(decay, *a, share * v);
                     }
                 },
             );
@@ -88,11 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn an_average_approaches_what_stays() -> Result<()> {
+    fn an_average_approaches_a_constant_value() -> Result<()> {
         let (average, value) = (Var::new(0f32, &Device::Cpu)?, Tensor::new(8f32, &Device::Cpu)?);
-        for want in [4f32, 6., 7.] {
+        for expected in [4f32, 6., 7.] {
             blend(&average, &value, 0.5)?;
-            assert_eq!(average.to_scalar::<f32>()?, want);
+            assert_eq!(average.to_scalar::<f32>()?, expected);
         }
         assert!(blend(&average, &Tensor::new(&[1f32], &Device::Cpu)?, 0.5).is_err());
         Ok(())

@@ -2,16 +2,19 @@
 
 use candle_core::{D, Result, Tensor};
 
-/// `x W^T` for `x: [.., K]` and `weight: [N, K]`; gives `[.., N]`.
+/// `x W^T` for `x: [.., K]` and `weight: [N, K]`; returns `[.., N]`.
 ///
 /// # Errors
 ///
-/// If the inner sizes or the dtypes differ.
+/// If the inner sizes or the dtypes differ, or the inner size is 0.
 pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    // Leading axes become rows of one matrix: the gradient of the weight is
-    // then a single product instead of one per batch entry and a sum.
+    // Merge the leading axes, so that the gradient of the weight is a single product
+    // instead of one per batch entry and a sum.
     let mut shape = x.dims().to_vec();
     let inner = x.dim(D::Minus1)?;
+    if inner == 0 {
+        candle_core::bail!("linear needs at least 1 input channel, found 0");
+    }
     let rows = x.reshape(((), inner))?;
     *shape.last_mut().expect("a tensor with an inner size has an axis") = weight.dim(0)?;
     rows.matmul(&weight.t()?)?.reshape(shape)
@@ -31,11 +34,19 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_multiplied_by_the_transposed_weight() -> Result<()> {
+    fn the_weight_is_transposed() -> Result<()> {
         let device = candle_core::Device::Cpu;
         let x = Tensor::new(&[[1f32, 2.]], &device)?;
         let weight = Tensor::new(&[[3f32, 4.], [5., 6.], [7., 8.]], &device)?;
         assert_eq!(linear(&x, &weight)?.to_vec2::<f32>()?, [[11., 17., 23.]]);
+        Ok(())
+    }
+
+    #[test]
+    fn inner_sizes_that_differ_or_are_zero_are_refused() -> Result<()> {
+        let message = |x: &Tensor| linear(x, &ramp64((4, 0)).unwrap()).unwrap_err().to_string();
+        assert!(message(&ramp64((2, 0))?).contains("at least 1 input channel, found 0"));
+        assert!(linear(&ramp64((2, 3))?, &ramp64((4, 5))?).is_err());
         Ok(())
     }
 }

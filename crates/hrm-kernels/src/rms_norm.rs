@@ -1,21 +1,21 @@
-//! Root-mean-square normalisation of rows, without a learned gain.
+//! Root-mean-square normalisation, without a learned gain.
 //!
 //! ```text
 //! y = x / rms,   rms = sqrt(mean(x^2) + eps),   mean over the last axis
 //! ```
 //!
-//! Means are taken in f32 at least, whatever the input dtype.
+//! Means are computed in f32 or wider, whatever the input dtype.
 
 use candle_core::{D, Result, Tensor};
 
-use crate::accumulator;
+use crate::accumulator::accumulator;
 
 /// Normalises `[.., D]` over its last axis; shape and dtype are preserved.
 ///
 /// # Errors
 ///
 /// If the backend fails.
-pub fn rms_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
+pub(crate) fn rms_norm(x: &Tensor, eps: f64) -> Result<Tensor> {
     let dtype = x.dtype();
     let x = x.to_dtype(accumulator(dtype))?;
     let rms = (x.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
@@ -49,11 +49,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn normalised_rows_have_unit_rms(row in prop::collection::vec(-8f32..8.0, 1..200)) {
-            let mean_square = |row: &[f32]| row.iter().map(|v| v * v).sum::<f32>() / row.len() as f32;
-            // Rows this close to zero are dominated by eps, by design.
-            prop_assume!(mean_square(&row) > 1e-2);
-            let x = Tensor::new(row, &candle_core::Device::Cpu).unwrap();
+        fn normalised_vectors_have_unit_rms(x in prop::collection::vec(-8f32..8.0, 1..200)) {
+            let mean_square = |x: &[f32]| x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32;
+            // Vectors close to zero are dominated by eps, by design.
+            prop_assume!(mean_square(&x) > 1e-2);
+            let x = Tensor::new(x, &candle_core::Device::Cpu).unwrap();
             let y = rms_norm(&x, 1e-6).unwrap().to_vec1::<f32>().unwrap();
             let rms = mean_square(&y).sqrt();
             prop_assert!((rms - 1.0).abs() < 1e-3, "rms {rms}");

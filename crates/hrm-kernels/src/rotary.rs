@@ -1,7 +1,7 @@
 //! Rotary position embedding, in the rotate-half form.
 //!
 //! Channel `i` of a head is paired with channel `i + d/2`, and the pair is
-//! turned by the angle `position * base^(-2 i / d)`:
+//! rotated by the angle `position * base^(-2 i / d)`:
 //!
 //! ```text
 //! y1 = x1 cos - x2 sin
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Result, Tensor};
 
-use crate::accumulator;
+use crate::accumulator::accumulator;
 
 /// Cosines and sines of every position and channel pair.
 #[derive(Clone, Debug)]
@@ -21,21 +21,24 @@ pub struct Rotary {
     cos: Tensor,
     /// `[positions, d/2]`, f32.
     sin: Tensor,
-    /// The same numbers for fused versions, which run on the CPU.
+    /// The same values for fused kernels, which run on the CPU.
     host: Arc<(Vec<f32>, Vec<f32>)>,
 }
 
 impl Rotary {
-    /// Tables for `n_positions` positions of heads with `head_dim` channels.
+    /// Computes the tables for `n_positions` positions and `head_dim` channels per
+    /// head.
     ///
-    /// Angles are formed in f32, as the published code does.
+    /// Angles are computed in f32, as in the published code.
     ///
     /// # Errors
     ///
     /// If `head_dim` is odd.
     pub fn new(n_positions: usize, head_dim: usize, base: f64, device: &Device) -> Result<Self> {
         if !head_dim.is_multiple_of(2) {
-            candle_core::bail!("rotary embedding pairs channels, found {head_dim} per head");
+            candle_core::bail!(
+                "rotary embedding needs an even number of channels per head, found {head_dim}"
+            );
         }
         let n_pairs = head_dim / 2;
         let frequency = |pair: usize| {
@@ -51,25 +54,30 @@ impl Rotary {
         Ok(Self { cos: table(&cos)?, sin: table(&sin)?, host: Arc::new((cos, sin)) })
     }
 
-    /// Cosines and sines as slices, if there are enough for `n_positions`
-    /// positions of heads with `head_dim` channels.
+    /// Cosines and sines as slices, for heads with `head_dim` channels and at least
+    /// `n_positions` positions.
+    ///
+    /// # Errors
+    ///
+    /// If the tables have fewer positions or another head size.
     pub(crate) fn host(&self, n_positions: usize, head_dim: usize) -> Result<(&[f32], &[f32])> {
-        let (known, n_pairs) = self.cos.dims2()?;
-        if n_positions > known || head_dim != 2 * n_pairs {
+        let (n_positions_max, n_pairs) = self.cos.dims2()?;
+        if n_positions > n_positions_max || head_dim != 2 * n_pairs {
             candle_core::bail!(
-                "rotary tables are for {known} positions of {} channels, found {n_positions} of {head_dim}",
+                "rotary tables are for {n_positions_max} positions of {} channels, \
+                 found {n_positions} of {head_dim}",
                 2 * n_pairs
             );
         }
         Ok((&self.host.0, &self.host.1))
     }
 
-    /// Turns `x: [B, N, S, d]`; shape and dtype are preserved.
+    /// Rotates `x: [B, N, S, d]`; shape and dtype are preserved.
     ///
     /// # Errors
     ///
     /// If `x` has another head size, or more positions than the tables.
-    pub fn apply(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, n_positions, head_dim) = x.dims4()?;
         let dtype = x.dtype();
         let x = x.to_dtype(accumulator(dtype))?;
@@ -77,14 +85,14 @@ impl Rotary {
             x.narrow(D::Minus1, 0, head_dim / 2)?,
             x.narrow(D::Minus1, head_dim / 2, head_dim / 2)?,
         );
-        let cos = self.rows(&self.cos, n_positions, x.dtype())?;
-        let sin = self.rows(&self.sin, n_positions, x.dtype())?;
+        let cos = Self::first(&self.cos, n_positions, x.dtype())?;
+        let sin = Self::first(&self.sin, n_positions, x.dtype())?;
         let y1 = (x1.broadcast_mul(&cos)? - x2.broadcast_mul(&sin)?)?;
         let y2 = (x2.broadcast_mul(&cos)? + x1.broadcast_mul(&sin)?)?;
         Tensor::cat(&[y1, y2], D::Minus1)?.to_dtype(dtype)
     }
 
-    fn rows(&self, table: &Tensor, n_positions: usize, dtype: DType) -> Result<Tensor> {
+    fn first(table: &Tensor, n_positions: usize, dtype: DType) -> Result<Tensor> {
         table.narrow(0, 0, n_positions)?.to_dtype(dtype)
     }
 }
@@ -102,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn position_zero_is_left_alone_and_lengths_are_kept() -> Result<()> {
+    fn position_zero_is_unchanged_and_lengths_are_preserved() -> Result<()> {
         let rotary = Rotary::new(4, 8, 10_000.0, &Device::Cpu)?;
         let x = ramp((1, 1, 4, 8))?;
         let y = rotary.apply(&x)?;
@@ -117,8 +125,13 @@ mod tests {
         let rotary = Rotary::new(2, 4, 10_000.0, &Device::Cpu)?;
         let x = Tensor::new(&[[0f32, 0., 0., 0.], [1., 0., 0., 0.]], &Device::Cpu)?;
         let y = rotary.apply(&x.reshape((1, 1, 2, 4))?)?.reshape((2, 4))?;
-        let want = [1f32.cos(), 0.0, 1f32.sin(), 0.0];
-        assert_close("turned", &y.get(1)?, &Tensor::new(&want, &Device::Cpu)?, Tol::F32_KERNEL);
+        let expected = [1f32.cos(), 0.0, 1f32.sin(), 0.0];
+        assert_close(
+            "rotated",
+            &y.get(1)?,
+            &Tensor::new(&expected, &Device::Cpu)?,
+            Tol::F32_KERNEL,
+        );
         Ok(())
     }
 

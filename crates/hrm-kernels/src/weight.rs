@@ -1,81 +1,67 @@
-//! A weight matrix, with its packed forms beside it.
+//! A weight matrix together with its packed forms.
 //!
-//! Products read weights in another order than they are stored in. Packing
-//! costs a pass over the weight, and a weight is used many times between two
-//! optimiser steps: so it is packed once, when it is bound.
+//! Products read weights in another order than tensors store them. Packing costs
+//! a pass over the weight, and a weight is used many times between two optimiser
+//! steps; it is therefore packed once, when it is bound.
 
 use std::sync::Arc;
 
 use candle_core::{DType, Result, Tensor};
 
 use crate::cpu::matmul::Panels;
-use crate::cpu::{Arith, Path, Scheme, mlp, with_arith};
-use crate::element::{Operand, with_values};
+use crate::cpu::{Isa, KernelImpl, Simd, mlp, with_simd};
+use crate::operand::Operand;
+use crate::packed::{Packed, PackedWeight};
+use crate::storage::with_values;
 
-/// A weight `[N, K]` as sublayers take it.
+/// A weight `[N, K]` bound for use in sublayers.
 ///
-/// Packed forms hold what the weight was when this was made: make it anew
-/// after an optimiser step. Clones share them.
+/// Packed forms are a snapshot: bind the weight again after an optimiser step.
+/// Clones share them.
 #[derive(Clone, Debug)]
 pub struct Weight {
     tensor: Tensor,
     packed: Option<Arc<Packed>>,
 }
 
-/// What a weight is multiplied as.
+/// The order in which the columns of `x W^T` are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Column by column.
+pub(crate) enum WeightLayout {
+    /// One after the other.
     Plain,
-    /// Its first half gates its second half.
+    /// Each gate, from the first half, next to its value from the second half.
     Gated,
 }
 
-/// Packed forms of one weight, in one dtype.
-#[derive(Debug)]
-pub(crate) enum Packed {
-    F32(Packs<f32>),
-    Bf16(Packs<half::bf16>),
-}
-
-/// Packed forms of one weight.
-#[derive(Debug)]
-pub(crate) struct Packs<E: Operand> {
-    scheme: Scheme,
-    /// For `x W^T`.
-    forward: Panels<E>,
-    /// For `y W`, packed at once if the weight is tracked.
-    backward: Option<Arc<Panels<E>>>,
-}
-
 impl Weight {
-    /// A weight for activations of `dtype`. Its own dtype may be another one:
-    /// f32 weights are rounded when they are packed, and their gradients are
-    /// f32 again.
+    /// Binds a weight for activations of `dtype`. The weight itself may have another
+    /// dtype: f32 weights are rounded when they are packed, and their gradients are
+    /// f32.
     ///
     /// # Errors
     ///
-    /// If it is no matrix, or `HRM_CPU` names no path of this machine.
+    /// If the tensor is not a matrix, or `HRM_CPU` names no instruction set of this
+    /// machine.
     pub fn new(tensor: Tensor, dtype: DType) -> Result<Self> {
-        Self::on_path(tensor, dtype, Form::Plain, Path::current()?)
+        Self::for_isa(tensor, dtype, WeightLayout::Plain, Isa::current()?)
     }
 
-    /// The first weight of [`mlp_block`](crate::mlp_block): `[2 I, K]`, gate
+    /// Binds the first weight of [`mlp_block`](crate::mlp_block): `[2 I, K]`, gate
     /// first.
     ///
     /// # Errors
     ///
-    /// As for [`new`](Self::new), or if its rows are odd in number.
+    /// As for [`new`](Self::new), or if the number of rows is odd.
     pub fn gated(tensor: Tensor, dtype: DType) -> Result<Self> {
-        Self::on_path(tensor, dtype, Form::Gated, Path::current()?)
+        Self::for_isa(tensor, dtype, WeightLayout::Gated, Isa::current()?)
     }
 
-    /// The matrix itself.
-    pub fn tensor(&self) -> &Tensor {
+    /// The matrix.
+    pub(crate) fn tensor(&self) -> &Tensor {
         &self.tensor
     }
 
-    /// The same weight without its variable. Storage and packed forms are shared.
+    /// The same weight, untracked. Storage and packed forms are shared.
     #[must_use]
     pub fn detach(&self) -> Self {
         Self { tensor: self.tensor.detach(), packed: self.packed.clone() }
@@ -86,74 +72,84 @@ impl Weight {
         self.tensor.to_dtype(x.dtype())
     }
 
-    pub(crate) fn on_path(tensor: Tensor, dtype: DType, form: Form, path: Path) -> Result<Self> {
+    pub(crate) fn for_isa(
+        tensor: Tensor,
+        dtype: DType,
+        layout: WeightLayout,
+        isa: Isa,
+    ) -> Result<Self> {
         let (n_rows, _) = tensor.dims2()?;
-        if form == Form::Gated && !n_rows.is_multiple_of(2) {
-            candle_core::bail!("a gated weight has an even number of rows, found {n_rows}");
+        if layout == WeightLayout::Gated && !n_rows.is_multiple_of(2) {
+            candle_core::bail!("a gated weight needs an even number of rows, found {n_rows}");
         }
         let is_packable =
             tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous();
-        let scheme = Scheme::of(dtype, path).filter(|_| is_packable);
-        let packed = match scheme {
-            Some(scheme) => {
-                Some(Arc::new(with_arith!(scheme, A => pack::<A>(&tensor, form, scheme)?)))
+        let kernel = KernelImpl::select(dtype, isa).filter(|_| is_packable);
+        let packed = match kernel {
+            Some(kernel) => {
+                Some(Arc::new(with_simd!(kernel, V => pack::<V>(&tensor, layout, kernel)?)))
             }
             None => None,
         };
         Ok(Self { tensor, packed })
     }
 
-    /// How products with this weight are computed, if it is packed.
-    pub(crate) fn scheme(&self) -> Option<Scheme> {
-        self.packed.as_deref().map(|packed| match packed {
-            Packed::F32(packs) => packs.scheme,
-            Packed::Bf16(packs) => packs.scheme,
-        })
+    /// The implementation that the weight is packed for, if it is packed.
+    pub(crate) fn kernel(&self) -> Option<KernelImpl> {
+        self.packed.as_deref().map(Packed::kernel)
     }
 
-    /// For `x W^T`.
+    /// Panels for `x W^T`.
     ///
     /// # Panics
     ///
-    /// If it is not packed for these operands; see [`scheme`](Self::scheme).
+    /// If the weight is not packed for these operands; see [`kernel`](Self::kernel).
     pub(crate) fn forward<E: Operand>(&self) -> &Panels<E> {
-        &self.packs().forward
+        &self.packed_for().forward
     }
 
-    /// For `y W`.
+    /// Panels for `y W`.
     ///
     /// # Errors
     ///
     /// If the weight cannot be read.
-    pub(crate) fn backward<A: Arith<Elem: Operand>>(&self) -> Result<Arc<Panels<A::Elem>>> {
-        match &self.packs::<A::Elem>().backward {
+    ///
+    /// # Panics
+    ///
+    /// As for [`forward`](Self::forward).
+    pub(crate) fn backward<V: Simd<Elem: Operand>>(&self) -> Result<Arc<Panels<V::Elem>>> {
+        match &self.packed_for::<V::Elem>().backward {
             Some(panels) => Ok(panels.clone()),
-            None => Ok(Arc::new(pack_backward::<A>(&self.tensor)?)),
+            None => Ok(Arc::new(pack_backward::<V>(&self.tensor)?)),
         }
     }
 
-    fn packs<E: Operand>(&self) -> &Packs<E> {
-        let packs = self.packed.as_deref().and_then(E::packs);
-        packs.expect("a sublayer asks for the scheme before it asks for panels")
+    fn packed_for<E: Operand>(&self) -> &PackedWeight<E> {
+        let weight = self.packed.as_deref().and_then(E::packed);
+        weight.expect("sublayers check `kernel` before they use panels")
     }
 }
 
-fn pack<A: Arith<Elem: Operand>>(tensor: &Tensor, form: Form, scheme: Scheme) -> Result<Packed> {
+fn pack<V: Simd<Elem: Operand>>(
+    tensor: &Tensor,
+    layout: WeightLayout,
+    kernel: KernelImpl,
+) -> Result<Packed> {
     let (n, k) = tensor.dims2()?;
     let forward = with_values("weight", tensor, |w: &[f32]| {
-        Ok(match form {
-            Form::Plain => Panels::of_weight::<A>(w, n, k, |j| (j < n).then_some(j)),
-            Form::Gated => mlp::pack_gate_up::<A>(w, n / 2, k),
+        Ok(match layout {
+            WeightLayout::Plain => Panels::of_weight::<V>(w, n, k, |j| (j < n).then_some(j)),
+            WeightLayout::Gated => mlp::pack_gate_up::<V>(w, n / 2, k),
         })
     })?;
     let backward = match tensor.track_op() {
-        true => Some(Arc::new(pack_backward::<A>(tensor)?)),
+        true => Some(Arc::new(pack_backward::<V>(tensor)?)),
         false => None,
     };
-    Ok(A::Elem::wrap(Packs { scheme, forward, backward }))
+    Ok(V::Elem::into_packed(PackedWeight { kernel, forward, backward }))
 }
 
-fn pack_backward<A: Arith<Elem: Operand>>(tensor: &Tensor) -> Result<Panels<A::Elem>> {
+fn pack_backward<V: Simd<Elem: Operand>>(tensor: &Tensor) -> Result<Panels<V::Elem>> {
     let (n, k) = tensor.dims2()?;
-    with_values("weight", tensor, |w: &[f32]| Ok(Panels::of_weight_transposed::<A>(w, k, n)))
+    with_values("weight", tensor, |w: &[f32]| Ok(Panels::of_weight_transposed::<V>(w, k, n)))
 }

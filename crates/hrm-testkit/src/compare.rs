@@ -1,62 +1,62 @@
-//! How far apart two tensors are, and how far they may be.
+//! Differences between tensors, and tolerances for them.
 
 use std::fmt;
 
 use candle_core::{DType, Result, Tensor};
 
-/// How far apart two tensors may be: each element by at most `absolute` plus
-/// `relative` times the largest magnitude of the wanted tensor.
+/// A tolerance: elements may differ by at most `absolute` plus `relative` times the
+/// largest magnitude of the expected tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tol {
-    /// In the tensor's own units.
+    /// In units of the tensor.
     pub absolute: f64,
-    /// As a share of the wanted tensor's largest magnitude.
+    /// As a fraction of the largest magnitude of the expected tensor.
     pub relative: f64,
 }
 
 impl Tol {
-    /// One kernel in f32: a few roundings of 6e-8 on sums of a hundred terms.
+    /// One kernel in f32: a few rounding errors of 6e-8 in sums of a hundred terms.
     pub const F32_KERNEL: Self = Self { absolute: 1e-6, relative: 2e-6 };
 
     /// One sublayer in f32: a product of products, and a norm.
     pub const F32_SUBLAYER: Self = Self { absolute: 2e-6, relative: 1e-5 };
 
-    /// Logits and states of a segment in f32. The recurrence amplifies the
-    /// different summation orders of two implementations to about 1e-5.
+    /// Logits and states of a segment in f32. The recurrence amplifies the rounding
+    /// errors of different summation orders to about 1e-5.
     pub const F32_SEGMENT: Self = Self { absolute: 0.0, relative: 1e-4 };
 
-    /// Gradients in f32. The reference's own rounding reaches 4e-4 of the
-    /// largest element at wide schedules, measured against f64.
+    /// Gradients in f32. The rounding errors of the reference itself, measured against
+    /// f64, reach 4e-4 of the largest element with long schedules.
     pub const F32_GRADIENT: Self = Self { absolute: 1e-9, relative: 1e-3 };
 
-    /// Losses in f32: sums over many cells, so rounding averages out.
+    /// Losses in f32: sums over many cells, so rounding errors average out.
     pub const F32_LOSS: Self = Self { absolute: 0.0, relative: 1e-5 };
 
-    /// Tensors that must be the same to the last bit.
+    /// Tensors that must be equal. Zeros of either sign are equal.
     pub const EXACT: Self = Self { absolute: 0.0, relative: 0.0 };
 }
 
-/// The distance between two tensors of one shape.
+/// The difference between two tensors of the same shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// Largest absolute difference; infinite if any element is not a number.
+    /// Largest absolute difference; infinite if any element is NaN.
     pub worst: f64,
-    /// The same as a share of the wanted tensor's largest magnitude.
+    /// The same as a fraction of the largest magnitude of the expected tensor.
     pub worst_relative: f64,
-    /// Where it is.
+    /// The index of that element.
     pub index: Vec<usize>,
     /// The value found there.
     pub found: f64,
-    /// The value wanted there.
-    pub wanted: f64,
-    /// Share of elements outside the tolerance, in `0..=1`.
+    /// The value expected there.
+    pub expected: f64,
+    /// Fraction of elements outside the tolerance, in `0..=1`.
     pub share_outside: f64,
-    /// Largest magnitude of the wanted tensor.
+    /// Largest magnitude of the expected tensor.
     pub magnitude: f64,
 }
 
 impl Difference {
-    /// Whether every element is within the tolerance it was measured with.
+    /// Whether every element is within the tolerance.
     pub fn is_within(&self) -> bool {
         self.share_outside == 0.0
     }
@@ -64,90 +64,91 @@ impl Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { worst, index, found, wanted, share_outside, .. } = self;
+        let Self { worst, index, found, expected, share_outside, .. } = self;
         let percent = share_outside * 100.0;
         write!(
             f,
-            "worst at {index:?}: found {found:e}, wanted {wanted:e}, off by {worst:e}; \
-             {percent:.3} % of elements out of bounds"
+            "worst at {index:?}: found {found:e}, expected {expected:e}, a difference of \
+             {worst:e}; {percent:.3} % of elements outside the tolerance"
         )
     }
 }
 
-/// Measures `found` against `wanted`, counting the elements outside `tol`.
+/// Compares `found` with `expected`, and counts the elements outside `tol`.
 ///
 /// # Errors
 ///
 /// If the shapes differ.
-pub fn difference(found: &Tensor, wanted: &Tensor, tol: Tol) -> Result<Difference> {
-    if found.dims() != wanted.dims() {
-        candle_core::bail!("found shape {:?}, wanted {:?}", found.dims(), wanted.dims());
+pub fn difference(found: &Tensor, expected: &Tensor, tol: Tol) -> Result<Difference> {
+    if found.dims() != expected.dims() {
+        candle_core::bail!("found shape {:?}, expected {:?}", found.dims(), expected.dims());
     }
     let values = |t: &Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-    let (found_values, wanted_values) = (values(found)?, values(wanted)?);
-    let magnitude = wanted_values.iter().fold(0f64, |max, v| max.max(v.abs()));
+    let (found_values, expected_values) = (values(found)?, values(expected)?);
+    let magnitude = expected_values.iter().fold(0f64, |max, v| max.max(v.abs()));
     let bound = tol.absolute + tol.relative * magnitude;
 
     let mut worst = (0, -1.0);
     let mut n_outside = 0usize;
-    for (idx, (found, wanted)) in found_values.iter().zip(&wanted_values).enumerate() {
-        let apart = (found - wanted).abs();
-        let apart = if apart.is_nan() { f64::INFINITY } else { apart };
-        n_outside += usize::from(apart > bound);
-        if apart > worst.1 {
-            worst = (idx, apart);
+    for (idx, (found, expected)) in found_values.iter().zip(&expected_values).enumerate() {
+        let error = (found - expected).abs();
+        let error = if error.is_nan() { f64::INFINITY } else { error };
+        n_outside += usize::from(error > bound);
+        if error > worst.1 {
+            worst = (idx, error);
         }
     }
-    let (at, apart) = (worst.0, worst.1.max(0.0));
+    let (at, error) = (worst.0, worst.1.max(0.0));
     Ok(Difference {
-        worst: apart,
-        worst_relative: if apart == 0.0 { 0.0 } else { apart / magnitude.max(f64::MIN_POSITIVE) },
+        worst: error,
+        worst_relative: if error == 0.0 { 0.0 } else { error / magnitude.max(f64::MIN_POSITIVE) },
         index: unravel(at, found.dims()),
         found: found_values.get(at).copied().unwrap_or(0.0),
-        wanted: wanted_values.get(at).copied().unwrap_or(0.0),
+        expected: expected_values.get(at).copied().unwrap_or(0.0),
         share_outside: n_outside as f64 / found_values.len().max(1) as f64,
         magnitude,
     })
 }
 
-/// The difference, if there is an element outside `tol`.
-///
-/// # Panics
-///
-/// If the tensors cannot be compared at all.
-pub fn mismatch(found: &Tensor, wanted: &Tensor, tol: Tol) -> Option<Difference> {
-    let difference = difference(found, wanted, tol).expect("tensors of one shape are comparable");
-    (!difference.is_within()).then_some(difference)
-}
-
-/// Fails the test unless every element of `found` is within `tol` of `wanted`.
-///
-/// # Panics
-///
-/// With the name and the worst element.
-#[track_caller]
-pub fn assert_close(name: &str, found: &Tensor, wanted: &Tensor, tol: Tol) {
-    if let Some(difference) = mismatch(found, wanted, tol) {
-        panic!("`{name}` differs: {difference}");
-    }
-}
-
-/// The distance of two tensors of one shape as a share of the wanted one, both
-/// as root mean squares. One stray element hardly moves it; use it where every
-/// element carries a rounding of its own.
+/// The difference, or `None` if every element is within `tol`.
 ///
 /// # Panics
 ///
 /// If the shapes differ.
-pub fn relative_rms(found: &Tensor, wanted: &Tensor) -> f64 {
+fn mismatch(found: &Tensor, expected: &Tensor, tol: Tol) -> Option<Difference> {
+    let difference =
+        difference(found, expected, tol).expect("tensors of the same shape are comparable");
+    (!difference.is_within()).then_some(difference)
+}
+
+/// Asserts that every element of `found` is within `tol` of `expected`.
+///
+/// # Panics
+///
+/// If one is not, naming the tensor and the worst element; or if the shapes differ.
+#[track_caller]
+pub fn assert_close(name: &str, found: &Tensor, expected: &Tensor, tol: Tol) {
+    if let Some(difference) = mismatch(found, expected, tol) {
+        panic!("`{name}` differs: {difference}");
+    }
+}
+
+/// The root mean square of the difference, as a fraction of that of the expected
+/// tensor. A single outlier hardly changes it; use it where every element has a
+/// rounding error of its own.
+///
+/// # Panics
+///
+/// If the shapes differ.
+pub fn relative_rms(found: &Tensor, expected: &Tensor) -> f64 {
     let rms = |t: Tensor| -> Result<f64> {
         Ok(t.to_dtype(DType::F64)?.sqr()?.mean_all()?.to_scalar::<f64>()?.sqrt())
     };
     let in_f64 = |t: &Tensor| t.to_dtype(DType::F64);
-    let apart = in_f64(found).and_then(|found| found - in_f64(wanted)?).and_then(rms);
-    let apart = apart.expect("tensors of one shape are comparable");
-    let size = rms(wanted.clone()).expect("the backend sums");
-    if apart == 0.0 { 0.0 } else { apart / size.max(f64::MIN_POSITIVE) }
+    let error = in_f64(found).and_then(|found| found - in_f64(expected)?).and_then(rms);
+    let error = error.expect("tensors of the same shape are comparable");
+    let size = rms(expected.clone()).expect("the backend sums");
+    if error == 0.0 { 0.0 } else { error / size.max(f64::MIN_POSITIVE) }
 }
 
 fn unravel(mut flat: usize, dims: &[usize]) -> Vec<usize> {
@@ -171,15 +172,15 @@ mod tests {
 
     #[test]
     fn the_worst_element_is_named() {
-        let wanted = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu).unwrap();
+        let expected = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu).unwrap();
         let found = Tensor::new(&[[1f32, 2.], [3.5, 4.1]], &Device::Cpu).unwrap();
-        let report = mismatch(&found, &wanted, Tol { absolute: 0.2, relative: 0.0 }).unwrap();
+        let report = mismatch(&found, &expected, Tol { absolute: 0.2, relative: 0.0 }).unwrap();
         assert_eq!((report.index.as_slice(), report.share_outside), ([1, 0].as_slice(), 0.25));
         assert!(report.to_string().contains("worst at [1, 0]"), "{report}");
     }
 
     #[test]
-    fn not_a_number_is_never_close() {
+    fn nan_is_never_close() {
         let nan = Tensor::new(&[f32::NAN], &Device::Cpu).unwrap();
         let wide = Tol { absolute: 1e30, relative: 0.0 };
         assert!(mismatch(&nan, &nan, wide).is_some());
@@ -187,8 +188,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "wanted [1]")]
-    fn another_shape_is_not_comparable() {
+    #[should_panic(expected = "expected [1]")]
+    fn different_shapes_are_not_comparable() {
         let one = Tensor::new(&[1f32], &Device::Cpu).unwrap();
         mismatch(&Tensor::new(&[1f32, 2.], &Device::Cpu).unwrap(), &one, Tol::EXACT);
     }

@@ -1,7 +1,7 @@
-//! Files that hold what a reference implementation computed.
+//! Golden files: results of a reference implementation.
 //!
-//! A golden file is a safetensors file whose metadata states the configuration
-//! and whose tensors are inputs, draws, outputs and gradients by name.
+//! A golden file is a safetensors file. Its metadata holds the configuration, and its
+//! tensors are inputs, random samples, outputs and gradients by name.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
 
-/// A golden file could not be read, or lacks something.
+/// A golden file that cannot be read or is incomplete.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GoldenError {
@@ -18,7 +18,7 @@ pub enum GoldenError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -28,24 +28,24 @@ pub enum GoldenError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         #[source]
         source: safetensors::SafeTensorError,
     },
 
-    /// A tensor of the file cannot be held.
+    /// A tensor of the file cannot be loaded.
     #[error("cannot read tensor `{name}` of {}", .path.display())]
     Tensor {
         /// The file.
         path: PathBuf,
         /// The tensor.
         name: String,
-        /// Why.
+        /// The cause.
         #[source]
         source: candle_core::Error,
     },
 
-    /// A tensor that the comparison needs is not there.
+    /// A tensor that the comparison needs is missing.
     #[error("{} has no tensor `{name}`", .path.display())]
     MissingTensor {
         /// The file.
@@ -54,16 +54,16 @@ pub enum GoldenError {
         name: String,
     },
 
-    /// Metadata that is missing or says something else than expected.
+    /// A metadata value is missing or not as expected.
     #[error("{}: metadata `{key}` must be {expected}, found {found}", .path.display())]
     Metadata {
         /// The file.
         path: PathBuf,
         /// The key.
         key: String,
-        /// What would have been accepted.
+        /// What is accepted.
         expected: String,
-        /// What is there.
+        /// What was found.
         found: String,
     },
 }
@@ -81,7 +81,7 @@ impl Golden {
     ///
     /// # Errors
     ///
-    /// [`GoldenError`] naming the file and what is wrong with it.
+    /// [`GoldenError`] naming the file and the cause.
     pub fn open(path: &Path) -> Result<Self, GoldenError> {
         let format = |source| GoldenError::Format { path: path.to_owned(), source };
         let bytes = std::fs::read(path)
@@ -100,7 +100,7 @@ impl Golden {
         Ok(Self { path: path.to_owned(), metadata, tensors })
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -122,7 +122,7 @@ impl Golden {
         self.tensors.get(name)
     }
 
-    /// Tensors whose names start with `prefix`, by the rest of their names.
+    /// Tensors whose names start with `prefix`, by name without the prefix.
     pub fn tensors_under<'a>(
         &'a self,
         prefix: &'a str,
@@ -137,22 +137,22 @@ impl Golden {
         self.metadata.iter().map(|(key, text)| (key.as_str(), text.as_str()))
     }
 
-    /// A metadata value, if the file states it.
+    /// A metadata value, if the file has it.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// A metadata value that must be a number.
+    /// A metadata value, parsed as a number.
     ///
     /// # Errors
     ///
-    /// [`GoldenError::Metadata`] if it is missing or no number of that kind.
+    /// [`GoldenError::Metadata`] if it is missing or cannot be parsed as `T`.
     pub fn number<T: std::str::FromStr>(&self, key: &str) -> Result<T, GoldenError> {
         let found = self.text(key).unwrap_or("nothing");
         found.parse().map_err(|_| self.wrong(key, std::any::type_name::<T>()))
     }
 
-    /// The error for a metadata value that is not as `expected`.
+    /// The error for a metadata value that is not what was `expected`.
     pub fn wrong(&self, key: &str, expected: impl Into<String>) -> GoldenError {
         GoldenError::Metadata {
             path: self.path.clone(),

@@ -1,8 +1,8 @@
-//! Inputs for kernels, and gradients to compare with theirs.
+//! Inputs for kernels, and finite differences to check their gradients.
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 
-/// Irregular values in about -1..1, all different, the same every time; f32.
+/// Irregular, distinct and deterministic values between -1 and 1; f32.
 ///
 /// # Errors
 ///
@@ -11,26 +11,26 @@ pub fn ramp(shape: impl Into<Shape>) -> Result<Tensor> {
     ramp64(shape)?.to_dtype(DType::F32)
 }
 
-/// [`ramp`] in f64, as finite differences need it.
+/// [`ramp`] in f64, for finite differences.
 ///
 /// # Errors
 ///
 /// If the backend fails.
 pub fn ramp64(shape: impl Into<Shape>) -> Result<Tensor> {
     let shape = shape.into();
-    // Multiples of the golden ratio fill the interval evenly without repeating.
+    // Multiples of the golden ratio modulo 1 fill the interval evenly.
     let value = |idx: usize| ((idx as f64 + 0.5) * 0.618_033_988_749_895).fract() * 2.0 - 1.0;
     Tensor::from_vec((0..shape.elem_count()).map(value).collect::<Vec<_>>(), shape, &Device::Cpu)
 }
 
-/// `f(x)` and the gradient at `x` of a weighted sum of it.
+/// Computes `f(x)`, and the gradient at `x` of a weighted sum of its elements.
 ///
-/// The weights are a ramp. With equal weights a normalised row would have the
-/// same zero gradient under every implementation.
+/// The weights are a ramp. With equal weights, the gradient of a softmax would be
+/// zero, and an error in it would go unnoticed.
 ///
 /// # Errors
 ///
-/// If `f` fails, or if no gradient reaches `x`.
+/// If `f` fails, or no gradient reaches `x`.
 pub fn value_and_grad(
     x: &Tensor,
     f: impl Fn(&Tensor) -> Result<Tensor>,
@@ -44,13 +44,13 @@ pub fn value_and_grad(
     Ok((y.detach(), grad.clone()))
 }
 
-/// Fails the test unless the gradient of `f` at `x` is the slope of `f` there,
-/// by central differences along each element of `x`.
+/// Asserts that the gradient of `f` at `x` agrees with central differences along
+/// each element of `x`.
 ///
 /// # Panics
 ///
-/// If `x` is not f64 (f32 is too coarse for differences), if `f` fails, or with
-/// the worst element.
+/// If it does not, naming the worst element; if `f` fails; or if `x` is not f64,
+/// because f32 is too coarse for differences.
 #[track_caller]
 pub fn check_gradient(name: &str, x: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) {
     assert_eq!(x.dtype(), DType::F64, "`{name}` must be f64 for finite differences");
@@ -94,7 +94,7 @@ mod tests {
     #[should_panic(expected = "`x` differs")]
     fn a_wrong_gradient_is_caught() {
         let x = ramp64(3).expect("a ramp is a tensor");
-        // Half of the function is hidden from the gradient.
+        // The gradient misses half of the function.
         check_gradient("x", &x, |x| x.sqr()? + x.detach().sqr()?);
     }
 

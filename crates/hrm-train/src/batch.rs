@@ -1,7 +1,7 @@
 //! A batch of examples.
 
 use candle_core::{Device, Result, Tensor};
-use hrm_kernels::IGNORED;
+use hrm_kernels::IGNORE_LABEL;
 
 use crate::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 
@@ -20,13 +20,13 @@ impl Batch {
         Self {
             n_cells,
             inputs: vec![PADDING; n_rows * n_cells],
-            labels: vec![IGNORED; n_rows * n_cells],
+            labels: vec![IGNORE_LABEL; n_rows * n_cells],
             puzzle_ids: vec![BLANK_PUZZLE; n_rows],
         }
     }
 
     /// A batch of given rows: `inputs` and `labels` are `[n_rows * n_cells]`, with
-    /// [`IGNORED`] for cells without a label.
+    /// [`IGNORE_LABEL`] for cells without a label.
     ///
     /// # Panics
     ///
@@ -54,7 +54,7 @@ impl Batch {
         let puzzle_id = &mut self.puzzle_ids[row];
         examples.write(at, RowMut { inputs, labels: &mut labels, puzzle_id });
         for (label, id) in self.labels[cells].iter_mut().zip(labels) {
-            *label = if id == PADDING { IGNORED } else { i64::from(id) };
+            *label = if id == PADDING { IGNORE_LABEL } else { i64::from(id) };
         }
     }
 
@@ -86,7 +86,7 @@ impl Batch {
         self.inputs.chunks_exact(self.n_cells)
     }
 
-    /// Labels, one slice per row, with [`IGNORED`] for cells without a label.
+    /// Labels, one slice per row, with [`IGNORE_LABEL`] for cells without a label.
     pub fn labels(&self) -> impl Iterator<Item = &[i64]> {
         self.labels.chunks_exact(self.n_cells)
     }

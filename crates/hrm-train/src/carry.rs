@@ -98,7 +98,7 @@ impl Carry {
             let mut noise = vec![0f32; z.elem_count()];
             noise.par_chunks_mut(n_positions * hidden_dim).enumerate().for_each(|(row, noise)| {
                 let rng = &mut stream(seed, &format!("noise of {state} {row}"));
-                noise.copy_from_slice(&init.draw(noise.len(), rng));
+                noise.copy_from_slice(&init.sample(noise.len(), rng));
             });
             let noise = Tensor::from_vec(noise, (n_rows, n_positions, hidden_dim), z.device())?;
             z + noise.to_dtype(z.dtype())?

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 use hrm_core::SegmentOutput;
-use hrm_kernels::{IGNORED, binary_cross_entropy_with_logits, cross_entropy};
+use hrm_kernels::{IGNORE_LABEL, binary_cross_entropy_with_logits, cross_entropy};
 
 use crate::batch::Batch;
 use crate::config::LossConfig;
@@ -40,7 +40,7 @@ impl SegmentLoss {
         let (distribution, smoothing) = (config.cells.into(), config.label_smoothing);
         let labels = batch.label_tensor(device)?;
         let per_cell = cross_entropy(distribution, smoothing, &out.logits, &labels)?;
-        let n_labelled = |labels: &[i64]| labels.iter().filter(|l| **l != IGNORED).count();
+        let n_labelled = |labels: &[i64]| labels.iter().filter(|l| **l != IGNORE_LABEL).count();
         let weights: Vec<f64> =
             batch.labels().map(|labels| (n_labelled(labels).max(1) as f64).recip()).collect();
         let weights = Tensor::new(weights.as_slice(), device)?;
@@ -65,7 +65,7 @@ impl SegmentLoss {
 pub(crate) fn exact_rows(logits: &Tensor, batch: &Batch) -> Result<Vec<bool>> {
     let tokens = logits.detach().argmax(D::Minus1)?.to_vec2::<u32>()?;
     let is_exact = |(tokens, labels): (Vec<u32>, &[i64])| {
-        tokens.iter().zip(labels).all(|(t, l)| *l == IGNORED || i64::from(*t) == *l)
+        tokens.iter().zip(labels).all(|(t, l)| *l == IGNORE_LABEL || i64::from(*t) == *l)
     };
     Ok(tokens.into_iter().zip(batch.labels()).map(is_exact).collect())
 }

@@ -6,7 +6,8 @@
 //! threads together had.
 
 use clap::Args;
-use hrm_kernels::profile::{self, Part};
+use hrm_kernels::peak_gflops;
+use hrm_kernels::profile::Part;
 
 use super::step::Step;
 use crate::term::result;
@@ -25,7 +26,7 @@ impl Roofline {
 
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let (report, spent) = self.step.measure()?;
-        let peak = profile::peak_gflops(self.step.dtype()?)?;
+        let peak = peak_gflops(self.step.dtype()?)?;
         let flops = self.step.flops();
         let achieved = flops.total() / (report.ms_per_step * 1e6);
         let available_s = spent.wall.as_secs_f64() * f64::from(report.threads);

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use hrm_base::rng::{self, ChaCha8Rng};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Positions};
-use hrm_kernels::{Path, profile};
+use hrm_kernels::{Isa, profile};
 use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use rand::Rng as _;
 use serde::Serialize;
@@ -250,7 +250,7 @@ impl Step {
         Ok(Timing { step_s: median(seconds), first_step_s, spent })
     }
 
-    fn report(&self, params: usize, dtype: DType, cpu: Path, timing: &Timing) -> Report {
+    fn report(&self, params: usize, dtype: DType, cpu: Isa, timing: &Timing) -> Report {
         let Timing { step_s, first_step_s, .. } = *timing;
         Report {
             peer: format!("hrm {}", env!("CARGO_PKG_VERSION")),

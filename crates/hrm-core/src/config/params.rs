@@ -36,7 +36,7 @@ impl HrmConfig {
         if self.puzzle_embedding.dim > 0 {
             let shape = [self.input.n_puzzle_ids, self.puzzle_embedding.dim];
             let table = ParamSpec::trained(names::PUZZLES, shape, Init::Constant(0.0));
-            params.push(ParamSpec { role: Role::Rows, ..table });
+            params.push(ParamSpec { role: Role::SparseEmbedding, ..table });
         }
         for (module, n_layers) in self.layers() {
             for layer in 0..n_layers {

@@ -1,51 +1,54 @@
 //! Matrix products on packed operands.
 //!
-//! [`matmul`] hands out its result tile by tile while it is in the first-level
-//! cache, so that what follows (an activation, a sum, a conversion) costs no
-//! pass over memory of its own.
+//! [`matmul`] passes its result on tile by tile, while each tile is in the
+//! first-level cache, so that the next operation (an activation, a sum, a
+//! conversion) needs no pass over memory of its own.
 
 use rayon::prelude::*;
 
-use super::arith::{NR_MAX, Tile};
+use super::isa::{NR_MAX, Tile};
 use super::profile::{Part, section};
-use super::{Arith, Element, Scratch, Threads, scratch};
+use super::{Element, Scratch, Simd, Threads, scratch};
 
 /// The left operand `a[i, k]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Left<'a, E> {
     data: &'a [E],
-    /// From one tile's first row to the next tile's.
+    /// Distance from the first row of one tile to that of the next.
     tile: usize,
+    /// Distance from one row to the next.
     row: usize,
+    /// Distance from one group of `k` to the next.
     step: usize,
     depth: usize,
 }
 
 impl<'a, E: Element> Left<'a, E> {
-    /// A matrix that lies row by row, `stride` apart; `depth` of each are used.
-    pub(crate) fn rows<A: Arith<Elem = E>>(data: &'a [E], stride: usize, depth: usize) -> Self {
-        Self { data, tile: A::MR * stride, row: stride, step: A::GROUP, depth }
+    /// A row-major matrix whose rows are `stride` apart; the first `depth` elements
+    /// of each row are used.
+    pub(crate) fn rows<V: Simd<Elem = E>>(data: &'a [E], stride: usize, depth: usize) -> Self {
+        Self { data, tile: V::MR * stride, row: stride, step: V::GROUP, depth }
     }
 
-    /// The columns of a matrix, packed [`Panels::tall`].
-    pub(crate) fn columns<A: Arith<Elem = E>>(panels: &'a Panels<E>) -> Self {
-        let (row, step) = (A::GROUP, A::MR * A::GROUP);
-        let depth = panels.depth.next_multiple_of(A::GROUP);
+    /// The columns of a matrix packed by [`Panels::tall`].
+    pub(crate) fn columns<V: Simd<Elem = E>>(panels: &'a Panels<E>) -> Self {
+        let (row, step) = (V::GROUP, V::MR * V::GROUP);
+        let depth = panels.depth.next_multiple_of(V::GROUP);
         Self { data: &panels.data, tile: panels.panel_len, row, step, depth }
     }
 
-    /// The columns of one panel as wide as a right operand's, [`Panels`] of which
-    /// it might be; it is packed to whole steps of `depth`.
-    pub(crate) fn panel<A: Arith<Elem = E>>(data: &'a [E], depth: usize) -> Self {
-        let (row, step) = (A::GROUP, A::NR * A::GROUP);
-        Self { data, tile: A::MR * row, row, step, depth: depth.next_multiple_of(A::GROUP) }
+    /// The columns of one panel, `NR` wide like those of a right operand, padded to
+    /// whole steps of `depth`.
+    pub(crate) fn panel<V: Simd<Elem = E>>(data: &'a [E], depth: usize) -> Self {
+        let (row, step) = (V::GROUP, V::NR * V::GROUP);
+        Self { data, tile: V::MR * row, row, step, depth: depth.next_multiple_of(V::GROUP) }
     }
 
-    /// One past the last element that a tile of `n_rows` at `idx` reads.
-    fn end<A: Arith>(&self, idx: usize, n_rows: usize) -> usize {
-        let n_steps = self.depth / A::GROUP;
-        let along = if self.depth.is_multiple_of(A::GROUP) {
-            (n_steps - 1) * self.step + A::GROUP
+    /// One past the last element that tile `idx` with `n_rows` rows reads.
+    fn end<V: Simd>(&self, idx: usize, n_rows: usize) -> usize {
+        let n_steps = self.depth / V::GROUP;
+        let along = if self.depth.is_multiple_of(V::GROUP) {
+            (n_steps - 1) * self.step + V::GROUP
         } else {
             n_steps * self.step + 1
         };
@@ -53,8 +56,8 @@ impl<'a, E: Element> Left<'a, E> {
     }
 }
 
-/// A matrix in the order in which tiles read it: panels of a few columns, each
-/// panel step by step along the depth. Missing columns and products are zero.
+/// A matrix packed in the order in which tiles read it: panels of `width` columns,
+/// each panel step by step along the depth. Padding is zero.
 #[derive(Debug)]
 pub(crate) struct Panels<E: Element> {
     data: Scratch<E>,
@@ -65,98 +68,97 @@ pub(crate) struct Panels<E: Element> {
 }
 
 impl<E: Element> Panels<E> {
-    /// Right operand `b[k, j] = w[j, k]`, from rows of `w` that are `stride`
-    /// apart: the transpose of a weight as it is stored.
-    ///
-    /// `w` has `n_columns` rows of `depth`.
-    pub(crate) fn from_rows<A: Arith<Elem = E>>(
+    /// Packs the right operand `b[k, j] = w[j, k]`: the transpose of `w`, which has
+    /// `n_columns` rows of `depth`, `stride` apart.
+    pub(crate) fn from_rows<V: Simd<Elem = E>>(
         w: &[E],
         stride: usize,
         n_columns: usize,
         depth: usize,
     ) -> Self {
-        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
+        let mut panels = Self::new::<V>(V::NR, n_columns, depth);
         for (p, panel) in panels.data.chunks_exact_mut(panels.panel_len).enumerate() {
-            for j in 0..A::NR {
-                let column = p * A::NR + j;
+            for j in 0..V::NR {
+                let column = p * V::NR + j;
                 let from = if column < n_columns { &w[column * stride..][..depth] } else { &[] };
-                write_column::<A, E>(panel, j, from, |x| x);
+                write_column::<V, E>(panel, j, from, |x| x);
             }
         }
         panels
     }
 
-    /// Right operand `b[k, j]` from rows that are `stride` apart.
-    pub(crate) fn from_columns<A: Arith<Elem = E>>(
+    /// Packs the right operand `b[k, j]` from rows that are `stride` apart.
+    pub(crate) fn from_columns<V: Simd<Elem = E>>(
         b: &[E],
         stride: usize,
         n_columns: usize,
         depth: usize,
         threads: Threads,
     ) -> Self {
-        let panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.with_columns::<A, E>(b, stride, threads, as_is::<A>)
+        let panels = Self::new::<V>(V::NR, n_columns, depth);
+        panels.with_columns::<V, E>(b, stride, threads, as_is::<V>)
     }
 
-    /// The columns of `b` for a left operand: see [`Left::columns`].
+    /// Packs the columns of `b` for a left operand; see [`Left::columns`].
     #[inline(always)]
-    pub(crate) fn tall<A: Arith<Elem = E>>(
+    pub(crate) fn tall<V: Simd<Elem = E>>(
         b: &[E],
         stride: usize,
         n_columns: usize,
         depth: usize,
     ) -> Self {
-        let panels = Self::new::<A>(A::MR, n_columns, depth);
-        panels.with_columns::<A, E>(b, stride, Threads::One, as_is::<A>)
+        let panels = Self::new::<V>(V::MR, n_columns, depth);
+        panels.with_columns::<V, E>(b, stride, Threads::One, as_is::<V>)
     }
 
-    /// Right operand `b[k, j] = w[source(j), k]` of an f32 weight with rows of
-    /// `depth`; columns without a source are zero.
-    pub(crate) fn of_weight<A: Arith<Elem = E>>(
+    /// Packs the right operand `b[k, j] = w[source(j), k]` from an f32 weight with
+    /// rows of `depth`. Columns without a source are zero.
+    pub(crate) fn of_weight<V: Simd<Elem = E>>(
         w: &[f32],
         n_columns: usize,
         depth: usize,
         source: impl Fn(usize) -> Option<usize> + Sync,
     ) -> Self {
-        let mut panels = Self::new::<A>(A::NR, n_columns, depth);
+        let mut panels = Self::new::<V>(V::NR, n_columns, depth);
         let panel_len = panels.panel_len;
         panels.data.par_chunks_exact_mut(panel_len).enumerate().for_each(|(p, panel)| {
             let _packing = section(Part::Pack);
-            for j in 0..A::NR {
-                let from = match source(p * A::NR + j) {
+            for j in 0..V::NR {
+                let from = match source(p * V::NR + j) {
                     Some(row) => &w[row * depth..][..depth],
                     None => &[],
                 };
-                write_column::<A, f32>(panel, j, from, E::from_f32);
+                write_column::<V, f32>(panel, j, from, E::from_f32);
             }
         });
         panels
     }
 
-    /// Right operand `b[k, j] = w[k, j]` of an f32 weight `[depth, n_columns]`.
-    pub(crate) fn of_weight_transposed<A: Arith<Elem = E>>(
+    /// Packs the right operand `b[k, j] = w[k, j]` from an f32 weight
+    /// `[depth, n_columns]`.
+    pub(crate) fn of_weight_transposed<V: Simd<Elem = E>>(
         w: &[f32],
         n_columns: usize,
         depth: usize,
     ) -> Self {
-        let panels = Self::new::<A>(A::NR, n_columns, depth);
-        panels.with_columns::<A, f32>(w, n_columns, Threads::All, narrowed::<A>)
+        let panels = Self::new::<V>(V::NR, n_columns, depth);
+        panels.with_columns::<V, f32>(w, n_columns, Threads::All, rounded::<V>)
     }
 
-    fn new<A: Arith<Elem = E>>(width: usize, n_columns: usize, depth: usize) -> Self {
-        // An empty operand still has a panel, so that there is something to cut by.
-        let panel_len = depth.next_multiple_of(A::GROUP).max(A::GROUP) * width;
+    fn new<V: Simd<Elem = E>>(width: usize, n_columns: usize, depth: usize) -> Self {
+        // At least one step, so that the panel length is not zero.
+        let panel_len = depth.next_multiple_of(V::GROUP).max(V::GROUP) * width;
         let data = scratch::<E>(panel_len * n_columns.div_ceil(width));
         Self { data, width, panel_len, n_columns, depth }
     }
 
-    /// The same with every panel written, from rows of `b` that are `stride` apart.
+    /// Fills every panel from rows of `b` that are `stride` apart.
     ///
-    /// `write` makes a step of a panel out of as many rows as are grouped.
+    /// `write` makes one step of a panel from [`GROUP`](Simd::GROUP) rows.
     /// Neighbouring panels are written together, a few steps at a time, so that
-    /// each line of `b` is fetched once.
+    /// each cache line of `b` is fetched once.
     #[inline(always)]
-    fn with_columns<A: Arith<Elem = E>, S: Copy + Default + Sync>(
+    fn with_columns<V: Simd<Elem = E>, S: Copy + Default + Sync>(
         mut self,
         b: &[S],
         stride: usize,
@@ -167,31 +169,31 @@ impl<E: Element> Panels<E> {
         const STEPS: usize = 32;
         let Self { width, panel_len, n_columns, depth, .. } = self;
         let write_panels = |first: usize, panels: &mut [E]| {
-            let n_steps = panel_len / (A::GROUP * width);
-            A::vectorized(
+            let n_steps = panel_len / (V::GROUP * width);
+            V::vectorized(
                 #[inline(always)]
                 || {
                     for start in (0..n_steps).step_by(STEPS) {
                         let n = STEPS.min(n_steps - start);
                         for (p, panel) in panels.chunks_exact_mut(panel_len).enumerate() {
-                            let to = &mut panel[start * A::GROUP * width..];
+                            let to = &mut panel[start * V::GROUP * width..];
                             let column = first + p * width;
                             let n_columns = width.min(n_columns - column);
                             for (step, to) in
-                                to.chunks_exact_mut(A::GROUP * width).take(n).enumerate()
+                                to.chunks_exact_mut(V::GROUP * width).take(n).enumerate()
                             {
-                                let k = (start + step) * A::GROUP;
-                                // Rows are too far apart for a processor to guess
-                                // which one is next.
-                                for ahead in k..k + A::GROUP {
-                                    prefetch(b, (ahead + A::GROUP * STEPS) * stride + column);
+                                let k = (start + step) * V::GROUP;
+                                // Rows are too far apart for the hardware
+                                // prefetcher.
+                                for ahead in k..k + V::GROUP {
+                                    prefetch(b, (ahead + V::GROUP * STEPS) * stride + column);
                                 }
                                 let row = |k: usize| &b[k * stride + column..][..n_columns];
-                                if n_columns == width && k + A::GROUP <= depth {
-                                    write([row(k), row(k + A::GROUP - 1)], to);
+                                if n_columns == width && k + V::GROUP <= depth {
+                                    write([row(k), row(k + V::GROUP - 1)], to);
                                 } else {
                                     let mut rows = [[S::default(); NR_MAX]; 2];
-                                    for (k, to) in (k..depth.min(k + A::GROUP)).zip(&mut rows) {
+                                    for (k, to) in (k..depth.min(k + V::GROUP)).zip(&mut rows) {
                                         to[..n_columns].copy_from_slice(row(k));
                                     }
                                     write(rows.each_ref().map(|row| &row[..width]), to);
@@ -203,7 +205,7 @@ impl<E: Element> Panels<E> {
             );
         };
         match threads {
-            // What one thread packs is part of what it is about to compute.
+            // Packing on one thread counts towards the product that it is for.
             Threads::One => write_panels(0, &mut self.data),
             Threads::All => {
                 let n_together = threads.piece_len(self.data.len() / panel_len, PANELS);
@@ -218,59 +220,58 @@ impl<E: Element> Panels<E> {
     }
 }
 
-/// Has an element brought into the cache, if there is one.
+/// Prefetches element `at` into the cache, if it exists.
 #[inline(always)]
 fn prefetch<T>(from: &[T], at: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(element) = from.get(at) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint reads nothing, and every such processor takes it.
+        // SAFETY: a prefetch reads nothing, and every x86-64 CPU has it.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(element).cast()) };
     }
 }
 
-/// A step of a panel from rows of operands.
+/// Writes a step of a panel from rows of operands.
 #[inline(always)]
-fn as_is<A: Arith>([one, other]: [&[A::Elem]; 2], step: &mut [A::Elem]) {
-    A::interleave(one, other, step);
+fn as_is<V: Simd>([one, other]: [&[V::Elem]; 2], step: &mut [V::Elem]) {
+    V::interleave(one, other, step);
 }
 
-/// A step of a panel from rows that have to be rounded.
+/// Writes a step of a panel from f32 rows, rounded to operands.
 #[inline(always)]
-fn narrowed<A: Arith>(rows: [&[f32]; 2], step: &mut [A::Elem]) {
-    let mut operands = [[A::Elem::default(); NR_MAX]; 2];
+fn rounded<V: Simd>(rows: [&[f32]; 2], step: &mut [V::Elem]) {
+    let mut operands = [[V::Elem::default(); NR_MAX]; 2];
     let n = rows[0].len();
-    for (row, operands) in rows.iter().zip(&mut operands).take(A::GROUP) {
-        A::narrow(row, &mut operands[..n]);
+    for (row, operands) in rows.iter().zip(&mut operands).take(V::GROUP) {
+        V::round_to(row, &mut operands[..n]);
     }
-    A::interleave(&operands[0][..n], &operands[1][..n], step);
+    V::interleave(&operands[0][..n], &operands[1][..n], step);
 }
 
-/// Writes column `j` of a panel: `values` from `f32` or from operands; what they do
-/// not reach is zero.
+/// Writes `values`, converted by `operand`, to column `j` of a panel. The rest of
+/// the column is zero.
 #[inline(always)]
-fn write_column<A: Arith, S: Copy>(
-    panel: &mut [A::Elem],
+fn write_column<V: Simd, S: Copy>(
+    panel: &mut [V::Elem],
     j: usize,
     values: &[S],
-    operand: impl Fn(S) -> A::Elem,
+    operand: impl Fn(S) -> V::Elem,
 ) {
-    let mut steps = panel.chunks_exact_mut(A::GROUP * A::NR).map(|step| &mut step[j * A::GROUP..]);
-    let groups = values.chunks_exact(A::GROUP);
+    let mut steps = panel.chunks_exact_mut(V::GROUP * V::NR).map(|step| &mut step[j * V::GROUP..]);
+    let groups = values.chunks_exact(V::GROUP);
     let rest = groups.remainder();
     for (from, to) in groups.zip(&mut steps) {
         to.iter_mut().zip(from).for_each(|(to, from)| *to = operand(*from));
     }
     for to in steps {
-        to[..A::GROUP].fill(A::Elem::default());
+        to[..V::GROUP].fill(V::Elem::default());
         to.iter_mut().zip(rest).for_each(|(to, from)| *to = operand(*from));
     }
 }
 
-/// Copies a row of a tile or of a panel.
+/// Copies `from` to the front of `to`: a row of a tile or of a panel.
 ///
-/// Nearly all have one of these lengths, for which there is no need to call a
-/// function that can copy any.
+/// Nearly all rows have one of a few lengths, which are copied inline.
 #[inline(always)]
 pub(crate) fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
     #[inline(always)]
@@ -285,17 +286,17 @@ pub(crate) fn copy_row<T: Copy>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// Adds a row of a tile.
+/// Adds `from` to `to`: a row of a tile.
 #[inline(always)]
 pub(crate) fn add_row(from: &[f32], to: &mut [f32]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
 }
 
-/// Where a tile lies in the result, and its values.
-pub(crate) struct At<'a> {
-    /// Its first row.
+/// One tile of a product, and its place in the result.
+pub(crate) struct ResultTile<'a> {
+    /// First row.
     pub(crate) row: usize,
-    /// Its first column.
+    /// First column.
     pub(crate) column: usize,
     n_rows: usize,
     n_columns: usize,
@@ -303,15 +304,14 @@ pub(crate) struct At<'a> {
     tile: &'a Tile,
 }
 
-impl At<'_> {
-    /// The tile, as many rows as there are, of `NR` each; columns that are not
-    /// there are zero.
+impl ResultTile<'_> {
+    /// The values in rows of `NR`. Columns beyond the result are zero.
     #[inline(always)]
-    pub(crate) fn tile(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.tile.0[..self.n_rows * self.width]
     }
 
-    /// Rows of the result with the columns of this tile.
+    /// The rows of the tile: row number in the result, and values without padding.
     #[inline(always)]
     pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
         let rows = self.tile.0.chunks_exact(self.width).take(self.n_rows);
@@ -319,48 +319,55 @@ impl At<'_> {
     }
 }
 
-/// `a b`, `n_rows` of it, tile by tile.
+/// Computes the first `n_rows` rows of `a b` and calls `each` with every tile.
 ///
 /// # Panics
 ///
-/// If an operand is smaller than it says.
+/// If an operand is smaller than its stated sizes.
 #[inline(always)]
-pub(crate) fn matmul<A: Arith>(
+pub(crate) fn matmul<V: Simd>(
     n_rows: usize,
-    a: Left<'_, A::Elem>,
-    b: &Panels<A::Elem>,
-    mut each: impl FnMut(At<'_>),
+    a: Left<'_, V::Elem>,
+    b: &Panels<V::Elem>,
+    mut each: impl FnMut(ResultTile<'_>),
 ) {
-    let Some(tiles) = Tiles::new::<A>(n_rows, a, b) else { return };
+    let Some(tiles) = Tiles::new::<V>(n_rows, a, b) else { return };
     let mut tile = Tile::new();
     for (p, panel) in b.data.chunks_exact(b.panel_len).enumerate() {
         for idx in 0..tiles.n_tiles {
-            let n_rows = tiles.write::<A>(idx, panel, &mut tile.0);
-            let column = p * A::NR;
-            let n_columns = A::NR.min(b.n_columns - column);
-            each(At { row: idx * A::MR, column, n_rows, n_columns, width: A::NR, tile: &tile });
+            let n_rows = tiles.write::<V>(idx, panel, &mut tile.0);
+            let column = p * V::NR;
+            let n_columns = V::NR.min(b.n_columns - column);
+            each(ResultTile {
+                row: idx * V::MR,
+                column,
+                n_rows,
+                n_columns,
+                width: V::NR,
+                tile: &tile,
+            });
         }
     }
 }
 
-/// Columns `idx * NR..` of `a b`, `n_rows` of them side by side: rows of `NR`,
-/// where columns that are not there are zero.
+/// Computes panel `idx` of the first `n_rows` rows of `a b`: columns `idx * NR..`,
+/// written in rows of `NR`. Columns beyond the result are zero.
 ///
 /// # Panics
 ///
 /// As for [`matmul`], or if `out` is too small.
 #[inline(always)]
-pub(crate) fn matmul_panel<A: Arith>(
+pub(crate) fn matmul_panel<V: Simd>(
     n_rows: usize,
-    a: Left<'_, A::Elem>,
-    b: &Panels<A::Elem>,
+    a: Left<'_, V::Elem>,
+    b: &Panels<V::Elem>,
     idx: usize,
     out: &mut [f32],
 ) {
-    let Some(tiles) = Tiles::new::<A>(n_rows, a, b) else { return };
+    let Some(tiles) = Tiles::new::<V>(n_rows, a, b) else { return };
     let panel = &b.data[idx * b.panel_len..][..b.panel_len];
     for idx in 0..tiles.n_tiles {
-        tiles.write::<A>(idx, panel, &mut out[idx * A::MR * A::NR..]);
+        tiles.write::<V>(idx, panel, &mut out[idx * V::MR * V::NR..]);
     }
 }
 
@@ -368,83 +375,90 @@ pub(crate) fn matmul_panel<A: Arith>(
 struct Tiles<'a, E> {
     a: Left<'a, E>,
     n_tiles: usize,
-    /// Rows of the last one.
+    /// Rows of the last tile.
     n_last: usize,
     panel_len: usize,
 }
 
 impl<'a, E: Element> Tiles<'a, E> {
-    /// Nothing if there is nothing to multiply.
+    /// Checks that the operands fit; `None` if the product is empty.
     ///
     /// # Panics
     ///
-    /// If an operand is smaller than it says.
+    /// If an operand is smaller than its stated sizes.
     #[inline(always)]
-    fn new<A: Arith<Elem = E>>(n_rows: usize, a: Left<'a, E>, b: &Panels<E>) -> Option<Self> {
-        assert_eq!(b.width, A::NR, "a right operand is packed wide");
-        assert_eq!(a.depth.div_ceil(A::GROUP), b.depth.div_ceil(A::GROUP), "operands fit");
+    fn new<V: Simd<Elem = E>>(n_rows: usize, a: Left<'a, E>, b: &Panels<E>) -> Option<Self> {
+        assert_eq!(b.width, V::NR, "a right operand has panels of NR columns");
+        assert_eq!(
+            a.depth.div_ceil(V::GROUP),
+            b.depth.div_ceil(V::GROUP),
+            "both operands have the same depth"
+        );
         if n_rows == 0 || a.depth == 0 {
             return None;
         }
-        let (n_tiles, n_last) = (n_rows.div_ceil(A::MR), (n_rows - 1) % A::MR + 1);
-        assert!(a.end::<A>(n_tiles - 1, n_last) <= a.data.len(), "a left operand has all its rows");
-        assert!(n_tiles == 1 || a.end::<A>(n_tiles - 2, A::MR) <= a.data.len());
+        let (n_tiles, n_last) = (n_rows.div_ceil(V::MR), (n_rows - 1) % V::MR + 1);
+        assert!(
+            a.end::<V>(n_tiles - 1, n_last) <= a.data.len(),
+            "the left operand has all its rows"
+        );
+        assert!(n_tiles == 1 || a.end::<V>(n_tiles - 2, V::MR) <= a.data.len());
         Some(Self { a, n_tiles, n_last, panel_len: b.panel_len })
     }
 
-    /// Tile `idx` beside a panel of the right operand, in rows of `NR`; gives their
-    /// number.
+    /// Writes the product of tile `idx` and a panel of the right operand to `out`, in
+    /// rows of `NR`, and returns the number of rows.
     #[inline(always)]
-    fn write<A: Arith<Elem = E>>(&self, idx: usize, panel: &[E], out: &mut [f32]) -> usize {
+    fn write<V: Simd<Elem = E>>(&self, idx: usize, panel: &[E], out: &mut [f32]) -> usize {
         let Self { a, n_tiles, n_last, panel_len } = self;
-        let n_rows = if idx + 1 == *n_tiles { *n_last } else { A::MR };
-        assert!(idx < *n_tiles && panel.len() == *panel_len && out.len() >= n_rows * A::NR);
-        // SAFETY: the assertions in `new` bound what is read of `a`, for the last
-        // tile and for any before it; the panel is one of the right operand, which
-        // are padded to whole steps of a depth that is that of `a`. `A` exists only
-        // where the CPU has its instructions.
+        let n_rows = if idx + 1 == *n_tiles { *n_last } else { V::MR };
+        assert!(idx < *n_tiles && panel.len() == *panel_len && out.len() >= n_rows * V::NR);
+        // SAFETY: the assertions in `new` bound the reads of `a`, for the last tile
+        // and for any before it. The panel has the length of a panel of the right
+        // operand, which is padded to whole steps and as deep as `a`. `V` is used
+        // only where the CPU has its instructions.
         unsafe {
             let from = a.data.as_ptr().add(idx * a.tile);
-            A::tile(n_rows, from, a.row, a.step, a.depth, panel.as_ptr(), out);
+            V::tile(n_rows, from, a.row, a.step, a.depth, panel.as_ptr(), out);
         }
         n_rows
     }
 }
 
-/// Writes `a b`, `n_rows` of it, to `out` in rows of `stride`.
+/// Writes the first `n_rows` rows of `a b` to `out`, in rows of `stride`.
 #[inline(always)]
-pub(crate) fn matmul_into<A: Arith>(
+pub(crate) fn matmul_into<V: Simd>(
     n_rows: usize,
-    a: Left<'_, A::Elem>,
-    b: &Panels<A::Elem>,
+    a: Left<'_, V::Elem>,
+    b: &Panels<V::Elem>,
     out: &mut [f32],
     stride: usize,
 ) {
-    matmul::<A>(
+    matmul::<V>(
         n_rows,
         a,
         b,
         #[inline(always)]
-        |at| {
-            for (row, values) in at.rows() {
-                copy_row(values, &mut out[row * stride + at.column..]);
+        |tile| {
+            for (row, values) in tile.rows() {
+                copy_row(values, &mut out[row * stride + tile.column..]);
             }
         },
     );
 }
 
-/// Rows that go into a gradient together: many for each tile that is added up,
-/// and few enough for a piece of them to stay in the second-level cache.
+/// Rows of both factors that are multiplied together: enough to make adding up the
+/// tiles cheap, few enough to keep a piece of them in the second-level cache.
 const ROWS_PER_BLOCK: usize = 3072;
 
-/// Tiles of such a piece, side by side.
+/// Tiles of such a piece, next to each other.
 const TILES_PER_PIECE: usize = 16;
 
-/// `left^T right` for `left: [M, N]` and `right: [M, K]`, `[N, K]` f32: the
-/// gradient of a weight.
-pub(crate) fn transposed_product<A: Arith>(
-    left: &[A::Elem],
-    right: &[A::Elem],
+/// Computes `left^T right`, `[N, K]` f32, for `left: [M, N]` and `right: [M, K]`:
+/// the gradient of a weight.
+pub(crate) fn transposed_product<V: Simd>(
+    left: &[V::Elem],
+    right: &[V::Elem],
     [m, n, k]: [usize; 3],
     threads: Threads,
 ) -> Vec<f32> {
@@ -453,29 +467,29 @@ pub(crate) fn transposed_product<A: Arith>(
         return out;
     }
     let block = Threads::One.piece_len(m, ROWS_PER_BLOCK);
-    let pack = |rows: &[A::Elem]| Panels::from_columns::<A>(rows, k, k, rows.len() / k, threads);
+    let pack = |rows: &[V::Elem]| Panels::from_columns::<V>(rows, k, k, rows.len() / k, threads);
     let rights: Vec<_> = right.chunks(block * k).map(pack).collect();
-    let columns_per_piece = threads.piece_len(n.div_ceil(A::MR), TILES_PER_PIECE) * A::MR;
+    let columns_per_piece = threads.piece_len(n.div_ceil(V::MR), TILES_PER_PIECE) * V::MR;
     out.par_chunks_mut(columns_per_piece * k).with_min_len(threads.min_len()).enumerate().for_each(
         |(piece, out)| {
             let n_columns = out.len() / k;
             for (left, right) in left.chunks(block * n).zip(&rights) {
                 let packing = section(Part::Pack);
                 let left_piece = &left[piece * columns_per_piece..];
-                let a = Panels::tall::<A>(left_piece, n, n_columns, left.len() / n);
+                let a = Panels::tall::<V>(left_piece, n, n_columns, left.len() / n);
                 drop(packing);
                 let _multiplying = section(Part::WeightGradient);
-                A::vectorized(
+                V::vectorized(
                     #[inline(always)]
                     || {
-                        matmul::<A>(
+                        matmul::<V>(
                             n_columns,
-                            Left::columns::<A>(&a),
+                            Left::columns::<V>(&a),
                             right,
                             #[inline(always)]
-                            |at| {
-                                for (row, values) in at.rows() {
-                                    let out = &mut out[row * k + at.column..][..values.len()];
+                            |tile| {
+                                for (row, values) in tile.rows() {
+                                    let out = &mut out[row * k + tile.column..][..values.len()];
                                     add_row(values, out);
                                 }
                             },
@@ -491,15 +505,15 @@ pub(crate) fn transposed_product<A: Arith>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::{Path, Scheme, with_arith};
+    use crate::cpu::{Isa, KernelImpl, with_simd};
     use candle_core::DType;
 
-    /// Both operands and their product, in numbers that every dtype holds.
+    /// Small integers: exact in every dtype, as are sums of their products.
     fn numbers(n: usize, seed: usize) -> Vec<f32> {
         (0..n).map(|i| ((i * 7 + seed * 5 + i / 3) % 9) as f32 - 4.0).collect()
     }
 
-    fn narrow<E: Element>(x: &[f32]) -> Vec<E> {
+    fn operands<E: Element>(x: &[f32]) -> Vec<E> {
         x.iter().map(|x| E::from_f32(*x)).collect()
     }
 
@@ -520,84 +534,84 @@ mod tests {
         (0, 4, 5),
     ];
 
-    fn check<A: Arith>() {
+    fn check<V: Simd>() {
         for (m, k, n) in SIZES {
             let (a, w) = (numbers(m * k, 1), numbers(n * k, 2));
-            let (ae, we) = (narrow::<A::Elem>(&a), narrow::<A::Elem>(&w));
-            let want =
+            let (ae, we) = (operands::<V::Elem>(&a), operands::<V::Elem>(&w));
+            let expected =
                 |i: usize, j: usize| -> f32 { (0..k).map(|t| a[i * k + t] * w[j * k + t]).sum() };
             let transposed: Vec<f32> = (0..k * n).map(|at| w[at % n * k + at / n]).collect();
             let rights = [
-                Panels::from_rows::<A>(&we, k, n, k),
-                Panels::from_columns::<A>(&narrow::<A::Elem>(&transposed), n, n, k, Threads::One),
-                Panels::of_weight::<A>(&w, n, k, |j| (j < n).then_some(j)),
-                Panels::of_weight_transposed::<A>(&transposed, n, k),
+                Panels::from_rows::<V>(&we, k, n, k),
+                Panels::from_columns::<V>(&operands::<V::Elem>(&transposed), n, n, k, Threads::One),
+                Panels::of_weight::<V>(&w, n, k, |j| (j < n).then_some(j)),
+                Panels::of_weight_transposed::<V>(&transposed, n, k),
             ];
             for (which, b) in rights.iter().enumerate() {
                 let mut found = vec![0.0; m * n];
-                matmul_into::<A>(m, Left::rows::<A>(&ae, k, k), b, &mut found, n);
+                matmul_into::<V>(m, Left::rows::<V>(&ae, k, k), b, &mut found, n);
                 for (at, found) in found.iter().enumerate() {
                     assert_eq!(
                         *found,
-                        want(at / n, at % n),
+                        expected(at / n, at % n),
                         "{m} {k} {n} at {at}, packing {which}"
                     );
                 }
             }
-            // [k, m]^T [k, n]: the same numbers, read the other way.
+            // The same product as [k, m]^T [k, n].
             let left: Vec<f32> = (0..k * m).map(|at| a[at % m * k + at / m]).collect();
-            check_panels::<A>([m, k, n], &ae, &narrow::<A::Elem>(&left), &rights[0], want);
-            let found = transposed_product::<A>(
-                &narrow::<A::Elem>(&left),
-                &narrow::<A::Elem>(&transposed),
+            check_panels::<V>([m, k, n], &ae, &operands::<V::Elem>(&left), &rights[0], expected);
+            let found = transposed_product::<V>(
+                &operands::<V::Elem>(&left),
+                &operands::<V::Elem>(&transposed),
                 [k, m, n],
                 Threads::All,
             );
             for (at, found) in found.iter().enumerate() {
-                assert_eq!(*found, want(at / n, at % n), "transposed {m} {k} {n} at {at}");
+                assert_eq!(*found, expected(at / n, at % n), "transposed {m} {k} {n} at {at}");
             }
         }
     }
 
-    /// Products panel by panel, of the right operand and of the left one.
-    fn check_panels<A: Arith>(
+    /// Products of single panels, of the right operand and as the left operand.
+    fn check_panels<V: Simd>(
         [m, k, n]: [usize; 3],
-        rows: &[A::Elem],
-        columns: &[A::Elem],
-        right: &Panels<A::Elem>,
-        want: impl Fn(usize, usize) -> f32,
+        rows: &[V::Elem],
+        columns: &[V::Elem],
+        right: &Panels<V::Elem>,
+        expected: impl Fn(usize, usize) -> f32,
     ) {
         if k == 0 {
             return;
         }
-        let mut panel = vec![0.0; m * A::NR];
-        for (idx, column) in (0..n).step_by(A::NR).enumerate() {
-            matmul_panel::<A>(m, Left::rows::<A>(rows, k, k), right, idx, &mut panel);
+        let mut panel = vec![0.0; m * V::NR];
+        for (idx, column) in (0..n).step_by(V::NR).enumerate() {
+            matmul_panel::<V>(m, Left::rows::<V>(rows, k, k), right, idx, &mut panel);
             for (at, found) in panel.iter().enumerate() {
-                let (i, j) = (at / A::NR, column + at % A::NR);
-                let want = if j < n { want(i, j) } else { 0.0 };
-                assert_eq!(*found, want, "{m} {k} {n}: panel {idx} at {at}");
+                let (i, j) = (at / V::NR, column + at % V::NR);
+                let expected = if j < n { expected(i, j) } else { 0.0 };
+                assert_eq!(*found, expected, "{m} {k} {n}: panel {idx} at {at}");
             }
         }
-        let tall = Panels::from_columns::<A>(columns, m, m, k, Threads::One);
-        let mut found = vec![0.0; A::NR * n];
-        for (idx, row) in (0..m).step_by(A::NR).enumerate() {
+        let tall = Panels::from_columns::<V>(columns, m, m, k, Threads::One);
+        let mut found = vec![0.0; V::NR * n];
+        for (idx, row) in (0..m).step_by(V::NR).enumerate() {
             let panel = &tall.data[idx * tall.panel_len..][..tall.panel_len];
-            let n_rows = A::NR.min(m - row);
-            matmul_into::<A>(n_rows, Left::panel::<A>(panel, k), right, &mut found, n);
+            let n_rows = V::NR.min(m - row);
+            matmul_into::<V>(n_rows, Left::panel::<V>(panel, k), right, &mut found, n);
             for (at, found) in found[..n_rows * n].iter().enumerate() {
-                let want = want(row + at / n, at % n);
-                assert_eq!(*found, want, "{m} {k} {n}: left panel {idx} at {at}");
+                let expected = expected(row + at / n, at % n);
+                assert_eq!(*found, expected, "{m} {k} {n}: left panel {idx} at {at}");
             }
         }
     }
 
     #[test]
-    fn products_are_exact_on_small_integers_on_every_path() {
-        for path in Path::available() {
+    fn products_are_exact_on_small_integers_on_every_isa() {
+        for isa in Isa::available() {
             for dtype in [DType::F32, DType::BF16] {
-                let scheme = Scheme::of(dtype, path).unwrap();
-                with_arith!(scheme, A => check::<A>());
+                let kernel = KernelImpl::select(dtype, isa).unwrap();
+                with_simd!(kernel, V => check::<V>());
             }
         }
     }

@@ -1,7 +1,7 @@
-//! Memory that is used again.
+//! Reusable buffers.
 //!
-//! A buffer that is dropped waits for the next request of its thread, so a
-//! training step asks the system for memory only the first time.
+//! A dropped buffer is kept for the next request of its thread, so only the first
+//! training step allocates memory.
 
 use std::cell::RefCell;
 use std::marker::PhantomData;
@@ -9,22 +9,22 @@ use std::ops::{Deref, DerefMut};
 
 use super::Element;
 
-/// A cache line; buffers are made of these so that vectors do not straddle two.
+/// A cache line. Buffers consist of whole lines so that no vector straddles two.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
 thread_local! {
-    /// From short to long.
+    /// Sorted by length, shortest first.
     static IDLE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `len` elements of unspecified value. Goes back to the thread it is dropped on.
+/// Returns a buffer of `len` elements with unspecified values. When dropped, its
+/// memory is kept by the thread that drops it.
 pub(crate) fn scratch<E: Element>(len: usize) -> Scratch<E> {
     let n_lines = (len * size_of::<E>()).div_ceil(size_of::<Line>());
     let mut lines = IDLE.with_borrow_mut(|idle| {
-        // The shortest that is long enough, else the longest, which has least to
-        // grow.
+        // The shortest that is long enough, else the longest.
         let best = idle.partition_point(|lines| lines.len() < n_lines);
         if best < idle.len() { idle.remove(best) } else { idle.pop().unwrap_or_default() }
     });
@@ -35,7 +35,7 @@ pub(crate) fn scratch<E: Element>(len: usize) -> Scratch<E> {
     Scratch { lines, len, element: PhantomData }
 }
 
-/// Borrowed memory for elements, aligned to a cache line.
+/// A reusable buffer of elements, aligned to a cache line.
 pub(crate) struct Scratch<E: Element> {
     lines: Vec<Line>,
     len: usize,
@@ -43,7 +43,7 @@ pub(crate) struct Scratch<E: Element> {
 }
 
 impl<E: Element> Scratch<E> {
-    /// The same memory with every element zero.
+    /// The same buffer with every element set to zero.
     pub(crate) fn zeroed(mut self) -> Self {
         self.fill(E::default());
         self
@@ -77,11 +77,11 @@ impl<E: Element> DerefMut for Scratch<E> {
 impl<E: Element> Drop for Scratch<E> {
     fn drop(&mut self) {
         let lines = std::mem::take(&mut self.lines);
-        // A thread that is ending has nobody to keep it for.
+        // A thread that is exiting keeps nothing.
         let _ = IDLE.try_with(|idle| {
             let mut idle = idle.borrow_mut();
-            let place = idle.partition_point(|other| other.len() < lines.len());
-            idle.insert(place, lines);
+            let idx = idle.partition_point(|other| other.len() < lines.len());
+            idle.insert(idx, lines);
         });
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_comes_back() {
+    fn dropped_memory_is_reused() {
         let first = scratch::<f32>(1000);
         let at = first.as_ptr();
         assert_eq!(at as usize % 64, 0);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_that_fits_is_taken() {
+    fn the_smallest_buffer_that_fits_is_reused() {
         let (small, large) = (scratch::<f32>(64), scratch::<f32>(4096));
         let at = small.as_ptr();
         drop((large, small));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn zeroed_memory_is_zero_and_lengths_are_kept() {
+    fn zeroed_memory_is_zero_and_has_the_requested_length() {
         scratch::<f32>(70).fill(1.0);
         let zeroed = scratch::<f32>(70).zeroed();
         assert_eq!(zeroed.len(), 70);

@@ -1,16 +1,17 @@
-//! How work is split over threads.
+//! How work is split across threads.
 
-/// Who works on an operation.
+/// Which threads work on an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Threads {
-    /// The thread that calls: others are busy with work of the same kind.
+    /// The calling thread only; the others are busy with other parts of the batch.
     One,
-    /// The whole pool.
+    /// The whole thread pool.
     All,
 }
 
 impl Threads {
-    /// For `with_min_len`: one piece each, or all of them in one.
+    /// The argument for `with_min_len` that keeps all pieces on one thread, or lets
+    /// every piece go to any thread.
     pub(crate) fn min_len(self) -> usize {
         match self {
             Self::One => usize::MAX,
@@ -18,8 +19,8 @@ impl Threads {
         }
     }
 
-    /// Length of the pieces into which `len` items are cut: at most `len_max`,
-    /// all nearly equal, and as many of them for each thread.
+    /// Length of the pieces into which to cut `len` items: at most `len_max`, all
+    /// nearly equal, with the same number of pieces per thread.
     pub(crate) fn piece_len(self, len: usize, len_max: usize) -> usize {
         let n_threads = match self {
             Self::One => 1,
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_short_enough_and_as_many_for_each_thread() {
+    fn pieces_respect_the_maximum_and_every_thread_gets_one() {
         for (len, len_max) in [(1, 4), (7, 3), (82, 96), (2624, 96), (5, 0)] {
             for threads in [Threads::One, Threads::All] {
                 let piece = threads.piece_len(len, len_max);

@@ -1,6 +1,6 @@
 //! What is minimised.
 
-use hrm_kernels::Law;
+use hrm_kernels::CellDistribution;
 use serde::{Deserialize, Serialize};
 
 use super::range::check_range;
@@ -29,7 +29,7 @@ pub enum CellLoss {
     Softmax,
 }
 
-impl From<CellLoss> for Law {
+impl From<CellLoss> for CellDistribution {
     fn from(loss: CellLoss) -> Self {
         match loss {
             CellLoss::Stablemax => Self::Stablemax,

@@ -10,7 +10,7 @@
 //! scale of the gradient. As in the authors' optimiser, the bias correction of the
 //! mean scales the step, outside the arc tangent.
 
-use hrm_kernels::{AdamStep, Ratio};
+use hrm_kernels::{AdamRatio, AdamStep};
 
 use super::step_size::StepSize;
 use crate::config::OptimiserKind;
@@ -31,11 +31,11 @@ pub(super) fn step(
         beta2,
         gradient_scale,
         ratio: match kind {
-            OptimiserKind::AdamAtan2 => Ratio::Angle,
-            OptimiserKind::Adamw | OptimiserKind::Muon => Ratio::Quotient { epsilon: EPSILON },
+            OptimiserKind::AdamAtan2 => AdamRatio::Atan2,
+            OptimiserKind::Adamw | OptimiserKind::Muon => AdamRatio::Quotient { epsilon: EPSILON },
         },
-        size: learning_rate / (1.0 - beta1.powi(t)),
-        kept: 1.0 - learning_rate * weight_decay,
+        step_size: learning_rate / (1.0 - beta1.powi(t)),
+        param_scale: 1.0 - learning_rate * weight_decay,
         root_correction: (1.0 - beta2.powi(t)).sqrt(),
     }
 }

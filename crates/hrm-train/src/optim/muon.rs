@@ -71,7 +71,7 @@ mod tests {
 
     fn random(n_rows: usize, n_columns: usize) -> Result<Tensor> {
         let init = Init::TruncatedNormal { std: 1.0 };
-        let values = init.draw(n_rows * n_columns, &mut rng::stream(1, "muon"));
+        let values = init.sample(n_rows * n_columns, &mut rng::stream(1, "muon"));
         Tensor::from_vec(values, (n_rows, n_columns), &Device::Cpu)
     }
 
