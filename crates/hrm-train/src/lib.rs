@@ -31,7 +31,7 @@
 //! - A loss or gradient that is not finite never reaches the weights.
 //! - A run folder has one writer, and its last checkpoint is intact whenever the process
 //!   is killed.
-//! - Reading the configuration of an older run gives the same [`TrainConfig`].
+//! - Every key in a file of a run keeps its meaning: [`TrainConfig`] loads flat files too.
 //!
 //! # Not here
 //!

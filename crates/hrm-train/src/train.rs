@@ -282,6 +282,16 @@ mod tests {
     }
 
     #[test]
+    fn files_keep_their_keys() {
+        let cursor = serde_json::to_string(&DataCursor::new(7)).unwrap();
+        assert_eq!(cursor, r#"{"seed":7,"rows":{"n_batches":0,"n_groups":0}}"#);
+        let mut trainer = trainer(1);
+        trainer.scale_learning_rates(0.5);
+        let progress = serde_json::to_string(&trainer.progress()).unwrap();
+        assert_eq!(progress, r#"{"n_steps":0,"n_skipped":0,"slowdown":0.5}"#);
+    }
+
+    #[test]
     fn the_seed_decides_the_losses() {
         assert_eq!(losses(4, 5), losses(4, 5));
         assert_ne!(losses(4, 5), losses(4, 6));

@@ -119,9 +119,9 @@ impl Checkpoints {
         let is_intact = |checkpoint: &&PathBuf| checksums::verify(checkpoint).is_ok();
         let intact: Vec<&PathBuf> = all.iter().filter(is_intact).collect();
         let target = intact.iter().rev().nth(n_skipped).or(intact.first()).copied();
-        for newer in
-            all.iter().filter(|checkpoint| target.is_none_or(|target| *checkpoint > target))
-        {
+        // By position, because names sort differently beyond six digits.
+        let n_older = all.iter().position(|checkpoint| Some(checkpoint) == target);
+        for newer in &all[n_older.map_or(0, |n_older| n_older + 1)..] {
             remove(newer)?;
         }
         match target {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hrm_base::durable;
 use serde::Serialize;
 
-use super::Checkpoints;
+use super::checkpoints::Checkpoints;
 use super::checksums;
 use super::files;
 use super::json::{to_json, write_json, writing};

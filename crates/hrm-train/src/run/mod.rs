@@ -221,6 +221,11 @@ mod tests {
         assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
         assert_eq!(checkpoints.roll_back(9).unwrap().as_ref(), Some(&saved[0]));
         save(&run, &model(1), 2).unwrap();
+
+        // Seven digits come after six.
+        let saved = [999_999, 1_000_000].map(|step| save(&run, &model(1), step).unwrap());
+        assert_eq!(checkpoints.roll_back(1).unwrap().as_ref(), Some(&saved[0]));
+        assert_eq!(saved.each_ref().map(|checkpoint| checkpoint.exists()), [true, false]);
     }
 
     #[test]
