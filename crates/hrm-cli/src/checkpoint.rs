@@ -15,7 +15,7 @@ use hrm_train::run::{self, find_checkpoint, load_model, read_json, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
 
 const TASK: &str = "task.json";

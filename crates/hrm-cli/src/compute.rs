@@ -4,7 +4,7 @@ use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use hrm_kernels::Path;
 
-use crate::outcome::{backend_message, usage};
+use crate::error::{backend_message, usage};
 
 /// Where and how precisely to compute.
 #[derive(Args, Clone, Debug)]

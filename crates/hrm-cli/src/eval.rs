@@ -1,12 +1,11 @@
 //! `hrm eval`: how many puzzles a trained model gets right.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 use hrm_core::Budget;
 use hrm_train::task::Document;
-use hrm_train::{Asking, Evaluation, Sampling, evaluate};
+use hrm_train::{Asking, Sampling, evaluate};
 use serde_json::{Value, json};
 
 use crate::challenge;
@@ -15,8 +14,9 @@ use crate::compute::Compute;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::progress;
+use crate::scores;
 use crate::settings;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Eval {
@@ -91,9 +91,7 @@ impl Eval {
         } else {
             puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
-        for note in task.notes() {
-            remark(note);
-        }
+        task.notes().into_iter().for_each(note);
         let mut pictured = self.pictures.begin()?;
         let mut progress = progress::rows(task.eval().row_ids().count() as u64);
         let mut n_done = 0;
@@ -106,7 +104,7 @@ impl Eval {
             anyhow::Ok(())
         })?;
         // Said first: a full disk must not cost the figures.
-        self.say(&checkpoint, to_json(&evaluation, None), table(&evaluation))?;
+        self.say(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation))?;
         self.keep(&evaluation.documents)?;
         self.pictures.write(&pictured, task.as_ref(), family)
     }
@@ -124,7 +122,7 @@ impl Eval {
     fn keep(&self, documents: &[Document]) -> anyhow::Result<()> {
         let Some(out) = &self.out else { return Ok(()) };
         if documents.is_empty() {
-            remark("This kind of puzzle has nothing to say in full.");
+            note("This kind of puzzle has nothing to say in full.");
             return Ok(());
         }
         output::new_folder(out, |folder| {
@@ -134,61 +132,7 @@ impl Eval {
             Ok(())
         })?;
         let names: Vec<&str> = documents.iter().map(|document| document.name).collect();
-        remark(format!("{} written to {}", names.join(" and "), out.display()));
+        note(format!("{} written to {}", names.join(" and "), out.display()));
         Ok(())
     }
-}
-
-/// Every figure by name.
-pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
-    let mut line = json!({
-        "kind": "eval",
-        "rows": evaluation.n_rows,
-        "exact": evaluation.exact(),
-        "cells": evaluation.cells(),
-        "halting": evaluation.halting(),
-        "mean_segments": evaluation.mean_segments(),
-    });
-    if let Some(step) = step {
-        line["step"] = json!(step);
-    }
-    for (name, share) in &evaluation.scores {
-        line[*name] = json!(share);
-    }
-    line
-}
-
-/// The figures on one line.
-pub(crate) fn describe(evaluation: &Evaluation) -> String {
-    let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    let mut text = format!(
-        "{} of {} exact ({}), cells {}",
-        evaluation.n_exact,
-        evaluation.n_rows,
-        percent(evaluation.exact()),
-        percent(evaluation.cells()),
-    );
-    for (name, share) in &evaluation.scores {
-        let _ = write!(text, ", {name} {}", percent(*share));
-    }
-    text
-}
-
-/// The figures, one per line.
-pub(crate) fn table(evaluation: &Evaluation) -> String {
-    let mut rows = vec![
-        ("exact", evaluation.exact()),
-        ("cells", evaluation.cells()),
-        ("halting head is right", evaluation.halting()),
-    ];
-    rows.extend(evaluation.scores.iter().copied());
-    let mut text = format!(
-        "{} evaluation rows, {:.1} segments each\n",
-        evaluation.n_rows,
-        evaluation.mean_segments()
-    );
-    for (name, share) in rows {
-        let _ = writeln!(text, "  {name:<22} {:>6.2} %", share * 100.0);
-    }
-    text
 }

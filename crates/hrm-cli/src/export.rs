@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
 use crate::output;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Export {
@@ -59,7 +59,7 @@ impl Export {
             || config.starts == Starts::Random
             || config.damping > 0.0;
         if is_unknown {
-            remark("The published code has no models like this one: it reads the weights only.");
+            note("The published code has no models like this one: it reads the weights only.");
         }
         let n_tensors = tensors.len();
         weight_file::write_tensors(tensors, &self.out)?;

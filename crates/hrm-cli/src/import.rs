@@ -15,9 +15,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::checkpoint::{Puzzles, save_alone};
-use crate::choice::kinds;
-use crate::outcome::usage;
-use crate::term::{remark, result};
+use crate::error::usage;
+use crate::task_args::task_names;
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Import {
@@ -31,7 +31,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Kind of puzzle. Default: by the size of the vocabulary.
-    #[arg(long, value_parser = kinds())]
+    #[arg(long, value_parser = task_names())]
     task: Option<String>,
     /// Cells per puzzle. Default: from the config, or the kind's published size.
     #[arg(long)]
@@ -73,7 +73,7 @@ impl Import {
         };
         let (task, n_cells_default) = published_task(kind)?;
         let n_cells = self.cells.or(published.seq_len).unwrap_or_else(|| {
-            remark(format!("No config names the number of cells: taking {n_cells_default}."));
+            note(format!("No config names the number of cells: taking {n_cells_default}."));
             n_cells_default
         });
         let task = task.with_cells(n_cells)?;
@@ -107,7 +107,7 @@ impl Import {
         let beside = ["config.json", "all_config.yaml"].map(|name| self.file.with_file_name(name));
         let found = self.config.clone().or_else(|| beside.into_iter().find(|path| path.is_file()));
         let Some(path) = found else {
-            remark(
+            note(
                 "No config beside the weights: heads, cycles and segments are taken as published.",
             );
             return Ok(Published::default());

@@ -6,7 +6,7 @@ use std::path::Path;
 use hrm_base::durable;
 use hrm_tasks::TaskError;
 
-use crate::outcome::usage;
+use crate::error::usage;
 
 /// Refuses a path that is taken.
 ///

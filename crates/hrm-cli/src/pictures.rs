@@ -89,7 +89,7 @@ impl Pictures {
             }
             Ok(())
         })?;
-        term::remark(format!("{} puzzles drawn in {}", exhibits.len(), folder.display()));
+        term::note(format!("{} puzzles drawn in {}", exhibits.len(), folder.display()));
         Ok(())
     }
 

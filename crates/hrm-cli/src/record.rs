@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use hrm_core::Hrm;
 use hrm_tasks::{PuzzleTask, RunConfig, TaskError};
@@ -11,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Puzzles;
 use crate::compute::Compute;
-use crate::outcome::usage;
-use crate::term::remark;
+use crate::error::usage;
+use crate::term::note;
 
 /// Written before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,18 +102,18 @@ impl RunRecord {
     }
 
     /// Remarks what makes a run that goes on here differ in its last bits.
-    pub(crate) fn check_host(&self) {
+    pub(crate) fn warn_if_host_differs(&self) {
         let here = Host::here();
         if here != self.host {
             let Host { platform, n_threads } = &self.host;
-            remark(format!(
+            note(format!(
                 "The run began on {platform} with {n_threads} threads; here, on {} with {}, \
                  rounding differs.",
                 here.platform, here.n_threads
             ));
         }
         if self.version != env!("CARGO_PKG_VERSION") {
-            remark(format!("The run began with version {} of this program.", self.version));
+            note(format!("The run began with version {} of this program.", self.version));
         }
     }
 }
@@ -143,20 +142,10 @@ pub(crate) fn cargo_features() -> Vec<String> {
     features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The commit of the source tree that this program was built in, `unknown` if
-/// that tree is gone.
+/// The commit that this program was built from, with `-dirty` appended if its
+/// source had changes; `unknown` if it was built outside a git repository.
 pub(crate) fn revision() -> String {
-    let git = |args: &[&str]| {
-        let output =
-            Command::new("git").current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output();
-        let output = output.ok().filter(|output| output.status.success())?;
-        String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
-    };
-    match (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain"])) {
-        (Some(commit), Some(changes)) if changes.is_empty() => commit,
-        (Some(commit), _) => format!("{commit}-dirty"),
-        (None, _) => "unknown".to_owned(),
-    }
+    env!("HRM_REVISION").to_owned()
 }
 
 /// SHA-256 of each file among `data`; a folder stands for the files in it.
@@ -190,9 +179,51 @@ pub(crate) fn sha256(path: &Path) -> Result<String, TaskError> {
     hrm_train::run::sha256(path).map_err(TaskError::read(path))
 }
 
+// Tested here, since a build script has no tests of its own.
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../build.rs"]
+mod build;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Runs git in a repository of the test; whether git is installed.
+    fn git(folder: &Path, arguments: &[&str]) -> bool {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"];
+        let command = &mut std::process::Command::new("git");
+        command.current_dir(folder).args(identity).args(arguments);
+        command.output().is_ok_and(|output| output.status.success())
+    }
+
+    #[test]
+    fn the_revision_is_that_of_the_source_and_says_whether_it_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let write = |name: &str, text: &str| std::fs::write(here.join(name), text).unwrap();
+        let sources = ["Cargo.toml", "src.rs"].map(PathBuf::from);
+        let revision = || build::revision(here, &sources);
+        write("Cargo.toml", "one");
+        write("notes.txt", "one");
+        assert_eq!(revision(), "unknown", "outside a repository");
+        if !git(here, &["init"]) {
+            return;
+        }
+        assert_eq!(revision(), "unknown", "a package that the repository does not know");
+        assert!(git(here, &["add", "Cargo.toml"]) && git(here, &["commit", "-m", "one"]));
+        let first = revision();
+        assert!(first.len() >= 40 && first.bytes().all(|c| c.is_ascii_hexdigit()), "{first}");
+        write("notes.txt", "two");
+        assert_eq!(revision(), first, "other files do not count");
+        for (name, text) in [("Cargo.toml", "two"), ("src.rs", "new")] {
+            write(name, text);
+            assert_eq!(revision(), format!("{first}-dirty"), "{name}");
+            assert!(git(here, &["add", name]) && git(here, &["commit", "-m", name]));
+            assert!(revision() != first && !revision().ends_with("-dirty"));
+            assert!(git(here, &["reset", "--hard", &first]));
+        }
+    }
 
     #[test]
     fn files_and_folders_are_hashed() {

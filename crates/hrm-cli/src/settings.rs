@@ -5,7 +5,7 @@ use hrm_tasks::{RunConfig, TaskConfig};
 use hrm_train::TrainConfig;
 use serde_json::Value;
 
-use crate::outcome::usage;
+use crate::error::usage;
 
 /// Settings that follow from the task and cannot be chosen.
 const DECIDED_BY_TASK: &[&str] = &["model.vocab_size", "model.n_cells", "model.n_puzzle_ids"];

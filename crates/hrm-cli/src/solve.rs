@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::ask::ask;
 use crate::checkpoint::Checkpoint;
-use crate::choice::kinds;
 use crate::compute::Compute;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::record::RunRecord;
-use crate::term::{remark, result, style};
+use crate::task_args::task_names;
+use crate::term::{note, result, style};
 
 /// Questions put to the model at a time.
 const BATCH: usize = 32;
@@ -25,7 +25,7 @@ const BATCH: usize = 32;
 #[derive(Args)]
 pub(crate) struct Solve {
     /// Kind of puzzle.
-    #[arg(value_parser = kinds())]
+    #[arg(value_parser = task_names())]
     task: String,
     /// The puzzle itself, a file, or - for standard input. Default: a freshly
     /// generated puzzle.
@@ -77,7 +77,7 @@ impl Solve {
     fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<(String, String)> {
         let Some(input) = &self.input else {
             let seed = self.seed.unwrap_or_else(seed_of_the_moment);
-            remark(format!(
+            note(format!(
                 "A generated puzzle (--seed {seed}), solved by {}.",
                 checkpoint.path.display()
             ));

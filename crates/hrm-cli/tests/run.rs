@@ -54,7 +54,11 @@ fn a_run_that_diverges_goes_back_and_goes_slower() {
     let saved = hrm(here, &[TRAIN, &diverging, &slower].concat());
     assert_eq!(saved.code, 0, "{}", saved.stderr);
     assert!(saved.stderr.contains("Warning: at step "), "{}", saved.stderr);
-    assert!(saved.stderr.contains("Going back to step 0, with 0.01 times"), "{}", saved.stderr);
+    assert!(
+        saved.stderr.contains("Returning to step 0, with learning rates multiplied by 0.01"),
+        "{}",
+        saved.stderr
+    );
     let run = here.join("saved");
     let rollbacks = of_kind(&run, "rollback");
     assert_eq!((rollbacks.len(), &rollbacks[0]["slowdown"]), (1, &0.01.into()));

@@ -4,6 +4,7 @@
 //! that a script can run it beside another program and compare. Data and
 //! weights are random: time does not depend on them.
 
+mod flops;
 mod roofline;
 mod step;
 

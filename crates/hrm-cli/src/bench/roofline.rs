@@ -6,7 +6,7 @@
 //! threads together had.
 
 use clap::Args;
-use hrm_kernels::profile::{self, Part};
+use hrm_kernels::profile;
 
 use super::step::Step;
 use crate::term::result;
@@ -59,30 +59,5 @@ impl Roofline {
         }
         table += &format!("{:<18}{:>6.1} %\n", "rest and idle", 100.0 * rest_s / available_s);
         Ok(result(table)?)
-    }
-}
-
-/// Operations of one step, by part.
-pub(super) struct Flops {
-    /// Products with weights.
-    pub(super) matmul: f64,
-    /// Gradients of weights.
-    pub(super) weight_gradient: f64,
-    /// Products within heads.
-    pub(super) attention: f64,
-}
-
-impl Flops {
-    fn total(&self) -> f64 {
-        self.matmul + self.weight_gradient + self.attention
-    }
-
-    fn of(&self, part: Part) -> f64 {
-        match part {
-            Part::Matmul => self.matmul,
-            Part::WeightGradient => self.weight_gradient,
-            Part::Attention => self.attention,
-            _ => 0.0,
-        }
     }
 }

@@ -16,9 +16,9 @@ use hrm_train::{Batch, Draws, TrainConfig, Trainer};
 use rand::Rng as _;
 use serde::Serialize;
 
-use super::roofline::Flops;
+use super::flops::Flops;
 use crate::compute::{Compute, cpu_path};
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::term::result;
 
 #[derive(Args)]

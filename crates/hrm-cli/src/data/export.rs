@@ -6,16 +6,16 @@ use clap::{Args, ValueEnum};
 use hrm_tasks::published;
 use serde_json::json;
 
-use super::open;
-use crate::choice::Choice;
+use super::open::open;
 use crate::output;
 use crate::progress;
-use crate::term::{remark, result};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(super) struct Export {
     #[command(flatten)]
-    choice: Choice,
+    task_args: TaskArgs,
     /// How files are laid out.
     #[arg(long, value_enum, default_value_t = Layout::Npy)]
     layout: Layout,
@@ -38,15 +38,15 @@ impl Export {
         let Layout::Npy = self.layout;
         let out = self.out.display();
         output::must_be_free(&self.out)?;
-        let task = open(&self.choice)?;
+        let task = open(&self.task_args)?;
         let n_rows = task.train().row_ids().count() + task.eval().row_ids().count();
         let n_megabytes = (2 * n_rows * task.n_cells()).div_ceil(1_000_000);
-        remark(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
+        note(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
         let progress = progress::rows(n_rows as u64);
         let published::Exported { n_train, n_test, n_identifiers } =
             published::export(task.as_ref(), &self.out, progress)?;
         if n_test == 0 {
-            remark(
+            note(
                 "No evaluation puzzles: there is no folder `test`, which the published code needs",
             );
         }

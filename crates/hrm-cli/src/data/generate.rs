@@ -8,16 +8,16 @@ use clap::Args;
 use hrm_base::durable;
 use hrm_tasks::TaskError;
 
-use crate::choice::Choice;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
 use crate::progress;
-use crate::term::remark;
+use crate::task_args::TaskArgs;
+use crate::term::note;
 
 #[derive(Args)]
 pub(super) struct Generate {
     #[command(flatten)]
-    choice: Choice,
+    task_args: TaskArgs,
     /// Puzzles to generate.
     #[arg(long, short, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
@@ -37,20 +37,20 @@ pub(super) struct Generate {
 
 impl Generate {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        if !self.choice.settings.data.is_empty() {
+        if !self.task_args.data_args.data.is_empty() {
             return Err(usage("`data generate` makes its own puzzles and takes no --data"));
         }
         if let Some(out) = &self.out {
             output::must_be_free(out)?;
         }
-        let mut choice = self.choice;
+        let mut task_args = self.task_args;
         if let Some(min_rating) = self.min_rating {
-            choice = choice.with_setting("task.min_rating", min_rating);
+            task_args = task_args.with_setting("task.min_rating", min_rating);
         }
         if let Some(min_path) = self.min_path {
-            choice = choice.with_setting("task.min_path", min_path);
+            task_args = task_args.with_setting("task.min_path", min_path);
         }
-        let config = choice.config()?;
+        let config = task_args.config()?;
         let start = Instant::now();
         let generate = |out: &mut dyn Write| {
             let mut watched = Watched { out, n_lines: 0, show: progress::puzzles(self.n.into()) };
@@ -70,9 +70,9 @@ impl Generate {
         }
         let seconds = start.elapsed().as_secs_f64();
         let rate = f64::from(self.n) / seconds;
-        remark(format!("{} puzzles in {seconds:.1} s, {rate:.0} a second", self.n));
+        note(format!("{} puzzles in {seconds:.1} s, {rate:.0} a second", self.n));
         if let Some(out) = &self.out {
-            remark(format!("written to {}", out.display()));
+            note(format!("written to {}", out.display()));
         }
         Ok(())
     }

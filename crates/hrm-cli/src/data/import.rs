@@ -6,9 +6,9 @@ use clap::Args;
 use hrm_tasks::published;
 use serde_json::json;
 
-use crate::choice::kinds;
 use crate::output;
-use crate::term::{remark, result};
+use crate::task_args::task_names;
+use crate::term::{note, result};
 
 /// Puzzles named one by one that could not be turned.
 const N_NAMED_MAX: usize = 10;
@@ -18,7 +18,7 @@ pub(super) struct Import {
     /// Folder that the published code prepared, or one split of it.
     folder: PathBuf,
     /// Kind of puzzle; default: the one that fits.
-    #[arg(value_parser = kinds())]
+    #[arg(value_parser = task_names())]
     task: Option<String>,
     /// Folder to write, or a file if there is only one; it must not exist.
     #[arg(long, value_name = "PATH")]
@@ -37,10 +37,10 @@ impl Import {
 
         let published::Imported { files, n_puzzles, n_versions, refused } = &imported;
         for what in refused.iter().take(N_NAMED_MAX) {
-            remark(format!("left out: {what}"));
+            note(format!("left out: {what}"));
         }
         if refused.len() > N_NAMED_MAX {
-            remark(format!("left out: {} more", refused.len() - N_NAMED_MAX));
+            note(format!("left out: {} more", refused.len() - N_NAMED_MAX));
         }
         if self.json {
             let names: Vec<_> = files.iter().map(|(name, _)| name).collect();

@@ -5,16 +5,14 @@ mod export;
 mod fetch;
 mod generate;
 mod import;
+mod open;
 mod prepare;
 mod show;
 mod stats;
 
 use clap::{Args, Subcommand};
-use hrm_tasks::PuzzleTask;
 
 pub(crate) use self::fetch::FetchError;
-use crate::choice::Choice;
-use crate::term::remark;
 
 #[derive(Args)]
 pub(crate) struct Data {
@@ -52,13 +50,4 @@ impl Data {
             Action::Stats(action) => action.run(),
         }
     }
-}
-
-/// The puzzles, with remarks about them.
-fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
-    let task = choice.config()?.task.open(&choice.settings.data)?;
-    for note in task.notes() {
-        remark(note);
-    }
-    Ok(task)
 }

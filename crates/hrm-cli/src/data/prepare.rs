@@ -9,14 +9,14 @@ use hrm_tasks::recipe;
 use hrm_train::task::Examples;
 use serde_json::json;
 
-use crate::choice::Choice;
 use crate::output;
-use crate::term::{remark, result};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(super) struct Prepare {
     #[command(flatten)]
-    choice: Choice,
+    task_args: TaskArgs,
     /// Folder to write; it must not exist.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -29,9 +29,9 @@ impl Prepare {
     pub(super) fn run(self) -> anyhow::Result<()> {
         output::must_be_free(&self.out)?;
         let start = Instant::now();
-        let config = self.choice.config()?.task;
-        let task = config.open(&self.choice.settings.data)?;
-        task.notes().into_iter().for_each(remark);
+        let config = self.task_args.config()?.task;
+        let task = config.open(&self.task_args.data_args.data)?;
+        task.notes().into_iter().for_each(note);
         let n_bytes = recipe::prepare(&config, task.as_ref(), &self.out)?;
         let seconds = start.elapsed().as_secs_f64();
 
@@ -42,7 +42,7 @@ impl Prepare {
                 "train": side(train), "eval": side(eval), "identifiers": task.n_puzzle_ids()});
             return Ok(result(format!("{line}\n"))?);
         }
-        let (out, kind) = (self.out.display(), &self.choice.task);
+        let (out, kind) = (self.out.display(), &self.task_args.task);
         let side = |name, Counts { n_puzzles, n_rows }| {
             format!("  {name:<12} {n_puzzles:>8} puzzles {n_rows:>10} rows\n")
         };

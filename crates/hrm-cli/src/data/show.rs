@@ -7,16 +7,16 @@ use hrm_tasks::picture::{Exhibit, Picture, Shown};
 use hrm_train::task::RowId;
 use serde_json::json;
 
-use super::open;
-use crate::choice::Choice;
+use super::open::open;
 use crate::output;
 use crate::pictures::{Format, Row};
-use crate::term::{remark, result, style};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result, style};
 
 #[derive(Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    choice: Choice,
+    task_args: TaskArgs,
     /// Puzzles to draw.
     #[arg(long, short, default_value_t = 3)]
     n: usize,
@@ -48,8 +48,8 @@ impl Show {
         for (_, file) in &files {
             output::must_be_free(file)?;
         }
-        let config = self.choice.config()?;
-        let task = open(&self.choice)?;
+        let config = self.task_args.config()?;
+        let task = open(&self.task_args)?;
         let examples = match self.split {
             Split::Train => task.train(),
             Split::Eval => task.eval(),
@@ -67,7 +67,7 @@ impl Show {
             let picture = Picture { exhibits, ..Picture::default() };
             for (format, file) in files {
                 output::write_new(&file, &format.encode(&picture)?)?;
-                remark(format!("{} puzzles drawn in {}", picture.exhibits.len(), file.display()));
+                note(format!("{} puzzles drawn in {}", picture.exhibits.len(), file.display()));
             }
             return Ok(());
         }

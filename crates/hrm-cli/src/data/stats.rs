@@ -6,8 +6,8 @@ use clap::Args;
 use hrm_tasks::{Distribution, PuzzleTask};
 use serde_json::{Map, Value, json};
 
-use crate::choice::Choice;
-use crate::term::{remark, result};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result};
 
 /// Leaks that are named on the terminal.
 const N_LEAKS_SHOWN: usize = 10;
@@ -15,7 +15,7 @@ const N_LEAKS_SHOWN: usize = 10;
 #[derive(Args)]
 pub(super) struct Stats {
     #[command(flatten)]
-    choice: Choice,
+    task_args: TaskArgs,
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
@@ -23,8 +23,8 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let task = self.choice.config()?.task.survey(&self.choice.settings.data)?;
-        task.notes().into_iter().for_each(remark);
+        let task = self.task_args.config()?.task.survey(&self.task_args.data_args.data)?;
+        task.notes().into_iter().for_each(note);
         let text = if self.json { as_json(task.as_ref()) } else { as_text(task.as_ref()) };
         Ok(result(text)?)
     }

@@ -17,7 +17,7 @@ use hrm_testkit::Golden as GoldenFile;
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
-use crate::outcome::Failed;
+use crate::error::Failed;
 use table::Table;
 
 #[derive(Args)]

@@ -12,11 +12,11 @@ use hrm_train::run::files;
 use serde_json::{Value, json};
 
 use self::plot::Course;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
 use crate::record::RunRecord;
 use crate::settings::leaves;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Runs {
@@ -60,7 +60,7 @@ impl Runs {
             match Summary::read(&path) {
                 Ok(run) => runs.push(run),
                 // One unreadable run must not hide the others.
-                Err(err) => remark(format!("Warning: {}: {err:#}", path.display())),
+                Err(err) => note(format!("Warning: {}: {err:#}", path.display())),
             }
         }
         if let Some(path) = &self.plot {
@@ -74,7 +74,7 @@ impl Runs {
             return Ok(());
         }
         if runs.is_empty() {
-            remark("No runs yet. Begin one with: cargo xtask train sudoku");
+            note("No runs yet. Begin one with: cargo xtask train sudoku");
             return Ok(());
         }
         result(format!("{}\n", table(&runs)))?;

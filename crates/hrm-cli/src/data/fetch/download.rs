@@ -74,7 +74,7 @@ impl Client {
     /// [`FetchError::Status`] or [`FetchError::Unreachable`].
     pub(super) fn promise(&self, url: &str, token: Option<&str>) -> Result<Promise, FetchError> {
         self.retrying(
-            &mut Transfer::start(url),
+            &mut Transfer::new(url),
             || 0,
             |_| {
                 let mut request = self.agent.head(url);
@@ -124,8 +124,7 @@ impl Client {
         if target.exists() && is_of_record {
             return Ok(());
         }
-        let mut transfer =
-            Transfer::start(&target.file_name().unwrap_or_default().to_string_lossy());
+        let mut transfer = Transfer::new(&target.file_name().unwrap_or_default().to_string_lossy());
         let held = || partial.len();
         let fetched =
             self.retrying(&mut transfer, held, |transfer| self.attempt(remote, &partial, transfer));
@@ -194,7 +193,7 @@ impl Client {
             }
             _ => return Err(wrong_status(remote.url, &response)),
         };
-        transfer.begin(start, record.size.or(remote.size));
+        transfer.start(start, record.size.or(remote.size));
         self.append(remote, record.size, response, partial, transfer)
     }
 
@@ -277,7 +276,7 @@ impl Client {
                 _ => Duration::ZERO,
             };
             let wait = asked.max(self.wait * 2u32.pow(n_tries - 1));
-            transfer.remark(format!("{err}; trying again in {:.1} s", wait.as_secs_f64()));
+            transfer.note(format!("{err}; trying again in {:.1} s", wait.as_secs_f64()));
             std::thread::sleep(wait);
         }
     }

@@ -120,7 +120,7 @@ impl FetchError {
     }
 
     /// Whether the network failed: what has come so far is good.
-    pub(crate) fn is_of_network(&self) -> bool {
+    pub(crate) fn is_network_failure(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
@@ -131,12 +131,12 @@ impl FetchError {
     }
 
     /// Whether what has come is not the set.
-    pub(super) fn is_of_content(&self) -> bool {
+    pub(super) fn is_wrong_content(&self) -> bool {
         match self {
             Self::File(TaskError::Read { .. } | TaskError::Write { .. }) | Self::Busy { .. } => {
                 false
             }
-            _ => !self.is_of_network(),
+            _ => !self.is_network_failure(),
         }
     }
 

@@ -29,9 +29,9 @@ pub(crate) use self::error::FetchError;
 use self::manifest::{Host, Manifest};
 use self::source::Hub;
 use self::staging::Staging;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 /// Most bytes of a file, and of what an archive unpacks to. No published set
 /// comes near.
@@ -70,7 +70,7 @@ impl Fetch {
         let out = self.out.unwrap_or_else(|| Path::new("data").join(&manifest.name));
         output::must_be_free(&out)?;
         for line in about(&manifest) {
-            remark(line);
+            note(line);
         }
         let purpose = match &self.from {
             Some(from) => from.display().to_string(),
@@ -82,7 +82,7 @@ impl Fetch {
             None => from_network(&manifest, &staging),
         };
         let checked = gathered.and_then(|arrivals| {
-            remark("Checking what has come.");
+            note("Checking what has come.");
             Ok(check::check(&manifest, &arrivals, &staging.data())?)
         });
         match checked {
@@ -92,15 +92,15 @@ impl Fetch {
             }
             Err(err) => {
                 let is_of = |kind: fn(&FetchError) -> bool| err.downcast_ref().is_some_and(kind);
-                if is_of(FetchError::is_of_network) {
-                    remark("Without a network, give --from what was fetched elsewhere.");
+                if is_of(FetchError::is_network_failure) {
+                    note("Without a network, give --from what was fetched elsewhere.");
                 }
-                if is_of(FetchError::is_of_content) || staging.is_empty() {
+                if is_of(FetchError::is_wrong_content) || staging.is_empty() {
                     // There is nothing to go on from.
                     staging.discard();
                 } else {
                     let out = out.display();
-                    remark(format!(
+                    note(format!(
                         "What has come is kept in {out}.part: the same command goes on from there."
                     ));
                 }
@@ -169,7 +169,7 @@ fn from_hub(
     }
     if let Some(cached) = hub.cached(&file.name) {
         let place = cached.display().to_string();
-        remark(format!("Taking {} from {place}.", file.name));
+        note(format!("Taking {} from {place}.", file.name));
         std::fs::copy(&cached, &target).map_err(FetchError::write(&target))?;
         return Ok(Arrival { place, ..Arrival::default() });
     }

@@ -13,7 +13,7 @@ use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
 use super::manifest::Manifest;
-use crate::outcome::usage;
+use crate::error::usage;
 
 /// Address of the archive of a repository on GitHub.
 pub(super) fn github_archive(manifest: &Manifest) -> String {

@@ -116,5 +116,5 @@ fn a_file_that_cannot_be_read_is_no_set() {
     let manifest = PUZZLES.replace(", size = 44", "");
     let err = checked(&manifest, "<html>not found</html>", None).unwrap_err();
     assert!(err.to_string().contains("train.csv:1: expected a header"), "{err}");
-    assert!(err.is_of_content());
+    assert!(err.is_wrong_content());
 }

@@ -245,7 +245,7 @@ fn a_busy_server_is_asked_again_and_a_missing_file_is_not() {
     }
     let down = server(|_, _| Reply::status(503));
     let err = Bench::new(&down).refused("found status 503");
-    assert!(err.is_of_network());
+    assert!(err.is_network_failure());
     assert_eq!(down.requests().len(), N_TRIES as usize);
 }
 
