@@ -5,18 +5,22 @@ use std::ffi::OsString;
 use xshell::{Shell, cmd};
 
 /// Runs `cargo test` with `arguments`.
-pub(crate) fn run(sh: &Shell, arguments: Vec<OsString>) -> anyhow::Result<()> {
-    // `--workspace` would win over a package named beside it, in silence.
-    let scope = if names_packages(&arguments) { None } else { Some("--workspace") };
+///
+/// # Errors
+///
+/// If a test fails.
+pub(crate) fn run(sh: &Shell, arguments: &[OsString]) -> anyhow::Result<()> {
+    // `--workspace` would silently override a package named beside it.
+    let scope = if names_packages(arguments) { None } else { Some("--workspace") };
     cmd!(sh, "cargo test {scope...} {arguments...}").run()?;
     Ok(())
 }
 
-/// Whether cargo is told which packages to test.
+/// Whether the arguments select packages.
 fn names_packages(arguments: &[OsString]) -> bool {
     arguments
         .iter()
-        // What follows `--` is for the test programs.
+        // Arguments after `--` are for the test programs.
         .take_while(|argument| *argument != "--")
         .filter_map(|argument| argument.to_str())
         .any(|argument| argument.starts_with("--package") || argument.starts_with("-p"))
