@@ -1,4 +1,4 @@
-//! `cargo test`, over the whole workspace unless packages are named.
+//! `cargo xtask test`: `cargo test` for the workspace, or for selected packages.
 
 use std::ffi::OsString;
 
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_package_replaces_the_workspace() {
+    fn a_selected_package_replaces_the_workspace() {
         check("-p hrm-core", true);
         check("-phrm-core", true);
         check("schedule --package=hrm-core", true);

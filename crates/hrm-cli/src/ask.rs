@@ -1,4 +1,4 @@
-//! Posed puzzles put to a model, several at a time.
+//! Answers the questions of puzzles, in batches that are refilled as they empty.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,12 +6,12 @@ use candle_core::Tensor;
 use hrm_core::{Budget, Hrm, RollingBatch, Tracking};
 use hrm_tasks::{Posed, Question, Reply};
 
-/// Asks every question of `puzzles`, `batch_size` at a time whichever puzzle
-/// they belong to. `done` is told each puzzle's number and replies, in order.
+/// Answers all questions of `puzzles`, `batch_size` at a time; a batch may mix
+/// puzzles. Calls `done` for each puzzle in order, with its index and replies.
 ///
 /// # Errors
 ///
-/// If the backend fails, or `done` does.
+/// If the backend fails, and those of `done`.
 pub(crate) fn ask(
     model: &Hrm,
     puzzles: &[Box<dyn Posed>],
@@ -22,13 +22,13 @@ pub(crate) fn ask(
     let network = model.network(Tracking::Frozen)?;
     let mut rolling = RollingBatch::new(&network, budget);
     let mut questions =
-        Questions { puzzles: puzzles.iter(), waiting: VecDeque::new(), n: Vec::new() };
-    // Replies that came before those to earlier questions.
+        Questions { puzzles: puzzles.iter(), waiting: VecDeque::new(), counts: Vec::new() };
+    // Replies that arrived before those to earlier questions.
     let mut early: BTreeMap<usize, Reply> = BTreeMap::new();
-    let mut n_told = 0;
+    let mut n_reported = 0;
     for puzzle in 0..puzzles.len() {
-        let mine = n_told..n_told + questions.of(puzzle);
-        while early.range(mine.clone()).count() < mine.len() {
+        let own = n_reported..n_reported + questions.count(puzzle);
+        while early.range(own.clone()).count() < own.len() {
             let n_free = batch_size.max(1).saturating_sub(rolling.n_at_work());
             let fresh = questions.take(n_free);
             if !fresh.is_empty() {
@@ -40,8 +40,8 @@ pub(crate) fn ask(
             }
         }
         let replies: Vec<Reply> =
-            mine.clone().filter_map(|question| early.remove(&question)).collect();
-        n_told = mine.end;
+            own.clone().filter_map(|question| early.remove(&question)).collect();
+        n_reported = own.end;
         if !replies.is_empty() {
             done(puzzle, &replies)?;
         }
@@ -49,38 +49,38 @@ pub(crate) fn ask(
     Ok(())
 }
 
-/// The questions of puzzles, made when they are due.
+/// The questions of puzzles, created when they are needed.
 struct Questions<'a> {
     puzzles: std::slice::Iter<'a, Box<dyn Posed>>,
     waiting: VecDeque<Question>,
-    /// How many each puzzle has, of those that have been due.
-    n: Vec<usize>,
+    /// Number of questions of each puzzle so far.
+    counts: Vec<usize>,
 }
 
 impl Questions<'_> {
-    /// The next questions, up to `n`.
+    /// Takes the next questions, up to `n`.
     fn take(&mut self, n: usize) -> Vec<Question> {
-        while self.waiting.len() < n && self.make() {}
+        while self.waiting.len() < n && self.create() {}
         self.waiting.drain(..n.min(self.waiting.len())).collect()
     }
 
-    /// How many questions a puzzle has.
-    fn of(&mut self, puzzle: usize) -> usize {
-        while self.n.len() <= puzzle && self.make() {}
-        self.n.get(puzzle).copied().unwrap_or_default()
+    /// Number of questions of a puzzle.
+    fn count(&mut self, puzzle: usize) -> usize {
+        while self.counts.len() <= puzzle && self.create() {}
+        self.counts.get(puzzle).copied().unwrap_or_default()
     }
 
-    /// Makes the questions of the next puzzle, if there is one.
-    fn make(&mut self) -> bool {
+    /// Creates the questions of the next puzzle. Returns whether there was one.
+    fn create(&mut self) -> bool {
         let Some(posed) = self.puzzles.next() else { return false };
         let questions = posed.questions();
-        self.n.push(questions.len());
+        self.counts.push(questions.len());
         self.waiting.extend(questions);
         true
     }
 }
 
-/// Adds questions to those at work.
+/// Adds questions to the batch.
 fn add(
     model: &Hrm,
     rolling: &mut RollingBatch<'_>,

@@ -45,7 +45,7 @@ pub(crate) fn table(evaluation: &Evaluation) -> String {
     let mut rows = vec![
         ("exact", evaluation.exact()),
         ("cells", evaluation.cells()),
-        ("halting head is right", evaluation.halting()),
+        ("halting head correct", evaluation.halting()),
     ];
     rows.extend(evaluation.scores.iter().copied());
     let mut text = format!(

@@ -1,4 +1,4 @@
-//! `hrm data export`: every version of every puzzle, for the published code.
+//! `hrm data export`: writes all versions of all puzzles for the published code.
 
 use std::path::PathBuf;
 
@@ -16,10 +16,10 @@ use crate::term::{note, result};
 pub(super) struct Export {
     #[command(flatten)]
     task_args: TaskArgs,
-    /// How files are laid out.
+    /// File format.
     #[arg(long, value_enum, default_value_t = Layout::Npy)]
     layout: Layout,
-    /// Folder to write; it must not exist.
+    /// New folder.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Print the result as one line of JSON.
@@ -29,7 +29,7 @@ pub(super) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Layout {
-    /// NumPy arrays with `dataset.json`, as the published training code reads them.
+    /// NumPy arrays with dataset.json, as the published training code reads them.
     Npy,
 }
 
@@ -47,7 +47,7 @@ impl Export {
             published::export(task.as_ref(), &self.out, progress)?;
         if n_test == 0 {
             note(
-                "No evaluation puzzles: there is no folder `test`, which the published code needs",
+                "No evaluation puzzles: the folder `test` is missing, which the published code needs.",
             );
         }
         if self.json {

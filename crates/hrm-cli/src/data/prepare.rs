@@ -1,5 +1,5 @@
-//! `hrm data prepare`: base puzzles and the recipe of their versions, in a folder
-//! of their own.
+//! `hrm data prepare`: writes base puzzles, and the settings of their augmentation,
+//! into a folder.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -17,7 +17,7 @@ use crate::term::{note, result};
 pub(super) struct Prepare {
     #[command(flatten)]
     task_args: TaskArgs,
-    /// Folder to write; it must not exist.
+    /// New folder.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Print the result as one line of JSON.
@@ -47,7 +47,7 @@ impl Prepare {
             format!("  {name:<12} {n_puzzles:>8} puzzles {n_rows:>10} rows\n")
         };
         Ok(result(format!(
-            "{out} holds {:.1} MB, made in {seconds:.1} s:\n{}{}Next: hrm train {kind} --data {out}\n",
+            "{out} holds {:.1} MB, written in {seconds:.1} s:\n{}{}Next: hrm train {kind} --data {out}\n",
             n_bytes as f64 / 1e6,
             side("training", train),
             side("evaluation", eval),
@@ -55,7 +55,7 @@ impl Prepare {
     }
 }
 
-/// How much there is on one side.
+/// The size of one side of the split.
 struct Counts {
     n_puzzles: usize,
     n_rows: usize,

@@ -1,4 +1,4 @@
-//! `hrm data show`: puzzles with their answers, drawn.
+//! `hrm data show`: shows puzzles with their answers.
 
 use std::path::PathBuf;
 
@@ -17,16 +17,16 @@ use crate::term::{note, result, style};
 pub(super) struct Show {
     #[command(flatten)]
     task_args: TaskArgs,
-    /// Puzzles to draw.
+    /// Number of puzzles.
     #[arg(long, short, default_value_t = 3)]
     n: usize,
-    /// Which side of the split.
+    /// Side of the split.
     #[arg(long, value_enum, default_value_t = Split::Train)]
     split: Split,
-    /// Draw them on one picture instead, in this new file.
+    /// Render one picture to this new PNG file instead.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     png: Option<PathBuf>,
-    /// The same as SVG.
+    /// Render one picture to this new SVG file instead.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     svg: Option<PathBuf>,
     /// Print one line of JSON per puzzle.
@@ -54,7 +54,7 @@ impl Show {
             Split::Train => task.train(),
             Split::Eval => task.eval(),
         };
-        // Puzzles as they are, without augmentation.
+        // Version 0 is the puzzle without augmentation.
         let places = examples.row_ids().filter(|at| at.version == 0).take(self.n);
         let rows = places.map(|at| (at, Row::read(task.as_ref(), examples, at)));
         if !files.is_empty() {
@@ -67,7 +67,7 @@ impl Show {
             let picture = Picture { exhibits, ..Picture::default() };
             for (format, file) in files {
                 output::write_new(&file, &format.encode(&picture)?)?;
-                note(format!("{} puzzles drawn in {}", picture.exhibits.len(), file.display()));
+                note(format!("{} puzzles rendered to {}", picture.exhibits.len(), file.display()));
             }
             return Ok(());
         }
