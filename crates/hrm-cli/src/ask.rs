@@ -11,7 +11,7 @@ use hrm_tasks::{Posed, Question, Reply};
 ///
 /// # Errors
 ///
-/// If the backend fails, and those of `done`.
+/// If the backend or `done` fails.
 pub(crate) fn ask(
     model: &Hrm,
     puzzles: &[Box<dyn Posed>],

@@ -1,4 +1,4 @@
-//! Errors of the program itself, and the words for those of the tensor library.
+//! Errors of the program itself, and the message of a tensor library error.
 
 /// The user asked for something impossible: a flag, a name, a file.
 #[derive(Debug, thiserror::Error)]

@@ -39,7 +39,7 @@ pub(crate) struct Eval {
     /// Number of segments per puzzle. Default: the maximum of training.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     segments: Option<u32>,
-    /// Stop early when the halting head says so.
+    /// Let the halting head stop each puzzle early.
     #[arg(long)]
     halt: bool,
     /// Sample a second answer to each question at this temperature. For ARC, the

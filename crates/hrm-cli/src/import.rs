@@ -132,7 +132,7 @@ struct Shapes {
     puzzle_dim: usize,
     has_positions: bool,
     mixer: Mixer,
-    /// Positions, those of a puzzle embedding included, if weights depend on them.
+    /// Number of positions, puzzle embedding included, if weights depend on it.
     n_positions: Option<usize>,
 }
 

@@ -40,8 +40,8 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
 ///
 /// # Errors
 ///
-/// If the file exists or cannot be written, and those of `write`. Then the file
-/// is not there, or is the one that was there before.
+/// If the file exists, cannot be written, or `write` fails. An existing file is
+/// unchanged.
 pub(crate) fn new_file(
     path: &Path,
     write: impl FnOnce(&Path) -> anyhow::Result<()>,
@@ -59,12 +59,12 @@ pub(crate) fn new_file(
     durable::sync_folder(parent).map_err(failed)
 }
 
-/// Makes a new folder with the content that `fill` writes.
+/// Creates a new folder with the content that `fill` writes.
 ///
 /// # Errors
 ///
-/// If the folder exists or cannot be made, and those of `fill`. Then there is no
-/// folder.
+/// If the folder exists, cannot be created, or `fill` fails. Then no folder is
+/// created.
 pub(crate) fn new_folder(
     path: &Path,
     fill: impl FnOnce(&Path) -> anyhow::Result<()>,

@@ -13,7 +13,7 @@ const STACK_BYTES: usize = 8 << 20;
 ///
 /// # Errors
 ///
-/// Those of `command`, or if the threads cannot be started.
+/// If the threads cannot be started, or `command` fails.
 pub(crate) fn run(
     n_threads: usize,
     command: impl FnOnce() -> anyhow::Result<()> + Send,

@@ -1,12 +1,12 @@
 //! Which source files of a crate import which others.
 //!
-//! A file imports another one if it names an item that the other one defines: in
-//! a `use` declaration, or by a path in its code. Names are followed through
-//! modules and re-exports to the file of the definition. Not an import: to
-//! declare a child module, to re-export its items, and anything in test modules.
+//! A file imports another one if it names an item that the other one defines, in a
+//! `use` declaration or by a path in its code. Names are resolved through modules and
+//! re-exports to the file of the definition. Declaring a child module, re-exporting
+//! its items, and code for tests do not count.
 //!
-//! Only names that can be resolved without types are seen. Methods of traits, for
-//! example, count by the `use` declaration of the trait.
+//! Only names that can be resolved without types are found. A trait, for example,
+//! counts by its `use` declaration, not by calls of its methods.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use syn::{Attribute, Expr, ImplItem, Item, UseTree, Visibility};
 pub(crate) struct Import {
     pub(crate) from: PathBuf,
     pub(crate) to: PathBuf,
-    /// The path as the importing file has it.
+    /// The path in the importing file.
     pub(crate) name: String,
 }
 
@@ -37,22 +37,22 @@ pub(crate) fn imports(root: &Path) -> anyhow::Result<BTreeSet<Import>> {
     Ok(tree.imports())
 }
 
-/// Modules by index; the first is the root of the crate.
+/// The modules of a crate. The first one is its root.
 #[derive(Default)]
 struct Tree {
     modules: Vec<Module>,
-    /// Macros with `#[macro_export]`, which are names of the root.
+    /// Macros with `#[macro_export]`, which belong to the root, and their modules.
     exported_macros: BTreeMap<String, usize>,
 }
 
-/// What one module declares and names. An inline module has its parent's file.
+/// The names in one module. An inline module has the file of its parent.
 struct Module {
     file: PathBuf,
     parent: Option<usize>,
     children: BTreeMap<String, usize>,
-    /// Names of the items that are defined here.
+    /// Names of the items defined here.
     items: BTreeSet<String>,
-    /// Names that `use` declarations bring in.
+    /// Names from `use` declarations.
     uses: Vec<Use>,
     /// Other paths in the code.
     paths: BTreeSet<Vec<String>>,
@@ -60,13 +60,13 @@ struct Module {
 
 /// One name of a `use` declaration.
 struct Use {
-    /// What it is called here; `None` for `*`.
+    /// The name in this module; `None` for `*`.
     name: Option<String>,
     path: Vec<String>,
     is_public: bool,
 }
 
-/// What a path leads to.
+/// What a path refers to.
 #[derive(Clone, Copy)]
 enum Target {
     /// A module itself.
@@ -142,9 +142,9 @@ impl Tree {
             for Use { name, path, is_public } in &module.uses {
                 let target = match (self.resolve(idx, path, 0), name) {
                     (Some(Target::ItemOf(module)), _) => Some(module),
-                    // Everything that the module offers.
+                    // All items of the module.
                     (Some(Target::Module(module)), None) => Some(module),
-                    // The module's name alone says nothing about its items.
+                    // The name of a module is not yet the use of an item.
                     (Some(Target::Module(_)), Some(_)) | (None, _) => None,
                 };
                 // A parent may re-export the items of its children.
@@ -166,7 +166,7 @@ impl Tree {
         parents.skip(1).any(|parent| self.modules[parent].file == *file)
     }
 
-    /// Where `path`, as `module` has it, leads within the crate.
+    /// Resolves `path` in `module`; `None` if it leads to another crate.
     fn resolve(&self, module: usize, path: &[String], depth: usize) -> Option<Target> {
         let (first, rest) = path.split_first()?;
         let mut target = match first.as_str() {
@@ -181,8 +181,8 @@ impl Tree {
                 (Target::ItemOf(_), _) => return Some(target),
                 (Target::Module(_), "self") => target,
                 (Target::Module(idx), "super") => Target::Module(self.modules[idx].parent?),
-                // An item that a macro defines, or of another crate, is not found,
-                // and counts as one of the module that is asked for it.
+                // An item that a macro defines, or that the module re-exports from
+                // another crate, counts as an item of the module.
                 (Target::Module(idx), name) => {
                     self.lookup(idx, name, depth).unwrap_or(Target::ItemOf(idx))
                 }
@@ -191,7 +191,7 @@ impl Tree {
         Some(target)
     }
 
-    /// What `name` means in a module, if it belongs to the crate.
+    /// Resolves `name` in a module; `None` if it does not belong to the crate.
     fn lookup(&self, module: usize, name: &str, depth: usize) -> Option<Target> {
         let Module { children, items, uses, .. } = &self.modules[module];
         if depth > DEPTH_MAX {
@@ -270,7 +270,7 @@ impl Names<'_> {
         self.add_path(path);
     }
 
-    /// Adds a path, unless it may well be a local variable.
+    /// Adds a path, unless it may be a local variable.
     fn add_path(&mut self, path: Vec<String>) {
         let is_type = |name: &String| name.starts_with(char::is_uppercase);
         if path.len() > 1 || path.first().is_some_and(is_type) {
@@ -304,7 +304,7 @@ impl<'ast> Visit<'ast> for Names<'_> {
         if path.leading_colon.is_none() {
             self.add_path(path.segments.iter().map(|part| part.ident.to_string()).collect());
         }
-        // Generic arguments hold paths, too.
+        // Generic arguments contain paths, too.
         visit::visit_path(self, path);
     }
 
@@ -352,7 +352,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// The name that an item defines.
+/// The name of an item.
 fn name_of(item: &Item) -> Option<String> {
     let name = match item {
         Item::Const(item) => &item.ident,

@@ -16,7 +16,7 @@ impl BackgroundWriter {
     ///
     /// # Errors
     ///
-    /// Those of the previous write.
+    /// If the previous write has failed.
     pub(super) fn start(
         &mut self,
         span: Span,
@@ -34,7 +34,7 @@ impl BackgroundWriter {
     ///
     /// # Errors
     ///
-    /// Those of the write.
+    /// If the write fails.
     pub(super) fn finish(&mut self) -> anyhow::Result<()> {
         let Some(running) = self.running.take() else { return Ok(()) };
         let _waiting = info_span!("wait for writing").entered();

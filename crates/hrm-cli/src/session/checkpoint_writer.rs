@@ -32,7 +32,7 @@ impl CheckpointWriter {
     ///
     /// # Errors
     ///
-    /// If the model cannot be copied, or those of the previous write.
+    /// If the model cannot be copied, or the previous write has failed.
     pub(super) fn start(
         &mut self,
         trainer: &Trainer,
@@ -58,7 +58,7 @@ impl CheckpointWriter {
     ///
     /// # Errors
     ///
-    /// If it cannot be marked, or those of the write in progress.
+    /// If it cannot be marked, or the write in progress fails.
     pub(super) fn mark_best(
         &self,
         step: u64,
@@ -83,8 +83,7 @@ impl CheckpointWriter {
     ///
     /// # Errors
     ///
-    /// If the checkpoints cannot be read or removed, or those of the write in
-    /// progress.
+    /// If the checkpoints cannot be read or removed, or the write in progress fails.
     pub(super) fn roll_back(
         &mut self,
         background: &mut BackgroundWriter,

@@ -31,7 +31,7 @@ pub(crate) enum FetchError {
         source: ureq::Error,
     },
 
-    /// A response other than the file.
+    /// A status other than success.
     #[error("{url}: expected the file, found status {found}")]
     Status {
         url: String,
@@ -130,7 +130,7 @@ impl FetchError {
         )
     }
 
-    /// Whether the files are not those of the data set.
+    /// Whether the downloaded content is wrong.
     pub(super) fn is_wrong_content(&self) -> bool {
         match self {
             Self::File(TaskError::Read { .. } | TaskError::Write { .. }) | Self::Busy { .. } => {

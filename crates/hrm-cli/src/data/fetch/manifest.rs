@@ -109,7 +109,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, and those of [`parse`](Self::parse).
+    /// If the file cannot be read or parsed.
     pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
         let text = std::fs::read_to_string(path).map_err(TaskError::read(path))?;
         Self::parse(&text, &path.display().to_string())

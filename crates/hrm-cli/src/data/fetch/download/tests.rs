@@ -109,7 +109,7 @@ fn only_progress_allows_more_attempts() {
 }
 
 #[test]
-fn a_server_without_ranges_is_asked_for_everything_again() {
+fn without_ranges_the_download_starts_again() {
     let server = server(|idx, _| {
         let reply = Reply::ok(body());
         if idx == 0 { reply.cut_after(70_000) } else { reply }
@@ -119,10 +119,10 @@ fn a_server_without_ranges_is_asked_for_everything_again() {
 }
 
 #[test]
-fn a_file_that_changed_meanwhile_is_not_mixed_with_the_old_one() {
+fn a_changed_file_is_not_mixed_with_the_old_one() {
     let other: Vec<u8> = body().into_iter().rev().collect();
-    // One server heeds the mark. One ignores it and sends the rest of the new
-    // file. One has no marks, and a new file of another size.
+    // One server respects the entity tag. One ignores it and sends the rest of the
+    // new file. One has no tags, and a new file of another size.
     let answers: [fn(usize, &Request) -> Reply; 3] = [
         |idx, request| match idx {
             0 => Reply::ranged(request, &body(), "\"a\"").cut_after(70_000),
@@ -155,7 +155,7 @@ fn a_file_that_changed_meanwhile_is_not_mixed_with_the_old_one() {
 }
 
 #[test]
-fn a_file_that_is_now_shorter_than_what_came_is_fetched_anew() {
+fn a_file_that_has_become_shorter_is_downloaded_again() {
     let server = server(|idx, request| match idx {
         0 => Reply::ok(body()).cut_after(70_000),
         _ => Reply::ranged(request, b"short", "\"b\""),
@@ -166,7 +166,7 @@ fn a_file_that_is_now_shorter_than_what_came_is_fetched_anew() {
 }
 
 #[test]
-fn a_file_from_elsewhere_is_replaced() {
+fn a_file_from_another_address_is_replaced() {
     let server = server(|idx, request| {
         let reply = Reply::ranged(request, &body(), "\"a\"");
         if idx == 0 { Reply::status(403) } else { reply.cut_after(100_000) }
@@ -185,7 +185,7 @@ fn a_file_from_elsewhere_is_replaced() {
 }
 
 #[test]
-fn what_is_complete_but_unnamed_is_not_asked_for_again() {
+fn a_complete_partial_file_is_not_requested_again() {
     let server = server(|_, _| Reply::ok(body()));
     let bench = Bench::new(&server);
     let record = Record { url: bench.url.clone(), size: Some(3), etag: None };
@@ -196,7 +196,7 @@ fn what_is_complete_but_unnamed_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_length_that_is_too_large_never_comes_true() {
+fn a_claimed_length_that_is_too_large_is_an_error() {
     let server = server(|_, request| {
         let body = body();
         match request.range_start() {
@@ -208,7 +208,7 @@ fn a_length_that_is_too_large_never_comes_true() {
 }
 
 #[test]
-fn a_length_that_is_not_the_promised_one_is_refused_before_the_file_comes() {
+fn a_wrong_length_is_refused_before_the_download() {
     for claimed in [100, 200_001] {
         let server = server(move |_, _| Reply::ok(body()).claiming(Some(claimed)));
         let bench = Bench { size: Some(200_000), ..Bench::new(&server) };
@@ -270,7 +270,7 @@ fn a_server_may_request_a_longer_wait() {
 #[test]
 fn redirects_are_followed_without_the_token() {
     let store = server(|_, request| Reply::ranged(request, &body(), "\"a\""));
-    // The same machine under another name is another host.
+    // Another name of the same machine is another host.
     let away = store.url.replace("127.0.0.1", "localhost");
     let hub = server(move |_, _| Reply::status(302).header("Location", &format!("{away}/b?c=d")));
     let bench = Bench::new(&hub);
