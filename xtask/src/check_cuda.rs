@@ -1,8 +1,8 @@
-//! `cargo xtask check-cuda`: the workspace compiles for CUDA, on a machine with
-//! neither a card nor a toolkit.
+//! `cargo xtask check-cuda`: checks that the workspace compiles for CUDA, on a
+//! machine with neither GPU nor toolkit.
 //!
-//! The compiler and the headers come as Python packages. Nothing is linked or
-//! run, so this finds what does not compile, and no more.
+//! The compiler and the headers are installed as Python packages. Nothing is linked
+//! or run.
 
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,22 @@ use xshell::{Shell, cmd};
 
 use crate::python;
 
-/// The parts of the toolkit, pinned to versions that belong together.
+/// The parts of the toolkit, with versions that fit together.
 const REQUIREMENTS: &str = "xtask/cuda-requirements.txt";
 
-/// The toolkit's version, as the bindings of the tensor library write it.
+/// Version of the toolkit, as the bindings of the tensor library write it.
 const VERSION: &str = "13020";
 
-/// The oldest card that the tensor library's bf16 kernels are written for: 8.0.
+/// Compute capability 8.0: the lowest that the bf16 kernels of the tensor library
+/// support.
 const COMPUTE_CAPABILITY: &str = "80";
 
 /// Checks the workspace with the feature `cuda`, in a target folder of its own.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
-    anyhow::ensure!(cfg!(target_os = "linux"), "check-cuda needs Linux, as its packages do");
+    anyhow::ensure!(
+        cfg!(target_os = "linux"),
+        "check-cuda needs Linux: its packages exist for no other system"
+    );
     let root = sh.current_dir();
     let environment = root.join("target/cuda-env");
     let python = python::environment(sh, &environment, &root.join(REQUIREMENTS))?;
@@ -37,19 +41,19 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder that holds `bin`, `include`, `nvvm` and `lib64`.
+/// The folder with `bin`, `include`, `nvvm` and `lib64`.
 fn toolkit(sh: &Shell, python: &Path) -> anyhow::Result<PathBuf> {
     let script = "import sysconfig; print(sysconfig.get_path('purelib'))";
     let packages = PathBuf::from(cmd!(sh, "{python} -c {script}").quiet().read()?);
     let toolkit = packages.join("nvidia/cu13");
     for part in ["bin/nvcc", "include/cuda.h", "nvvm/bin/cicc", "lib"] {
         let part = toolkit.join(part);
-        anyhow::ensure!(part.exists(), "the CUDA packages must hold {}", part.display());
+        anyhow::ensure!(part.exists(), "the CUDA packages must contain {}", part.display());
     }
-    // An installer names it so on 64-bit Linux, the packages do not.
+    // The name that builds expect on 64-bit Linux; the packages use `lib`.
     let lib64 = toolkit.join("lib64");
     if !lib64.exists() {
-        link("lib", &lib64).with_context(|| format!("cannot make {}", lib64.display()))?;
+        link("lib", &lib64).with_context(|| format!("cannot create {}", lib64.display()))?;
     }
     Ok(toolkit)
 }
@@ -64,9 +68,9 @@ fn link(_target: &str, _link: &Path) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
-/// The search path with `folder` before everything else.
+/// The search path with `folder` in front.
 fn first_in_path(folder: &Path) -> anyhow::Result<std::ffi::OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
-    std::env::join_paths(folders).context("a folder of PATH cannot be joined")
+    std::env::join_paths(folders).context("PATH contains a folder that cannot be part of it")
 }

@@ -1,6 +1,6 @@
-//! Everything a pull request needs, cheapest check first.
+//! Everything a pull request must pass, cheapest check first.
 //!
-//! Stops at the first step that fails: what follows costs more and says less.
+//! The first failure ends it: later checks take longer and say less.
 
 use std::time::Instant;
 
@@ -13,28 +13,32 @@ use crate::{test, tidy};
 /// Flags of `cargo xtask ci`.
 #[derive(clap::Args)]
 pub(crate) struct Ci {
-    /// Leave a step out; may be repeated.
+    /// Skip a step; may be repeated.
     #[arg(long, value_name = "STEP")]
     skip: Vec<Step>,
 }
 
-/// One check. The order here is the order of running.
+/// One check. They run in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Step {
     /// Formatting, as `cargo fmt` writes it.
     Fmt,
-    /// What `cargo xtask tidy` checks.
+    /// The checks of `cargo xtask tidy`.
     Tidy,
-    /// Lints, for libraries, programs, tests and benches.
+    /// Lints of libraries, programs, tests and benchmarks.
     Clippy,
-    /// Documentation builds and its links hold.
+    /// Documentation, and the links in it.
     Doc,
     /// All tests.
     Test,
 }
 
 impl Ci {
-    /// Runs every step that is not left out.
+    /// Runs all steps that are not skipped.
+    ///
+    /// # Errors
+    ///
+    /// That of the first step that fails.
     pub(crate) fn run(&self, sh: &Shell) -> anyhow::Result<()> {
         for step in self.steps() {
             let value = step.to_possible_value().expect("no step is hidden");
@@ -64,7 +68,7 @@ impl Step {
                 let doc = cmd!(sh, "cargo doc --workspace --no-deps");
                 doc.env("RUSTDOCFLAGS", "-D warnings").run()?;
             }
-            Self::Test => test::run(sh, Vec::new())?,
+            Self::Test => test::run(sh, &[])?,
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: looks for files that a reader does not survive.
+//! `cargo xtask fuzz`: looks for files that crash a reader.
 //!
-//! Targets run side by side, one per core. The fuzzer itself is installed below
-//! `target/` when it is missing; it needs a nightly compiler.
+//! Targets run in parallel, one per core. The fuzzer is installed below `target/`
+//! if it is missing. It needs a nightly compiler.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -10,27 +10,27 @@ use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use xshell::{Shell, cmd};
 
-/// Where the targets are.
+/// Folder of the targets.
 const TARGETS: &str = "fuzz/fuzz_targets";
 
-/// Of the runner.
+/// Version of the fuzzer.
 const VERSION: &str = "^0.13";
 
 #[derive(Args)]
 pub(crate) struct Fuzz {
     /// Targets to run. Default: all.
     targets: Vec<String>,
-    /// Minutes for each target.
+    /// Minutes per target.
     #[arg(long, default_value_t = 1.0)]
     minutes: f64,
 }
 
-/// What became of one target.
+/// The result of one target.
 struct Outcome {
     target: String,
-    /// Executions that the fuzzer counted.
+    /// Number of executions.
     n_runs: u64,
-    /// Its last words, if it found something or could not run.
+    /// The end of its output, if it found something or could not run.
     failure: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Fuzz {
         ensure!(self.minutes > 0.0, "--minutes must be positive, found {}", self.minutes);
         let known = targets(sh)?;
         if let Some(unknown) = self.targets.iter().find(|target| !known.contains(target)) {
-            bail!("no target `{unknown}`; there are {}", known.join(", "));
+            bail!("no target `{unknown}`; the targets are {}", known.join(", "));
         }
         let targets = if self.targets.is_empty() { known } else { self.targets };
         let runner = install(sh)?;
@@ -53,7 +53,7 @@ impl Fuzz {
         std::thread::scope(|scope| {
             for _ in 0..n_cores {
                 scope.spawn(|| {
-                    // A shell is one thread's.
+                    // A shell belongs to one thread.
                     let Ok(sh) = Shell::new() else { return };
                     sh.change_dir(&root);
                     loop {
@@ -79,14 +79,14 @@ impl Fuzz {
     }
 }
 
-/// Every target, by name.
+/// The names of all targets.
 fn targets(sh: &Shell) -> anyhow::Result<Vec<String>> {
     let files = sh.read_dir(TARGETS)?;
     let names = files.iter().filter_map(|file| file.file_stem());
     Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
 }
 
-/// The runner, installed if it is not there.
+/// The path of the fuzzer, which is installed if it is missing.
 fn install(sh: &Shell) -> anyhow::Result<std::path::PathBuf> {
     let root = sh.current_dir().join("target/tools");
     let runner = root.join("bin/cargo-fuzz");
@@ -103,14 +103,14 @@ fn install(sh: &Shell) -> anyhow::Result<std::path::PathBuf> {
 fn fuzz(sh: &Shell, runner: &Path, target: String, seconds: &str) -> Outcome {
     let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
     let limit = format!("-max_total_time={seconds}");
-    let said = sh.create_dir(&corpus).and_then(|_| {
+    let output = sh.create_dir(&corpus).and_then(|_| {
         let run = cmd!(
             sh,
             "{runner} fuzz run -O -s none {target} {corpus} {seeds} -- {limit} -max_len=4096 -timeout=10 -print_final_stats=1"
         );
         run.env("RUSTUP_TOOLCHAIN", "nightly").quiet().ignore_status().output()
     });
-    match said {
+    match output {
         Err(err) => Outcome { target, n_runs: 0, failure: Some(err.to_string()) },
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stderr);
@@ -122,7 +122,7 @@ fn fuzz(sh: &Shell, runner: &Path, target: String, seconds: &str) -> Outcome {
     }
 }
 
-/// The executions that the fuzzer says it made.
+/// The number of executions that the fuzzer reports.
 fn n_runs(text: &str) -> u64 {
     const NAME: &str = "stat::number_of_executed_units:";
     let line = text.lines().find_map(|line| line.strip_prefix(NAME));

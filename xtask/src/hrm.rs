@@ -1,19 +1,20 @@
-//! Hands a command line to the `hrm` binary, built in release mode.
+//! Passes a command line on to the `hrm` binary, built in release mode.
 //!
-//! The folder, the terminal and the exit code are those of `hrm`: relative
-//! paths mean what the user typed, Ctrl-C reaches the training loop.
+//! `hrm` runs in the user's folder and terminal, and its exit code is returned:
+//! relative paths keep their meaning, and Ctrl-C reaches the training loop.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::Context as _;
 
-/// Runs `hrm` with `command_line`, verb first, and returns its exit code.
-pub(crate) fn run(
-    workspace_root: &Path,
-    command_line: impl Iterator<Item = OsString>,
-) -> anyhow::Result<ExitCode> {
+/// Builds `hrm`, runs it with `arguments`, and returns its exit code.
+///
+/// # Errors
+///
+/// If cargo cannot be started.
+pub(crate) fn run(workspace_root: &Path, arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     let cargo = |verb: &str| {
         // Cargo names itself to the programs it runs.
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -22,18 +23,37 @@ pub(crate) fn run(
         cargo
     };
 
-    // A first build takes minutes, so cargo shows its progress, on stderr;
-    // the second call then has nothing to say.
+    // The first build takes minutes, so cargo shows its progress on standard
+    // error. `cargo run` then has nothing to build, and stays quiet.
     let built = cargo("build").status().context("cannot start cargo to build `hrm`")?;
     if !built.success() {
         return Ok(exit_code(built));
     }
-    become_or_wait_for(cargo("run").arg("--quiet").arg("--").args(command_line))
+    eprintln!("{}", notice(arguments));
+    become_or_wait_for(cargo("run").arg("--quiet").arg("--").args(arguments))
         .context("cannot start cargo to run `hrm`")
 }
 
-/// Replaces this process, so that no parent dies of a Ctrl-C that the program
-/// wants to outlive.
+/// Tells the user which program runs, and how to run it without cargo.
+fn notice(arguments: &[OsString]) -> String {
+    let words = std::iter::once(OsStr::new("hrm")).chain(arguments.iter().map(OsString::as_os_str));
+    let words: Vec<String> = words.map(|word| quoted(&word.to_string_lossy())).collect();
+    format!(
+        "Running `{}` (release build). Install it with: cargo install --path crates/hrm-cli",
+        words.join(" ")
+    )
+}
+
+/// A word of a command line, in quotes if it contains white space.
+fn quoted(word: &str) -> String {
+    if word.is_empty() || word.contains(char::is_whitespace) {
+        format!("'{word}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Replaces this process, so that Ctrl-C does not end a parent of the program.
 #[cfg(unix)]
 fn become_or_wait_for(command: &mut Command) -> std::io::Result<ExitCode> {
     use std::os::unix::process::CommandExt as _;
@@ -45,7 +65,20 @@ fn become_or_wait_for(command: &mut Command) -> std::io::Result<ExitCode> {
     command.status().map(exit_code)
 }
 
-/// A code that does not fit, or a death by signal, is a plain failure.
+/// The exit code, or 1 for one that does not fit or after a signal.
 fn exit_code(status: ExitStatus) -> ExitCode {
     status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notice_shows_a_command_that_can_be_copied() {
+        let arguments = ["solve", "grid", "a b"].map(OsString::from);
+        let want = "Running `hrm solve grid 'a b'` (release build). \
+                    Install it with: cargo install --path crates/hrm-cli";
+        assert_eq!(notice(&arguments), want);
+    }
 }

@@ -1,13 +1,13 @@
-//! `cargo xtask <verb>`: the one front door of the workspace.
+//! `cargo xtask <command>`: the entry point to the workspace.
 //!
-//! Verbs about models (`train`, `solve`, ...) are handed to the `hrm` binary,
-//! built in release mode. Verbs about the repository (`test`, `tidy`, `bench`, ...)
-//! each have a module here.
+//! Developer commands (`test`, `tidy`, `bench`, ...) each have a module here. The
+//! commands of `hrm` (`train`, `solve`, ...) are passed on to its release build, so
+//! that a fresh checkout can be tried without installing anything.
 //!
-//! Add a verb by adding a module with a `run`, then a line in [`Verb`] and a
-//! line in [`run`].
+//! To add a developer command, add a module with a `run`, a line in [`Developer`]
+//! and a line in [`run`].
 
-// A program may talk to its terminal; the libraries may not.
+// A program may write to its terminal; the libraries may not.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
@@ -24,105 +24,150 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use xshell::Shell;
 
-/// Train, try and maintain Hierarchical Reasoning Models.
+/// Maintain the workspace, or run `hrm` from its source.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
-enum Verb {
-    /// Train a model, e.g. `cargo xtask train sudoku`.
-    Train(PassedOn),
-    /// List training runs and compare them.
-    Runs(PassedOn),
-    /// Score a trained model on evaluation puzzles.
-    Eval(PassedOn),
-    /// Solve puzzles with a trained model.
-    Solve(PassedOn),
-    /// Generate, show and describe puzzle data.
-    Data(PassedOn),
-    /// Compare the model with reference fixtures.
-    Golden(PassedOn),
-    /// Read a model from another program's file.
-    Import(PassedOn),
-    /// Write a model to a file that other programs read.
-    Export(PassedOn),
-    /// Run all tests, or those that `cargo test` would pick from ARGS.
+enum Command {
+    #[command(flatten)]
+    Developer(Developer),
+    #[command(flatten)]
+    Hrm(Hrm),
+}
+
+/// Commands about the repository.
+#[derive(Subcommand)]
+enum Developer {
+    /// Run all tests, or those that `cargo test` would select from ARGS.
     Test(PassedOn),
-    /// Check layering, manifests, documentation links and committed text.
-    Tidy,
-    /// Everything a pull request needs, cheapest check first.
+    /// Run everything a pull request must pass, cheapest check first.
     Ci(ci::Ci),
+    /// Check layering, imports, manifests, documentation links and committed text.
+    Tidy,
     /// Run benchmarks; compare with a baseline or with another implementation.
     Bench(bench::Bench),
-    /// Look for files that a reader does not survive.
+    /// Fuzz the readers of files from outside.
     Fuzz(fuzz::Fuzz),
-    /// Compile the workspace for CUDA; needs Linux and Python, and no card.
+    /// Compile the workspace for CUDA; needs Linux and Python, but no GPU.
     CheckCuda,
 }
 
-/// Arguments that belong to the program behind the verb, `--help` included.
+/// Commands of `hrm`.
+#[derive(Subcommand)]
+enum Hrm {
+    /// Train a model, e.g. `cargo xtask train sudoku`.
+    Train(PassedOn),
+    /// List and compare training runs.
+    Runs(PassedOn),
+    /// Evaluate a trained model.
+    Eval(PassedOn),
+    /// Solve puzzles with a trained model.
+    Solve(PassedOn),
+    /// Download, generate, inspect and convert puzzles.
+    Data(PassedOn),
+    /// Compare the model with a reference, tensor by tensor.
+    Golden(PassedOn),
+    /// Convert a published checkpoint.
+    Import(PassedOn),
+    /// Export weights for the published code.
+    Export(PassedOn),
+}
+
+/// Arguments of the program behind the command, `--help` included.
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 struct PassedOn {
-    // Only makes clap accept anything: it would drop a leading `--`, which
-    // means something to the program behind, so `typed` is read instead.
+    // Only makes clap accept anything. It would drop a leading `--`, which has a
+    // meaning for the program behind, so the raw arguments are passed on instead.
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     _accepted: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
-    run(Verb::parse()).unwrap_or_else(|err| {
-        // Not returned: a backtrace of xtask explains nobody's failing check.
+    let matches = command().get_matches();
+    let command = Command::from_arg_matches(&matches).unwrap_or_else(|err| err.exit());
+    run(command).unwrap_or_else(|err| {
+        // Not returned from `main`: a backtrace of xtask does not explain a failure.
         eprintln!("xtask: {err:#}");
         ExitCode::FAILURE
     })
 }
 
-fn run(verb: Verb) -> anyhow::Result<ExitCode> {
+/// The command line, with a help text that lists the commands in groups.
+fn command() -> clap::Command {
+    let developer = group::<Developer>("Developer commands");
+    let hrm = group::<Hrm>("Commands of hrm, passed on to its release build");
+    Command::command()
+        .help_template("{about-with-newline}\n{usage-heading} {usage}{after-help}")
+        .after_help(format!(
+            "{developer}\n{hrm}\n`cargo xtask COMMAND --help` lists the flags of a command."
+        ))
+}
+
+/// A list of commands under a heading.
+fn group<C: Subcommand>(heading: &str) -> String {
+    let mut text = format!("{heading}:\n");
+    for command in C::augment_subcommands(clap::Command::new("")).get_subcommands() {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        text += &format!("  {:<12}{about}\n", command.get_name());
+    }
+    text
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     let root = workspace_root()?;
     let sh = Shell::new()?;
     sh.change_dir(&root);
 
-    let typed = std::env::args_os().skip(1);
-    match verb {
-        Verb::Train(_)
-        | Verb::Runs(_)
-        | Verb::Eval(_)
-        | Verb::Solve(_)
-        | Verb::Data(_)
-        | Verb::Golden(_)
-        | Verb::Import(_)
-        | Verb::Export(_) => return hrm::run(&root, typed),
-        Verb::Test(_) => test::run(&sh, typed.skip(1).collect())?,
-        Verb::Tidy => tidy::run(&sh)?,
-        Verb::Ci(ci) => ci.run(&sh)?,
-        Verb::Bench(bench) => bench.run(&sh)?,
-        Verb::Fuzz(verb) => verb.run(&sh)?,
-        Verb::CheckCuda => check_cuda::run(&sh)?,
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match command {
+        Command::Hrm(_) => return hrm::run(&root, &arguments),
+        Command::Developer(command) => match command {
+            Developer::Test(_) => test::run(&sh, &arguments[1..])?,
+            Developer::Ci(ci) => ci.run(&sh)?,
+            Developer::Tidy => tidy::run(&sh)?,
+            Developer::Bench(bench) => bench.run(&sh)?,
+            Developer::Fuzz(fuzz) => fuzz.run(&sh)?,
+            Developer::CheckCuda => check_cuda::run(&sh)?,
+        },
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The folder of the workspace that cargo was called in.
 fn workspace_root() -> anyhow::Result<PathBuf> {
-    // Asked when run, not when compiled: checkouts that share a build folder
-    // share one xtask.
+    // Read at run time: checkouts that share a build folder share one xtask.
     let own_folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let own_folder = own_folder.context("xtask is started by cargo: `cargo xtask <verb>`")?;
+    let own_folder = own_folder.context("xtask must be run by cargo: `cargo xtask <command>`")?;
     let root = own_folder.parent().context("xtask is a folder of the workspace")?;
     Ok(root.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Verb::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_tells_developer_commands_from_those_of_hrm() {
+        let help = command().render_help().to_string();
+        let (developer, hrm) = help.split_once("Commands of hrm").unwrap();
+        for command in ["test", "ci", "tidy", "bench", "fuzz", "check-cuda"] {
+            let line = format!("\n  {command} ");
+            assert!(developer.contains(&line) && !hrm.contains(&line), "{command}: {help}");
+        }
+        for command in ["train", "runs", "eval", "solve", "data", "golden", "import", "export"] {
+            let line = format!("\n  {command} ");
+            assert!(hrm.contains(&line) && !developer.contains(&line), "{command}: {help}");
+        }
+        let n_commands = Command::command().get_subcommands().count();
+        assert_eq!(help.lines().filter(|line| line.starts_with("  ")).count(), n_commands);
     }
 
     #[test]
@@ -136,13 +181,13 @@ mod tests {
             vec![],
         ] {
             let typed = ["cargo xtask", "train"].into_iter().chain(arguments.iter().copied());
-            let verb = Verb::try_parse_from(typed);
-            assert!(matches!(verb, Ok(Verb::Train(_))), "{arguments:?}");
+            let command = Command::try_parse_from(typed);
+            assert!(matches!(command, Ok(Command::Hrm(Hrm::Train(_)))), "{arguments:?}");
         }
     }
 
     #[test]
-    fn a_mistyped_verb_is_refused() {
-        assert!(Verb::try_parse_from(["cargo xtask", "trian"]).is_err());
+    fn a_mistyped_command_is_refused() {
+        assert!(Command::try_parse_from(["cargo xtask", "trian"]).is_err());
     }
 }

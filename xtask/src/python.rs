@@ -1,17 +1,18 @@
-//! Python environments below `target/`, for programs that come as packages.
+//! Python environments below `target/`, for tools that are Python packages.
 //!
-//! Packages come from wherever the user's pip is set to fetch them.
+//! Packages are installed by pip, with the user's settings.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use xshell::{Shell, cmd};
 
-/// Holds the requirements that an environment was completed with.
+/// File with the requirements that have been installed.
 const STAMP: &str = "requirements-installed.txt";
 
-/// The interpreter of the environment in `folder`, which holds what the file
-/// `requirements` lists. Made, or made anew, if it is not there as listed.
+/// The interpreter of an environment in `folder` with the packages of the file
+/// `requirements`. The environment is created, or recreated after the file has
+/// changed.
 pub(crate) fn environment(
     sh: &Shell,
     folder: &Path,
@@ -26,16 +27,16 @@ pub(crate) fn environment(
 
     let folder = folder.display().to_string();
     let make = || -> anyhow::Result<()> {
-        // `--clear`: what is left of another list must not be found.
+        // `--clear` removes the packages of an earlier list.
         cmd!(sh, "python3 -m venv --clear {folder}").run()?;
         cmd!(sh, "{python} -m pip install --quiet --requirement {requirements}").run()?;
-        // Last, so that an interrupted installation is not taken for a whole one.
+        // Written last, so that an interrupted installation is repeated.
         sh.write_file(&stamp, &wanted)?;
         Ok(())
     };
     make().with_context(|| {
         let list = requirements.display();
-        format!("cannot make a Python environment in {folder} with python3 and {list}")
+        format!("cannot create a Python environment in {folder} from {list}")
     })?;
     Ok(python)
 }

@@ -1,22 +1,26 @@
-//! `cargo test`, over the whole workspace unless packages are named.
+//! `cargo xtask test`: `cargo test` for the workspace, or for selected packages.
 
 use std::ffi::OsString;
 
 use xshell::{Shell, cmd};
 
 /// Runs `cargo test` with `arguments`.
-pub(crate) fn run(sh: &Shell, arguments: Vec<OsString>) -> anyhow::Result<()> {
-    // `--workspace` would win over a package named beside it, in silence.
-    let scope = if names_packages(&arguments) { None } else { Some("--workspace") };
+///
+/// # Errors
+///
+/// If a test fails.
+pub(crate) fn run(sh: &Shell, arguments: &[OsString]) -> anyhow::Result<()> {
+    // `--workspace` would silently override a package named beside it.
+    let scope = if names_packages(arguments) { None } else { Some("--workspace") };
     cmd!(sh, "cargo test {scope...} {arguments...}").run()?;
     Ok(())
 }
 
-/// Whether cargo is told which packages to test.
+/// Whether the arguments select packages.
 fn names_packages(arguments: &[OsString]) -> bool {
     arguments
         .iter()
-        // What follows `--` is for the test programs.
+        // Arguments after `--` are for the test programs.
         .take_while(|argument| *argument != "--")
         .filter_map(|argument| argument.to_str())
         .any(|argument| argument.starts_with("--package") || argument.starts_with("-p"))
@@ -33,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_package_replaces_the_workspace() {
+    fn a_selected_package_replaces_the_workspace() {
         check("-p hrm-core", true);
         check("-phrm-core", true);
         check("schedule --package=hrm-core", true);

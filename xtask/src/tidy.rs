@@ -1,9 +1,12 @@
-//! Keeps the promises that no compiler checks.
+//! `cargo xtask tidy`: rules of the repository that no compiler checks.
 //!
-//! Each check is a pure function of a text or an edge; this file reads the
-//! workspace and gathers findings, one line each: `path: what is wrong`.
+//! Each check is a function of a text, a dependency or a set of imports. This file
+//! reads the workspace and collects the findings, one line each:
+//! `path: what is wrong`.
 
+mod circles;
 mod files;
+mod imports;
 mod layers;
 mod links;
 mod manifests;
@@ -12,18 +15,23 @@ mod text;
 use std::path::Path;
 
 use anyhow::Context as _;
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Target};
 use xshell::Shell;
 
-/// Prints every finding and fails if there is one.
+/// Prints all findings.
+///
+/// # Errors
+///
+/// If there are findings, or the workspace cannot be read.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     let root = sh.current_dir();
     let mut findings = crate_findings(&root, &metadata(&root)?)?;
+    findings.extend(import_circle_findings(&root, &metadata(&root)?)?);
     findings.extend(file_findings(&root)?);
     for finding in &findings {
         println!("{finding}");
     }
-    anyhow::ensure!(findings.is_empty(), "tidy: {} to put right", findings.len());
+    anyhow::ensure!(findings.is_empty(), "tidy: {} to fix", findings.len());
     Ok(())
 }
 
@@ -33,7 +41,7 @@ fn metadata(root: &Path) -> anyhow::Result<Metadata> {
     command.exec().context("cannot read the workspace's metadata")
 }
 
-/// Layering and manifests of the workspace's crates.
+/// Checks the layering and the manifests of the crates.
 fn crate_findings(root: &Path, metadata: &Metadata) -> anyhow::Result<Vec<String>> {
     let mut findings = Vec::new();
     for package in metadata.workspace_packages() {
@@ -49,7 +57,7 @@ fn crate_findings(root: &Path, metadata: &Metadata) -> anyhow::Result<Vec<String
     Ok(findings)
 }
 
-/// What one crate depends on, other workspaces' crates included.
+/// The dependencies of one crate, crates from outside the workspace included.
 fn edges(package: &Package) -> impl Iterator<Item = layers::Edge<'_>> {
     package.dependencies.iter().map(|dependency| layers::Edge {
         user: &package.name,
@@ -58,17 +66,31 @@ fn edges(package: &Package) -> impl Iterator<Item = layers::Edge<'_>> {
     })
 }
 
-/// Text and links among the committed files.
+/// Checks that no two source files of a crate import each other, directly or
+/// through others.
+fn import_circle_findings(root: &Path, metadata: &Metadata) -> anyhow::Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for package in metadata.workspace_packages() {
+        let has_modules = |target: &&Target| target.is_lib() || target.is_bin();
+        for target in package.targets.iter().filter(has_modules) {
+            let imports = imports::imports(target.src_path.as_std_path())?;
+            findings.extend(circles::problems(root, &imports));
+        }
+    }
+    Ok(findings)
+}
+
+/// Checks text and links of the committed files.
 fn file_findings(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut findings = Vec::new();
     for path in files::committed(root)? {
         let bytes = std::fs::read(root.join(&path))
             .with_context(|| format!("cannot read {}", path.display()))?;
-        // Pictures and tensors are not ours to proofread.
+        // Pictures and tensors are not text.
         let Ok(content) = String::from_utf8(bytes) else { continue };
 
         if path != Path::new("Cargo.lock") {
-            // Cargo writes that one, and names its registry throughout.
+            // Cargo generates that file, and names its registry in it.
             findings.extend(at(&path, text::problems(&content)));
         }
         if path.extension().is_some_and(|extension| extension == "md") {
@@ -89,11 +111,11 @@ mod tests {
 
     #[test]
     fn the_workspace_keeps_its_layers() {
-        // Asked when run: checkouts may share a build folder.
+        // Read when the test runs: checkouts may share a build folder.
         let own_folder = std::path::PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap());
         let root = own_folder.parent().unwrap();
         let metadata = metadata(root).unwrap();
-        assert!(metadata.workspace_packages().len() >= 8, "every crate is looked at");
+        assert!(metadata.workspace_packages().len() >= 8, "every crate is checked");
         assert_eq!(crate_findings(root, &metadata).unwrap(), Vec::<String>::new());
     }
 

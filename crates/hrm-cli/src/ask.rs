@@ -1,4 +1,4 @@
-//! Posed puzzles put to a model, several at a time.
+//! Answers the questions of puzzles, in batches that are refilled as they empty.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -7,12 +7,12 @@ use std::num::NonZeroUsize;
 use hrm_core::{Budget, Hrm, PuzzleInput, solve_all};
 use hrm_tasks::{Posed, Reply};
 
-/// Asks every question of `puzzles`, `batch_size` at a time whichever puzzle
-/// they belong to. `done` is told each puzzle's number and replies, in order.
+/// Answers all questions of `puzzles`, `batch_size` at a time; a batch may mix
+/// puzzles. Calls `done` for each puzzle in order, with its index and replies.
 ///
 /// # Errors
 ///
-/// If the backend fails, or `done` does.
+/// If the backend or `done` fails.
 pub(crate) fn ask(
     model: &Hrm,
     puzzles: &[Box<dyn Posed>],

@@ -1,4 +1,4 @@
-//! Puzzles without answers: the model's answers, and what the rules say of them.
+//! Challenges: puzzles without labels, whose answers are checked by the rules.
 
 use std::path::Path;
 
@@ -11,23 +11,23 @@ use crate::ask::ask;
 use crate::checkpoint::Checkpoint;
 use crate::{progress, solve};
 
-/// What became of the puzzles of a file.
+/// The answers to the puzzles of a file.
 pub(crate) struct Challenge {
     n_puzzles: usize,
     n_valid: usize,
-    /// Answers that the rules can neither prove nor refute.
+    /// Answers of puzzles without rules, or that the rules cannot decide.
     n_unchecked: usize,
     n_segments: usize,
-    /// The answers, to be handed in.
+    /// The answers, in the format for submission.
     pub(crate) document: Document,
 }
 
-/// Answers every puzzle of `file`, which need not hold any answer.
+/// Answers every puzzle of `file`. Labels are not needed.
 ///
 /// # Errors
 ///
-/// For a file that cannot be read or is no puzzle file of the model's kind, and
-/// if the backend fails.
+/// If the file cannot be read or does not hold puzzles of the model's task, or
+/// the backend fails.
 pub(crate) fn run(
     checkpoint: &Checkpoint,
     file: &Path,
@@ -43,7 +43,7 @@ pub(crate) fn run(
     let mut n_segments = 0;
     ask(&checkpoint.model, &posed, budget, batch_size, |puzzle, replies| {
         let mut answer = posed[puzzle].answer(replies, Style::Plain);
-        // A file may hold many; nobody looks at these drawings.
+        // Not shown; a file may have many.
         answer.drawing = String::new();
         n_segments += replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);
         answers.push(answer);
@@ -62,7 +62,7 @@ pub(crate) fn run(
 }
 
 impl Challenge {
-    /// The figures on a few lines.
+    /// The results on a few lines.
     pub(crate) fn table(&self) -> String {
         let Self { n_puzzles, n_valid, n_unchecked, .. } = self;
         let mut text = format!("{n_puzzles} answers, {:.1} segments each\n", self.mean_segments());
@@ -71,7 +71,7 @@ impl Challenge {
             text += &format!("  {:<22} {share:>6.2} %\n", "valid");
         }
         if *n_unchecked > 0 {
-            text += &format!("  {:<22} {n_unchecked:>6}\n", "not to be checked");
+            text += &format!("  {:<22} {n_unchecked:>6}\n", "cannot be checked");
         }
         text
     }

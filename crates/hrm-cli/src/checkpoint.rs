@@ -1,8 +1,8 @@
-//! A checkpoint folder that describes itself: model, puzzles, vocabulary.
+//! A self-contained checkpoint folder: model, task and vocabulary.
 //!
 //! ```text
 //! config.json  model.safetensors     the model
-//! task.json                          kind of puzzle, settings, data files
+//! task.json                          task, its settings, data files
 //! tokenizer.json                     the vocabulary
 //! identifiers.json                   names of the puzzle identifiers
 //! ```
@@ -15,24 +15,24 @@ use hrm_train::run::{find_checkpoint, read_json, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
 
 const TASK: &str = "task.json";
 const TOKENIZER: &str = "tokenizer.json";
 const IDENTIFIERS: &str = "identifiers.json";
 
-/// What `task.json` holds.
+/// The content of `task.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Puzzles {
-    /// Kind and settings.
+    /// The task and its settings.
     pub(crate) task: TaskConfig,
-    /// Files it was trained on; none for built-in data.
+    /// Training data; empty for built-in puzzles.
     pub(crate) data: Vec<PathBuf>,
 }
 
-/// A checkpoint that has been read.
+/// A loaded checkpoint.
 pub(crate) struct Checkpoint {
     pub(crate) path: PathBuf,
     pub(crate) model: Hrm,
@@ -41,11 +41,11 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint folder, or the one that a run folder stands for.
+    /// Loads a checkpoint folder, or the best or newest checkpoint of a run folder.
     ///
     /// # Errors
     ///
-    /// For a folder that is neither, or files that do not fit together.
+    /// If the folder is neither, or its files do not fit together.
     pub(crate) fn open(run: &Path, compute: &Compute) -> anyhow::Result<Self> {
         let path = find_checkpoint(run)?;
         let model = Hrm::load(&path, &compute.device()?)?.with_dtype(compute.dtype()?);
@@ -56,11 +56,14 @@ impl Checkpoint {
         let vocabulary = Vocabulary::load(&path.join(TOKENIZER))?;
         if vocabulary != puzzles.task.family().vocabulary() {
             let kind = puzzles.task.kind();
-            return Err(usage(format!("{}: {TOKENIZER} is not that of {kind}", path.display())));
+            return Err(usage(format!(
+                "{}: {TOKENIZER} is not the vocabulary of {kind}",
+                path.display()
+            )));
         }
         if vocabulary.len() != config.vocab_size || identifiers.len() != config.n_puzzle_ids {
             return Err(usage(format!(
-                "{}: the model knows {} tokens and {} puzzles, its files {} and {}",
+                "{}: the model has {} tokens and {} puzzle identifiers, the files beside it {} and {}",
                 path.display(),
                 config.vocab_size,
                 config.n_puzzle_ids,
@@ -72,12 +75,12 @@ impl Checkpoint {
     }
 }
 
-/// Writes a checkpoint folder of its own.
+/// Writes a checkpoint folder that belongs to no run.
 ///
 /// # Errors
 ///
-/// If the folder exists and holds something, or cannot be written.
-pub(crate) fn save_alone(
+/// If the folder exists or cannot be written.
+pub(crate) fn save_new(
     folder: &Path,
     model: &Hrm,
     puzzles: &Puzzles,
@@ -89,7 +92,7 @@ pub(crate) fn save_alone(
     })
 }
 
-/// Writes what a checkpoint says about its puzzles.
+/// Writes the files of a checkpoint about its puzzles.
 ///
 /// # Errors
 ///

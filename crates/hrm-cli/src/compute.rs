@@ -1,19 +1,19 @@
-//! `--device` and `--dtype`: where and how precisely to compute.
+//! `--device` and `--dtype`: the device and the precision of the computation.
 
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
 use hrm_kernels::Isa;
 
-use crate::outcome::{backend_message, usage};
+use crate::error::{backend_message, usage};
 
-/// Where and how precisely to compute.
+/// Device and precision of the computation.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Compute {
-    /// Where to compute.
+    /// Device to compute on.
     #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
-    /// Precision of activations; weights stay f32. `auto` is bf16 on a CPU that
-    /// multiplies it, else f32.
+    /// Data type of activations; weights are always f32. `auto` is bf16 on CPUs
+    /// with bf16 instructions, else f32.
     #[arg(long, value_enum, default_value_t = Precision::Auto)]
     dtype: Precision,
 }
@@ -36,11 +36,11 @@ pub(crate) enum Precision {
 }
 
 impl Compute {
-    /// What was chosen by the names of a device and of a dtype.
+    /// The device and the precision with these names.
     ///
     /// # Errors
     ///
-    /// For a name that there is not.
+    /// If a name is unknown.
     pub(crate) fn named(device: &str, dtype: &str) -> anyhow::Result<Self> {
         let known = |what, err| usage(format!("{what}: {err}"));
         Ok(Self {
@@ -53,11 +53,13 @@ impl Compute {
     ///
     /// # Errors
     ///
-    /// If this machine or this build does not have it.
+    /// If it is not available on this machine or in this build.
     pub(crate) fn device(&self) -> anyhow::Result<Device> {
         let missing = |kind: &str, err: candle_core::Error| {
             let why = backend_message(&err);
-            usage(format!("--device {kind}: not there on this machine or in this build ({why})"))
+            usage(format!(
+                "--device {kind}: not available on this machine or in this build ({why})"
+            ))
         };
         match self.device {
             DeviceKind::Cpu => Ok(Device::Cpu),
@@ -70,7 +72,7 @@ impl Compute {
     ///
     /// # Errors
     ///
-    /// If `HRM_CPU` names no instruction set of this machine.
+    /// If `HRM_CPU` does not name an instruction set of this machine.
     pub(crate) fn dtype(&self) -> anyhow::Result<DType> {
         let has_bf16 = cpu_path()?.has_bf16();
         Ok(match self.dtype {
@@ -80,23 +82,23 @@ impl Compute {
         })
     }
 
-    /// The same, in f32 unless another precision is asked for by name.
-    pub(crate) fn exactly(&self) -> Self {
+    /// The same, but `auto` means f32.
+    pub(crate) fn with_f32_default(&self) -> Self {
         let dtype = if self.dtype == Precision::Auto { Precision::F32 } else { self.dtype };
         Self { dtype, ..self.clone() }
     }
 }
 
-/// Instruction sets in force on the CPU.
+/// Instruction set in use on the CPU.
 ///
 /// # Errors
 ///
-/// If `HRM_CPU` names none of this machine.
+/// If `HRM_CPU` does not name an instruction set of this machine.
 pub(crate) fn cpu_path() -> anyhow::Result<Isa> {
     Isa::current().map_err(|err| usage(backend_message(&err)))
 }
 
-/// The name of a device as users write it.
+/// The name of a device on the command line.
 pub(crate) fn device_name(device: &Device) -> &'static str {
     match device {
         Device::Cpu => "cpu",

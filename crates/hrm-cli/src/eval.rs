@@ -1,13 +1,12 @@
-//! `hrm eval`: how many puzzles a trained model gets right.
+//! `hrm eval`: evaluates a trained model.
 
-use std::fmt::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
 use hrm_core::Budget;
 use hrm_train::task::Document;
-use hrm_train::{EvalOptions, Evaluation, Sampling, evaluate};
+use hrm_train::{EvalOptions, Sampling, evaluate};
 use serde_json::{Value, json};
 
 use crate::challenge;
@@ -16,40 +15,42 @@ use crate::compute::Compute;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::progress;
+use crate::scores;
 use crate::settings;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Eval {
     /// Run or checkpoint folder.
     run: PathBuf,
-    /// Puzzles to score on, all of them; default: those held out in training.
+    /// Puzzles to evaluate on, all of them. Default: the test set of the run.
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
-    /// Change one setting of the puzzles, e.g. task.eval_givens=26.
+    /// Change one setting of the task, e.g. task.eval_givens=26; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "challenge")]
     set: Vec<String>,
-    /// A file of puzzles without answers: says how many answers obey the rules.
+    /// Answer a file of puzzles without labels, and report how many answers obey
+    /// the rules.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     challenge: Option<PathBuf>,
-    /// Folder for what the evaluation says in full: submission.json and a table
-    /// of tasks for ARC, the answers to a challenge. It must not exist.
+    /// New folder for detailed results: for ARC submission.json and a table of
+    /// tasks, for a challenge the answers.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Segments per puzzle; default: as many as in training.
+    /// Number of segments per puzzle. Default: the maximum of training.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     segments: Option<u32>,
-    /// Let the halting head stop early.
+    /// Let the halting head stop each puzzle early.
     #[arg(long)]
     halt: bool,
-    /// Draw another answer to each question at this temperature; the favourite
-    /// of those becomes the second attempt (ARC).
+    /// Sample a second answer to each question at this temperature. For ARC, the
+    /// most frequent of these becomes the second attempt.
     #[arg(long, value_name = "TEMPERATURE", value_parser = temperature, conflicts_with = "challenge")]
     sample: Option<f64>,
-    /// Decides the draws of --sample.
+    /// Seed for --sample.
     #[arg(long, default_value_t = 0, requires = "sample")]
     seed: u64,
-    /// Puzzles at a time.
+    /// Batch size.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Print the result as one line of JSON.
@@ -86,8 +87,8 @@ impl Eval {
 
         if let Some(file) = &self.challenge {
             let challenge = challenge::run(&checkpoint, file, budget, batch_size)?;
-            self.say(&checkpoint, challenge.to_json(), challenge.table())?;
-            return self.keep(&[challenge.document]);
+            self.print(&checkpoint, challenge.to_json(), challenge.table())?;
+            return self.write(&[challenge.document]);
         }
 
         let puzzles = settings::apply_to_task(checkpoint.puzzles.task.clone(), &self.set)?;
@@ -97,28 +98,26 @@ impl Eval {
         } else {
             puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
-        for note in task.notes() {
-            remark(note);
-        }
-        let mut pictured = self.pictures.begin()?;
+        task.notes().into_iter().for_each(note);
+        let mut answers = self.pictures.start()?;
         let mut progress = progress::rows(task.eval().n_rows_total());
         let mut n_done = 0;
         let sampling = self.sample.map(|temperature| Sampling { temperature, seed: self.seed });
-        let asking = EvalOptions { budget, batch_size, sampling };
-        let evaluation = evaluate(model, task.as_ref(), asking, |predicted| {
+        let options = EvalOptions { budget, batch_size, sampling };
+        let evaluation = evaluate(model, task.as_ref(), options, |predicted| {
             n_done += 1;
             progress(n_done);
-            pictured.add(task.eval(), predicted);
+            answers.add(task.eval(), predicted);
             anyhow::Ok(())
         })?;
-        // Said first: a full disk must not cost the figures.
-        self.say(&checkpoint, to_json(&evaluation, None), table(&evaluation))?;
-        self.keep(&evaluation.documents)?;
-        self.pictures.write(&pictured, task.as_ref(), family)
+        // Printed first, so that a full disk does not cost the scores.
+        self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation))?;
+        self.write(&evaluation.documents)?;
+        self.pictures.write(&answers, task.as_ref(), family)
     }
 
-    /// Prints the result.
-    fn say(&self, checkpoint: &Checkpoint, mut line: Value, text: String) -> anyhow::Result<()> {
+    /// Prints the result, as `line` or as `text`.
+    fn print(&self, checkpoint: &Checkpoint, mut line: Value, text: String) -> anyhow::Result<()> {
         if !self.json {
             return Ok(result(text)?);
         }
@@ -126,11 +125,11 @@ impl Eval {
         Ok(result(format!("{line}\n"))?)
     }
 
-    /// Writes documents into the new folder --out, if it was asked for.
-    fn keep(&self, documents: &[Document]) -> anyhow::Result<()> {
+    /// Writes documents into the new folder --out, if given.
+    fn write(&self, documents: &[Document]) -> anyhow::Result<()> {
         let Some(out) = &self.out else { return Ok(()) };
         if documents.is_empty() {
-            remark("This kind of puzzle has nothing to say in full.");
+            note("This task has no detailed results.");
             return Ok(());
         }
         output::new_folder(out, |folder| {
@@ -140,61 +139,7 @@ impl Eval {
             Ok(())
         })?;
         let names: Vec<&str> = documents.iter().map(|document| document.name).collect();
-        remark(format!("{} written to {}", names.join(" and "), out.display()));
+        note(format!("{} written to {}", names.join(" and "), out.display()));
         Ok(())
     }
-}
-
-/// Every figure by name.
-pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
-    let mut line = json!({
-        "kind": "eval",
-        "rows": evaluation.n_rows,
-        "exact": evaluation.exact(),
-        "cells": evaluation.cells(),
-        "halting": evaluation.halting(),
-        "mean_segments": evaluation.mean_segments(),
-    });
-    if let Some(step) = step {
-        line["step"] = json!(step);
-    }
-    for (name, share) in &evaluation.scores {
-        line[*name] = json!(share);
-    }
-    line
-}
-
-/// The figures on one line.
-pub(crate) fn describe(evaluation: &Evaluation) -> String {
-    let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    let mut text = format!(
-        "{} of {} exact ({}), cells {}",
-        evaluation.n_exact,
-        evaluation.n_rows,
-        percent(evaluation.exact()),
-        percent(evaluation.cells()),
-    );
-    for (name, share) in &evaluation.scores {
-        let _ = write!(text, ", {name} {}", percent(*share));
-    }
-    text
-}
-
-/// The figures, one per line.
-pub(crate) fn table(evaluation: &Evaluation) -> String {
-    let mut rows = vec![
-        ("exact", evaluation.exact()),
-        ("cells", evaluation.cells()),
-        ("halting head is right", evaluation.halting()),
-    ];
-    rows.extend(evaluation.scores.iter().copied());
-    let mut text = format!(
-        "{} evaluation rows, {:.1} segments each\n",
-        evaluation.n_rows,
-        evaluation.mean_segments()
-    );
-    for (name, share) in rows {
-        let _ = writeln!(text, "  {name:<22} {:>6.2} %", share * 100.0);
-    }
-    text
 }

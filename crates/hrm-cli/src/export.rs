@@ -1,4 +1,4 @@
-//! `hrm export`: the weights of a checkpoint, for the published code.
+//! `hrm export`: writes the weights of a checkpoint for the published code.
 
 use std::path::PathBuf;
 
@@ -10,16 +10,16 @@ use serde_json::json;
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
 use crate::output;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Export {
     /// Run or checkpoint folder.
     run: PathBuf,
-    /// Weight file to write (safetensors); it must not exist.
+    /// New weight file (safetensors).
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// How tensors are named.
+    /// Naming scheme of the tensors.
     #[arg(long, value_enum, default_value_t = Names::Plain)]
     names: Names,
     /// Print the result as one line of JSON.
@@ -31,11 +31,11 @@ pub(crate) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Names {
-    /// As the model names them: `inner.H_init`.
+    /// The names of the model: `inner.H_init`.
     Plain,
-    /// As the published training code wraps them: `model.inner.H_init`.
+    /// With the wrapper of the published training code: `model.inner.H_init`.
     Wrapped,
-    /// As it saves a compiled model: `_orig_mod.model.inner.H_init`.
+    /// As in its checkpoints of compiled models: `_orig_mod.model.inner.H_init`.
     Compiled,
 }
 
@@ -55,14 +55,14 @@ impl Export {
             .map(|(name, tensor)| (format!("{prefix}{name}"), tensor))
             .collect();
         let config = &checkpoint.model.config().recurrence;
-        let is_unknown = config.modules == Modules::Flat
+        let is_unsupported = config.modules == Modules::Flat
             || config.initial_states == InitialStates::Random
             || config.damping > 0.0;
-        if is_unknown {
-            remark("The published code has no models like this one: it reads the weights only.");
+        if is_unsupported {
+            note("The published code does not support this variant: it can only read the weights.");
         }
         let n_tensors = tensors.len();
-        weight_file::write_tensors(tensors, &self.out)?;
+        output::new_file(&self.out, |file| Ok(weight_file::write_tensors(tensors, file)?))?;
         if self.json {
             let line = json!({"file": self.out, "tensors": n_tensors});
             return Ok(result(format!("{line}\n"))?);

@@ -1,8 +1,8 @@
-//! `hrm import`: a published checkpoint becomes a checkpoint folder.
+//! `hrm import`: converts a published checkpoint into a checkpoint folder.
 //!
-//! Weights say most of what a model is: sizes, layers, vocabulary, puzzles.
-//! The rest (heads, cycles, segments) is read from the config that the
-//! published code saves beside them, or taken from the published defaults.
+//! The shapes of the weights determine most of the config: dimensions, layers,
+//! vocabulary, puzzle identifiers. The rest (heads, cycles, segments) is read from
+//! the config that the published code saves beside them, or has its defaults.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,26 +14,26 @@ use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::checkpoint::{Puzzles, save_alone};
-use crate::choice::kinds;
-use crate::outcome::usage;
-use crate::term::{remark, result};
+use crate::checkpoint::{Puzzles, save_new};
+use crate::error::usage;
+use crate::task_args::task_names;
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Import {
     /// PyTorch checkpoint or safetensors file.
     file: PathBuf,
-    /// Checkpoint folder to write.
+    /// New checkpoint folder.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// The published code's config, YAML or JSON. Default: `config.json` or
-    /// `all_config.yaml` beside FILE, if there is one.
+    /// Config of the published code, YAML or JSON. Default: config.json or
+    /// all_config.yaml beside FILE, if either exists.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Kind of puzzle. Default: by the size of the vocabulary.
-    #[arg(long, value_parser = kinds())]
+    /// Kind of puzzle. Default: the one with the vocabulary size of the checkpoint.
+    #[arg(long, value_parser = task_names())]
     task: Option<String>,
-    /// Cells per puzzle. Default: from the config, or the kind's published size.
+    /// Cells per puzzle. Default: that of the config, or the published one.
     #[arg(long)]
     cells: Option<usize>,
     /// Print the result as one line of JSON.
@@ -41,8 +41,8 @@ pub(crate) struct Import {
     json: bool,
 }
 
-/// What the published code's config says of a model. In its training runs the
-/// architecture is in a section of its own.
+/// The fields of a published config that are used. The published training code
+/// saves those of the architecture in a section `arch`.
 #[derive(Debug, Default, Deserialize)]
 struct Published {
     arch: Option<Box<Published>>,
@@ -58,7 +58,7 @@ struct Published {
     rope_theta: Option<f64>,
     rms_norm_eps: Option<f64>,
     pos_encodings: Option<Positions>,
-    /// Positions of a puzzle embedding; 0: as many as its channels take.
+    /// Positions of a puzzle embedding; 0 means as many as its channels need.
     puzzle_emb_len: Option<usize>,
 }
 
@@ -69,18 +69,18 @@ impl Import {
         let shapes = Shapes::of(&self.file, &tensors)?;
         let kind = match &self.task {
             Some(kind) => kind.as_str(),
-            None => kind_of(shapes.vocab_size)?,
+            None => task_with_vocabulary(shapes.vocab_size)?,
         };
         let (task, n_cells_default) = published_task(kind)?;
         let n_cells = self.cells.or(published.seq_len).unwrap_or_else(|| {
-            remark(format!("No config names the number of cells: taking {n_cells_default}."));
+            note(format!("No config gives the number of cells: using {n_cells_default}."));
             n_cells_default
         });
         let task = task.with_cells(n_cells)?;
         let config = config(&shapes, &published, n_cells);
 
         let specs = config.params()?;
-        // Tables that follow from the config are saved by some versions.
+        // Some versions save tables that can be computed from the config.
         let is_param = |name: &str| specs.iter().any(|spec| spec.name == name);
         tensors.retain(|name, _| is_param(name) || !name.contains("rotary_emb"));
         let weights = Weights::from_tensors(&specs, tensors, &Device::Cpu).map_err(|err| {
@@ -92,7 +92,7 @@ impl Import {
         let unnamed = (1..model.config().input.n_puzzle_ids).map(|id| format!("puzzle-{id}"));
         let identifiers: Vec<String> = std::iter::once(blank).chain(unnamed).collect();
         let puzzles = Puzzles { task, data: Vec::new() };
-        save_alone(&self.out, &model, &puzzles, &identifiers)?;
+        save_new(&self.out, &model, &puzzles, &identifiers)?;
         let n_parameters = model.config().n_parameters()?;
         if self.json {
             let line = json!({"checkpoint": self.out, "task": kind, "parameters": n_parameters});
@@ -102,18 +102,16 @@ impl Import {
         Ok(result(format!("{kind} model with {n_parameters} parameters written to {out}\n"))?)
     }
 
-    /// The published config, empty if there is none.
+    /// Reads the published config. It is empty if there is none.
     fn published(&self) -> anyhow::Result<Published> {
         let beside = ["config.json", "all_config.yaml"].map(|name| self.file.with_file_name(name));
         let found = self.config.clone().or_else(|| beside.into_iter().find(|path| path.is_file()));
         let Some(path) = found else {
-            remark(
-                "No config beside the weights: heads, cycles and segments are taken as published.",
-            );
+            note("No config beside the weights: using the published heads, cycles and segments.");
             return Ok(Published::default());
         };
         let text = std::fs::read_to_string(&path).map_err(TaskError::read(&path))?;
-        // JSON is YAML.
+        // Every JSON document is YAML.
         let read: Published = serde_saphyr::from_str(&text)
             .map_err(|err| usage(format!("{} is not a config: {err}", path.display())))?;
         Ok(match read.arch {
@@ -123,7 +121,7 @@ impl Import {
     }
 }
 
-/// What the shapes of the weights say.
+/// The sizes that the shapes of the weights determine.
 struct Shapes {
     vocab_size: usize,
     hidden_dim: usize,
@@ -134,7 +132,7 @@ struct Shapes {
     puzzle_dim: usize,
     has_positions: bool,
     mixer: Mixer,
-    /// Positions, with those of a puzzle embedding, where weights depend on them.
+    /// Number of positions, puzzle embedding included, if weights depend on it.
     n_positions: Option<usize>,
 }
 
@@ -147,7 +145,7 @@ impl Shapes {
                 path.display()
             ))),
             None => Err(usage(format!(
-                "{}: no tensor `{name}`: not a checkpoint of this model",
+                "{}: no tensor `{name}`: not a checkpoint of HRM or TRM",
                 path.display()
             ))),
         };
@@ -181,7 +179,7 @@ impl Shapes {
 }
 
 fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
-    // A checkpoint without a slow module is a Tiny Recursive Model.
+    // A checkpoint without an H module is a Tiny Recursive Model.
     let is_recursive = shapes.n_h_layers == 0;
     let family = if is_recursive { HrmConfig::tiny_recursive() } else { HrmConfig::paper() };
     let hidden_dim = shapes.hidden_dim;
@@ -201,7 +199,7 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
         Some(n_positions) => n_positions.saturating_sub(n_cells),
         None => n_prefix_published,
     };
-    // Any expansion that rounds up to the inner size will do.
+    // Any expansion that rounds up to the inner dimension is right.
     let expansion = shapes.inner_dim as f64 * 1.5 / hidden_dim.max(1) as f64;
     family.with(|HrmConfig { input, puzzle_embedding, block, recurrence, halting }| {
         input.vocab_size = shapes.vocab_size;
@@ -225,20 +223,19 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
     })
 }
 
-/// The kind of puzzle with a vocabulary of this size, as published.
-fn kind_of(vocab_size: usize) -> anyhow::Result<&'static str> {
+/// The task whose published vocabulary has this size.
+fn task_with_vocabulary(vocab_size: usize) -> anyhow::Result<&'static str> {
     let known = TaskConfig::KINDS.iter().copied();
     let mut with_size = known.filter(|kind| {
         published_task(kind).is_ok_and(|(task, _)| task.family().vocabulary().len() == vocab_size)
     });
     with_size.next().ok_or_else(|| {
-        usage(format!("no kind of puzzle has a vocabulary of {vocab_size}: name one with --task"))
+        usage(format!("no task has a vocabulary of {vocab_size}: give one with --task"))
     })
 }
 
-/// A kind of puzzle as published, and its number of cells.
+/// A task with its published settings, and its number of cells.
 fn published_task(kind: &str) -> anyhow::Result<(TaskConfig, usize)> {
-    let config = RunConfig::preset(kind, Preset::Paper)
-        .ok_or_else(|| usage(format!("no kind of puzzle `{kind}`")))?;
+    let config = RunConfig::preset(kind, "paper").map_err(|err| usage(err.to_string()))?;
     Ok((config.task, config.model.input.n_cells))
 }

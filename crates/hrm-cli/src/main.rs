@@ -1,31 +1,33 @@
 //! `hrm`: train, evaluate and use Hierarchical Reasoning Models.
 //!
-//! Add a verb by adding a module with a `run(self)`, then a line in [`Verb`]
-//! and a line in [`Verb::run`]. Results go to standard output, progress and remarks
-//! to standard error. Exit code 2 means bad usage or input, 1 a failure.
+//! To add a command, add a module with a `run(self)`, a line in [`Command`] and a
+//! line in [`Command::run`]. Results go to standard output, progress and notes to
+//! standard error. Exit code 2 means bad usage or bad input, 1 any other failure.
 
 mod ask;
 mod bench;
 mod challenge;
 mod checkpoint;
-mod choice;
 mod compute;
 mod data;
+mod error;
 mod eval;
+mod exit;
 mod export;
 mod golden;
 mod import;
 mod interrupt;
-mod outcome;
 mod output;
 mod pictures;
 mod pool;
 mod progress;
 mod record;
-mod run;
 mod runs;
+mod scores;
+mod session;
 mod settings;
 mod solve;
+mod task_args;
 mod term;
 mod trace;
 mod train;
@@ -36,46 +38,46 @@ use clap::Parser;
 
 #[derive(Parser)]
 #[command(name = "hrm", version, about, propagate_version = true)]
-enum Verb {
-    /// Train a model on built-in or your own puzzles.
+enum Command {
+    /// Train a model on built-in puzzles or your own.
     Train(train::Train),
-    /// List training runs and compare them.
+    /// List and compare training runs.
     Runs(runs::Runs),
-    /// Score a trained model on its evaluation puzzles or on others.
+    /// Evaluate a trained model on its test set or on other puzzles.
     Eval(eval::Eval),
-    /// Solve a puzzle with a trained model.
+    /// Solve puzzles with a trained model.
     Solve(solve::Solve),
-    /// Fetch puzzles, generate them, or look at them.
+    /// Download, generate, inspect and convert puzzles.
     Data(data::Data),
-    /// Compare this implementation with the reference, tensor by tensor.
+    /// Compare this implementation with a reference, tensor by tensor.
     Golden(golden::Golden),
-    /// Turn a published checkpoint into a checkpoint folder.
+    /// Convert a published checkpoint into a checkpoint folder.
     Import(import::Import),
-    /// Write the weights of a checkpoint for the published code.
+    /// Export the weights of a checkpoint for the published code.
     Export(export::Export),
-    /// Measure how long the model takes on this machine.
+    /// Measure the speed of the model on this machine.
     Bench(bench::Bench),
 }
 
-impl Verb {
+impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Train(verb) => verb.run(),
-            Self::Runs(verb) => verb.run(),
-            Self::Eval(verb) => verb.run(),
-            Self::Solve(verb) => verb.run(),
-            Self::Data(verb) => verb.run(),
-            Self::Golden(verb) => verb.run(),
-            Self::Import(verb) => verb.run(),
-            Self::Export(verb) => verb.run(),
-            Self::Bench(verb) => verb.run(),
+            Self::Train(command) => command.run(),
+            Self::Runs(command) => command.run(),
+            Self::Eval(command) => command.run(),
+            Self::Solve(command) => command.run(),
+            Self::Data(command) => command.run(),
+            Self::Golden(command) => command.run(),
+            Self::Import(command) => command.run(),
+            Self::Export(command) => command.run(),
+            Self::Bench(command) => command.run(),
         }
     }
 
-    /// Threads that compute, if it matters to the verb; else zero.
+    /// Number of compute threads; 0 for one per core.
     fn n_threads(&self) -> usize {
         match self {
-            Self::Bench(verb) => verb.n_threads(),
+            Self::Bench(command) => command.n_threads(),
             _ => 0,
         }
     }
@@ -83,6 +85,6 @@ impl Verb {
 
 fn main() -> ExitCode {
     hrm_kernels::keep_freed_memory();
-    let verb = Verb::parse();
-    outcome::exit_code(pool::run(verb.n_threads(), || verb.run()))
+    let command = Command::parse();
+    exit::exit_code(pool::run(command.n_threads(), || command.run()))
 }

@@ -1,8 +1,7 @@
-//! `--pictures`: what the model answered, puzzle by puzzle.
+//! `--pictures`: renders answers of the model.
 //!
-//! An evaluation shows every answer once and keeps none. [`Answers`] remembers
-//! a few of them: their places and tokens, since the puzzles themselves can be
-//! asked for again.
+//! An evaluation passes every answer by once. [`Answers`] keeps a few of them, as
+//! row ids and tokens; the puzzles themselves are read again when rendered.
 
 use std::path::{Path, PathBuf};
 
@@ -13,21 +12,21 @@ use hrm_train::task::{Examples, PADDING, Prediction, RowId, RowMut};
 
 use crate::{output, term};
 
-/// Puzzles on one sheet.
+/// Puzzles per sheet.
 const N_PER_SHEET: usize = 24;
 
 #[derive(Args)]
 pub(crate) struct Pictures {
-    /// Draw puzzles with prediction and truth on sheets in this new folder.
+    /// Render puzzles, with prediction and truth, on sheets in this new folder.
     #[arg(long, value_name = "DIR")]
     pictures: Option<PathBuf>,
-    /// Puzzles to draw, wrong answers first.
+    /// Number of puzzles to render, wrong answers first.
     #[arg(long, default_value_t = N_PER_SHEET, requires = "pictures")]
     n_pictures: usize,
-    /// Format of the pictures.
+    /// File format of the pictures.
     #[arg(long, value_enum, default_value_t = Format::Png, requires = "pictures")]
     picture_format: Format,
-    /// Draw each puzzle on a picture of its own, too.
+    /// Also render each puzzle as a picture of its own.
     #[arg(long, requires = "pictures")]
     picture_each: bool,
 }
@@ -55,19 +54,23 @@ impl Format {
 }
 
 impl Pictures {
-    /// A memory for as many answers as are to be drawn.
+    /// An empty collection with room for the answers to render.
     ///
     /// # Errors
     ///
-    /// If the folder is there already, so that scoring does not end in a refusal.
-    pub(crate) fn begin(&self) -> anyhow::Result<Answers> {
+    /// If the folder exists, so that this is known before the evaluation.
+    pub(crate) fn start(&self) -> anyhow::Result<Answers> {
         if let Some(folder) = &self.pictures {
             output::must_be_free(folder)?;
         }
         Ok(Answers::at_most(if self.pictures.is_some() { self.n_pictures } else { 0 }))
     }
 
-    /// Draws what was remembered.
+    /// Renders the answers.
+    ///
+    /// # Errors
+    ///
+    /// If the pictures cannot be rendered or written.
     pub(crate) fn write(
         &self,
         answers: &Answers,
@@ -89,7 +92,7 @@ impl Pictures {
             }
             Ok(())
         })?;
-        term::remark(format!("{} puzzles drawn in {}", exhibits.len(), folder.display()));
+        term::note(format!("{} puzzles rendered to {}", exhibits.len(), folder.display()));
         Ok(())
     }
 
@@ -100,7 +103,7 @@ impl Pictures {
     }
 }
 
-/// One example.
+/// One example, with owned tokens.
 pub(crate) struct Row {
     pub(crate) inputs: Vec<u32>,
     pub(crate) labels: Vec<u32>,
@@ -116,7 +119,7 @@ impl Row {
         row
     }
 
-    /// What to call it: the puzzle's name, else its number.
+    /// The name of the puzzle, or its number if it has none.
     pub(crate) fn name(&self, task: &dyn PuzzleTask, at: RowId) -> String {
         match task.identifiers().get(self.puzzle_id as usize) {
             Some(name) if self.puzzle_id > 0 => name.clone(),
@@ -125,8 +128,8 @@ impl Row {
     }
 }
 
-/// At most `n_max` answers, one to a puzzle, the first wrong ones before the
-/// first right ones.
+/// Up to `n_max` answers, one per puzzle: the first wrong ones, then the first
+/// right ones.
 #[derive(Default)]
 pub(crate) struct Answers {
     n_max: usize,
@@ -136,15 +139,15 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    /// Room for so many.
+    /// An empty collection for up to `n_max` answers.
     pub(crate) fn at_most(n_max: usize) -> Self {
         Self { n_max, ..Self::default() }
     }
 
-    /// Remembers an answer to a question of `examples` if it belongs to the first.
+    /// Keeps an answer to a row of `examples`, if there is room for it.
     pub(crate) fn add(&mut self, examples: &dyn Examples, predicted: &Prediction<'_>) {
         let Prediction { at, inputs, labels, tokens, .. } = *predicted;
-        // The others are the same puzzle again.
+        // Later versions are the same puzzle again.
         let is_first = || (0..at.version).all(|version| examples.n_rows(at.group, version) == 0);
         if self.n_max == 0 || !is_first() {
             return;
@@ -160,13 +163,13 @@ impl Answers {
         }
     }
 
-    /// What a sheet of them shows.
+    /// The title of a sheet.
     pub(crate) fn title(&self, kind: &str, part: &str) -> String {
         let n = self.wrong.len() + self.right.len();
         format!("{kind}: {n} of {} {part} puzzles, wrong ones first", self.n_seen)
     }
 
-    /// The puzzles, which are those of `examples`, with the answers.
+    /// The puzzles, read from `examples`, with the answers.
     pub(crate) fn exhibits(
         &self,
         task: &dyn PuzzleTask,
@@ -192,7 +195,7 @@ impl Answers {
 mod tests {
     use super::*;
 
-    /// One question in each of two versions.
+    /// Eight puzzles of one row, in two versions each.
     struct Twice;
 
     impl Examples for Twice {
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_answers_take_the_places_of_right_ones() {
+    fn wrong_answers_replace_right_ones() {
         let mut answers = Answers::at_most(3);
         let groups = |kept: &[(RowId, Vec<u32>)]| -> Vec<usize> {
             kept.iter().map(|(at, _)| at.group).collect()

@@ -1,24 +1,24 @@
-//! The threads that compute.
+//! The compute threads.
 
 use anyhow::Context as _;
 
-/// Stack of a thread: what a program's first thread has on most systems, since
-/// verbs run on one of these.
+/// Stack size of a thread: that of a main thread on most systems, since commands
+/// run on these threads.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Runs `verb` on one of `n_threads` threads; zero: as many as there are cores.
+/// Runs `command` on one of `n_threads` threads; 0 means one per core.
 ///
-/// From outside, every operation would wake another thread and wait for it.
-/// From inside, the thread that asks begins with the work, and others join in.
+/// A thread outside the pool would wake another one for every operation and wait
+/// for it. A thread of the pool starts with the work, and others join in.
 ///
 /// # Errors
 ///
-/// Those of `verb`, or if the threads cannot be started.
+/// If the threads cannot be started, or `command` fails.
 pub(crate) fn run(
     n_threads: usize,
-    verb: impl FnOnce() -> anyhow::Result<()> + Send,
+    command: impl FnOnce() -> anyhow::Result<()> + Send,
 ) -> anyhow::Result<()> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).stack_size(STACK_BYTES);
     pool.build_global().context("cannot start the threads")?;
-    rayon::scope(|_| verb())
+    rayon::scope(|_| command())
 }

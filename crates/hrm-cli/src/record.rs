@@ -1,8 +1,7 @@
-//! `run.json`: enough to know, and to repeat, what a run did.
+//! `run.json`: everything needed to repeat a run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use hrm_core::Hrm;
 use hrm_tasks::{PuzzleTask, RunConfig, TaskError};
@@ -11,30 +10,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Puzzles;
 use crate::compute::Compute;
-use crate::outcome::usage;
-use crate::term::remark;
+use crate::error::usage;
+use crate::term::note;
 
-/// Written before the first step.
+/// The content of `run.json`, written before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RunRecord {
     /// Version of this program.
     pub(crate) version: String,
-    /// Commit of the source, with `-dirty` appended if the tree had changes.
+    /// Commit that this program was built from, with `-dirty` appended if the
+    /// source had changes.
     pub(crate) revision: String,
-    /// Every setting, in full. Never a path to one.
+    /// All settings, in full.
     pub(crate) config: RunConfig,
-    /// Files trained on; none for built-in data.
+    /// Training data; empty for built-in puzzles.
     pub(crate) data: Vec<PathBuf>,
     /// SHA-256 of each data file, by path.
     pub(crate) data_sha256: BTreeMap<PathBuf, String>,
-    /// Decides weights, batches and halting draws.
+    /// Seed for weight initialisation, data order and halting exploration.
     pub(crate) seed: u64,
-    /// Time that ends the run, if steps do not.
+    /// Training time that ends the run, unless the number of steps does.
     #[serde(default)]
     pub(crate) minutes: Option<f64>,
-    /// Where it ran.
+    /// Device that computes.
     pub(crate) device: String,
-    /// Precision of activations.
+    /// Data type of activations.
     pub(crate) dtype: String,
     /// Cargo features of the build.
     pub(crate) cargo_features: Vec<String>,
@@ -43,11 +43,11 @@ pub(crate) struct RunRecord {
 }
 
 impl RunRecord {
-    /// Reads the record of a run, and makes sure that its data are still there.
+    /// Reads the record of a run, and checks that its data files have not changed.
     ///
     /// # Errors
     ///
-    /// If the file is no record, or a data file is not as it was.
+    /// If the file is not a record, or a data file has changed.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let record: Self = read_json(path)?;
         let found = hashes(&record.data)?;
@@ -57,18 +57,18 @@ impl RunRecord {
             None => Ok(record),
             Some(name) => {
                 let (name, run) = (name.display(), path.display());
-                Err(usage(format!("{name} is not as it was when {run} was written")))
+                Err(usage(format!("{name} has changed since {run} was written")))
             }
         }
     }
 
-    /// The puzzles of the run, as checkpoints name them.
+    /// The puzzles of the run, for its checkpoints.
     pub(crate) fn puzzles(&self) -> Puzzles {
         Puzzles { task: self.config.task.clone(), data: self.data.clone() }
     }
 
-    /// Opens the data, at the paths that messages are to name. The model takes
-    /// its sizes from them.
+    /// Opens the puzzles at `data`, and sets the sizes of the model that depend on
+    /// them. Messages name these paths.
     ///
     /// # Errors
     ///
@@ -82,11 +82,11 @@ impl RunRecord {
         Ok(task)
     }
 
-    /// Where and how precisely the run computes.
+    /// Device and precision of the run.
     ///
     /// # Errors
     ///
-    /// For names that this program does not know.
+    /// If this program does not know a name.
     pub(crate) fn compute(&self) -> anyhow::Result<Compute> {
         Compute::named(&self.device, &self.dtype)
     }
@@ -95,26 +95,26 @@ impl RunRecord {
     ///
     /// # Errors
     ///
-    /// If sizes do not fit together, or the device is not there.
+    /// If sizes do not fit together, or the device is not available.
     pub(crate) fn first_model(&self) -> anyhow::Result<Hrm> {
         let compute = self.compute()?;
         let model = Hrm::seeded(self.config.model.clone(), self.seed, &compute.device()?)?;
         Ok(model.with_dtype(compute.dtype()?))
     }
 
-    /// Remarks what makes a run that goes on here differ in its last bits.
-    pub(crate) fn check_host(&self) {
+    /// Warns of differences that make a resumed run differ in its last bits.
+    pub(crate) fn warn_if_host_differs(&self) {
         let here = Host::here();
         if here != self.host {
             let Host { platform, n_threads } = &self.host;
-            remark(format!(
-                "The run began on {platform} with {n_threads} threads; here, on {} with {}, \
-                 rounding differs.",
+            note(format!(
+                "The run started on {platform} with {n_threads} threads; on {} with {}, results \
+                 are rounded differently.",
                 here.platform, here.n_threads
             ));
         }
         if self.version != env!("CARGO_PKG_VERSION") {
-            remark(format!("The run began with version {} of this program.", self.version));
+            note(format!("The run started with version {} of this program.", self.version));
         }
     }
 }
@@ -124,7 +124,7 @@ impl RunRecord {
 pub(crate) struct Host {
     /// Operating system and architecture.
     pub(crate) platform: String,
-    /// Threads available to the run.
+    /// Number of compute threads.
     pub(crate) n_threads: usize,
 }
 
@@ -137,33 +137,23 @@ impl Host {
     }
 }
 
-/// Features that change what a build can do.
+/// Cargo features that change what a build can do.
 pub(crate) fn cargo_features() -> Vec<String> {
     let features = [("cuda", cfg!(feature = "cuda")), ("metal", cfg!(feature = "metal"))];
     features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The commit of the source tree that this program was built in, `unknown` if
-/// that tree is gone.
+/// The commit that this program was built from, with `-dirty` appended if its
+/// source had changes; `unknown` if it was built outside a git repository.
 pub(crate) fn revision() -> String {
-    let git = |args: &[&str]| {
-        let output =
-            Command::new("git").current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output();
-        let output = output.ok().filter(|output| output.status.success())?;
-        String::from_utf8(output.stdout).ok().map(|text| text.trim().to_owned())
-    };
-    match (git(&["rev-parse", "HEAD"]), git(&["status", "--porcelain"])) {
-        (Some(commit), Some(changes)) if changes.is_empty() => commit,
-        (Some(commit), _) => format!("{commit}-dirty"),
-        (None, _) => "unknown".to_owned(),
-    }
+    env!("HRM_REVISION").to_owned()
 }
 
-/// SHA-256 of each file among `data`; a folder stands for the files in it.
+/// SHA-256 of each file in `data`, and of all files in its folders.
 ///
 /// # Errors
 ///
-/// [`TaskError::Read`] for a path that cannot be read.
+/// [`TaskError::Read`] if a path cannot be read.
 pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, TaskError> {
     let mut hashes = BTreeMap::new();
     let mut pending = data.to_vec();
@@ -185,14 +175,56 @@ pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, Task
 ///
 /// # Errors
 ///
-/// [`TaskError::Read`] for a file that cannot be read.
+/// [`TaskError::Read`] if the file cannot be read.
 pub(crate) fn sha256(path: &Path) -> Result<String, TaskError> {
     hrm_train::run::sha256(path).map_err(TaskError::read(path))
 }
 
+// Tested here, since a build script has no tests of its own.
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../build.rs"]
+mod build;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Runs git in a repository of the test; whether git is installed.
+    fn git(folder: &Path, arguments: &[&str]) -> bool {
+        let identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"];
+        let command = &mut std::process::Command::new("git");
+        command.current_dir(folder).args(identity).args(arguments);
+        command.output().is_ok_and(|output| output.status.success())
+    }
+
+    #[test]
+    fn the_revision_is_that_of_the_source_and_says_whether_it_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        let write = |name: &str, text: &str| std::fs::write(here.join(name), text).unwrap();
+        let sources = ["Cargo.toml", "src.rs"].map(PathBuf::from);
+        let revision = || build::revision(here, &sources);
+        write("Cargo.toml", "one");
+        write("notes.txt", "one");
+        assert_eq!(revision(), "unknown", "outside a repository");
+        if !git(here, &["init"]) {
+            return;
+        }
+        assert_eq!(revision(), "unknown", "a package that the repository does not know");
+        assert!(git(here, &["add", "Cargo.toml"]) && git(here, &["commit", "-m", "one"]));
+        let first = revision();
+        assert!(first.len() >= 40 && first.bytes().all(|c| c.is_ascii_hexdigit()), "{first}");
+        write("notes.txt", "two");
+        assert_eq!(revision(), first, "other files do not count");
+        for (name, text) in [("Cargo.toml", "two"), ("src.rs", "new")] {
+            write(name, text);
+            assert_eq!(revision(), format!("{first}-dirty"), "{name}");
+            assert!(git(here, &["add", name]) && git(here, &["commit", "-m", name]));
+            assert!(revision() != first && !revision().ends_with("-dirty"));
+            assert!(git(here, &["reset", "--hard", &first]));
+        }
+    }
 
     #[test]
     fn files_and_folders_are_hashed() {

@@ -1,32 +1,31 @@
-//! `--set key=value`: one setting of a run, changed by its path.
+//! `--set key=value`: changes one setting of a run, by its dotted path.
 
 use hrm_core::HrmConfig;
 use hrm_tasks::{RunConfig, TaskConfig};
 use hrm_train::TrainConfig;
 use serde_json::Value;
 
-use crate::outcome::usage;
+use crate::error::usage;
 
-/// Settings that follow from the task and cannot be chosen.
-const DECIDED_BY_TASK: &[&str] =
+/// Settings that are determined by the task.
+const SET_BY_TASK: &[&str] =
     &["model.input.vocab_size", "model.input.n_cells", "model.input.n_puzzle_ids"];
 
 /// Applies `key=value` pairs in order, e.g. `model.hidden_dim=256`.
 ///
-/// The prefix of a puzzle embedding follows its size and the model's, unless
-/// it is set itself or the preset has another one.
+/// The number of prefix positions follows from the sizes of the puzzle embedding
+/// and the model, unless it is set or the preset has another one.
 ///
 /// # Errors
 ///
-/// For a pair without `=`, a key that no setting has, or a value of another
-/// kind than the setting's.
+/// If a pair has no `=`, a key is not a setting, or a value has the wrong type.
 pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunConfig> {
     let mut tree = serde_json::to_value(&config)?;
     let follows =
         |model: &HrmConfig| model.puzzle_embedding.dim.div_ceil(model.block.hidden_dim.max(1));
     let mut sets_prefix = false;
-    // A preset may have a wider one, which it keeps for as long as it has any.
-    let is_wider = config.model.puzzle_embedding.n_positions != follows(&config.model);
+    // A preset may have a longer prefix. It stays, unless embeddings are off.
+    let is_longer = config.model.puzzle_embedding.n_positions != follows(&config.model);
     for pair in pairs {
         let Some((key, value)) = pair.split_once('=') else {
             return Err(usage(format!("--set needs key=value, found `{pair}`")));
@@ -34,8 +33,8 @@ pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunCo
         let given = key;
         let key = grouped(key);
         let key = key.as_str();
-        if DECIDED_BY_TASK.contains(&key) {
-            return Err(usage(format!("`{given}` is decided by the task and cannot be set")));
+        if SET_BY_TASK.contains(&key) {
+            return Err(usage(format!("`{given}` is determined by the task and cannot be set")));
         }
         sets_prefix |= key == "model.puzzle_embedding.n_positions";
         let slot = find(&mut tree, key)?;
@@ -45,7 +44,7 @@ pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunCo
     }
     let mut config: RunConfig = serde_json::from_value(tree)?;
     let model = &mut config.model;
-    if !sets_prefix && (!is_wider || model.puzzle_embedding.dim == 0) {
+    if !sets_prefix && (!is_longer || model.puzzle_embedding.dim == 0) {
         model.puzzle_embedding.n_positions = follows(model);
     }
     Ok(config)
@@ -64,16 +63,16 @@ pub(crate) fn grouped(key: &str) -> String {
     key.to_owned()
 }
 
-/// Applies `task.key=value` pairs to the settings of puzzles.
+/// Applies `task.key=value` pairs to the settings of a task.
 ///
 /// # Errors
 ///
-/// As [`apply`], and for a key of another section.
+/// As [`apply`], and if a key belongs to another section.
 pub(crate) fn apply_to_task(task: TaskConfig, pairs: &[String]) -> anyhow::Result<TaskConfig> {
     if let Some(pair) = pairs.iter().find(|pair| !pair.starts_with("task.")) {
-        return Err(usage(format!("--set changes settings `task.` here, found `{pair}`")));
+        return Err(usage(format!("--set accepts only settings of `task.` here, found `{pair}`")));
     }
-    // The other sections are not looked at.
+    // The other sections are not used.
     let (model, train) = (HrmConfig::paper(), TrainConfig::paper());
     Ok(apply(RunConfig { task, model, train }, pairs)?.task)
 }
@@ -85,17 +84,17 @@ fn find<'a>(tree: &'a mut Value, key: &str) -> anyhow::Result<&'a mut Value> {
     let pointer = format!("/{}", key.replace('.', "/"));
     match tree.pointer_mut(&pointer) {
         Some(slot) if is_setting => Ok(slot),
-        _ => Err(usage(format!("no setting `{key}`; there are: {}", known.join(", ")))),
+        _ => Err(usage(format!("no setting `{key}`; the settings are: {}", known.join(", ")))),
     }
 }
 
-/// Dotted paths of all settings that can be chosen.
+/// Dotted paths of all settings that can be changed.
 fn known_keys(tree: &Value) -> Vec<String> {
-    let is_chosen = |key: &String| key != "task.kind" && !DECIDED_BY_TASK.contains(&key.as_str());
-    leaves("", tree).into_iter().map(|(key, _)| key).filter(is_chosen).collect()
+    let can_change = |key: &String| key != "task.kind" && !SET_BY_TASK.contains(&key.as_str());
+    leaves("", tree).into_iter().map(|(key, _)| key).filter(can_change).collect()
 }
 
-/// All values that are no sections, below `path`, by their dotted paths.
+/// All values below `path` that are not sections, by their dotted paths.
 pub(crate) fn leaves<'a>(path: &str, value: &'a Value) -> Vec<(String, &'a Value)> {
     let Some(section) = value.as_object() else { return vec![(path.to_owned(), value)] };
     let below = |name: &String| match path {
@@ -105,7 +104,8 @@ pub(crate) fn leaves<'a>(path: &str, value: &'a Value) -> Vec<(String, &'a Value
     section.iter().flat_map(|(name, value)| leaves(&below(name), value)).collect()
 }
 
-/// A value as JSON, in the kind of the setting it replaces where that helps.
+/// Parses a value as JSON. Anything else is a string, as is every value of a
+/// setting that is a string.
 fn parse(slot: &Value, text: &str) -> Value {
     match serde_json::from_str(text) {
         Ok(value) if !slot.is_string() => value,
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_follows_the_embedding_unless_it_is_set() {
+    fn the_prefix_follows_from_the_embedding_unless_it_is_set() {
         assert_eq!(set(&["model.puzzle_dim=0"]).unwrap().model.puzzle_embedding.n_positions, 0);
         let wide = set(&["model.hidden_dim=64", "model.puzzle_dim=100"]).unwrap();
         assert_eq!(wide.model.puzzle_embedding.n_positions, 2);
@@ -157,11 +157,13 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named() {
         let message = |pair| set(&[pair]).unwrap_err().to_string();
-        assert!(message("train.speed=9").starts_with("no setting `train.speed`; there are: "));
+        assert!(
+            message("train.speed=9").starts_with("no setting `train.speed`; the settings are: ")
+        );
         assert_eq!(message("train.steps"), "--set needs key=value, found `train.steps`");
         assert_eq!(
             message("model.n_cells=9"),
-            "`model.n_cells` is decided by the task and cannot be set"
+            "`model.n_cells` is determined by the task and cannot be set"
         );
         assert!(message("train.steps=many").starts_with("--set train.steps=many: "));
         assert!(message("train.steps=-1").starts_with("--set train.steps=-1: "));

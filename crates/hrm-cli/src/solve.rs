@@ -1,5 +1,6 @@
-//! `hrm solve`: one puzzle, drawn with its answer.
+//! `hrm solve`: answers puzzles, and prints them with their answers.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,31 +14,31 @@ use serde_json::{Value, json};
 
 use crate::ask::ask;
 use crate::checkpoint::Checkpoint;
-use crate::choice::kinds;
 use crate::compute::Compute;
 use crate::eval::as_count;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::record::RunRecord;
-use crate::term::{remark, result, style};
+use crate::task_args::task_names;
+use crate::term::{note, result, style};
 
-/// Questions put to the model at a time.
+/// Questions per batch.
 const BATCH: usize = 32;
 
 #[derive(Args)]
 pub(crate) struct Solve {
     /// Kind of puzzle.
-    #[arg(value_parser = kinds())]
+    #[arg(value_parser = task_names())]
     task: String,
-    /// The puzzle itself, a file, or - for standard input. Default: a freshly
+    /// A puzzle, a file of puzzles, or - for standard input. Default: a newly
     /// generated puzzle.
     input: Option<String>,
-    /// Run or checkpoint folder. Default: the newest run of this kind in runs/.
+    /// Run or checkpoint folder. Default: the newest run of this task in runs/.
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// Segments per puzzle at most; default: as many as in training.
+    /// Maximum number of segments per puzzle. Default: that of training.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     segments: Option<u32>,
-    /// Decides the puzzle that is generated without INPUT.
+    /// Seed for the puzzle that is generated without INPUT.
     #[arg(long)]
     seed: Option<u64>,
     /// Print one line of JSON per puzzle.
@@ -74,12 +75,12 @@ impl Solve {
         })
     }
 
-    /// The puzzle as text, and what messages call its origin.
+    /// The puzzles as text, and their origin, for messages.
     fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<(String, String)> {
         let Some(input) = &self.input else {
-            let seed = self.seed.unwrap_or_else(seed_of_the_moment);
-            remark(format!(
-                "A generated puzzle (--seed {seed}), solved by {}.",
+            let seed = self.seed.unwrap_or_else(random_seed);
+            note(format!(
+                "Solving a generated puzzle (--seed {seed}) with {}.",
                 checkpoint.path.display()
             ));
             let text = checkpoint.puzzles.task.family().example(seed)?;
@@ -100,14 +101,14 @@ impl Solve {
     }
 }
 
-/// More than any puzzle file a person would pose.
+/// Limit for the size of a puzzle file, above that of any real one.
 const N_BYTES_MAX: u64 = 64 << 20;
 
-/// The text of a file of puzzles.
+/// Reads a file of puzzles.
 ///
 /// # Errors
 ///
-/// For a file that cannot be read, is unreasonably large or is no text.
+/// If the file cannot be read, is too large or is not UTF-8 text.
 pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     let file = std::fs::File::open(path).map_err(TaskError::read(path))?;
     let mut bytes = Vec::new();
@@ -130,7 +131,7 @@ fn as_text(bytes: Vec<u8>, place: &str) -> anyhow::Result<String> {
 fn describe(answer: &Answer, n_segments: usize) -> String {
     let verdict = match &answer.verdict {
         Verdict::Valid => "Valid by the rules".to_owned(),
-        Verdict::Expected => "As the label has it".to_owned(),
+        Verdict::Expected => "Matches the label".to_owned(),
         Verdict::Invalid(why) => format!("Not valid: {why}"),
         Verdict::Unchecked(why) => format!("Not checked: {why}"),
     };
@@ -147,7 +148,7 @@ fn to_json(answer: &Answer, n_segments: usize) -> Value {
     json!({"answer": answer.text, "valid": valid, "why": why, "segments": n_segments})
 }
 
-/// The run in `runs` that wrote a checkpoint of this kind last.
+/// The run in `runs` with the newest checkpoint for `task`.
 fn newest_run(runs: &Path, task: &str) -> anyhow::Result<PathBuf> {
     let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
     let candidates = entries.filter_map(|entry| {
@@ -160,15 +161,29 @@ fn newest_run(runs: &Path, task: &str) -> anyhow::Result<PathBuf> {
     let newest = candidates.max().map(|(_, path)| path);
     newest.ok_or_else(|| {
         usage(format!(
-            "no trained {task} model in {}: train one with `cargo xtask train {task}`, \
-             or name one with --run",
+            "no trained {task} model in {}: train one with `hrm train {task}`, or name one \
+             with --run",
             runs.display()
         ))
     })
 }
 
-/// A seed that differs from call to call.
-fn seed_of_the_moment() -> u64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::from(now.subsec_nanos()) % 100_000
+/// A random seed. It is printed for the user to repeat, so it has 32 bits only.
+fn random_seed() -> u64 {
+    // The standard library's source of randomness: the keys of its hash maps.
+    RandomState::new().build_hasher().finish() >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn random_seeds_differ() {
+        let seeds: BTreeSet<u64> = (0..1000).map(|_| random_seed()).collect();
+        assert!(seeds.len() > 990, "{} of 1000", seeds.len());
+        assert!(seeds.iter().all(|seed| *seed <= u64::from(u32::MAX)));
+    }
 }

@@ -1,9 +1,9 @@
-//! `--trace FILE`: where the time of a run goes, span by span.
+//! `--trace FILE`: a timing trace of a run.
 //!
 //! The file is in Chrome's trace format, which Perfetto and `chrome://tracing`
-//! draw. Spans of the thread that trains, all within `train`: `step`,
-//! `evaluate`, `snapshot`, and waits for others. What is in none of them is
-//! logging.
+//! display. The training thread has a span `train` with the spans `step`,
+//! `evaluate`, `snapshot` and waits for other threads inside. The rest of its
+//! time is logging.
 
 use std::path::Path;
 
@@ -11,18 +11,18 @@ use anyhow::Context;
 use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
 use tracing_subscriber::prelude::*;
 
-use crate::outcome::usage;
+use crate::error::usage;
 
-/// Records until it is dropped.
+/// Records spans until it is dropped.
 pub(crate) struct Trace(Option<FlushGuard>);
 
 impl Trace {
-    /// Begins to record into a new file, if one is named.
+    /// Starts to record into a new file, if `path` names one.
     ///
     /// # Errors
     ///
-    /// If the file is there already, or cannot be written.
-    pub(crate) fn begin(path: Option<&Path>) -> anyhow::Result<Self> {
+    /// If the file exists, or cannot be written.
+    pub(crate) fn start(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
         let file = std::fs::File::create_new(path)
             .map_err(|err| usage(format!("cannot write {}: {err}", path.display())))?;

@@ -1,4 +1,4 @@
-//! `hrm train`: from puzzles to a checkpoint, in one go or in several.
+//! `hrm train`: starts, repeats or resumes a run.
 
 use std::path::{Path, PathBuf};
 
@@ -7,33 +7,36 @@ use hrm_tasks::PuzzleTask;
 use hrm_train::run::RunFolder;
 use hrm_train::task::Examples;
 use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
+use serde_json::json;
 
-use crate::choice::{Choice, Settings, kinds};
 use crate::compute::{Compute, device_name};
+use crate::error::usage;
 use crate::interrupt::Interrupt;
-use crate::outcome::usage;
 use crate::record::{self, Host, RunRecord};
-use crate::run::{Position, Run};
-use crate::term::remark;
+use crate::scores;
+use crate::session::{Finished, RunState, TrainingSession};
+use crate::task_args::{DataArgs, TaskArgs, task_names};
+use crate::term::{note, result};
 use crate::trace::Trace;
 
 #[derive(Args)]
 pub(crate) struct Train {
     /// Kind of puzzle.
-    #[arg(value_parser = kinds(), required_unless_present_any = ["resume", "from"])]
+    #[arg(value_parser = task_names(), required_unless_present_any = ["resume", "from"])]
     task: Option<String>,
     #[command(flatten)]
-    settings: Settings,
-    /// Optimiser steps.
+    data_args: DataArgs,
+    /// Number of optimiser steps.
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    /// Stop after this long, at a learning rate that does not decay.
+    /// Training time, instead of a number of steps; the learning rate then stays
+    /// constant after warm-up.
     #[arg(long)]
     minutes: Option<f64>,
-    /// Decides weights, batches and halting draws.
+    /// Seed for weight initialisation, data order and halting exploration.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Go on with a run that was stopped, from its newest checkpoint.
+    /// Resume a stopped run from its newest checkpoint.
     #[arg(
         long, value_name = "RUN",
         conflicts_with_all = [
@@ -59,10 +62,10 @@ pub(crate) struct Train {
     /// Print the result as one line of JSON.
     #[arg(long)]
     json: bool,
-    /// Write where the time goes into this new file, in Chrome's trace format.
+    /// Write a timing trace to this new file, in Chrome's trace format.
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
-    /// Draw so many answers of each evaluation, wrong ones first, in RUN/pictures.
+    /// Render up to N answers per evaluation, wrong ones first, into RUN/pictures.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pictures: usize,
     #[command(flatten)]
@@ -72,18 +75,17 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let interrupt = Interrupt::listen()?;
-        let (as_json, n_pictures) = (self.json, self.pictures);
-        let _trace = Trace::begin(self.trace.as_deref())?;
-        let mut run = match &self.resume {
-            Some(path) => Run::resume(path, interrupt)?,
-            None => self.begin(interrupt)?,
+        let as_json = self.json;
+        let _trace = Trace::start(self.trace.as_deref())?;
+        let (session, trainer) = match &self.resume {
+            Some(run) => TrainingSession::resume(run, interrupt, self.pictures)?,
+            None => self.start(interrupt)?,
         };
-        run.draw(n_pictures);
-        run.train(as_json)
+        report(&session.run(trainer)?, as_json)
     }
 
-    /// A run from its first step on.
-    fn begin(self, interrupt: Interrupt) -> anyhow::Result<Run> {
+    /// Starts a new run.
+    fn start(self, interrupt: Interrupt) -> anyhow::Result<(TrainingSession, Trainer)> {
         let (mut record, data, name) = match &self.from {
             Some(path) => {
                 let record = RunRecord::read(path)?;
@@ -92,22 +94,22 @@ impl Train {
             }
             None => {
                 let task = self.task.clone().unwrap_or_default();
-                let choice = Choice { task, settings: self.settings.clone() };
-                let name = format!("{}-{}", choice.task, choice.preset());
-                (self.record(&choice)?, choice.settings.data, Some(name))
+                let task_args = TaskArgs { task, data_args: self.data_args.clone() };
+                let name = format!("{}-{}", task_args.task, task_args.preset());
+                (self.record(&task_args)?, task_args.data_args.data, Some(name))
             }
         };
         let task = record.open_task(&data)?;
-        if self.from.is_none() && !self.settings.sets("train.evaluation.n_validation") {
-            // As a preset has it, it is meant for many puzzles.
+        if self.from.is_none() && !self.data_args.sets("train.evaluation.n_validation") {
+            // Presets hold out a number of puzzles that suits large sets.
             let evaluation = &mut record.config.train.evaluation;
             evaluation.n_validation = evaluation.n_validation.min(task.train().n_groups() / 10);
         }
+        // Everything that can be refused is refused before the run folder is made.
         record.config.train.check()?;
         if record.minutes.is_none() {
             record.config.train.check_fixed_steps()?;
         }
-        // Known before a run folder is made.
         if task.train().row_ids().next().is_none() {
             return Err(TrainError::NoExamples { what: "training" }.into());
         }
@@ -122,13 +124,15 @@ impl Train {
         let out = self.out.unwrap_or_else(|| free_folder(&name));
         let folder = RunFolder::create(&out, &record, self.force)?;
         introduce(&name, &record, task.as_ref(), &out)?;
-        let position = Position::start(record.seed);
-        Run::new(trainer, task, folder, record, position, interrupt)
+        let (state, n_pictures) = (RunState::initial(record.seed), self.pictures);
+        let session =
+            TrainingSession::new(folder, record, task, &trainer, state, interrupt, n_pictures)?;
+        Ok((session, trainer))
     }
 
-    /// What the flags ask for.
-    fn record(&self, choice: &Choice) -> anyhow::Result<RunRecord> {
-        let mut config = choice.config()?;
+    /// The record of a run with these arguments.
+    fn record(&self, task_args: &TaskArgs) -> anyhow::Result<RunRecord> {
+        let mut config = task_args.config()?;
         if let Some(steps) = self.steps {
             config.train.steps = steps;
         }
@@ -137,15 +141,14 @@ impl Train {
                 return Err(usage(format!("--minutes must be in 0..=1e6, found {minutes}")));
             }
             if !config.train.schedule.curriculum.is_empty() {
-                let reason =
-                    "train.schedule.curriculum follows the steps, which --minutes does not fix";
+                let reason = "train.schedule.curriculum needs a number of steps: use --steps, not --minutes";
                 return Err(usage(reason.to_owned()));
             }
-            // How many steps fit is not known, so there is nothing to decay over.
+            // The number of steps is unknown, so there is nothing to decay over.
             config.train.steps = TrainConfig::OPEN_ENDED;
             config.train.schedule.lr_min_ratio = 1.0;
         }
-        let data = absolute(&choice.settings.data)?;
+        let data = absolute(&task_args.data_args.data)?;
         Ok(RunRecord {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             revision: record::revision(),
@@ -170,19 +173,19 @@ fn introduce(
 ) -> anyhow::Result<()> {
     let kind = record.config.task.kind();
     if record.data.is_empty() {
-        remark(format!(
-            "Training on built-in {kind} puzzles. For real ones add --data PATH; README.md says \
-             which files, and datasets/ where they come from."
+        note(format!(
+            "Training on built-in {kind} puzzles. To use other puzzles, add --data PATH: README.md \
+             lists the file formats, datasets/ published sets."
         ));
     }
-    task.notes().into_iter().for_each(remark);
+    task.notes().into_iter().for_each(note);
     let count = |examples: &dyn Examples| examples.n_groups();
-    let held_back = match record.config.train.evaluation.n_validation {
+    let held_out = match record.config.train.evaluation.n_validation {
         0 => String::new(),
         n => format!(" ({n} for validation)"),
     };
-    remark(format!(
-        "{name}: {} parameters, {}{held_back} training and {} evaluation puzzles, run folder {}",
+    note(format!(
+        "{name}: {} parameters, {}{held_out} training and {} evaluation puzzles, run folder {}",
         record.config.model.n_parameters()?,
         count(task.train()),
         count(task.eval()),
@@ -191,13 +194,32 @@ fn introduce(
     Ok(())
 }
 
-/// The first of `runs/NAME-1`, `-2`, ... that is not there.
+/// Prints the result of a run.
+fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
+    let Finished { run, task, n_steps, seconds, evaluation } = finished;
+    if as_json {
+        let evaluation = evaluation.as_ref().map(|found| scores::to_json(found, None));
+        let line =
+            json!({"run": run, "steps": n_steps, "seconds": seconds, "evaluation": evaluation});
+        return Ok(result(format!("{line}\n"))?);
+    }
+    let table = match evaluation {
+        Some(evaluation) => scores::table(evaluation),
+        None => "No evaluation puzzles: nothing to report.\n".to_owned(),
+    };
+    let run = run.display();
+    Ok(result(format!(
+        "{n_steps} steps in {seconds:.0} s.\n{table}Try it: hrm solve {task} --run {run}\n"
+    ))?)
+}
+
+/// The first of `runs/NAME-1`, `-2`, ... that does not exist.
 fn free_folder(name: &str) -> PathBuf {
     let folder = |n: u32| Path::new("runs").join(format!("{name}-{n}"));
     (1..).map(folder).find(|path| !path.exists()).expect("folder names do not run out")
 }
 
-/// Paths that still mean the same from another folder.
+/// Makes paths independent of the current folder.
 fn absolute(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths.iter().map(std::path::absolute).collect::<std::io::Result<_>>()?)
 }

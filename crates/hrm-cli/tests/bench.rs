@@ -1,4 +1,4 @@
-//! `hrm bench`: one line of JSON, and a word about sizes that do not fit.
+//! `hrm bench`: one line of JSON, and messages about invalid sizes.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]

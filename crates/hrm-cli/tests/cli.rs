@@ -1,4 +1,4 @@
-//! The program as a user meets it: every verb, and what it says to bad input.
+//! The program as users see it: every command, and the response to bad input.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -11,7 +11,7 @@ use std::path::Path;
 use common::{Ran, hrm, hrm_with_input};
 use serde_json::Value;
 
-/// Kinds with a generator.
+/// Tasks with a generator.
 const KINDS: [&str; 4] = ["arc", "binairo", "maze", "sudoku"];
 
 /// Settings that make a run take a second.
@@ -39,7 +39,7 @@ fn json(ran: &Ran) -> Value {
 }
 
 #[test]
-fn a_model_is_trained_scored_and_used() {
+fn a_model_is_trained_evaluated_and_used() {
     for kind in KINDS {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
@@ -54,7 +54,7 @@ fn a_model_is_trained_scored_and_used() {
         assert_eq!(record["seed"], 5);
         let lines = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
         let n_evals = lines.lines().filter(|line| line.contains("\"kind\":\"eval\"")).count();
-        assert_eq!(n_evals, 2, "one in between, one at the end: {lines}");
+        assert_eq!(n_evals, 2, "one during training, one at the end: {lines}");
         let last_train = lines.lines().rev().find(|line| line.contains("\"kind\":\"train\""));
         assert!(last_train.is_some_and(|line| line.contains("\"step\":3")), "{lines}");
         let checkpoint = run.join("checkpoints/step-000003");
@@ -62,14 +62,14 @@ fn a_model_is_trained_scored_and_used() {
             assert!(checkpoint.join(file).is_file(), "{file}");
         }
 
-        // Scoring it again, from the run and from the checkpoint, agrees.
+        // Another evaluation, of the run or of the checkpoint, agrees.
         for path in ["runs/a", "runs/a/checkpoints/step-000003"] {
             let scored = json(&hrm(here, &["eval", path, "--json"]));
             for figure in ["rows", "exact", "cells", "halting"] {
                 assert_eq!(scored[figure], trained["evaluation"][figure], "{kind}: {figure}");
             }
         }
-        // Fewer segments are fewer segments.
+        // The number of segments is respected.
         let scored = json(&hrm(here, &["eval", "runs/a", "--segments=1", "--json"]));
         assert_eq!(scored["mean_segments"], 1.0);
 
@@ -101,7 +101,7 @@ fn the_same_seed_trains_the_same_weights() {
 }
 
 #[test]
-fn generated_files_are_trained_on() {
+fn generated_files_are_used_for_training() {
     let files = [("sudoku", "s.csv"), ("maze", "m.csv"), ("arc", "a.json"), ("binairo", "b.csv")];
     for (kind, file) in files {
         let folder = tempfile::tempdir().unwrap();
@@ -119,18 +119,18 @@ fn generated_files_are_trained_on() {
         let trained = json(&train(here, kind, &["--preset=tiny", &data, "--out=run", "--json"]));
         assert!(
             trained["evaluation"]["rows"].as_u64().unwrap() >= 1,
-            "{kind}: a share is held out"
+            "{kind}: some puzzles are held out"
         );
         let scored = json(&hrm(here, &["eval", "run", &data, "--json"]));
-        assert!(scored["rows"].as_u64().unwrap() >= 12, "{kind}: all of it is scored");
+        assert!(scored["rows"].as_u64().unwrap() >= 12, "{kind}: all puzzles are evaluated");
         let record: Value =
             serde_json::from_slice(&fs::read(here.join("run/run.json")).unwrap()).unwrap();
         assert_eq!(record["data_sha256"].as_object().unwrap().len(), 1);
 
-        // Nothing is written over.
+        // An existing file is not replaced.
         let again = hrm(here, &["data", "generate", kind, "-n", "12", &out]);
         assert_eq!(again.code, 2);
-        assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+        assert!(again.stderr.contains("already exists"), "{}", again.stderr);
     }
 }
 
@@ -203,15 +203,15 @@ fn bad_usage_is_refused() {
     for verb in [&["train"][..], &["data", "show"], &["data", "stats"], &["data", "generate"]] {
         refused(here, &[verb, &["grid"]].concat(), "no built-in grid puzzles: give a CSV file");
     }
-    refused(here, &["train", "sudoku", "--device=cuda"], "--device cuda: not there");
+    refused(here, &["train", "sudoku", "--device=cuda"], "--device cuda: not available");
     refused(here, &["eval", "nowhere"], "nowhere is not a run folder");
-    refused(here, &["solve", "sudoku", "1..."], "train one with `cargo xtask train sudoku`");
+    refused(here, &["solve", "sudoku", "1..."], "train one with `hrm train sudoku`");
     refused(here, &["golden", "check", "none.safetensors"], "cannot read none.safetensors");
     refused(here, &["import", "none.pth", "--out=x"], "cannot read none.pth");
 }
 
 #[test]
-fn bad_data_is_refused_with_its_place() {
+fn bad_data_is_refused_with_its_location() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let solved = "1234341221434321";
@@ -306,7 +306,7 @@ fn damaged_checkpoints_are_refused() {
 }
 
 #[test]
-fn weights_travel_both_ways() {
+fn weights_are_exported_and_imported() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     assert_eq!(train(here, "sudoku", &["--out=run"]).code, 0);
@@ -322,13 +322,13 @@ fn weights_travel_both_ways() {
         assert!(back == original, "{names}: bit for bit");
         assert_eq!(hrm(here, &["eval", names, "--batch=2", "--json"]).code, 0);
     }
-    // The same file read under the published defaults is another puzzle.
+    // With the published defaults, the same file is for other puzzles.
     let ran = hrm(here, &["import", "plain.safetensors", "--out=x", "--task=sudoku"]);
     assert!(ran.code != 0 || here.join("x").exists());
 }
 
 #[test]
-fn so_do_those_of_the_tiny_recursive_model() {
+fn tiny_recursive_models_are_exported_and_imported() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     for (mixer, positions) in [("attention", "rope"), ("mlp", "none")] {
@@ -356,7 +356,7 @@ fn so_do_those_of_the_tiny_recursive_model() {
         let checkpoint = here.join(&run).join("checkpoints/step-000002");
         let original = fs::read(checkpoint.join("model.safetensors")).unwrap();
 
-        // One module, under its published name, and nothing of another.
+        // Only one module, under its published name.
         fs::create_dir(here.join(mixer)).unwrap();
         let file = format!("{mixer}/weights.safetensors");
         let out = format!("--out={file}");
@@ -369,7 +369,7 @@ fn so_do_those_of_the_tiny_recursive_model() {
         assert!(!names.iter().any(|name| name.contains("H_level")), "{names:?}");
         assert_eq!(names.iter().any(|name| name.contains("mlp_t")), mixer == "mlp");
 
-        // As its training code describes it.
+        // The config that its training code saves.
         let arch = format!(
             "arch:\n  H_cycles: 3\n  L_cycles: 6\n  H_layers: 0\n  L_layers: 2\n  num_heads: 2\n  \
              expansion: 4\n  halt_max_steps: 16\n  halt_exploration_prob: 0.1\n  \
@@ -426,7 +426,7 @@ fn a_challenge_is_answered_without_labels() {
         }
         let again = hrm(here, &args);
         assert_eq!(again.code, 2, "{}", again.stderr);
-        assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+        assert!(again.stderr.contains("already exists"), "{}", again.stderr);
     }
 }
 
@@ -440,7 +440,7 @@ fn generated(here: &Path, kind: &str, seed: u64) -> String {
 }
 
 #[test]
-fn an_evaluation_of_arc_leaves_attempts_and_a_table() {
+fn an_evaluation_of_arc_writes_attempts_and_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     train(here, "arc", &["--out=runs/a", "--json"]);
@@ -452,7 +452,7 @@ fn an_evaluation_of_arc_leaves_attempts_and_a_table() {
     let submission: Value = serde_json::from_str(&submission).unwrap();
     assert_eq!(submission.as_object().unwrap().len(), 3);
     assert_eq!(table.lines().count(), 4, "{table}");
-    // A seed decides what is drawn.
+    // The same seed samples the same answers.
     let args = ["eval", "runs/a", "--out=again", "--sample=0.5", "--seed=3", "--json"];
     json(&hrm(here, &args));
     let again = fs::read_to_string(here.join("again/tasks.csv")).unwrap();
@@ -462,7 +462,7 @@ fn an_evaluation_of_arc_leaves_attempts_and_a_table() {
 }
 
 #[test]
-fn puzzles_are_drawn_on_pictures() {
+fn puzzles_are_rendered() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     for kind in KINDS {
@@ -477,8 +477,8 @@ fn puzzles_are_drawn_on_pictures() {
         assert_eq!(text.matches("class=\"caption\"").count(), 4, "{kind}");
         assert_eq!(text.matches("class=\"panel\"").count(), 8, "{kind}: question and answer");
 
-        // Nothing is written over, and nothing half done is left.
-        refused(here, &["data", "show", kind, "--svg=new.svg", &png_arg], "exists already");
+        // Nothing is replaced, and nothing incomplete is left.
+        refused(here, &["data", "show", kind, "--svg=new.svg", &png_arg], "already exists");
         assert_eq!(fs::read(here.join(&png)).unwrap(), bytes);
         assert!(!here.join("new.svg").exists());
     }
@@ -487,7 +487,7 @@ fn puzzles_are_drawn_on_pictures() {
 }
 
 #[test]
-fn answers_are_drawn_as_they_are_scored() {
+fn answers_are_rendered_during_an_evaluation() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     assert_eq!(train(here, "sudoku", &["--out=run"]).code, 0);
@@ -504,7 +504,7 @@ fn answers_are_drawn_as_they_are_scored() {
             "--picture-format=svg",
         ],
     );
-    assert_eq!(json(&drawn), plain, "watching changes no figure");
+    assert_eq!(json(&drawn), plain, "rendering does not change the scores");
     let mut names: Vec<_> = fs::read_dir(here.join("seen/sudoku"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -516,8 +516,8 @@ fn answers_are_drawn_as_they_are_scored() {
     assert_eq!(sheet.matches("class=\"panel\"").count(), 6, "question, prediction and truth");
     assert!(sheet.contains("of 16 cells wrong") && sheet.contains("class=\"wrong\""));
 
-    refused(here, &["eval", "run", "--pictures=seen/sudoku"], "seen/sudoku exists already");
-    refused(here, &["eval", "run", "--pictures=run/run.json"], "exists already");
+    refused(here, &["eval", "run", "--pictures=seen/sudoku"], "seen/sudoku already exists");
+    refused(here, &["eval", "run", "--pictures=run/run.json"], "already exists");
     refused(here, &["eval", "run", "--n-pictures=2"], "--pictures");
     assert_eq!(hrm(here, &["eval", "run", "--pictures=png"]).code, 0);
     assert!(fs::read(here.join("png/sheet-001.png")).unwrap().starts_with(b"\x89PNG"));

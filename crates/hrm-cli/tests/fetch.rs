@@ -1,4 +1,4 @@
-//! `hrm data fetch` against a server on this machine, with generated sets.
+//! `hrm data fetch` from a local server, with generated data sets.
 
 mod common;
 #[path = "common/server.rs"]
@@ -17,7 +17,7 @@ use server::{Reply, Request, Server};
 use sha2::{Digest, Sha256};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-/// A set of generated mazes, as somebody publishes it.
+/// A published data set of generated mazes.
 struct Mazes {
     here: tempfile::TempDir,
     train: Vec<u8>,
@@ -63,7 +63,7 @@ counts = {{ train_puzzles = {n_train}, test_puzzles = 20 }}
         self.here.path().join(name)
     }
 
-    /// The hub: a redirect to where files are stored, as for large files.
+    /// The hub. It redirects to a store, as it does for large files.
     fn hub(&self, store: impl Fn(&Request, &[u8]) -> Reply + Send + Sync + 'static) -> Server {
         let (train, test) = (self.train.clone(), self.test.clone());
         Server::start(move |request| {
@@ -87,7 +87,7 @@ counts = {{ train_puzzles = {n_train}, test_puzzles = 20 }}
         fetch(self.here.path(), &args, &[("HF_ENDPOINT", &server.url), ("HF_TOKEN", "secret")])
     }
 
-    /// Asserts that a fetch failed and left nothing in the final place.
+    /// Asserts that a fetch failed and left nothing at the final path.
     #[track_caller]
     fn refused(&self, ran: &Ran, code: i32, why: &str) {
         assert_eq!(ran.code, code, "{}", ran.stderr);
@@ -100,7 +100,7 @@ fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Runs `hrm` with a home of its own.
+/// Runs `hrm` with its own home folder.
 fn fetch(here: &Path, args: &[&str], vars: &[(&str, &str)]) -> Ran {
     let home = here.join("home").display().to_string();
     let vars = [&[("HF_HOME", home.as_str()), ("NO_PROXY", "127.0.0.1")], vars].concat();
@@ -108,17 +108,21 @@ fn fetch(here: &Path, args: &[&str], vars: &[(&str, &str)]) -> Ran {
 }
 
 fn ranged(request: &Request, body: &[u8]) -> Reply {
-    Reply::ranged(request, body, "\"mark\"")
+    Reply::ranged(request, body, "\"tag\"")
 }
 
 #[test]
-fn a_set_from_the_hub_is_checked_and_can_be_trained_on() {
+fn a_set_from_the_hub_is_verified_and_can_be_used_for_training() {
     let mazes = Mazes::new();
     let hub = mazes.hub(ranged);
     let ran = mazes.fetch(&hub, &["--json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("somebody/mazes on Hugging Face, revision main"));
-    assert!(ran.stderr.contains("Licence: not stated: the source grants none"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("Licence: not stated: the source grants no licence"),
+        "{}",
+        ran.stderr
+    );
     let said: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(said["counts"]["train_puzzles"], 600);
     assert_eq!(said["next"], "hrm train maze --data data/mazes");
@@ -135,14 +139,14 @@ fn a_set_from_the_hub_is_checked_and_can_be_trained_on() {
     let trained = hrm(mazes.here.path(), &args);
     assert_eq!(trained.code, 0, "{}", trained.stderr);
 
-    // A set that is there is left alone.
+    // An existing set is not replaced.
     let again = mazes.fetch(&hub, &[]);
     assert_eq!(again.code, 2);
-    assert!(again.stderr.contains("exists already"), "{}", again.stderr);
+    assert!(again.stderr.contains("already exists"), "{}", again.stderr);
 }
 
 #[test]
-fn a_killed_fetch_goes_on_where_it_was() {
+fn a_killed_fetch_is_resumed() {
     let mazes = Mazes::new();
     let hub = mazes.hub(|request, body| ranged(request, body).paced(2000));
     let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
@@ -172,12 +176,12 @@ fn a_killed_fetch_goes_on_where_it_was() {
     let requests = hub.requests();
     let resumed = requests[n_before..].iter().find(|r| r.path == "/store/train.csv").unwrap();
     assert_eq!(resumed.header("range"), Some(format!("bytes={held}-").as_str()));
-    assert_eq!(resumed.header("if-range"), Some("\"mark\""));
+    assert_eq!(resumed.header("if-range"), Some("\"tag\""));
     assert!(fs::read(mazes.path("data/mazes/train.csv")).unwrap() == mazes.train);
 }
 
 #[test]
-fn what_is_not_the_set_leaves_nothing() {
+fn wrong_content_is_removed() {
     let mazes = Mazes::new();
     let spoilt = mazes.hub(|_, body| {
         let mut body = body.to_vec();
@@ -185,7 +189,7 @@ fn what_is_not_the_set_leaves_nothing() {
         Reply::ok(body)
     });
     mazes.refused(&mazes.fetch(&spoilt, &[]), 2, "train.csv: expected SHA-256");
-    assert!(!mazes.path("data/mazes.part").exists(), "nothing to go on from");
+    assert!(!mazes.path("data/mazes.part").exists(), "there is nothing to resume from");
 
     let hub = mazes.hub(ranged);
     mazes.describe(601, "");
@@ -195,18 +199,18 @@ fn what_is_not_the_set_leaves_nothing() {
     mazes.describe(600, &format!("sha256 = [{hashes}]"));
     let n_before = hub.requests().len();
     mazes.refused(&mazes.fetch(&hub, &[]), 2, "train.csv: expected SHA-256 0f0f");
-    assert_eq!(hub.requests().len(), n_before + 1, "known before anything is fetched");
+    assert_eq!(hub.requests().len(), n_before + 1, "refused before the download");
 
     mazes.describe(600, "");
     let missing = Server::start(|_| Reply::status(404));
     let ran = mazes.fetch(&missing, &[]);
     mazes.refused(&ran, 1, "resolve/main/train.csv: expected the file, found status 404");
     assert!(ran.stderr.contains("--from"), "{}", ran.stderr);
-    assert!(!mazes.path("data/mazes.part").exists(), "nothing has come");
+    assert!(!mazes.path("data/mazes.part").exists(), "nothing was downloaded");
 }
 
 #[test]
-fn a_file_that_came_whole_is_not_fetched_again_for_the_sake_of_another() {
+fn a_complete_file_is_not_downloaded_again() {
     let mazes = Mazes::new();
     let n_asked = AtomicUsize::new(0);
     let hub = mazes.hub(move |request, body| match request.path.as_str() {
@@ -222,7 +226,7 @@ fn a_file_that_came_whole_is_not_fetched_again_for_the_sake_of_another() {
 }
 
 #[test]
-fn files_on_this_machine_are_checked_alike() {
+fn local_files_are_verified_too() {
     let mazes = Mazes::new();
     let nowhere = Server::start(|_| Reply::status(500));
     fs::create_dir(mazes.path("got")).unwrap();
@@ -233,7 +237,7 @@ fn files_on_this_machine_are_checked_alike() {
     let ran = mazes.fetch(&nowhere, &["--from=got"]);
     mazes.refused(&ran, 2, "expected 20 test puzzles, found 600");
     mazes.refused(&mazes.fetch(&nowhere, &["--from=none"]), 2, "cannot read none");
-    mazes.refused(&mazes.fetch(&nowhere, &["--from=got/train.csv"]), 2, "sound zip archive");
+    mazes.refused(&mazes.fetch(&nowhere, &["--from=got/train.csv"]), 2, "intact zip archive");
     fs::write(mazes.path("got/test.csv"), &mazes.test).unwrap();
     let ran = mazes.fetch(&nowhere, &["--from=got", "--out=a/b c"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -241,7 +245,7 @@ fn files_on_this_machine_are_checked_alike() {
     assert!(fs::read(mazes.path("a/b c/test.csv")).unwrap() == mazes.test);
     assert!(nowhere.requests().is_empty());
 
-    // What the hub's own tools have fetched is as good.
+    // Files in the cache of the hub are used.
     let cache = mazes.path("home/hub/datasets--somebody--mazes");
     fs::create_dir_all(cache.join("refs")).unwrap();
     fs::create_dir_all(cache.join("snapshots/abc")).unwrap();
@@ -293,7 +297,7 @@ counts = { training_tasks = 5, evaluation_tasks = 3 }
     fs::write(here.join("tasks.toml"), manifest).unwrap();
     fs::write(here.join("got.zip"), &archive).unwrap();
     let github = Server::start(move |request| match request.path.as_str() {
-        // Packed as it is sent: no length, no mark, no ranges.
+        // Packed on request: no length, no entity tag, no ranges.
         "/somebody/tasks/archive/v1.0.zip" => Reply::ok(archive.clone()).claiming(None),
         _ => Reply::status(404),
     });

@@ -1,4 +1,4 @@
-//! The published model, step by step: see `golden/README.md` for the files.
+//! Golden files: see `golden/README.md`.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -59,7 +59,7 @@ fn every_tensor_of_the_reference_is_reproduced() {
         let groups = report["groups"].as_object().unwrap();
         // Without Q-learning there are no targets.
         let n_groups = if name.starts_with("trm") { 7 } else { 8 };
-        assert_eq!(groups.len(), n_groups, "{name}: every kind of tensor is compared");
+        assert_eq!(groups.len(), n_groups, "{name}: every group of tensors is compared");
         assert!(groups.values().all(|group| group["passes"] == true));
     }
 }
@@ -67,7 +67,7 @@ fn every_tensor_of_the_reference_is_reproduced() {
 #[test]
 fn a_small_error_in_any_group_is_caught() {
     let folder = tempfile::tempdir().unwrap();
-    // One tensor of each group, moved by little more than its tolerance.
+    // One tensor per group, changed by slightly more than its tolerance.
     let nudges = [
         ("logits", "0.logits", 4e-4),
         ("states", "2.z_l", 4e-4),
@@ -110,7 +110,7 @@ fn a_wrong_decision_is_caught() {
 }
 
 #[test]
-fn what_cannot_be_checked_is_refused() {
+fn invalid_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let refusal = |metadata: &[(&str, &str)]| {
         let (code, report) = check(&altered(folder.path(), "rope", keep, metadata));
@@ -132,7 +132,7 @@ fn what_cannot_be_checked_is_refused() {
     };
     let gone = "0.grad.inner.q_head.bias";
     let (code, _) = check(&altered(folder.path(), "rope", without(gone), &[]));
-    assert_eq!(code, 2, "a file without a gradient proves less than it seems to");
+    assert_eq!(code, 2, "a missing gradient is not ignored");
 
     std::fs::write(folder.path().join("x.safetensors"), b"nothing").unwrap();
     let (code, _) = check(&folder.path().join("x.safetensors"));
@@ -141,8 +141,8 @@ fn what_cannot_be_checked_is_refused() {
 
 #[test]
 fn ignored_labels_are_replayed_too() {
-    // The reference ignores -100; our own replay of it must not fail. The
-    // losses then differ, which is how we know that labels are read.
+    // The reference ignores labels of -100, and so must the replay. The losses
+    // then differ, which proves that the labels are read.
     let folder = tempfile::tempdir().unwrap();
     let ignore = |name: &str, tensor: &Tensor| {
         let is_target = name == "batch.labels";
@@ -151,6 +151,6 @@ fn ignored_labels_are_replayed_too() {
     };
     let (code, report) = check(&altered(folder.path(), "rope", ignore, &[]));
     assert_eq!((code, &report["groups"]["losses"]["passes"]), (1, &Value::Bool(false)));
-    // Without labels every row counts as right and no cell carries loss.
+    // Without labels every example is right and no cell carries loss.
     assert_eq!(report["groups"]["losses"]["worst_relative"], 1.0, "{report}");
 }

@@ -1,4 +1,4 @@
-//! The kind `grid`: puzzles that nobody wrote code for, from file to answer.
+//! The task `grid`: puzzles without code of their own, from file to answer.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -21,7 +21,7 @@ const SHORT: [&str; 6] = [
     "--set=model.n_segments_max=2",
 ];
 
-/// Rows turned round: ragged, in any script, columns in any order.
+/// Reversed rows: ragged, in several scripts, with columns in any order.
 const FILE: &str = "\
     source,answer,rating,question\n\
     a,ba/c,1,ab/c\n\
@@ -39,7 +39,7 @@ fn trained(folder: &Path) -> Ran {
 }
 
 #[test]
-fn a_file_becomes_a_model_that_needs_it_no_more() {
+fn a_file_becomes_a_model_that_works_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let ran = trained(here);
@@ -60,7 +60,7 @@ fn a_file_becomes_a_model_that_needs_it_no_more() {
     let stats: Value = serde_json::from_str(&stats.stdout).unwrap();
     assert_eq!(stats["cells of an answer max"], 4.0);
 
-    // From here on the model is all there is.
+    // From here on the model has no data file.
     fs::rename(here.join("a.csv"), here.join("b.csv")).unwrap();
     let scored = hrm(here, &["eval", "run", "--data=b.csv", "--json"]);
     let scored: Value = serde_json::from_str(&scored.stdout).unwrap();
@@ -76,13 +76,13 @@ fn a_file_becomes_a_model_that_needs_it_no_more() {
     let one = solve("ab/c", "");
     assert!(one[0]["answer"].is_string() && one[0]["valid"].is_null());
     assert_eq!(solve("-", "ab/c\n\nab/c\n"), [one[0].clone(), one[0].clone()]);
-    // Labels tell what is right.
+    // With labels, answers are checked.
     let labelled = solve("b.csv", "");
     assert!(labelled.len() == 4 && labelled.iter().all(|line| line["valid"].is_boolean()));
 }
 
 #[test]
-fn what_the_model_does_not_know_is_refused_with_its_place() {
+fn unknown_characters_and_sizes_are_refused_with_their_location() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     trained(here);

@@ -1,5 +1,5 @@
-//! Files from outside, damaged in every way: seeds, findings of the fuzzer, and
-//! both of them cut, changed and repeated at random.
+//! Damaged files from outside: seeds and findings of the fuzzer, also with random
+//! cuts, changes and repetitions.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -34,7 +34,7 @@ fn seeds(kind: &str) -> Vec<(String, Vec<u8>)> {
 enum Damage {
     Cut(usize),
     Flip(usize, u8),
-    /// Eight bytes, as headers hold sizes in.
+    /// Eight bytes, like the sizes in headers.
     Number(usize, u64),
     Repeat(usize, usize),
     Insert(usize, &'static str),
@@ -77,18 +77,18 @@ fn damaged(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
-/// One test, since memory is counted for the whole process.
+/// A single test, since memory is counted for the whole process.
 #[test]
-fn hostile_files_are_refused_with_their_place() {
+fn hostile_files_are_refused_with_their_location() {
     for reader in READERS {
         let seeds = seeds(reader.name);
         for (name, bytes) in &seeds {
             let is_read = reader.check(bytes);
-            // A seed that stopped being read would leave the fuzzer in the dark.
+            // A valid seed that is refused would be of no use to the fuzzer.
             assert_eq!(is_read, name.starts_with("valid"), "{}: {name}", reader.name);
         }
         let strategy = (prop::sample::select(seeds), prop::collection::vec(damage(), 1..4));
-        // The same damage every time: the fuzzer looks for more.
+        // Always the same damage. The fuzzer looks for more.
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let mut runner = TestRunner::new_with_rng(Config::with_cases(1000), rng);
         let checked = runner.run(&strategy, |((_, bytes), damages)| {
@@ -111,7 +111,7 @@ fn deep_nesting() {
     }
 }
 
-/// Paths that are no files, or have no end.
+/// Paths that are not files, or endless links.
 fn odd_files() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

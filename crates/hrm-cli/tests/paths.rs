@@ -1,5 +1,5 @@
-//! `HRM_CPU`: each instruction set of this machine computes the published
-//! model, and a name that is none of them is refused by whatever computes.
+//! `HRM_CPU`: every instruction set of this machine reproduces the reference, and
+//! every command that computes refuses an unknown one.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -53,7 +53,7 @@ fn forced(path: &str, folder: &Path, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn every_path_reproduces_the_reference() {
+fn every_instruction_set_reproduces_the_reference() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in Isa::available() {
         let ran = forced(path.name(), here, &golden_check());
@@ -63,7 +63,7 @@ fn every_path_reproduces_the_reference() {
 }
 
 #[test]
-fn the_path_that_is_asked_for_is_in_force() {
+fn the_selected_instruction_set_is_used() {
     for path in Isa::available() {
         let ran = forced(path.name(), Path::new("."), &BENCH);
         assert_eq!(ran.code, 0, "{path}: {}", ran.stderr);
@@ -73,7 +73,7 @@ fn the_path_that_is_asked_for_is_in_force() {
 }
 
 #[test]
-fn a_path_that_is_not_there_is_refused_with_those_that_are() {
+fn an_unknown_instruction_set_is_refused_with_the_known_ones() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
     let train = |out| ["train", "sudoku", out].into_iter().chain(SHORT).collect::<Vec<_>>();
@@ -83,18 +83,18 @@ fn a_path_that_is_not_there_is_refused_with_those_that_are() {
     let names: Vec<_> = Isa::available().iter().map(|path| path.name()).collect();
     let why =
         format!("HRM_CPU must be one of this machine's instruction sets ({})", names.join(", "));
-    let verbs = [
+    let commands = [
         (here, golden_check()),
         (folder.path(), train("--out=other")),
         (folder.path(), vec!["eval", "run"]),
         (folder.path(), vec!["solve", "sudoku", "--run=run"]),
         (folder.path(), BENCH.to_vec()),
     ];
-    for (folder, args) in verbs {
+    for (folder, args) in commands {
         let ran = forced("sse9", folder, &args);
         assert_eq!(ran.code, 2, "{args:?}: {} {}", ran.stdout, ran.stderr);
         let is_named = ran.stderr.contains(&why) && ran.stderr.contains("found `sse9`");
         assert!(is_named, "{args:?}: expected {why:?} in {}", ran.stderr);
     }
-    assert!(!folder.path().join("other").exists(), "a refused run leaves nothing behind");
+    assert!(!folder.path().join("other").exists(), "a refused command leaves nothing behind");
 }

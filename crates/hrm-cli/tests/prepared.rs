@@ -1,4 +1,4 @@
-//! Data prepared by, and for, the published code.
+//! Data prepared by the published code or for it.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -21,7 +21,7 @@ const SHORT: [&str; 6] = [
 ];
 
 #[test]
-fn exported_data_train_a_model_and_come_back() {
+fn exported_data_can_be_used_for_training_and_imported() {
     for kind in ["arc", "maze", "sudoku"] {
         let folder = tempfile::tempdir().unwrap();
         let run = |args: &[&str]| -> Value {
@@ -36,13 +36,13 @@ fn exported_data_train_a_model_and_come_back() {
         let train = ["train", kind, "--data=npy", "--preset=tiny", "--out=run"];
         let trained = run(&[&train[..], &SHORT[..]].concat());
         assert_eq!(trained["evaluation"]["rows"], exported["test"]);
-        // The same figures from the run's own data and from those named.
+        // The data of the run and the same data by name give the same scores.
         let own = run(&["eval", "run", "--json"]);
         let named = run(&["eval", "run", "--data=npy", "--json"]);
         assert_eq!(own, named, "{kind}");
         assert_eq!(own["exact"], trained["evaluation"]["exact"]);
 
-        // Mazes and boards of four by four look alike.
+        // Named, since mazes and 4 by 4 boards look alike.
         let imported = run(&["data", "import", "npy", kind, "--out=ours", "--json"]);
         assert_eq!(imported["left_out"], 0);
         let shown = hrm(folder.path(), &["data", "show", kind, "--data=ours", "-n=1"]);
@@ -51,7 +51,7 @@ fn exported_data_train_a_model_and_come_back() {
 }
 
 #[test]
-fn a_prepared_set_is_trained_on_by_its_own_recipe() {
+fn a_prepared_set_brings_its_own_settings() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let generated = hrm(here, &["data", "generate", "arc", "-n=12", "--out=tasks.json"]);
@@ -63,7 +63,7 @@ fn a_prepared_set_is_trained_on_by_its_own_recipe() {
     let line: Value = serde_json::from_str(&prepared.stdout).unwrap();
     assert_eq!(line["eval"]["puzzles"], 3);
     let again = hrm(here, &prepare);
-    assert_eq!((again.code, again.stderr.trim()), (2, "error: set exists already"));
+    assert_eq!((again.code, again.stderr.trim()), (2, "error: set already exists"));
     fs::remove_file(here.join("tasks.json")).unwrap();
 
     let stats = |set: &[&str]| {
@@ -75,7 +75,7 @@ fn a_prepared_set_is_trained_on_by_its_own_recipe() {
     let own = stats(&[]);
     assert_eq!(own["evaluation tasks"], 3.0);
     assert_eq!(own["evaluation rows"], line["eval"]["rows"].as_f64().unwrap());
-    // What the user says wins.
+    // Settings of the user win.
     let fewer = stats(&["--set=task.augmentations=0"]);
     assert_eq!(
         (fewer["versions"].as_f64(), own["versions"].as_f64() > Some(24.0)),
@@ -88,15 +88,15 @@ fn a_prepared_set_is_trained_on_by_its_own_recipe() {
 }
 
 #[test]
-fn nothing_is_written_over_and_damage_is_bad_input() {
+fn nothing_is_replaced_and_damage_is_bad_input() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let export = ["data", "export", "sudoku", "--out=npy", SMALL[0], SMALL[1]];
     assert_eq!(hrm(here, &export).code, 0);
     let again = hrm(here, &export);
-    assert_eq!((again.code, again.stderr.trim()), (2, "error: npy exists already"));
+    assert_eq!((again.code, again.stderr.trim()), (2, "error: npy already exists"));
     let import = hrm(here, &["data", "import", "npy", "--out=npy"]);
-    assert_eq!((import.code, import.stderr.trim()), (2, "error: npy exists already"));
+    assert_eq!((import.code, import.stderr.trim()), (2, "error: npy already exists"));
 
     fs::write(here.join("npy/train/all__inputs.npy"), "hello").unwrap();
     let train = hrm(here, &["train", "sudoku", "--data=npy", "--steps=1"]);

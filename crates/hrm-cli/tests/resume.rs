@@ -1,7 +1,7 @@
-//! Runs that are killed, interrupted or damaged, and go on as if nothing had
+//! Runs that are killed, interrupted or damaged, and continue as if nothing had
 //! happened.
 
-// A panic in a test is the report. How often a run was killed is one, too.
+// A panic in a test is the report. The number of kills is printed.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 #![cfg(unix)]
 
@@ -17,8 +17,8 @@ use common::hrm;
 
 const STEPS: &str = "--steps=60";
 
-/// A run that is small, but has everything: a puzzle table, evaluations,
-/// checkpoints between them, and lines of metrics across both.
+/// A small run with everything that matters: puzzle embeddings, evaluations,
+/// checkpoints between them, and lines of metrics that span both.
 const TRAIN: &[&str] = &[
     "train",
     "arc",
@@ -34,8 +34,8 @@ const TRAIN: &[&str] = &[
     "--set=train.checkpoint_interval=7",
 ];
 
-/// What keeps more between steps than the published recipe does.
-const RECIPE: &[&str] = &[
+/// Variants with more state between steps than the published model.
+const VARIANTS: &[&str] = &[
     "--set=model.starts=random",
     "--set=model.damping=0.05",
     "--set=train.optimiser=muon",
@@ -53,7 +53,7 @@ fn start(here: &Path, args: &[&str]) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Every file that a run leaves and that is a function of what it was asked for.
+/// All files of a run that depend only on its arguments.
 fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::from([(
         "metrics.jsonl".to_owned(),
@@ -68,7 +68,7 @@ fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
         }
         for file in fs::read_dir(&step).unwrap().map(|entry| entry.unwrap().path()) {
             let file_name = file.file_name().unwrap().to_str().unwrap();
-            // How long it took is no function of anything.
+            // They depend on how long the run took.
             if !["position.json", "sha256.json"].contains(&file_name) {
                 files.insert(format!("{name}/{file_name}"), fs::read(&file).unwrap());
             }
@@ -77,7 +77,7 @@ fn outcome(run: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// Whether a checkpoint is there in part.
+/// Whether a checkpoint is being written.
 fn is_saving(run: &Path) -> bool {
     let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten();
     let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
@@ -93,20 +93,20 @@ fn assert_same(found: &Path, wanted: &Path) {
 }
 
 #[test]
-fn a_run_killed_at_random_ends_as_one_that_was_not() {
+fn a_run_killed_at_random_ends_like_one_that_was_not() {
     kill_at_random(&[]);
 }
 
 #[test]
-fn so_does_a_run_with_another_recipe() {
-    kill_at_random(RECIPE);
+fn so_does_a_run_with_variants() {
+    kill_at_random(VARIANTS);
 }
 
-fn kill_at_random(recipe: &[&str]) {
+fn kill_at_random(variants: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let started = Instant::now();
-    let straight = hrm(here, &[TRAIN, recipe, &[STEPS, "--out=straight"]].concat());
+    let straight = hrm(here, &[TRAIN, variants, &[STEPS, "--out=straight"]].concat());
     assert_eq!(straight.code, 0, "{}", straight.stderr);
     assert!(straight.stdout.starts_with("60 steps in "), "{}", straight.stdout);
     let whole = started.elapsed();
@@ -116,10 +116,10 @@ fn kill_at_random(recipe: &[&str]) {
     for attempt in 0..200u32 {
         let mut child = match killed.exists() {
             true => start(here, &["train", "--resume=killed"]),
-            false => start(here, &[TRAIN, recipe, &[STEPS, "--out=killed"]].concat()),
+            false => start(here, &[TRAIN, variants, &[STEPS, "--out=killed"]].concat()),
         };
-        // From before the first file on. Every other time, at
-        // once when a checkpoint is being written after that.
+        // At any time, even before the first file. Every other time, as soon as a
+        // checkpoint is being written after that.
         let share = f64::from(attempt * 7919 % 100) / 100.0;
         std::thread::sleep(whole.mul_f64(0.3 * share));
         let deadline = Instant::now() + whole.mul_f64(0.2);
@@ -136,7 +136,7 @@ fn kill_at_random(recipe: &[&str]) {
         n_killed += 1;
         n_killed_while_saving += u32::from(is_saving(&killed));
     }
-    assert!(is_done, "killed {n_killed} times without an end");
+    assert!(is_done, "killed {n_killed} times and still not finished");
     println!("killed {n_killed} times, {n_killed_while_saving} of them while saving");
     assert!(n_killed >= 5, "only killed {n_killed} times");
     assert!(n_killed_while_saving >= 2, "only {n_killed_while_saving} times while saving");
@@ -144,7 +144,7 @@ fn kill_at_random(recipe: &[&str]) {
 }
 
 #[test]
-fn a_run_that_is_asked_to_end_is_saved_first() {
+fn an_interrupted_run_is_saved_first() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
@@ -156,7 +156,7 @@ fn a_run_that_is_asked_to_end_is_saved_first() {
             assert!(Instant::now() < deadline, "no step in a minute");
             std::thread::sleep(Duration::from_millis(20));
         }
-        // While it is at work nobody else may be.
+        // Meanwhile no other process may use the run.
         let second = hrm(here, &["train", "--resume=run"]);
         assert_eq!(second.code, 2);
         assert_eq!(second.stderr.trim(), "error: another process is using run");
@@ -167,20 +167,20 @@ fn a_run_that_is_asked_to_end_is_saved_first() {
         let latest = fs::read_to_string(here.join("run/checkpoints/latest")).unwrap();
         let n_lines = fs::read_to_string(&metrics).unwrap().lines().count() as u64;
         let step: u64 = latest.strip_prefix("step-").unwrap().parse().unwrap();
-        // The checkpoint is of the last step, not of the last that was due.
+        // The checkpoint is that of the last step.
         assert_eq!(step / 10, n_lines, "{latest}");
     }
 }
 
 #[test]
-fn a_run_that_is_asked_to_end_in_an_evaluation_has_its_checkpoint() {
+fn a_run_interrupted_in_an_evaluation_has_its_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    // Nearly all of the time goes into evaluations.
+    // Evaluations take nearly all of the time.
     let args = ["train", "sudoku", "--preset=tiny", "--set=task.n_eval=5000", "--steps=1000"];
-    let rhythm = ["--set=train.eval_interval=3", "--set=task.n_train=100", "--out=run"];
+    let intervals = ["--set=train.eval_interval=3", "--set=task.n_train=100", "--out=run"];
     for attempt in 0..5 {
-        let mut child = start(here, &[&args[..], &rhythm].concat());
+        let mut child = start(here, &[&args[..], &intervals].concat());
         let latest = here.join("run/checkpoints/latest");
         let deadline = Instant::now() + Duration::from_secs(60);
         while !is_saving(&here.join("run")) && !latest.exists() {
@@ -191,14 +191,14 @@ fn a_run_that_is_asked_to_end_in_an_evaluation_has_its_checkpoint() {
         let kill = Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status();
         assert!(kill.unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(130));
-        assert!(!is_saving(&here.join("run")), "it is whole");
+        assert!(!is_saving(&here.join("run")), "the checkpoint is complete");
         assert_eq!(fs::read_to_string(&latest).unwrap(), "step-000003");
         fs::remove_dir_all(here.join("run")).unwrap();
     }
 }
 
 #[test]
-fn a_run_goes_on_from_the_checkpoint_before_a_damaged_one() {
+fn a_run_is_resumed_from_the_checkpoint_before_a_damaged_one() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     assert_eq!(hrm(here, &[TRAIN, &[STEPS, "--out=run"]].concat()).code, 0);
@@ -217,14 +217,14 @@ fn a_run_goes_on_from_the_checkpoint_before_a_damaged_one() {
 }
 
 #[test]
-fn a_disk_without_room_ends_a_run_and_costs_no_checkpoint() {
+fn a_full_disk_ends_a_run_and_costs_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let first = hrm(here, &[TRAIN, &["--steps=14", "--out=run"]].concat());
     assert_eq!(first.code, 0, "{}", first.stderr);
     let before = outcome(&here.join("run"));
 
-    // Files of more than 8 kB cannot be written, as if the disk were full.
+    // Files above 8 kB cannot be written, as if the disk were full.
     let hrm_binary = env!("CARGO_BIN_EXE_hrm");
     let script = format!(
         "trap '' XFSZ; ulimit -f 16; exec {hrm_binary} train --from=run/run.json --out=full"
@@ -234,7 +234,7 @@ fn a_disk_without_room_ends_a_run_and_costs_no_checkpoint() {
     assert_eq!(full.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("cannot write full/checkpoints/step-"), "{stderr}");
     assert!(!here.join("full/checkpoints/latest").exists());
-    // With room again, it ends as the run that it repeats.
+    // Without the limit, it ends like the run that it repeats.
     let again = hrm(here, &["train", "--resume=full"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(outcome(&here.join("full")) == before);

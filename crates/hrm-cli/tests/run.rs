@@ -1,4 +1,4 @@
-//! What a run tells, what it guards against, and what it chooses.
+//! The output of a run, its safeguards, and the choice of a checkpoint.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use common::hrm;
 use serde_json::Value;
 
-/// A run of seconds.
+/// A run that takes seconds.
 const TRAIN: &[&str] = &[
     "train",
     "sudoku",
@@ -37,10 +37,10 @@ fn of_kind(run: &Path, kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_run_that_diverges_goes_back_and_goes_slower() {
+fn a_run_that_diverges_returns_to_a_checkpoint_with_smaller_learning_rates() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    // A step multiplies the weights by -9, until no number is large enough.
+    // Each step multiplies the weights by -9, until they overflow.
     let diverging = [
         "--steps=80",
         "--set=train.warmup_steps=0",
@@ -54,7 +54,11 @@ fn a_run_that_diverges_goes_back_and_goes_slower() {
     let saved = hrm(here, &[TRAIN, &diverging, &slower].concat());
     assert_eq!(saved.code, 0, "{}", saved.stderr);
     assert!(saved.stderr.contains("Warning: at step "), "{}", saved.stderr);
-    assert!(saved.stderr.contains("Going back to step 0, with 0.01 times"), "{}", saved.stderr);
+    assert!(
+        saved.stderr.contains("Returning to step 0, with learning rates multiplied by 0.01"),
+        "{}",
+        saved.stderr
+    );
     let run = here.join("saved");
     let rollbacks = of_kind(&run, "rollback");
     assert_eq!((rollbacks.len(), &rollbacks[0]["slowdown"]), (1, &0.01.into()));
@@ -64,7 +68,7 @@ fn a_run_that_diverges_goes_back_and_goes_slower() {
     let last = of_kind(&run, "train").pop().unwrap();
     assert!(last["loss"].is_f64() && last["learning_rate"] == 0.001, "{last}");
 
-    // Nor is a checkpoint written that holds what has gone wrong.
+    // Checkpoints do not include weights that have diverged.
     let between = ["--set=train.checkpoint_interval=1", "--set=train.rollback_rate=0.3"];
     let often = ["--set=train.n_rollbacks_max=9", "--out=often"];
     let ended = hrm(here, &[TRAIN, &diverging, &between, &often].concat());
@@ -72,11 +76,11 @@ fn a_run_that_diverges_goes_back_and_goes_slower() {
     let rollbacks = of_kind(&here.join("often"), "rollback");
     let steps: Vec<u64> = rollbacks.iter().map(|line| line["step"].as_u64().unwrap()).collect();
     assert!(steps.len() > 1 && steps[0] > 0, "{steps:?}");
-    assert!(steps[1] < steps[0], "what did not help is not tried again: {steps:?}");
+    assert!(steps[1] < steps[0], "a second rollback goes further: {steps:?}");
     let slowdown = |idx: usize| rollbacks[idx]["slowdown"].as_f64().unwrap();
     assert!((slowdown(0) - 0.3).abs() < 1e-9 && slowdown(1) < 0.1, "{rollbacks:?}");
     let before = fs::read(here.join("often/metrics.jsonl")).unwrap();
-    // Taken up anywhere, it goes the same way.
+    // The same run again has the same rollbacks.
     let repeated = hrm(here, &["train", "--from=often/run.json", "--out=repeated"]);
     assert_eq!(repeated.code, 0, "{}", repeated.stderr);
     assert!(fs::read(here.join("repeated/metrics.jsonl")).unwrap() == before);
@@ -88,7 +92,7 @@ fn a_run_that_diverges_goes_back_and_goes_slower() {
 }
 
 #[test]
-fn validation_chooses_and_ends_a_run() {
+fn validation_chooses_a_checkpoint_and_ends_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     // Nothing is learnt, so the first validation stays the best.
@@ -109,7 +113,7 @@ fn validation_chooses_and_ends_a_run() {
     let run = here.join("run");
     assert_eq!(of_kind(&run, "validation").len(), 5);
     assert!(of_kind(&run, "validation").iter().all(|line| line["rows"] == 10));
-    // The evaluation set is asked once, by what was chosen.
+    // The test set is evaluated once, by the chosen checkpoint.
     let evaluations = of_kind(&run, "eval");
     assert_eq!((evaluations.len(), &evaluations[0]["step"]), (1, &10.into()));
 
@@ -126,7 +130,7 @@ fn validation_chooses_and_ends_a_run() {
     assert!(evaluated["checkpoint"].as_str().unwrap().ends_with("step-000010"));
     assert_eq!(evaluated["exact"], evaluations[0]["exact"]);
 
-    // A run that is over stays so.
+    // A finished run stays finished.
     let again = hrm(here, &["train", "--resume=run", "--json"]);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["steps"], 50);
@@ -141,7 +145,7 @@ fn validation_chooses_and_ends_a_run() {
 }
 
 #[test]
-fn events_are_what_the_metrics_say() {
+fn events_match_the_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let trained = hrm(here, &[TRAIN, &["--steps=30", "--out=run"]].concat());
@@ -176,13 +180,13 @@ fn events_are_what_the_metrics_say() {
     }
     assert!(wanted.len() > 30);
     assert_eq!(found, wanted);
-    // The second process voids what it may do again.
+    // The second process discards the steps that it may repeat.
     let again = events::read(&fs::read(&files[1]).unwrap());
     assert_eq!((again[1].step, again[1].starts_session), (31, true));
 }
 
-/// A reader of event files that shares nothing with the writer: checksums bit by
-/// bit, messages byte by byte.
+/// A reader of event files that shares no code with the writer: it computes
+/// checksums bit by bit, and parses messages byte by byte.
 mod events {
     #[derive(Debug, Default)]
     pub(super) struct Event {
@@ -210,7 +214,7 @@ mod events {
         u32::from_le_bytes(bytes[..4].try_into().unwrap())
     }
 
-    /// The masked CRC-32C of the format, by its polynomial.
+    /// The masked CRC-32C of the format, from its polynomial.
     fn masked(bytes: &[u8]) -> u32 {
         let mut crc = !0u32;
         for byte in bytes {
@@ -304,12 +308,12 @@ mod events {
                 return value;
             }
         }
-        panic!("a number without end");
+        panic!("a varint has at most ten bytes");
     }
 }
 
 #[test]
-fn a_trace_says_where_the_time_goes() {
+fn a_trace_shows_the_spans_of_both_threads() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let flags = ["--steps=40", "--out=run", "--trace=trace.json", "--pictures=3"];
@@ -329,7 +333,7 @@ fn a_trace_says_where_the_time_goes() {
     };
     assert_eq!(thread_of("step"), thread_of("train"));
     for beside in ["sample puzzles", "write checkpoint", "write pictures"] {
-        assert_ne!(thread_of(beside), thread_of("train"), "{beside} is done beside");
+        assert_ne!(thread_of(beside), thread_of("train"), "{beside} runs on another thread");
     }
     let pictures = fs::read_dir(here.join("run/pictures")).unwrap();
     let mut names: Vec<String> =
@@ -339,7 +343,7 @@ fn a_trace_says_where_the_time_goes() {
     assert_eq!(names[3], "evaluation-00000040.png");
     let png = fs::read(here.join("run/pictures").join(&names[3])).unwrap();
     assert!(png.starts_with(b"\x89PNG"));
-    // A file that is there is kept.
+    // An existing file is kept.
     let again = hrm(here, &[TRAIN, &["--steps=1", "--out=again", "--trace=trace.json"]].concat());
     assert_eq!(again.code, 2);
     assert_eq!(fs::read(here.join("trace.json")).unwrap(), trace);
@@ -385,7 +389,7 @@ fn runs_are_listed_and_compared() {
     let plotted = hrm(here, &["runs", "runs/a", "runs/b", "--plot=curves.svg"]);
     assert_eq!(plotted.code, 0, "{}", plotted.stderr);
     let svg = fs::read_to_string(here.join("curves.svg")).unwrap();
-    // A curve of each run in both panels, and one in the legends.
+    // One curve per run and panel, and one per run and legend.
     let n_curves = svg.matches("<polyline").count();
     assert!(n_curves >= 8 && n_curves.is_multiple_of(4), "{n_curves} curves");
     assert!(["loss", "exact", "step"].iter().all(|text| svg.contains(text)), "{svg}");

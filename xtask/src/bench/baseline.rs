@@ -1,34 +1,34 @@
-//! What a run of the benchmarks is worth, and whether another is slower.
+//! Results of the benchmarks, and whether others are slower.
 //!
-//! A benchmark counts as its ratio to the calibration of the same run: a slower
-//! machine is slower at both. It became slower if the ratio grew by more than
-//! [`MIN_GROWTH`] and by more than the noise of the two runs explains.
+//! The result of a benchmark is its ratio to the calibration of the same run, since
+//! a slower machine is slower at both. It is slower than another if the ratio is
+//! larger by more than [`MIN_GROWTH`], and by more than the noise of both runs.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Growth that is not worth a failure however quiet the runs were, as a share.
+/// Relative growth that is always tolerated.
 const MIN_GROWTH: f64 = 0.10;
 
-/// Growth within this many combined spreads is noise.
+/// Growth up to this many combined spreads is noise.
 const NOISE_FACTOR: f64 = 3.0;
 
-/// With more tolerance than this, a pass means little, and the table says so.
+/// Tolerance above which a comparison means little, which the table then says.
 const MAX_TOLERANCE: f64 = 0.5;
 
 /// One benchmark in one run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Measured {
-    /// Time of one iteration in the best round, in nanoseconds.
+    /// Time per iteration of the best round, in nanoseconds.
     pub(crate) time_ns: f64,
-    /// How much longer the next best one took, as a share of that.
+    /// Relative difference to the second best round.
     pub(crate) spread: f64,
 }
 
 impl Measured {
-    /// From the least time of each round, of which there is at least one.
+    /// The measurement from the shortest time of each round, at least one.
     pub(crate) fn of(rounds: &[f64]) -> Self {
         let mut rounds = rounds.to_vec();
         rounds.sort_by(f64::total_cmp);
@@ -37,20 +37,20 @@ impl Measured {
     }
 }
 
-/// One run: what is stored.
+/// The stored results of one run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Baseline {
     benchmarks: BTreeMap<String, Entry>,
 }
 
-/// One benchmark of a run, freed from the speed of the machine.
+/// One benchmark of a run, independent of the speed of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Time, in times of the calibration.
+    /// Time divided by that of the calibration.
     ratio: f64,
-    /// How far off the ratio may be, as a share of it.
+    /// Relative uncertainty of the ratio.
     spread: f64,
 }
 
@@ -68,34 +68,34 @@ impl Baseline {
         Self { benchmarks: benchmarks.collect() }
     }
 
-    /// How many were measured.
+    /// Number of benchmarks.
     pub(crate) fn n_benchmarks(&self) -> usize {
         self.benchmarks.len()
     }
 
-    /// The committed form: a line per figure, sorted by name.
+    /// The stored form: one line per number, sorted by name.
     pub(crate) fn to_json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 }
 
-/// How one run compares with an earlier one. Displays as a table.
+/// The comparison of a run with an earlier one. Displayed as a table.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     changes: Vec<Change>,
-    /// Measured before and no longer.
+    /// Only in the earlier run.
     gone: Vec<String>,
-    /// Not measured before.
+    /// Only in the later run.
     new: Vec<String>,
 }
 
-/// A benchmark that both runs know.
+/// A benchmark of both runs.
 #[derive(Debug)]
 struct Change {
     name: String,
-    /// Of the ratio, as a share: 0.3 is 30 % slower.
+    /// Relative growth of the ratio: 0.3 is 30 % slower.
     growth: f64,
-    /// The growth that would be tolerated.
+    /// Growth up to this is tolerated.
     tolerance: f64,
 }
 
@@ -119,7 +119,7 @@ impl Verdict {
         }
     }
 
-    /// Names of the benchmarks that became slower.
+    /// Names of the slower benchmarks.
     pub(crate) fn slower(&self) -> impl Iterator<Item = &str> {
         self.changes.iter().filter(|change| change.is_slower()).map(|change| change.name.as_str())
     }
@@ -127,7 +127,7 @@ impl Verdict {
 
 impl Change {
     fn is_slower(&self) -> bool {
-        // Written so that a ratio that is no number is reported.
+        // Written so that NaN counts as slower.
         let is_tolerated = self.growth <= self.tolerance;
         !is_tolerated
     }
@@ -140,13 +140,13 @@ impl fmt::Display for Verdict {
             let (growth, tolerance) = (100.0 * change.growth, 100.0 * change.tolerance);
             let mark = match change {
                 _ if change.is_slower() => "  SLOWER",
-                _ if change.tolerance > MAX_TOLERANCE => "  too noisy to judge",
+                _ if change.tolerance > MAX_TOLERANCE => "  too noisy to compare",
                 _ => "",
             };
             writeln!(f, "{:<40} {growth:>+7.1}% {tolerance:>9.1}%{mark}", change.name)?;
         }
         for name in &self.gone {
-            writeln!(f, "{name:<40} in the baseline only, not compared")?;
+            writeln!(f, "{name:<40} only in the baseline, not compared")?;
         }
         for name in &self.new {
             writeln!(f, "{name:<40} not in the baseline, not compared")?;
@@ -155,12 +155,12 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// The spread of a product of independent factors.
+/// The relative spread of a product of independent factors.
 fn combined(spreads: &[f64]) -> f64 {
     spreads.iter().map(|spread| spread * spread).sum::<f64>().sqrt()
 }
 
-/// Four significant digits: the others are noise, and would be committed.
+/// Rounds to four significant digits: the others are noise.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().expect("a formatted number is a number")
 }
@@ -169,10 +169,10 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// A run on a machine that takes `pace` times as long for everything, with
-    /// samples that scatter by `spread`.
-    fn run(pace: f64, spread: f64, times: &[(&str, f64)]) -> Baseline {
-        let measured = |time_ns: f64| Measured { time_ns: pace * time_ns, spread };
+    /// A run on a machine that is slower by a factor `slowness`, with samples that
+    /// vary by `spread`.
+    fn run(slowness: f64, spread: f64, times: &[(&str, f64)]) -> Baseline {
+        let measured = |time_ns: f64| Measured { time_ns: slowness * time_ns, spread };
         let benchmarks = times.iter().map(|(name, time)| ((*name).to_owned(), measured(*time)));
         Baseline::new(benchmarks, measured(1e6))
     }
@@ -193,14 +193,14 @@ mod tests {
     #[test]
     fn a_real_slowdown_is_found_on_any_machine() {
         let before = run(1.0, 0.01, &[("a", 3e5), ("b", 7e8)]);
-        for pace in [0.5, 1.0, 3.0] {
-            check(&before, &run(pace, 0.01, &[("a", 3.9e5), ("b", 7e8)]), &["a"]);
-            check(&before, &run(pace, 0.01, &[("a", 1e5), ("b", 9.1e8)]), &["b"]);
+        for slowness in [0.5, 1.0, 3.0] {
+            check(&before, &run(slowness, 0.01, &[("a", 3.9e5), ("b", 7e8)]), &["a"]);
+            check(&before, &run(slowness, 0.01, &[("a", 1e5), ("b", 9.1e8)]), &["b"]);
         }
     }
 
     #[test]
-    fn small_growth_is_tolerated_however_quiet() {
+    fn small_growth_is_tolerated_without_noise() {
         let before = run(1.0, 0.0, &[("a", 1e6)]);
         check(&before, &run(1.0, 0.0, &[("a", 1.09e6)]), &[]);
         check(&before, &run(1.0, 0.0, &[("a", 1.11e6)]), &["a"]);
@@ -216,15 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_that_means_little_says_so() {
+    fn a_comparison_that_means_little_says_so() {
         let times = [("a", 1e6)];
         let verdict = |spread| Verdict::of(&run(1.0, spread, &times), &run(1.0, 0.0, &times));
-        assert!(verdict(0.2).to_string().contains("too noisy to judge"));
-        assert!(!verdict(0.02).to_string().contains("too noisy to judge"));
+        assert!(verdict(0.2).to_string().contains("too noisy to compare"));
+        assert!(!verdict(0.02).to_string().contains("too noisy to compare"));
     }
 
     #[test]
-    fn a_calibration_that_does_not_repeat_widens_the_tolerance() {
+    fn a_noisy_calibration_widens_the_tolerance() {
         let before = run(1.0, 0.01, &[("a", 1e6)]);
         let a = [("a".to_owned(), Measured { time_ns: 1.3e6, spread: 0.01 })];
         check(&before, &Baseline::new(a.clone(), Measured::of(&[1.01e6, 1e6, 1.5e6])), &["a"]);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_round_counts_and_the_next_best_says_how_well_it_repeats() {
+    fn the_two_best_rounds_give_time_and_spread() {
         let close = |found: Measured, time_ns: f64, spread: f64| {
             assert_eq!(found.time_ns, time_ns);
             assert!((found.spread - spread).abs() < 1e-12, "{found:?}");
@@ -242,28 +242,28 @@ mod tests {
     }
 
     #[test]
-    fn missing_names_are_said_and_fail_nothing() {
+    fn missing_benchmarks_are_listed_and_do_not_fail() {
         let verdict = Verdict::of(
             &run(1.0, 0.01, &[("kept", 1e6), ("old", 1e6)]),
             &run(1.0, 0.01, &[("fresh", 1e6), ("kept", 1e6)]),
         );
         assert_eq!(verdict.slower().count(), 0);
         let text = verdict.to_string();
-        let has = |name: &str, remark: &str| {
-            text.lines().any(|line| line.starts_with(name) && line.ends_with(remark))
+        let has = |name: &str, note: &str| {
+            text.lines().any(|line| line.starts_with(name) && line.ends_with(note))
         };
-        assert!(has("old", "in the baseline only, not compared"), "{text}");
+        assert!(has("old", "only in the baseline, not compared"), "{text}");
         assert!(has("fresh", "not in the baseline, not compared"), "{text}");
     }
 
     #[test]
-    fn a_ratio_that_is_no_number_is_not_let_through() {
+    fn a_ratio_of_nan_counts_as_slower() {
         let before = run(1.0, 0.01, &[("a", 0.0)]);
         check(&before, &run(1.0, 0.01, &[("a", 0.0)]), &["a"]);
     }
 
     #[test]
-    fn the_stored_form_is_sorted_short_and_reads_back() {
+    fn the_stored_form_is_sorted_and_can_be_read() {
         let baseline = run(1.0, 0.0, &[("b", 1_234_567.0), ("a", 1e6)]);
         let text = baseline.to_json().unwrap();
         let want = r#"{

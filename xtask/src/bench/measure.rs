@@ -1,10 +1,9 @@
-//! Runs the benchmarks and reads what criterion leaves behind.
+//! Runs the benchmarks and reads the results of criterion.
 //!
-//! Times mean nothing on another machine, and little on the same one an hour
-//! later. Each is divided by that of a calibration loop from the same run,
-//! which knows none of our code. Everything is measured in several rounds, minutes
-//! apart, and of each benchmark the fastest sample counts: whatever else a machine
-//! does adds to a time and takes nothing from it.
+//! Times depend on the machine, and vary on one machine over hours. So each time is
+//! divided by that of a calibration loop in the same run, which uses none of our
+//! code. All benchmarks run in several rounds, minutes apart, and the fastest sample
+//! of each counts, since other work on the machine can only add to a time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,20 +17,20 @@ use super::baseline::{Baseline, Measured};
 /// The bench targets of package `hrm-benches` that are compared.
 const TARGETS: &[&str] = &["data", "kernels", "segment", "step"];
 
-/// Run before each round of the others, and after the last.
+/// The bench target that runs before each round of the others, and after the last.
 const CALIBRATION: &str = "calibration";
 
-/// How often everything is measured.
+/// Number of rounds.
 const ROUNDS: usize = 2;
 
-/// Seconds of warm-up and of measurement for each benchmark, so that a whole
-/// run stays within minutes. A benchmark may ask for fewer samples, not more.
+/// Warm-up and measurement time in seconds per benchmark, so that a run takes
+/// minutes. A benchmark may have fewer samples, not more.
 const SETTINGS: &[&str] = &["--warm-up-time=0.5", "--measurement-time=1.5", "--sample-size=15"];
 
-/// Measures everything.
+/// Runs all benchmarks.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<Baseline> {
-    // Not criterion's usual folder: results of benchmarks that are gone would
-    // be read with the others, and a person's own comparisons lost.
+    // Not the default folder of criterion: it may contain results of benchmarks that
+    // no longer exist, and comparisons of the user.
     let folder = sh.current_dir().join("target/bench");
     sh.remove_path(&folder)?;
     let mut times = BTreeMap::<String, Vec<f64>>::new();
@@ -51,8 +50,8 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<Baseline> {
     Ok(Baseline::new(measured, Measured::of(&calibrations)))
 }
 
-/// Runs bench targets into `folder`, and reads the least time of each benchmark,
-/// in nanoseconds, from there.
+/// Runs bench targets with results in `folder`. Returns the shortest time of each
+/// benchmark in nanoseconds.
 fn bench(sh: &Shell, targets: &[&str], folder: &Path) -> anyhow::Result<Vec<(String, f64)>> {
     let targets = targets.iter().flat_map(|target| ["--bench", target]);
     let _home = sh.push_env("CRITERION_HOME", folder);
@@ -63,14 +62,14 @@ fn bench(sh: &Shell, targets: &[&str], folder: &Path) -> anyhow::Result<Vec<(Str
             let read = |file: &str| std::fs::read_to_string(folder.join(file));
             let benchmark: Benchmark = serde_json::from_str(&read("benchmark.json")?)?;
             let samples: Samples = serde_json::from_str(&read("sample.json")?)?;
-            Ok((benchmark.full_id, samples.least().context("there are no samples")?))
+            Ok((benchmark.full_id, samples.shortest().context("there are no samples")?))
         };
         results.push(read().with_context(|| format!("cannot read {}", folder.display()))?);
     }
     Ok(results)
 }
 
-/// The folders named `new` below `root`: one per benchmark.
+/// The folders named `new` below `root`, one per benchmark.
 fn result_folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (mut found, mut pending) = (Vec::new(), vec![root.to_owned()]);
     while let Some(folder) = pending.pop() {
@@ -87,24 +86,24 @@ fn result_folders(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Of criterion's `benchmark.json`, the part that is needed.
+/// The fields of `benchmark.json` that are used.
 #[derive(Deserialize)]
 struct Benchmark {
     full_id: String,
 }
 
-/// Of criterion's `sample.json`, the part that is needed.
+/// The fields of `sample.json` that are used.
 #[derive(Deserialize)]
 struct Samples {
-    /// Iterations of each sample.
+    /// Number of iterations of each sample.
     iters: Vec<f64>,
-    /// What they took together, in nanoseconds.
+    /// Their total time in nanoseconds.
     times: Vec<f64>,
 }
 
 impl Samples {
-    /// Time of one iteration in the fastest sample.
-    fn least(&self) -> Option<f64> {
+    /// Time per iteration of the fastest sample.
+    fn shortest(&self) -> Option<f64> {
         let per_iteration = self.times.iter().zip(&self.iters).map(|(time, iters)| time / iters);
         per_iteration.min_by(f64::total_cmp)
     }
@@ -129,6 +128,6 @@ mod tests {
     fn the_fastest_sample_counts() {
         let text = r#"{"sampling_mode": "Linear", "iters": [1.0, 2.0], "times": [9.0, 16.0]}"#;
         let samples: Samples = serde_json::from_str(text).unwrap();
-        assert_eq!(samples.least(), Some(8.0));
+        assert_eq!(samples.shortest(), Some(8.0));
     }
 }

@@ -1,8 +1,8 @@
-//! `cargo xtask bench`: how fast, compared with before and with a peer.
+//! `cargo xtask bench`: benchmarks, and comparisons with a baseline or a peer.
 //!
-//! Alone it runs the benchmarks of package `hrm-benches`. `--save` and `--check`
-//! compare two versions, on one machine or on two; `race` compares this
-//! implementation with one in Python at whole training steps.
+//! Without flags it runs the benchmarks of the package `hrm-benches`. `--save` and
+//! `--check` compare two versions, on one machine or on two. `race` compares whole
+//! training steps with an implementation in Python.
 
 mod baseline;
 mod measure;
@@ -24,13 +24,13 @@ const BASELINES: &str = "benches/baselines";
 #[derive(clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Bench {
-    /// Measure, and write benches/baselines/NAME.json.
+    /// Measure, and write the results to benches/baselines/NAME.json.
     #[arg(long, value_name = "NAME", value_parser = file_stem, conflicts_with_all = ["check", "criterion"])]
     save: Option<String>,
-    /// Measure, compare with that file, and fail if something became slower.
+    /// Measure, compare with benches/baselines/NAME.json, and fail on a slowdown.
     #[arg(long, value_name = "NAME", value_parser = file_stem, conflicts_with = "criterion")]
     check: Option<String>,
-    /// Arguments for the benchmarks, e.g. a name to pick some by.
+    /// Arguments for the benchmarks, e.g. a name to select some.
     #[arg(last = true, value_name = "ARGS")]
     criterion: Vec<OsString>,
     #[command(subcommand)]
@@ -39,12 +39,12 @@ pub(crate) struct Bench {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Time whole steps beside a PyTorch implementation of the same model.
+    /// Compare whole steps with a PyTorch implementation of the same model.
     Race(race::Race),
 }
 
 impl Bench {
-    /// Runs what the flags ask for.
+    /// Runs the benchmarks as the flags say.
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<()> {
         if let Some(Action::Race(race)) = self.action {
             return race.run(sh);
@@ -71,7 +71,7 @@ fn save(sh: &Shell, name: &str) -> anyhow::Result<()> {
 
 fn check(sh: &Shell, name: &str) -> anyhow::Result<()> {
     let path = path(&sh.current_dir(), name);
-    // Read first: measuring takes minutes.
+    // Read before measuring, which takes minutes.
     let read = || -> anyhow::Result<Baseline> { Ok(serde_json::from_str(&sh.read_file(&path)?)?) };
     let before = read().with_context(|| format!("cannot read the baseline {}", path.display()))?;
     let verdict = Verdict::of(&before, &measure::run(sh)?);
@@ -85,7 +85,7 @@ fn path(root: &Path, name: &str) -> PathBuf {
     root.join(BASELINES).join(format!("{name}.json"))
 }
 
-/// A name that stays inside the folder of baselines.
+/// Parses a name that stays inside the folder of baselines.
 fn file_stem(name: &str) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || !name.chars().all(is_plain) {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_is_asked_for_at_a_time() {
+    fn actions_exclude_each_other() {
         assert_eq!(parse(&["--save", "main"]).unwrap().save.as_deref(), Some("main"));
         assert_eq!(parse(&["--", "step/tiny", "--quick"]).unwrap().criterion.len(), 2);
         assert!(parse(&["race", "--rounds", "3"]).unwrap().action.is_some());

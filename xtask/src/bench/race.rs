@@ -1,8 +1,8 @@
-//! `cargo xtask bench race`: whole steps beside a PyTorch implementation.
+//! `cargo xtask bench race`: whole steps, compared with a PyTorch implementation.
 //!
-//! The sides take turns, so that a machine which changes its pace changes it
-//! for all; of each side the best round counts, as nothing makes a program
-//! faster by accident. Both take the same flags and print the same fields.
+//! The sides take turns, so that changes in the speed of the machine affect both.
+//! The best round of each side counts, since disturbances can only slow a program
+//! down. Both sides have the same flags and report the same fields.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
@@ -17,44 +17,44 @@ use xshell::{Cmd, Shell, cmd};
 
 use crate::python;
 
-/// The other implementation, and the packages it needs.
+/// The other implementation, and its packages.
 const PEER: &str = "benches/peer/torch_hrm.py";
 const REQUIREMENTS: &str = "benches/peer/requirements.txt";
 
-/// An interpreter that has those packages already.
+/// Variable that names an interpreter with these packages.
 const PYTHON: &str = "HRM_PEER_PYTHON";
 
-/// Where every round is written as soon as it is over.
+/// The file that each round is appended to.
 const LOG: &str = "target/race.jsonl";
 
 /// Flags of `cargo xtask bench race`.
 #[derive(clap::Args)]
 pub(crate) struct Race {
-    /// Run this case only; may be repeated.
+    /// Run only this case; may be repeated.
     #[arg(long = "case", value_name = "NAME", value_parser = case)]
     cases: Vec<&'static Case>,
-    /// Turns of each side in each case.
+    /// Number of rounds per case.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Leave out the compiled form of the other implementation.
+    /// Skip the compiled variant of the other implementation.
     #[arg(long)]
     no_compile: bool,
 }
 
-/// One thing to be good at.
+/// One configuration to compare.
 #[derive(Debug, PartialEq)]
 struct Case {
     name: &'static str,
-    /// For both sides; two threads are the default of both.
+    /// Flags for both sides, which use two threads by default.
     flags: &'static str,
-    /// For our side.
+    /// Environment variables for our side.
     env: &'static [(&'static str, &'static str)],
-    /// How many times as fast as the other side's best we mean to be.
+    /// Required speed, relative to the faster variant of the other side.
     floor: f64,
 }
 
-/// Every case: training and inference at the published size, a small model, and
-/// the sequences of 30 by 30 grids.
+/// All cases: training and inference of the published model, training of a small
+/// model, and training on 30 by 30 grids.
 const CASES: &[Case] = &[
     Case {
         name: "train-27m",
@@ -89,13 +89,13 @@ const CASES: &[Case] = &[
     Case {
         name: "train-27m-f32",
         flags: "--hidden 512 --heads 8 --layers 4 --seq 81 --batch 32 --dtype float32",
-        // Some processors have more for bf16, which a case in f32 is not about.
+        // Without bf16 instructions, which a case in f32 does not use.
         env: &[("HRM_CPU", "avx512")],
         floor: 1.8,
     },
 ];
 
-/// Who runs.
+/// The implementation that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Ours,
@@ -103,34 +103,38 @@ enum Side {
     Compiled,
 }
 
-/// One run of one side, of which only these fields are compared.
+/// The fields of a report that are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 struct Report {
     ms_per_step: f64,
     first_step_s: f64,
-    /// MiB; not known on every system.
+    /// In MiB; unknown on some systems.
     peak_rss_mb: Option<u64>,
 }
 
-/// What a side did in all rounds of a case.
+/// The best results of one side in one case.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Best {
     side: Side,
-    /// The least of each figure, whichever round it is from.
+    /// The minimum of each field over all rounds.
     report: Report,
 }
 
-/// A case that has been run.
+/// The results of one case.
 #[derive(Debug)]
 struct Outcome {
     case: &'static Case,
     ours: Best,
-    /// One for each form of the other implementation.
+    /// One per variant of the other implementation.
     peers: Vec<Best>,
 }
 
 impl Race {
-    /// Runs the cases and prints how they went; fails if a floor is not met.
+    /// Runs the cases and prints the results.
+    ///
+    /// # Errors
+    ///
+    /// If a required speed is not reached.
     pub(crate) fn run(self, sh: &Shell) -> anyhow::Result<()> {
         let programs = Programs::prepare(sh)?;
         let cases: Vec<&Case> =
@@ -164,23 +168,23 @@ impl Race {
     }
 }
 
-/// What is needed to run either side.
+/// The programs of both sides.
 struct Programs {
     hrm: PathBuf,
     python: PathBuf,
 }
 
 impl Programs {
-    /// Builds ours, and finds or makes an environment for the other.
+    /// Builds our side, and finds or creates an environment for the other one.
     fn prepare(sh: &Shell) -> anyhow::Result<Self> {
         let root = sh.current_dir();
-        // Before the build: it fails sooner.
+        // Before the build, since it fails sooner.
         let python = match std::env::var_os(PYTHON) {
             Some(python) => python.into(),
             None => {
                 let environment = root.join("target/peer-env");
                 python::environment(sh, &environment, &root.join(REQUIREMENTS)).with_context(
-                    || format!("the race needs Python; {PYTHON} may name one with the packages"),
+                    || format!("the race needs Python; set {PYTHON} to an interpreter with its packages"),
                 )?
             }
         };
@@ -192,7 +196,7 @@ impl Programs {
         Ok(Self { hrm: target.join(hrm).into(), python })
     }
 
-    /// One turn of one side, written to the log.
+    /// Runs one side once, and logs its report.
     fn run(&self, sh: &Shell, case: &Case, side: Side, round: u32) -> anyhow::Result<Report> {
         let turn = format!("{}, {}, round {round}", case.name, side.name());
         println!("race: {turn}");
@@ -217,7 +221,7 @@ impl Programs {
     }
 }
 
-/// Appends a report, so that an interrupted race keeps what it has.
+/// Appends a report to the log, so that an interrupted race keeps its results.
 fn log(
     sh: &Shell,
     case: &Case,
@@ -235,7 +239,7 @@ fn log(
     written.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A case by its name.
+/// The case with this name.
 fn case(name: &str) -> Result<&'static Case, String> {
     CASES.iter().find(|case| case.name == name).ok_or_else(|| {
         let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
@@ -254,7 +258,7 @@ impl Side {
 }
 
 impl Report {
-    /// The least of each figure.
+    /// The minimum of each field.
     fn best_with(self, other: Option<Self>) -> Self {
         let Some(other) = other else { return self };
         Self {
@@ -266,13 +270,13 @@ impl Report {
 }
 
 impl Outcome {
-    /// The faster form of the other implementation.
+    /// The faster variant of the other implementation.
     fn rival(&self) -> Best {
         let by_time = |a: &&Best, b: &&Best| a.report.ms_per_step.total_cmp(&b.report.ms_per_step);
         *self.peers.iter().min_by(by_time).expect("a race has another side")
     }
 
-    /// How many times as fast we are.
+    /// Our speed relative to it.
     fn ratio(&self) -> f64 {
         self.rival().report.ms_per_step / self.ours.report.ms_per_step
     }
@@ -282,7 +286,7 @@ impl Outcome {
     }
 }
 
-/// The table of what a step takes.
+/// The table of step times.
 fn speeds(outcomes: &[Outcome]) -> String {
     let mut table = format!(
         "{:<16} {:>10} {:>10} {:<9} {:>6} {:>6}  {}\n",
@@ -302,7 +306,7 @@ fn speeds(outcomes: &[Outcome]) -> String {
     table
 }
 
-/// The table of what each side needs before it gets anywhere.
+/// The table of start-up times and memory.
 fn starts(outcomes: &[Outcome]) -> String {
     let mut table =
         format!("{:<16} {:<9} {:>13} {:>12}\n", "case", "side", "first step, s", "memory, MiB");
@@ -331,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_faster_form_of_the_peer_counts() {
+    fn the_faster_variant_of_the_peer_counts() {
         assert_eq!(outcome(100.0, 150.0, 120.0).ratio(), 1.2);
         assert!(!outcome(100.0, 150.0, 120.0).is_met());
         assert_eq!(outcome(100.0, 130.0, 140.0).ratio(), 1.3);
@@ -339,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_say_it_case_by_case() {
+    fn tables_have_a_line_per_case() {
         let outcomes = [outcome(100.0, 150.0, 120.0)];
         let want = "\
 case               ours, ms   peer, ms as         ratio  floor  met
@@ -368,7 +372,7 @@ train-27m        compiled           2.50          900
     }
 
     #[test]
-    fn a_report_of_either_side_is_read() {
+    fn reports_of_both_sides_can_be_read() {
         let line = r#"{"peer": "x", "ms_per_step": 1.5, "first_step_s": 2, "peak_rss_mb": null}"#;
         let report: Report = serde_json::from_str(line).unwrap();
         assert_eq!(report, Report { ms_per_step: 1.5, first_step_s: 2.0, peak_rss_mb: None });

@@ -1,4 +1,4 @@
-//! Which files are ours: those under version control.
+//! The files of the repository: those under version control.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,11 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-/// Folders that hold no source. Only asked where there is no version control.
-const NOT_OURS: &[&str] = &[".git", "runs", "target"];
+/// Folders without source files, for trees without version control.
+const NOT_SOURCE: &[&str] = &[".git", "runs", "target"];
 
-/// Committed files that are present, relative to `root`, in order.
-///
-/// An unpacked archive has no version control: there, every file counts.
+/// Committed files that exist, relative to `root`, sorted. Without version control,
+/// for example in an unpacked archive, all files.
 pub(crate) fn committed(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = match tracked(root) {
         Some(files) => files,
@@ -22,9 +21,9 @@ pub(crate) fn committed(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What version control lists; `None` if it cannot be asked.
+/// The files under version control; `None` if there is none.
 fn tracked(root: &Path) -> Option<Vec<PathBuf>> {
-    // A checkout of our own may belong to another user, e.g. in a container.
+    // A checkout may belong to another user, e.g. in a container.
     let listing = Command::new("git")
         .args(["-c", "safe.directory=*", "ls-files", "-z"])
         .current_dir(root)
@@ -32,11 +31,11 @@ fn tracked(root: &Path) -> Option<Vec<PathBuf>> {
         .ok()?;
     let names = String::from_utf8(listing.stdout).ok()?;
     let files: Vec<PathBuf> = names.split_terminator('\0').map(PathBuf::from).collect();
-    // An archive unpacked inside some other repository lists nothing.
+    // An archive unpacked inside another repository has no files there.
     (listing.status.success() && !files.is_empty()).then_some(files)
 }
 
-/// Every file below `root`, links not followed.
+/// All files below `root`, without following links.
 fn walked(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -45,12 +44,12 @@ fn walked(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
         let entries = full.read_dir().with_context(|| format!("cannot list {}", full.display()))?;
         for entry in entries {
             let entry = entry.with_context(|| format!("cannot list {}", full.display()))?;
-            let kind = entry.file_type().context("cannot tell files from folders")?;
-            let is_ours = |name: &OsStr| !NOT_OURS.iter().any(|other| name == *other);
+            let kind = entry.file_type().context("cannot read the type of an entry")?;
+            let is_source = |name: &OsStr| !NOT_SOURCE.iter().any(|other| name == *other);
             let path = folder.join(entry.file_name());
             if kind.is_file() {
                 files.push(path);
-            } else if kind.is_dir() && is_ours(&entry.file_name()) {
+            } else if kind.is_dir() && is_source(&entry.file_name()) {
                 folders.push(path);
             }
         }

@@ -1,33 +1,33 @@
-//! The dependency rule: a library crate knows only the crates below it.
+//! The layering: a library crate depends only on crates below it.
 //!
-//! Dev-dependencies count too: a test that reaches upwards would tie the layers
-//! together as firmly as code does.
+//! Dev-dependencies count too: a test that depends on a higher layer ties the layers
+//! together just as code does.
 
 /// Library crates, lowest first.
 const LAYERS: &[&str] =
     &["hrm-base", "hrm-puzzles", "hrm-kernels", "hrm-blocks", "hrm-core", "hrm-train", "hrm-tasks"];
 
-/// Programs on top of the stack. They may use any library; nothing uses them.
+/// Programs on top of the stack. They may use any library; nothing may use them.
 const PROGRAMS: &[&str] = &["hrm-cli", "hrm-benches", "xtask"];
 
 /// Below every layer, and for tests only.
 const TESTKIT: &str = "hrm-testkit";
 
-/// The exception: its golden verb is a test that users can run.
+/// The exception: its golden command is a test for users.
 const TESTKIT_USER: &str = "hrm-cli";
 
 /// One crate's dependency on another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge<'a> {
-    /// The crate whose manifest says so.
+    /// The crate with the dependency.
     pub(crate) user: &'a str,
-    /// The crate it depends on.
+    /// The crate that it depends on.
     pub(crate) used: &'a str,
-    /// Whether only its tests depend on it.
+    /// Whether it is a dev-dependency.
     pub(crate) is_dev: bool,
 }
 
-/// Why an edge is forbidden, as a readable sentence; `None` if it is allowed.
+/// Why a dependency is forbidden; `None` if it is allowed.
 pub(crate) fn violation(edge: Edge<'_>) -> Option<String> {
     let Edge { user, used, is_dev } = edge;
     if PROGRAMS.contains(&used) {
@@ -49,10 +49,10 @@ pub(crate) fn violation(edge: Edge<'_>) -> Option<String> {
     }
 }
 
-/// Complains of a workspace crate that the rule does not know.
+/// Reports a crate of the workspace that is not part of the layering.
 pub(crate) fn unplaced(name: &str) -> Option<String> {
     let known = LAYERS.contains(&name) || PROGRAMS.contains(&name) || name == TESTKIT;
-    (!known).then(|| format!("`{name}` has no place in the stack; give it one in `LAYERS`"))
+    (!known).then(|| format!("`{name}` is in no layer; add it to `LAYERS`"))
 }
 
 #[cfg(test)]
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_testkit_is_for_tests_and_the_golden_verb() {
+    fn the_testkit_is_for_tests_and_the_golden_command() {
         let refused = Some("`hrm-core` may use `hrm-testkit` in its tests only");
         check("hrm-core", "hrm-testkit", false, refused);
         check("hrm-core", "hrm-testkit", true, None);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_testkit_knows_no_layer() {
+    fn the_testkit_depends_on_no_layer() {
         let want = "`hrm-testkit` must not depend on `hrm-core`: every layer's tests use it";
         check("hrm-testkit", "hrm-core", false, Some(want));
         check("hrm-testkit", "candle-core", false, None);
@@ -106,16 +106,16 @@ mod tests {
     }
 
     #[test]
-    fn crates_outside_the_stack_are_free() {
+    fn other_crates_are_allowed() {
         check("xtask", "hrm-train", false, None);
         check("hrm-core", "candle-core", false, None);
     }
 
     #[test]
-    fn a_new_crate_must_find_its_place() {
+    fn a_new_crate_needs_a_layer() {
         assert_eq!(unplaced("hrm-core"), None);
         assert_eq!(unplaced("xtask"), None);
-        let want = "`hrm-extra` has no place in the stack; give it one in `LAYERS`";
+        let want = "`hrm-extra` is in no layer; add it to `LAYERS`";
         assert_eq!(unplaced("hrm-extra").as_deref(), Some(want));
     }
 }

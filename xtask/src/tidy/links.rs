@@ -1,11 +1,11 @@
-//! Relative links in Markdown point to files of the repository.
+//! Relative links in Markdown must lead to files of the repository.
 //!
-//! Addresses on the web and anchors within a page are not followed.
+//! Web addresses and anchors within a page are not checked.
 
 use std::path::{Component, Path, PathBuf};
 
-/// Links of the page `from` (relative to the repository) that lead nowhere.
-/// `exists` is asked about paths relative to the repository.
+/// Broken links of the page `from`. This path and those given to `exists` are
+/// relative to the repository.
 pub(crate) fn problems(from: &Path, markdown: &str, exists: impl Fn(&Path) -> bool) -> Vec<String> {
     let mut problems = Vec::new();
     for (line_number, target) in targets(markdown) {
@@ -24,7 +24,7 @@ pub(crate) fn problems(from: &Path, markdown: &str, exists: impl Fn(&Path) -> bo
     problems
 }
 
-/// Link targets with their line numbers, counted from 1. Code is not searched.
+/// Link targets outside of code, with their line numbers, counted from 1.
 fn targets(markdown: &str) -> Vec<(usize, &str)> {
     let mut targets = Vec::new();
     let mut fence: Option<&str> = None;
@@ -41,12 +41,12 @@ fn targets(markdown: &str) -> Vec<(usize, &str)> {
     targets
 }
 
-/// Targets of `[text](target)`, of `[name]: target`, and of HTML attributes.
+/// Targets of `[text](target)`, of `[name]: target` and of HTML attributes.
 fn line_targets(line: &str) -> impl Iterator<Item = &str> {
     let definition = line
         .trim_start()
         .strip_prefix('[')
-        .filter(|rest| !rest.starts_with('^')) // A footnote is prose.
+        .filter(|rest| !rest.starts_with('^')) // A footnote is not a link.
         .and_then(|rest| rest.split_once("]:"))
         .map(|(_, target)| target)
         .and_then(|target| target.split_whitespace().next());
@@ -64,7 +64,7 @@ fn line_targets(line: &str) -> impl Iterator<Item = &str> {
     definition.into_iter().chain(inline).chain(attributes)
 }
 
-/// What follows each `opening` in `line` that is not inside `code`.
+/// The rest of `line` after each `opening` that is not inside code.
 fn after<'a>(line: &'a str, opening: &'a str) -> impl Iterator<Item = &'a str> {
     line.match_indices(opening).filter_map(move |(idx, _)| {
         let is_code = line[..idx].matches('`').count() % 2 == 1;
@@ -72,8 +72,8 @@ fn after<'a>(line: &'a str, opening: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// Length of an unbracketed target: up to a space or the parenthesis that
-/// closes the link.
+/// Length of a target without angle brackets, which ends at a space or at the
+/// closing parenthesis of the link.
 fn bare_len(text: &str) -> usize {
     let mut depth = 0;
     for (idx, character) in text.char_indices() {
@@ -88,7 +88,7 @@ fn bare_len(text: &str) -> usize {
     text.len()
 }
 
-/// The path in a target; `None` for web addresses and anchors.
+/// The path of a target; `None` for web addresses and anchors.
 fn relative_path(target: &str) -> Option<&str> {
     let path = target.split(['#', '?']).next().unwrap_or(target);
     let has_scheme = path.split('/').next().is_some_and(|first| first.contains(':'));
@@ -96,9 +96,10 @@ fn relative_path(target: &str) -> Option<&str> {
     (!path.is_empty() && !is_web).then_some(path)
 }
 
-/// Where `target` leads from the page `from`; `None` if out of the repository.
+/// The path that `target` leads to from the page `from`; `None` if it is outside
+/// the repository.
 fn resolve(from: &Path, target: &str) -> Option<PathBuf> {
-    // A leading slash means the repository's root, as forges read it.
+    // A leading slash means the root of the repository, as on code hosts.
     let joined = match target.strip_prefix('/') {
         Some(from_root) => PathBuf::from(from_root),
         None => from.parent().unwrap_or(Path::new("")).join(target),
@@ -131,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn links_are_resolved_from_their_page() {
+    fn links_are_relative_to_their_page() {
         check("[a](a.md), [readme](../README.md) and [root](/README.md) [here](.)", &[]);
         check("[a](a.md#part) [b](<a.md> \"title\") ![c](a.md 'title')", &[]);
         check("[`code`](a.md)", &[]);
     }
 
     #[test]
-    fn a_link_to_nowhere_is_named_with_its_line() {
+    fn a_broken_link_is_named_with_its_line() {
         let want = "line 2: link `b.md#x` needs docs/b.md, which does not exist";
         check("first\n[b](b.md#x)", &[want]);
         check("[b]: b.md", &["line 1: link `b.md` needs docs/b.md, which does not exist"]);
@@ -157,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn the_web_and_the_page_itself_are_not_followed() {
+    fn web_addresses_and_anchors_are_not_checked() {
         check("[w](https://example.org/a.md) [m](mailto:a@example.org) [p](#part) []()", &[]);
         check("<https://example.org> [w]: //example.org/x", &[]);
     }
 
     #[test]
-    fn code_is_not_searched() {
+    fn code_is_not_checked() {
         check("`[b](b.md)` and ``x``", &[]);
         check("```\n[b](b.md)\n~~~\n[b](b.md)\n```\n[a](a.md)", &[]);
         check("[^note]: a footnote is prose", &[]);

@@ -1,11 +1,11 @@
-//! Every crate takes what the workspace decides, and says what it is for.
+//! Every crate inherits the settings of the workspace, and has a description.
 
 use toml::{Table, Value};
 
-/// Fields of `[package]` that the workspace decides.
+/// Fields of `[package]` that are inherited.
 const INHERITED: &[&str] = &["version", "edition", "rust-version", "license", "publish"];
 
-/// What a crate's `Cargo.toml` lacks.
+/// What is missing in the `Cargo.toml` of a crate.
 pub(crate) fn problems(manifest: &str) -> Vec<String> {
     let manifest: Table = match manifest.parse() {
         Ok(manifest) => manifest,
@@ -16,14 +16,14 @@ pub(crate) fn problems(manifest: &str) -> Vec<String> {
     let mut problems: Vec<String> = INHERITED
         .iter()
         .filter(|field| !is_inherited(package.and_then(|package| package.get(field))))
-        .map(|field| format!("must say `{field}.workspace = true` in [package]"))
+        .map(|field| format!("must have `{field}.workspace = true` in [package]"))
         .collect();
     if !is_inherited(manifest.get("lints")) {
-        problems.push("must say `workspace = true` in [lints]".to_owned());
+        problems.push("must have `workspace = true` in [lints]".to_owned());
     }
     let description = package.and_then(|package| package.get("description")?.as_str());
     if description.is_none_or(|description| description.trim().is_empty()) {
-        problems.push("must say what the crate is for in `description`".to_owned());
+        problems.push("must have a `description`".to_owned());
     }
     problems
 }
@@ -36,7 +36,7 @@ fn is_inherited(field: Option<&Value>) -> bool {
 mod tests {
     use super::*;
 
-    const SOUND: &str = r#"
+    const VALID: &str = r#"
         [package]
         name = "hrm-example"
         description = "An example"
@@ -50,24 +50,24 @@ mod tests {
     "#;
 
     #[test]
-    fn a_sound_manifest_has_no_problem() {
-        assert_eq!(problems(SOUND), Vec::<String>::new());
+    fn a_valid_manifest_has_no_problems() {
+        assert_eq!(problems(VALID), Vec::<String>::new());
     }
 
     #[test]
     fn each_missing_field_is_named() {
-        let own_edition = SOUND.replace("edition = { workspace = true }", "edition = \"2021\"");
-        assert_eq!(problems(&own_edition), ["must say `edition.workspace = true` in [package]"]);
+        let own_edition = VALID.replace("edition = { workspace = true }", "edition = \"2021\"");
+        assert_eq!(problems(&own_edition), ["must have `edition.workspace = true` in [package]"]);
 
-        let own_lints = SOUND.replace("[lints]\n        workspace = true", "");
-        assert_eq!(problems(&own_lints), ["must say `workspace = true` in [lints]"]);
+        let own_lints = VALID.replace("[lints]\n        workspace = true", "");
+        assert_eq!(problems(&own_lints), ["must have `workspace = true` in [lints]"]);
 
-        let silent = SOUND.replace("An example", " ");
-        assert_eq!(problems(&silent), ["must say what the crate is for in `description`"]);
+        let silent = VALID.replace("An example", " ");
+        assert_eq!(problems(&silent), ["must have a `description`"]);
     }
 
     #[test]
-    fn an_empty_manifest_lacks_everything() {
+    fn an_empty_manifest_has_all_problems() {
         assert_eq!(problems("").len(), INHERITED.len() + 2);
     }
 

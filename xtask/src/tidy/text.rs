@@ -1,7 +1,7 @@
-//! What no committed text may hold.
+//! What no committed text may contain.
 
-/// Hosts of package registries, in pieces so that this file passes its own
-/// check. Where packages come from is the user's setting, not the project's.
+/// Hosts of package registries, in parts so that this file passes its own check.
+/// The source of packages is a setting of the user, not of the project.
 const REGISTRIES: &[(&str, &str)] = &[
     ("crates", "io"),
     ("pypi", "org"),
@@ -13,27 +13,27 @@ const REGISTRIES: &[(&str, &str)] = &[
     ("proxy.golang", "org"),
 ];
 
-/// Seven of these open and close what a merge left for a person to settle.
+/// Seven of these mark a conflict of a merge.
 const MERGE_MARKS: &[&str] = &["<", ">"];
 
-/// What is wrong with `text`, with line numbers counted from 1.
+/// Problems of `text`, with line numbers counted from 1.
 pub(crate) fn problems(text: &str) -> Vec<String> {
     let registries: Vec<String> =
         REGISTRIES.iter().map(|(name, domain)| format!("{name}.{domain}")).collect();
 
     let mut problems = Vec::new();
-    // Not `lines`, which would swallow a carriage return.
+    // Not `lines`, which drops carriage returns.
     for (line_idx, line) in text.split('\n').enumerate() {
         let line_number = line_idx + 1;
         for registry in registries.iter().filter(|registry| names_host(line, registry)) {
             problems.push(format!("line {line_number}: names the package registry {registry}"));
         }
         if MERGE_MARKS.iter().any(|mark| line.starts_with(&format!("{} ", mark.repeat(7)))) {
-            problems.push(format!("line {line_number}: is the mark of an unsettled merge"));
+            problems.push(format!("line {line_number}: is a merge conflict marker"));
         }
     }
     if text.contains('\r') {
-        problems.push("ends lines with a carriage return".to_owned());
+        problems.push("contains carriage returns".to_owned());
     }
     problems
 }
@@ -45,9 +45,9 @@ fn names_host(line: &str, host: &str) -> bool {
         let before = line[..start].chars().next_back();
         let after = line[start + host.len()..].chars().next();
         // A longer name is another host, or a field or method in code.
-        let goes_on =
+        let continues_name =
             |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
-        !before.is_some_and(goes_on) && !after.is_some_and(|c| goes_on(c) || c == '(')
+        !before.is_some_and(continues_name) && !after.is_some_and(|c| continues_name(c) || c == '(')
     })
 }
 
@@ -79,9 +79,9 @@ mod tests {
     #[test]
     fn merge_marks_and_carriage_returns_are_found() {
         let mark = MERGE_MARKS[0].repeat(7);
-        check(&format!("{mark} ours\n"), &["line 1: is the mark of an unsettled merge"]);
+        check(&format!("{mark} ours\n"), &["line 1: is a merge conflict marker"]);
         check(&format!("a heading\n{}\n", "=".repeat(7)), &[]);
-        check("a\r\nb\r\n", &["ends lines with a carriage return"]);
+        check("a\r\nb\r\n", &["contains carriage returns"]);
         check("", &[]);
     }
 }

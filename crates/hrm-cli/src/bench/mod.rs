@@ -1,9 +1,10 @@
-//! `hrm bench`: how long the model takes on this machine.
+//! `hrm bench`: measures the speed of the model on this machine.
 //!
-//! Each subcommand measures in its own process and prints one line of JSON, so
-//! that a script can run it beside another program and compare. Data and
-//! weights are random: time does not depend on them.
+//! Each subcommand is one measurement in a process of its own, so that a script
+//! can compare it with another program. Data and weights are random: the time does
+//! not depend on them.
 
+mod flops;
 mod roofline;
 mod step;
 
@@ -17,14 +18,14 @@ pub(crate) struct Bench {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Time training steps, or segments of inference, at sizes of your choice.
+    /// Time training steps or inference segments of a model of any size.
     Step(step::Step),
-    /// Say what a step's time goes into, against what the machine could do.
+    /// Break down the time of a step, and compare it with the peak of the machine.
     Roofline(roofline::Roofline),
 }
 
 impl Bench {
-    /// Threads that compute.
+    /// Number of compute threads.
     pub(crate) fn n_threads(&self) -> usize {
         match &self.action {
             Action::Step(step) => step.n_threads(),

@@ -1,13 +1,13 @@
-//! `hrm bench roofline`: what a step's time goes into, against what the
-//! machine could do.
+//! `hrm bench roofline`: the time of a step by part of the model, compared with
+//! the peak of the machine.
 //!
-//! The peak is measured here and now: the same products from registers and the
-//! first-level cache, on all threads at once. Shares are of the time that all
-//! threads together had.
+//! The peak is measured in the same process: matrix products from registers and
+//! the first-level cache, on all threads. Shares refer to the total time of all
+//! threads.
 
 use clap::Args;
 use hrm_kernels::peak_gflops;
-use hrm_kernels::profile::Part;
+use hrm_kernels::profile;
 
 use super::step::Step;
 use crate::term::result;
@@ -19,7 +19,7 @@ pub(crate) struct Roofline {
 }
 
 impl Roofline {
-    /// Threads that compute.
+    /// Number of compute threads.
     pub(super) fn n_threads(&self) -> usize {
         self.step.n_threads()
     }
@@ -32,8 +32,8 @@ impl Roofline {
         let available_s = spent.wall.as_secs_f64() * f64::from(report.threads);
 
         let mut table = format!(
-            "{} in {} on {}, {} threads: {:.1} ms a step, {:.2} examples/s\n\
-             {:.1} GFLOP a step, {achieved:.0} GFLOP/s of {peak:.0} ({:.0} %)\n\n\
+            "{} in {} on {}, {} threads: {:.1} ms per step, {:.2} examples/s\n\
+             {:.1} GFLOP per step, {achieved:.0} GFLOP/s of {peak:.0} ({:.0} %)\n\n\
              {:<18}{:>8}{:>12}\n",
             report.mode,
             report.dtype,
@@ -53,37 +53,12 @@ impl Roofline {
             let seconds = time.as_secs_f64();
             rest_s -= seconds;
             let share = 100.0 * seconds / available_s;
-            // Per thread that was busy with it, times the threads there are.
+            // The rate of one busy thread, times the number of threads.
             let rate = flops.of(part) * n_steps / seconds / 1e9 * f64::from(report.threads);
             let rate = if flops.of(part) > 0.0 { format!("{rate:.0}") } else { String::new() };
             table += &format!("{:<18}{share:>6.1} %{rate:>12}\n", part.name());
         }
         table += &format!("{:<18}{:>6.1} %\n", "rest and idle", 100.0 * rest_s / available_s);
         Ok(result(table)?)
-    }
-}
-
-/// Operations of one step, by part.
-pub(super) struct Flops {
-    /// Products with weights.
-    pub(super) matmul: f64,
-    /// Gradients of weights.
-    pub(super) weight_gradient: f64,
-    /// Products within heads.
-    pub(super) attention: f64,
-}
-
-impl Flops {
-    fn total(&self) -> f64 {
-        self.matmul + self.weight_gradient + self.attention
-    }
-
-    fn of(&self, part: Part) -> f64 {
-        match part {
-            Part::Matmul => self.matmul,
-            Part::WeightGradient => self.weight_gradient,
-            Part::Attention => self.attention,
-            _ => 0.0,
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! `hrm bench step`: training steps or segments of inference, one by one.
+//! `hrm bench step`: times training steps or inference segments.
 //!
-//! Flags, defaults and fields of the report are those of `bench` in
-//! `benches/peer/torch_hrm.py`, so that one script can drive both.
+//! Flags, defaults and report fields are the same as those of `bench` in
+//! `benches/peer/torch_hrm.py`, so that one script can run both.
 
 use std::time::{Duration, Instant};
 
@@ -16,74 +16,74 @@ use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
 use rand::Rng as _;
 use serde::Serialize;
 
-use super::roofline::Flops;
+use super::flops::Flops;
 use crate::compute::{Compute, cpu_path};
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::term::result;
 
 #[derive(Args)]
 pub(crate) struct Step {
-    /// Time segments of inference instead of training steps.
+    /// Time inference segments instead of training steps.
     #[arg(long)]
     eval: bool,
     #[command(flatten)]
     sizes: Sizes,
-    /// Puzzles side by side.
+    /// Batch size.
     #[arg(long, default_value_t = 32)]
     batch: usize,
-    /// Steps that are timed.
+    /// Number of timed steps.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
-    /// Steps before them, which are not.
+    /// Number of steps before them that are not timed.
     #[arg(long, default_value_t = 3)]
     warmup: u32,
-    /// Decides weights, tokens and halting draws.
+    /// Seed for weights, tokens and halting exploration.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Threads that compute.
+    /// Number of compute threads.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
     #[command(flatten)]
     compute: Compute,
 }
 
-/// Sizes and schedule of the model.
+/// Dimensions and schedule of the model.
 #[derive(Args)]
 struct Sizes {
-    /// Channels per position.
+    /// Hidden dimension.
     #[arg(long, default_value_t = 512)]
     hidden: usize,
-    /// Attention heads.
+    /// Number of attention heads.
     #[arg(long, default_value_t = 8)]
     heads: usize,
-    /// Blocks of the fast module.
+    /// Number of blocks in the L module.
     #[arg(long, default_value_t = 4)]
     layers: usize,
-    /// Blocks of the slow module; 0: as many as of the fast one.
+    /// Number of blocks in the H module; 0 means as many as in the L module.
     #[arg(long, default_value_t = 0)]
     layers_h: usize,
-    /// Cells per puzzle.
+    /// Number of cells per puzzle.
     #[arg(long, default_value_t = 81)]
     seq: usize,
-    /// Distinct token ids, padding included; at least 2.
+    /// Vocabulary size, padding included; at least 2.
     #[arg(long, default_value_t = 11)]
     vocab: usize,
-    /// Puzzle identifiers.
+    /// Number of puzzle identifiers.
     #[arg(long, default_value_t = 1)]
     ids: usize,
-    /// Channels of a puzzle embedding; 0: none. Default: those of a position.
+    /// Dimension of a puzzle embedding; 0 for none. Default: the hidden dimension.
     #[arg(long)]
     emb_dim: Option<usize>,
-    /// Slow updates per segment.
+    /// Number of H cycles per segment.
     #[arg(long, default_value_t = 2)]
     h_cycles: usize,
-    /// Fast updates per slow update.
+    /// Number of L cycles per H cycle.
     #[arg(long, default_value_t = 2)]
     l_cycles: usize,
-    /// Segments after which a puzzle is stopped.
+    /// Maximum number of segments per puzzle.
     #[arg(long, default_value_t = 16)]
     halt: usize,
-    /// How positions are told apart.
+    /// Position encoding.
     #[arg(long, value_enum, default_value_t = Pos::Rope)]
     pos: Pos,
 }
@@ -95,30 +95,30 @@ enum Pos {
     None,
 }
 
-/// What is printed.
+/// The printed report.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// Who was measured, with its version.
+    /// The measured program and its version.
     peer: String,
     /// `train` or `eval`.
     pub(super) mode: &'static str,
-    /// Precision of activations.
+    /// Data type of activations.
     pub(super) dtype: &'static str,
-    /// Instruction sets in force.
+    /// Instruction set in use.
     pub(super) cpu: &'static str,
     hidden: usize,
     layers: usize,
     seq: usize,
     batch: usize,
-    /// Trained parameters, puzzle embeddings not counted.
+    /// Number of trained parameters, without puzzle embeddings.
     params: usize,
     pub(super) threads: u16,
     /// Median over the timed steps.
     pub(super) ms_per_step: f64,
     pub(super) examples_per_s: f64,
-    /// From before the model is built to the end of the first step.
+    /// Time from before the model is built to the end of the first step.
     first_step_s: f64,
-    /// The most memory held at once, in MiB; unknown on some systems.
+    /// Peak memory in MiB; unknown on some systems.
     pub(super) peak_rss_mb: Option<u64>,
 }
 
@@ -128,12 +128,12 @@ impl Step {
         Ok(result(format!("{}\n", serde_json::to_string(&report)?))?)
     }
 
-    /// Times the steps, and what the timed ones spent on each part.
+    /// Times the steps, in total and by part of the model.
     pub(super) fn measure(&self) -> anyhow::Result<(Report, Spent)> {
         let model_config = self.sizes.config();
         let params = model_config.n_parameters()?;
         if model_config.input.vocab_size < 2 {
-            // Id 0 is padding, which asks for nothing.
+            // Id 0 is padding, which carries no loss.
             return Err(usage(format!("--vocab must be at least 2, found {}", self.sizes.vocab)));
         }
         let train_config = self.train_config();
@@ -151,23 +151,24 @@ impl Step {
         Ok((self.report(params, dtype, cpu_path()?, &timing), timing.spent))
     }
 
-    /// Threads that compute.
+    /// Number of compute threads.
     pub(super) fn n_threads(&self) -> usize {
         self.threads.into()
     }
 
-    /// Steps that are timed.
+    /// Number of timed steps.
     pub(super) fn n_timed(&self) -> u32 {
         self.steps
     }
 
-    /// Precision of activations.
+    /// Data type of activations.
     pub(super) fn dtype(&self) -> anyhow::Result<DType> {
         self.compute.dtype()
     }
 
-    /// Operations of one step: every update of the schedule, and in training
-    /// the updates of the next segment and the backward pass of the last two.
+    /// Floating-point operations of one step: all updates of the schedule, and in
+    /// training also those of the next segment and the backward pass through the
+    /// last two updates.
     pub(super) fn flops(&self) -> Flops {
         let config = self.sizes.config();
         let (block, recurrence) = (&config.block, &config.recurrence);
@@ -192,12 +193,12 @@ impl Step {
         let mut flops = Flops {
             matmul: (segment + tracked) * weights,
             weight_gradient: tracked * weights,
-            // Backward forms the scores again, and has twice the products.
+            // The backward pass recomputes the scores, and has twice the products.
             attention: (segment + 2.5 * tracked) * heads,
         };
         if config.halting.n_segments_max > 1 {
-            // Of the next segment one position is read: the last block attends from
-            // there alone, and leaves the others after their projection.
+            // Only one position of the next segment is read: its last block computes
+            // queries for that one, and keys and values for the others.
             let others = rows - self.batch as f64;
             flops.matmul += segment * weights - 2.0 * others * (d * d + 3.0 * d * inner);
             flops.attention += (segment - others / rows) * heads;
@@ -205,7 +206,7 @@ impl Step {
         flops
     }
 
-    /// The peer's optimiser, at constant rates.
+    /// The optimiser of the peer, at constant learning rates.
     fn train_config(&self) -> TrainConfig {
         TrainConfig::paper().with(|train| {
             train.batch_size = self.batch;
@@ -218,7 +219,7 @@ impl Step {
         })
     }
 
-    /// Repeats `step`, with a clock on each.
+    /// Times repeated calls of `step`.
     fn time(
         &self,
         started: Instant,
@@ -228,7 +229,7 @@ impl Step {
         let mut timed_step = || -> anyhow::Result<f64> {
             let start = Instant::now();
             step()?;
-            // A device may have queued the work and not done it.
+            // A device may only have queued the work.
             device.synchronize()?;
             Ok(start.elapsed().as_secs_f64())
         };
@@ -297,7 +298,7 @@ impl Sizes {
     }
 }
 
-/// One optimiser step per call; a puzzle that halts starts again.
+/// One optimiser step per call. A puzzle that halts starts again.
 fn training(
     model: Hrm,
     config: TrainConfig,
@@ -309,19 +310,19 @@ fn training(
     let mut rng = rng::stream(seed, "bench halting");
     Ok(move || {
         let exploration: Vec<_> =
-            (0..fresh.n_rows()).map(|_| draw(&mut rng, n_segments_max)).collect();
-        let draws = StepRandomness { exploration: &exploration, seed };
+            (0..fresh.n_rows()).map(|_| sample_exploration(&mut rng, n_segments_max)).collect();
+        let randomness = StepRandomness { exploration: &exploration, seed };
         trainer.step(|row, batch| batch.copy_row(row, fresh), draws)?;
         Ok(())
     })
 }
 
-fn draw(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration {
-    // With a budget of one segment there is no choice, and no draw is looked at.
+fn sample_exploration(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration {
+    // With a single segment, exploration has no effect.
     Exploration { u: rng.random(), min_segments: rng.random_range(2..=n_segments_max.max(2)) }
 }
 
-/// One segment per call, from where the last one arrived.
+/// One segment per call, from the states of the previous one.
 fn inference(model: &Hrm, batch: &Batch) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
     let network = model.frozen()?;
     let rows = model.puzzle_embeddings(batch.puzzle_ids())?;
@@ -334,7 +335,7 @@ fn inference(model: &Hrm, batch: &Batch) -> anyhow::Result<impl FnMut() -> anyho
     })
 }
 
-/// A token and a label in every cell.
+/// A batch with random tokens and labels in all cells.
 fn random_batch(config: &HrmConfig, n_rows: usize, seed: u64) -> Batch {
     let mut rng = rng::stream(seed, "bench tokens");
     let n_tokens = n_rows * config.input.n_cells;
@@ -346,24 +347,24 @@ fn random_batch(config: &HrmConfig, n_rows: usize, seed: u64) -> Batch {
     Batch::new(config.input.n_cells, inputs, labels, puzzle_ids)
 }
 
-/// Seconds, by what they were spent on.
+/// Times of a measurement.
 struct Timing {
     /// Median over the timed steps.
     step_s: f64,
-    /// From before the model is built to the end of the first step.
+    /// Time from before the model is built to the end of the first step.
     first_step_s: f64,
     spent: Spent,
 }
 
-/// Time of all timed steps.
+/// Time of all timed steps together.
 pub(super) struct Spent {
-    /// On the clock.
+    /// Elapsed time.
     pub(super) wall: Duration,
-    /// By part, summed over threads.
+    /// Time by part of the model, summed over threads.
     pub(super) parts: Vec<(profile::Part, Duration)>,
 }
 
-/// The middle value, or the mean of the two in the middle.
+/// The median; for an even number of values, the mean of the two in the middle.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -374,13 +375,12 @@ fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// Three decimals: the clock knows no more.
+/// Three decimals: the clock is not more precise.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 
-/// The most memory this process has held at once, in MiB, where the system
-/// keeps count of it.
+/// Peak memory of this process in MiB, if the system reports it.
 fn peak_rss_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_sizes_are_the_published_ones() {
+    fn the_default_sizes_are_published() {
         use clap::Parser;
 
         #[derive(Parser)]

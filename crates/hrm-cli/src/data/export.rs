@@ -1,4 +1,4 @@
-//! `hrm data export`: every version of every puzzle, for the published code.
+//! `hrm data export`: writes all versions of all puzzles for the published code.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,20 @@ use clap::{Args, ValueEnum};
 use hrm_tasks::published;
 use serde_json::json;
 
-use super::open;
-use crate::choice::Choice;
+use super::open::open;
 use crate::output;
 use crate::progress;
-use crate::term::{remark, result};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(super) struct Export {
     #[command(flatten)]
-    choice: Choice,
-    /// How files are laid out.
+    task_args: TaskArgs,
+    /// File format.
     #[arg(long, value_enum, default_value_t = Layout::Npy)]
     layout: Layout,
-    /// Folder to write; it must not exist.
+    /// New folder.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Print the result as one line of JSON.
@@ -29,7 +29,7 @@ pub(super) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Layout {
-    /// NumPy arrays with `dataset.json`, as the published training code reads them.
+    /// NumPy arrays with dataset.json, as the published training code reads them.
     Npy,
 }
 
@@ -38,16 +38,16 @@ impl Export {
         let Layout::Npy = self.layout;
         let out = self.out.display();
         output::must_be_free(&self.out)?;
-        let task = open(&self.choice)?;
+        let task = open(&self.task_args)?;
         let n_rows = task.train().n_rows_total() + task.eval().n_rows_total();
         let n_megabytes = (2 * n_rows * task.n_cells() as u64).div_ceil(1_000_000);
-        remark(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
+        note(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
         let progress = progress::rows(n_rows);
         let published::Exported { n_train, n_test, n_identifiers } =
             published::export(task.as_ref(), &self.out, progress)?;
         if n_test == 0 {
-            remark(
-                "No evaluation puzzles: there is no folder `test`, which the published code needs",
+            note(
+                "No evaluation puzzles: the folder `test` is missing, which the published code needs.",
             );
         }
         if self.json {

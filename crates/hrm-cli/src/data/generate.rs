@@ -1,4 +1,4 @@
-//! `hrm data generate`: puzzles of the built-in generators, as a file.
+//! `hrm data generate`: writes puzzles of the built-in generators to a file.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,56 +8,57 @@ use clap::Args;
 use hrm_base::durable;
 use hrm_tasks::TaskError;
 
-use crate::choice::Choice;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
 use crate::progress;
-use crate::term::remark;
+use crate::task_args::TaskArgs;
+use crate::term::note;
 
 #[derive(Args)]
 pub(super) struct Generate {
     #[command(flatten)]
-    choice: Choice,
-    /// Puzzles to generate.
+    task_args: TaskArgs,
+    /// Number of puzzles.
     #[arg(long, short, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
-    /// Sudoku: only puzzles that take our solver at least so many guesses.
+    /// Sudoku: minimum number of guesses that the built-in solver needs.
     #[arg(long, value_name = "GUESSES")]
     min_rating: Option<u64>,
-    /// Mazes: cells on the shortest path at least, both ends included.
+    /// Maze: minimum number of cells on the shortest path, both ends included.
     #[arg(long, value_name = "CELLS")]
     min_path: Option<usize>,
-    /// Decides the puzzles.
+    /// Seed of the generator.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// File to write; it must not exist. Default: standard output.
+    /// New file. Default: standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 impl Generate {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        if !self.choice.settings.data.is_empty() {
-            return Err(usage("`data generate` makes its own puzzles and takes no --data"));
+        if !self.task_args.data_args.data.is_empty() {
+            return Err(usage("`data generate` makes its own puzzles and does not accept --data"));
         }
         if let Some(out) = &self.out {
             output::must_be_free(out)?;
         }
-        let mut choice = self.choice;
+        let mut task_args = self.task_args;
         if let Some(min_rating) = self.min_rating {
-            choice = choice.with_setting("task.min_rating", min_rating);
+            task_args = task_args.with_setting("task.min_rating", min_rating);
         }
         if let Some(min_path) = self.min_path {
-            choice = choice.with_setting("task.min_path", min_path);
+            task_args = task_args.with_setting("task.min_path", min_path);
         }
-        let config = choice.config()?;
+        let config = task_args.config()?;
         let start = Instant::now();
         let generate = |out: &mut dyn Write| {
-            let mut watched = Watched { out, n_lines: 0, show: progress::puzzles(self.n.into()) };
-            config.task.family().generate(self.n as usize, self.seed, &mut watched)
+            let mut counting =
+                CountingWriter { out, n_lines: 0, show: progress::puzzles(self.n.into()) };
+            config.task.family().generate(self.n as usize, self.seed, &mut counting)
         };
         match &self.out {
-            None => generate(&mut io::stdout().lock()).map_err(closed_pipe_alone)?,
+            None => generate(&mut io::stdout().lock()).map_err(unwrap_closed_pipe)?,
             Some(out) => {
                 let failed = TaskError::write(out);
                 durable::new_file(out, &failed, |file| {
@@ -70,30 +71,30 @@ impl Generate {
         }
         let seconds = start.elapsed().as_secs_f64();
         let rate = f64::from(self.n) / seconds;
-        remark(format!("{} puzzles in {seconds:.1} s, {rate:.0} a second", self.n));
+        note(format!("{} puzzles in {seconds:.1} s, {rate:.0} per second", self.n));
         if let Some(out) = &self.out {
-            remark(format!("written to {}", out.display()));
+            note(format!("Written to {}.", out.display()));
         }
         Ok(())
     }
 }
 
-/// The reason alone if nobody reads on, which is no failure of ours.
-fn closed_pipe_alone(err: TaskError) -> anyhow::Error {
+/// Unwraps an I/O error, so that a closed pipe is recognised as such.
+fn unwrap_closed_pipe(err: TaskError) -> anyhow::Error {
     match err {
         TaskError::Output(source) => source.into(),
         err => err.into(),
     }
 }
 
-/// Passes text on, and shows how many lines there were: one per puzzle.
-struct Watched<'a, S: FnMut(u64)> {
+/// Counts the lines of the text that it passes on: one per puzzle.
+struct CountingWriter<'a, S: FnMut(u64)> {
     out: &'a mut dyn Write,
     n_lines: u64,
     show: S,
 }
 
-impl<S: FnMut(u64)> Write for Watched<'_, S> {
+impl<S: FnMut(u64)> Write for CountingWriter<'_, S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n_written = self.out.write(bytes)?;
         self.n_lines += bytes[..n_written].iter().filter(|byte| **byte == b'\n').count() as u64;

@@ -1,4 +1,4 @@
-//! `hrm data import`: what the published code prepared, as puzzle files.
+//! `hrm data import`: converts data prepared by the published code.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use clap::Args;
 use hrm_tasks::published;
 use serde_json::json;
 
-use crate::choice::kinds;
 use crate::output;
-use crate::term::{remark, result};
+use crate::task_args::task_names;
+use crate::term::{note, result};
 
-/// Puzzles named one by one that could not be turned.
+/// Maximum number of skipped puzzles that are listed.
 const N_NAMED_MAX: usize = 10;
 
 #[derive(Args)]
 pub(super) struct Import {
-    /// Folder that the published code prepared, or one split of it.
+    /// Folder prepared by the published code, or the folder of one split.
     folder: PathBuf,
-    /// Kind of puzzle; default: the one that fits.
-    #[arg(value_parser = kinds())]
+    /// Kind of puzzle. Default: the one that fits the data.
+    #[arg(value_parser = task_names())]
     task: Option<String>,
-    /// Folder to write, or a file if there is only one; it must not exist.
+    /// New folder, or new file if the data fit in one.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
     /// Print the result as one line of JSON.
@@ -37,10 +37,10 @@ impl Import {
 
         let published::Imported { files, n_puzzles, n_versions, refused } = &imported;
         for what in refused.iter().take(N_NAMED_MAX) {
-            remark(format!("left out: {what}"));
+            note(format!("skipped: {what}"));
         }
         if refused.len() > N_NAMED_MAX {
-            remark(format!("left out: {} more", refused.len() - N_NAMED_MAX));
+            note(format!("skipped: {} more", refused.len() - N_NAMED_MAX));
         }
         if self.json {
             let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
@@ -49,8 +49,8 @@ impl Import {
             return Ok(result(format!("{line}\n"))?);
         }
         Ok(result(format!(
-            "{n_puzzles} puzzles written to {out}; {n_versions} versions of them, which training \
-             makes by itself, and {} others left out\n",
+            "{n_puzzles} puzzles written to {out}; {n_versions} augmented versions, which training \
+             generates itself, and {} other puzzles skipped\n",
             refused.len()
         ))?)
     }

@@ -1,20 +1,17 @@
-//! `hrm data`: fetch puzzles, generate them, look at them, or write them in
-//! another form.
+//! `hrm data`: downloads, generates, inspects and converts puzzles.
 
 mod export;
 mod fetch;
 mod generate;
 mod import;
+mod open;
 mod prepare;
 mod show;
 mod stats;
 
 use clap::{Args, Subcommand};
-use hrm_tasks::PuzzleTask;
 
 pub(crate) use self::fetch::FetchError;
-use crate::choice::Choice;
-use crate::term::remark;
 
 #[derive(Args)]
 pub(crate) struct Data {
@@ -24,19 +21,19 @@ pub(crate) struct Data {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Fetch a published set of puzzles, and check it.
+    /// Download and verify a published data set.
     Fetch(fetch::Fetch),
-    /// Write every version of every puzzle as the published code prepares them.
+    /// Export all versions of all puzzles in the format of the published code.
     Export(export::Export),
-    /// Write generated puzzles in the format that training reads.
+    /// Generate puzzles in the format that training reads.
     Generate(generate::Generate),
-    /// Turn data that the published code prepared into puzzle files.
+    /// Convert data prepared by the published code into puzzle files.
     Import(import::Import),
-    /// Put base puzzles and the settings of their versions into one folder.
+    /// Write base puzzles, and the settings of their augmentation, into one folder.
     Prepare(prepare::Prepare),
-    /// Draw puzzles with their answers.
+    /// Show puzzles with their answers.
     Show(show::Show),
-    /// Print figures about a set of puzzles.
+    /// Print statistics of a data set.
     Stats(stats::Stats),
 }
 
@@ -52,13 +49,4 @@ impl Data {
             Action::Stats(action) => action.run(),
         }
     }
-}
-
-/// The puzzles, with remarks about them.
-fn open(choice: &Choice) -> anyhow::Result<Box<dyn PuzzleTask>> {
-    let task = choice.config()?.task.open(&choice.settings.data)?;
-    for note in task.notes() {
-        remark(note);
-    }
-    Ok(task)
 }

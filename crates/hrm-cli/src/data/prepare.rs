@@ -1,5 +1,5 @@
-//! `hrm data prepare`: base puzzles and the recipe of their versions, in a folder
-//! of their own.
+//! `hrm data prepare`: writes base puzzles, and the settings of their augmentation,
+//! into a folder.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -9,15 +9,15 @@ use hrm_tasks::recipe;
 use hrm_train::task::Examples;
 use serde_json::json;
 
-use crate::choice::Choice;
 use crate::output;
-use crate::term::{remark, result};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(super) struct Prepare {
     #[command(flatten)]
-    choice: Choice,
-    /// Folder to write; it must not exist.
+    task_args: TaskArgs,
+    /// New folder.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// Print the result as one line of JSON.
@@ -29,9 +29,9 @@ impl Prepare {
     pub(super) fn run(self) -> anyhow::Result<()> {
         output::must_be_free(&self.out)?;
         let start = Instant::now();
-        let config = self.choice.config()?.task;
-        let task = config.open(&self.choice.settings.data)?;
-        task.notes().into_iter().for_each(remark);
+        let config = self.task_args.config()?.task;
+        let task = config.open(&self.task_args.data_args.data)?;
+        task.notes().into_iter().for_each(note);
         let n_bytes = recipe::prepare(&config, task.as_ref(), &self.out)?;
         let seconds = start.elapsed().as_secs_f64();
 
@@ -42,12 +42,12 @@ impl Prepare {
                 "train": side(train), "eval": side(eval), "identifiers": task.n_puzzle_ids()});
             return Ok(result(format!("{line}\n"))?);
         }
-        let (out, kind) = (self.out.display(), &self.choice.task);
+        let (out, kind) = (self.out.display(), &self.task_args.task);
         let side = |name, Counts { n_puzzles, n_rows }| {
             format!("  {name:<12} {n_puzzles:>8} puzzles {n_rows:>10} rows\n")
         };
         Ok(result(format!(
-            "{out} holds {:.1} MB, made in {seconds:.1} s:\n{}{}Next: hrm train {kind} --data {out}\n",
+            "{out} holds {:.1} MB, written in {seconds:.1} s:\n{}{}Next: hrm train {kind} --data {out}\n",
             n_bytes as f64 / 1e6,
             side("training", train),
             side("evaluation", eval),
@@ -55,7 +55,7 @@ impl Prepare {
     }
 }
 
-/// How much there is on one side.
+/// The size of one side of the split.
 struct Counts {
     n_puzzles: usize,
     n_rows: u64,

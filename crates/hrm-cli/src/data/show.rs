@@ -1,4 +1,4 @@
-//! `hrm data show`: puzzles with their answers, drawn.
+//! `hrm data show`: shows puzzles with their answers.
 
 use std::path::PathBuf;
 
@@ -7,26 +7,26 @@ use hrm_tasks::picture::{Exhibit, Picture, Shown};
 use hrm_train::task::RowId;
 use serde_json::json;
 
-use super::open;
-use crate::choice::Choice;
+use super::open::open;
 use crate::output;
 use crate::pictures::{Format, Row};
-use crate::term::{remark, result, style};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result, style};
 
 #[derive(Args)]
 pub(super) struct Show {
     #[command(flatten)]
-    choice: Choice,
-    /// Puzzles to draw.
+    task_args: TaskArgs,
+    /// Number of puzzles.
     #[arg(long, short, default_value_t = 3)]
     n: usize,
-    /// Which side of the split.
+    /// Side of the split.
     #[arg(long, value_enum, default_value_t = Split::Train)]
     split: Split,
-    /// Draw them on one picture instead, in this new file.
+    /// Render one picture to this new PNG file instead.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     png: Option<PathBuf>,
-    /// The same as SVG.
+    /// Render one picture to this new SVG file instead.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     svg: Option<PathBuf>,
     /// Print one line of JSON per puzzle.
@@ -48,13 +48,13 @@ impl Show {
         for (_, file) in &files {
             output::must_be_free(file)?;
         }
-        let config = self.choice.config()?;
-        let task = open(&self.choice)?;
+        let config = self.task_args.config()?;
+        let task = open(&self.task_args)?;
         let examples = match self.split {
             Split::Train => task.train(),
             Split::Eval => task.eval(),
         };
-        // Puzzles as they are, without augmentation.
+        // Version 0 is the puzzle without augmentation.
         let places = examples.row_ids().filter(|at| at.version == 0).take(self.n);
         let rows = places.map(|at| (at, Row::read(task.as_ref(), examples, at)));
         if !files.is_empty() {
@@ -67,7 +67,7 @@ impl Show {
             let picture = Picture { exhibits, ..Picture::default() };
             for (format, file) in files {
                 output::write_new(&file, &format.encode(&picture)?)?;
-                remark(format!("{} puzzles drawn in {}", picture.exhibits.len(), file.display()));
+                note(format!("{} puzzles rendered to {}", picture.exhibits.len(), file.display()));
             }
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! `hrm data stats`: figures about a set of puzzles.
+//! `hrm data stats`: prints statistics of a data set.
 
 use std::fmt::Write;
 
@@ -6,16 +6,16 @@ use clap::Args;
 use hrm_tasks::{Distribution, PuzzleTask};
 use serde_json::{Map, Value, json};
 
-use crate::choice::Choice;
-use crate::term::{remark, result};
+use crate::task_args::TaskArgs;
+use crate::term::{note, result};
 
-/// Leaks that are named on the terminal.
+/// Maximum number of leaks that are listed.
 const N_LEAKS_SHOWN: usize = 10;
 
 #[derive(Args)]
 pub(super) struct Stats {
     #[command(flatten)]
-    choice: Choice,
+    task_args: TaskArgs,
     /// Print one line of JSON.
     #[arg(long)]
     json: bool,
@@ -23,14 +23,14 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let task = self.choice.config()?.task.survey(&self.choice.settings.data)?;
-        task.notes().into_iter().for_each(remark);
+        let task = self.task_args.config()?.task.survey(&self.task_args.data_args.data)?;
+        task.notes().into_iter().for_each(note);
         let text = if self.json { as_json(task.as_ref()) } else { as_text(task.as_ref()) };
         Ok(result(text)?)
     }
 }
 
-/// A table of figures, then a line per distribution and per leak.
+/// A table of statistics, then a histogram per distribution and a line per leak.
 fn as_text(task: &dyn PuzzleTask) -> String {
     let mut text = String::new();
     for (name, value) in task.stats() {
@@ -38,7 +38,7 @@ fn as_text(task: &dyn PuzzleTask) -> String {
         let _ = writeln!(text, "  {name:<32} {value:>12.digits$}");
     }
     let leaks = task.leaks();
-    let _ = writeln!(text, "  {:<32} {:>12}", "evaluation puzzles that leak", leaks.len());
+    let _ = writeln!(text, "  {:<32} {:>12}", "leaked evaluation puzzles", leaks.len());
     for distribution in task.distributions() {
         text.push_str(&histogram(&distribution));
     }
@@ -46,19 +46,20 @@ fn as_text(task: &dyn PuzzleTask) -> String {
         let _ = writeln!(text, "leak: {} is {} ({})", leak.eval, leak.train, leak.why);
     }
     if leaks.len() > N_LEAKS_SHOWN {
-        let _ = writeln!(text, "... {} more; --json has them all", leaks.len() - N_LEAKS_SHOWN);
+        let _ =
+            writeln!(text, "... {} more; use --json to list them all", leaks.len() - N_LEAKS_SHOWN);
     }
     text
 }
 
-/// A line per value or range, with a bar that is longest where most are.
+/// One line per value or range, with a bar for its count.
 fn histogram(distribution: &Distribution) -> String {
     const N_CHARS_MAX: u64 = 40;
 
     let most = distribution.bins.iter().map(|(_, n)| *n).max().unwrap_or(0).max(1);
     let mut text = format!("{}\n", distribution.name);
     for (value, n) in &distribution.bins {
-        // Whatever occurs shows.
+        // Any count above 0 shows.
         let n_chars = (n * N_CHARS_MAX).div_ceil(most);
         let bar = "#".repeat(n_chars as usize);
         let _ = writeln!(text, "  {value:>12} {n:>8}  {bar}");
@@ -66,7 +67,7 @@ fn histogram(distribution: &Distribution) -> String {
     text
 }
 
-/// The figures by name; distributions and leaks under names of their own.
+/// The statistics by name, and the fields `distributions` and `leaks`.
 fn as_json(task: &dyn PuzzleTask) -> String {
     let mut object: Map<_, _> =
         task.stats().into_iter().map(|(name, value)| (name, json!(value))).collect();
@@ -87,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_occurs_has_a_bar() {
+    fn any_count_above_zero_has_a_bar() {
         let bins = [("1", 80), ("2", 1), ("3", 0)].map(|(value, n)| (value.to_owned(), n));
         let distribution = Distribution { name: "moves".to_owned(), bins: bins.into() };
         let text = histogram(&distribution);

@@ -1,10 +1,9 @@
-//! `hrm golden`: is this the published model?
+//! `hrm golden`: compares this implementation with a reference.
 //!
-//! A golden file holds what a reference implementation computed in a few
-//! training steps: its configuration, weights, inputs and draws, and then
-//! logits, states, losses, gradients and final weights. The check replays the
-//! steps and compares everything by name, in f32 unless another precision is
-//! asked for.
+//! A golden file records a few training steps of a reference implementation:
+//! config, weights, inputs and random numbers, and the resulting logits, states,
+//! losses, gradients and final weights. The check replays the steps and compares
+//! all tensors by name, in f32 unless another precision is given.
 
 mod replay;
 mod table;
@@ -17,7 +16,7 @@ use hrm_testkit::Golden as GoldenFile;
 
 use crate::checkpoint::Checkpoint;
 use crate::compute::Compute;
-use crate::outcome::Failed;
+use crate::error::Failed;
 use table::Table;
 
 #[derive(Args)]
@@ -30,7 +29,7 @@ pub(crate) struct Golden {
 enum Action {
     /// Replay the training steps of golden files and compare every tensor.
     Check(Check),
-    /// Compare what a checkpoint computes with stored vectors.
+    /// Compare the output of a checkpoint with stored vectors.
     Vectors(Vectors),
 }
 
@@ -40,30 +39,30 @@ struct Check {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    form: Form,
+    format: Format,
     #[command(flatten)]
     compute: Compute,
 }
 
 #[derive(Args)]
 struct Vectors {
-    /// Run or checkpoint folder, e.g. one that `hrm import` wrote.
+    /// Run or checkpoint folder, e.g. of `hrm import`.
     run: PathBuf,
-    /// Vector file: inputs, and what the reference computes in each segment.
+    /// Vector file: inputs, and outputs of a reference after each segment.
     file: PathBuf,
     #[command(flatten)]
-    form: Form,
+    format: Format,
     #[command(flatten)]
     compute: Compute,
 }
 
-/// How to report.
+/// Format of the report.
 #[derive(Args)]
-struct Form {
+struct Format {
     /// Print one line of JSON per file instead of a table.
     #[arg(long)]
     json: bool,
-    /// List every tensor, not only the worst of each group.
+    /// List all tensors, not only the worst of each group.
     #[arg(long, conflicts_with = "json")]
     all: bool,
 }
@@ -79,12 +78,12 @@ impl Golden {
 
 impl Check {
     fn run(self) -> anyhow::Result<()> {
-        let compute = self.compute.exactly();
+        let compute = self.compute.with_f32_default();
         let (device, dtype) = (compute.device()?, compute.dtype()?);
         let mut n_failed = 0;
         for path in &self.files {
             let table = replay::replay(&GoldenFile::open(path)?, &device, dtype)?;
-            n_failed += usize::from(!report(&table, path, &self.form)?);
+            n_failed += usize::from(!report(&table, path, &self.format)?);
         }
         verdict(n_failed, self.files.len())
     }
@@ -92,16 +91,16 @@ impl Check {
 
 impl Vectors {
     fn run(self) -> anyhow::Result<()> {
-        let checkpoint = Checkpoint::open(&self.run, &self.compute.exactly())?;
+        let checkpoint = Checkpoint::open(&self.run, &self.compute.with_f32_default())?;
         let table = vectors::compare(&checkpoint.model, &GoldenFile::open(&self.file)?)?;
-        let passes = report(&table, &self.file, &self.form)?;
+        let passes = report(&table, &self.file, &self.format)?;
         verdict(usize::from(!passes), 1)
     }
 }
 
-/// Prints a comparison and says whether it passes.
-fn report(table: &Table, path: &Path, form: &Form) -> std::io::Result<bool> {
-    table.print(path, form.json, form.all)?;
+/// Prints a comparison. Returns whether it passes.
+fn report(table: &Table, path: &Path, format: &Format) -> std::io::Result<bool> {
+    table.print(path, format.json, format.all)?;
     Ok(table.passes())
 }
 

@@ -1,4 +1,4 @@
-//! The training steps of a golden file, done again.
+//! Replays the training steps of a golden file.
 
 use std::collections::HashMap;
 
@@ -11,18 +11,19 @@ use hrm_train::{Batch, Gradients, SegmentForward, StepRandomness, TrainConfig, T
 
 use super::table::{Group, Table};
 
-/// Rebuilds the model that the file's metadata names, replays its steps with
-/// the stored draws, and compares whatever the file holds.
+/// Builds the model that the metadata describes, replays the steps with the stored
+/// random numbers, and compares all tensors of the file.
 pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::Result<Table> {
     let config = model_config(golden)?;
     let train = train_config(golden)?;
-    // Rounded to bf16 a gradient loses many signs, and after the first step the
-    // weights are other ones: what follows is another run, as good as this one.
+    // Rounding to bf16 flips the signs of small gradients, so after the first step
+    // the weights differ, and later steps cannot be compared.
     let is_exact = dtype == DType::F32;
     let n_steps = if is_exact { train.steps } else { 1 };
     let weights = tensors_under(golden, "w.");
-    let weights = Weights::from_tensors(&config.params()?, weights, device)
-        .with_context(|| format!("{} holds other weights", golden.path().display()))?;
+    let weights = Weights::from_tensors(&config.params()?, weights, device).with_context(|| {
+        format!("the weights of {} do not fit its config", golden.path().display())
+    })?;
     let model = Hrm::with_weights(config, weights)?.with_dtype(dtype);
     let mut trainer = Trainer::new(model, train)?;
     let fresh = batch(golden)?;
@@ -35,7 +36,7 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
         let mut gradients = trainer.backward(&forward)?;
         compare_forward(golden, step, &forward, &mut table)?;
         compare_gradients(golden, step, trainer.model(), &gradients, &mut table)?;
-        take_lost_signs(golden, step, trainer.model(), &mut gradients)?;
+        copy_lost_signs(golden, step, trainer.model(), &mut gradients)?;
         trainer.update(&gradients)?;
         trainer.advance(forward, gradients.norm)?;
 
@@ -72,7 +73,7 @@ fn compare_forward(
         table.compare(group, name, found, &wanted.reshape(found.shape())?)?;
         anyhow::Ok(())
     };
-    // Whole tensors are stored for the first and the last step only.
+    // Complete tensors are stored for the first and the last step only.
     compare(Group::Logits, "logits", &out.logits, step == 0)?;
     compare(Group::States, "z_h", &out.states.z_h, step == 0)?;
     compare(Group::States, "z_l", &out.states.z_l, step == 0)?;
@@ -87,37 +88,37 @@ fn compare_forward(
     compare(Group::Losses, "lm_loss", &loss.cells, true)
 }
 
-/// Gives elements of gradients whose sign is lost in rounding the reference's
-/// value, where the file holds it.
+/// Replaces elements of gradients whose sign is lost in rounding by the values of
+/// the reference, if the file holds them.
 ///
-/// The first steps of Adam-atan2 and those of sign descent depend on nothing
-/// but signs. An element so close to zero that two sound orders of summation
-/// give it either sign, within the tolerance, would move by a whole step in one
-/// direction or the other and take every later number with it.
-fn take_lost_signs(
+/// The first steps of Adam-atan2, and all steps of sign descent, depend only on
+/// signs. If an element is so close to zero that its sign depends on the order of
+/// summation, its weight moves by a full step in one direction or the other, and
+/// all later numbers change with it.
+fn copy_lost_signs(
     golden: &Golden,
     step: u64,
     model: &Hrm,
     gradients: &mut Gradients,
 ) -> anyhow::Result<()> {
-    let settled = |found: &Tensor, wanted: &Tensor| -> candle_core::Result<Tensor> {
+    let corrected = |found: &Tensor, wanted: &Tensor| -> candle_core::Result<Tensor> {
         let tol = Tol::F32_GRADIENT;
         let wanted = &wanted.to_device(found.device())?;
         let largest = f64::from(wanted.abs()?.max_all()?.to_scalar::<f32>()?);
         let is_close = (found - wanted)?.abs()?.le(tol.absolute + tol.relative * largest)?;
-        let is_turned = (found * wanted)?.le(0.0)?;
-        (is_close * is_turned)?.where_cond(wanted, found)
+        let is_flipped = (found * wanted)?.le(0.0)?;
+        (is_close * is_flipped)?.where_cond(wanted, found)
     };
     for (name, var) in model.weights().trained() {
         let wanted = golden.find(&format!("{step}.grad.{name}"));
         if let (Some(wanted), Some(found)) = (wanted, gradients.dense.get(var)) {
-            let settled = settled(found, wanted)?;
-            gradients.dense.insert(var, settled);
+            let corrected = corrected(found, wanted)?;
+            gradients.dense.insert(var, corrected);
         }
     }
     let wanted = golden.find(&format!("{step}.grad.puzzle_rows"));
     if let (Some(wanted), Some(found)) = (wanted, &mut gradients.puzzle_embeddings) {
-        *found = settled(found, wanted)?;
+        *found = corrected(found, wanted)?;
     }
     Ok(())
 }
@@ -141,7 +142,7 @@ fn compare_gradients(
         table.compare(Group::Gradients, format!("{prefix}{name}"), found, wanted)?;
         n_compared += 1;
     }
-    // A file without gradients would prove nothing about learning.
+    // A file without gradients would not test learning.
     let n_wanted = vars.len() + usize::from(gradients.puzzle_embeddings.is_some());
     if step == 0 && n_compared != n_wanted {
         let what = format!("{n_wanted} gradients of the first step, one per parameter");
@@ -155,7 +156,7 @@ fn compare_gradients(
     Ok(())
 }
 
-/// The model that the metadata names.
+/// The model config that the metadata describes.
 fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
     let family = match golden.text("family") {
         Some("hrm") => HrmConfig::paper(),
@@ -187,7 +188,7 @@ fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
         Some("none") => Positions::None,
         _ => return Err(golden.wrong("pos", "`rope`, `learned` or `none`")),
     };
-    // Not stated in the metadata: what the reference has as constants.
+    // Constants of the reference are not in the metadata.
     let mut config = family;
     config.input.vocab_size = golden.number("vocab")?;
     config.input.n_cells = golden.number("seq")?;
@@ -220,7 +221,7 @@ fn train_config(golden: &Golden) -> Result<TrainConfig, GoldenError> {
     Ok(train)
 }
 
-/// The one batch that rows take their puzzles from.
+/// The batch that supplies all puzzles.
 fn batch(golden: &Golden) -> anyhow::Result<Batch> {
     let ints = |name: &str| -> anyhow::Result<Vec<i64>> {
         let tensor = golden.tensor(&format!("batch.{name}"))?;
@@ -233,30 +234,34 @@ fn batch(golden: &Golden) -> anyhow::Result<Batch> {
     let n_cells = golden.number("seq")?;
     let (inputs, labels, puzzles) = (ids("inputs")?, ints("labels")?, ids("puzzle_identifiers")?);
     if inputs.len() != puzzles.len() * n_cells || labels.len() != inputs.len() {
-        return Err(golden.wrong("seq", "the length of the rows of the batch").into());
+        return Err(golden.wrong("seq", "the number of cells of the batch").into());
     }
     if golden.number::<usize>("batch")? != puzzles.len() {
-        return Err(golden.wrong("batch", format!("{}, the rows it holds", puzzles.len())).into());
+        return Err(golden
+            .wrong("batch", format!("{}, the number of examples in the batch", puzzles.len()))
+            .into());
     }
     Ok(Batch::new(n_cells, inputs, labels, puzzles))
 }
 
-/// The halting draws of one step.
+/// The random numbers of halting exploration in one step.
 fn exploration(golden: &Golden, step: u64) -> anyhow::Result<Vec<Exploration>> {
     let u = golden.tensor(&format!("{step}.explore_u"))?.to_vec1::<f32>()?;
     let min_segments = golden.tensor(&format!("{step}.explore_min_steps"))?;
     let min_segments = min_segments.to_dtype(DType::U32)?.to_vec1::<u32>()?;
     let n_rows: usize = golden.number("batch")?;
     if u.len() != n_rows || min_segments.len() != n_rows {
-        return Err(golden.wrong("batch", format!("{}, the draws of step {step}", u.len())).into());
+        return Err(golden
+            .wrong("batch", format!("{}, the number of examples in step {step}", u.len()))
+            .into());
     }
-    let draws = u.into_iter().zip(min_segments);
-    Ok(draws.map(|(u, min_segments)| Exploration { u, min_segments }).collect())
+    let pairs = u.into_iter().zip(min_segments);
+    Ok(pairs.map(|(u, min_segments)| Exploration { u, min_segments }).collect())
 }
 
 fn tensors_under(golden: &Golden, prefix: &str) -> HashMap<String, Tensor> {
     let tensors = golden.tensors_under(prefix);
-    // Models without puzzle embeddings have no table, whatever the file says.
+    // A model without puzzle embeddings ignores the table in the file.
     let has_puzzles = golden.text("emb_dim") != Some("0");
     tensors
         .filter(|(name, _)| has_puzzles || *name != names::PUZZLES)

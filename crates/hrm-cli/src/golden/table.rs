@@ -1,4 +1,4 @@
-//! Differences by group, and whether they are small enough.
+//! The differences from a reference, by group of tensors, and their tolerances.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use hrm_testkit::{Difference, Tol, difference};
 use serde_json::json;
 
-/// What kind of thing is compared.
+/// The kind of a compared tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     Logits,
@@ -45,8 +45,8 @@ impl Group {
         }
     }
 
-    /// How far apart two tensors of this group may be, computed in `dtype`
-    /// against a reference in f32, where rounding has been amplified or not.
+    /// Tolerance of this group in `dtype`, for a reference in f32. `is_amplified`
+    /// tells whether earlier steps have amplified rounding errors.
     fn tolerance(self, dtype: DType, is_amplified: bool) -> Tol {
         match self {
             Self::Decisions => Tol::EXACT,
@@ -61,9 +61,9 @@ impl Group {
         }
     }
 
-    /// A bf16 number is off by up to 2^-8, 65 000 times as far as one in f32.
-    /// The recurrence amplifies both alike, so no element of a state after a
-    /// segment can be promised to a percent; sums over many elements can.
+    /// The rounding error of bf16 is up to 2^-8, 65 000 times that of f32. The
+    /// recurrence amplifies both alike. So single elements of a state after a
+    /// segment may differ by more than one percent; sums over many elements do not.
     fn bf16_tolerance(self) -> Tol {
         let relative = match self {
             Self::Losses => 2e-3,
@@ -73,7 +73,7 @@ impl Group {
         Tol { absolute: 0.0, relative }
     }
 
-    /// Share of elements of the whole group that may be outside.
+    /// Share of the elements of the group that may be outside the tolerance.
     ///
     /// A gradient that is exactly zero in one implementation and 1e-12 in
     /// another becomes a full-size step of Adam-atan2, so a few final weights
@@ -83,12 +83,13 @@ impl Group {
     }
 }
 
-/// A step whose gradient goes through a whole cycle amplifies rounding three to
-/// ten times. The reference's own, measured against f64, is 6e-6 of the largest
-/// state after one step and 4e-4 after four; so is that of its gradients.
+/// A step whose gradient spans a whole cycle amplifies rounding errors by a factor
+/// of three to ten. The error of the reference itself, measured against f64, is
+/// 6e-6 of the largest state after one step and 4e-4 after four, and the same for
+/// gradients.
 const AMPLIFIED: Tol = Tol { absolute: 0.0, relative: 2e-3 };
 
-/// Final weights are compared in their own units.
+/// Tolerance of final weights, absolute.
 const FINAL_WEIGHT: Tol = Tol { absolute: 1e-5, relative: 0.0 };
 
 /// One compared tensor.
@@ -99,7 +100,7 @@ struct Row {
     difference: Difference,
 }
 
-/// Every compared tensor of one golden file.
+/// All compared tensors of one golden file.
 pub(crate) struct Table {
     dtype: DType,
     is_amplified: bool,
@@ -118,17 +119,18 @@ struct Summary<'a> {
 }
 
 impl Table {
-    /// For results computed in `dtype`.
+    /// An empty table for results in `dtype`.
     pub(crate) fn new(dtype: DType) -> Self {
         Self { dtype, is_amplified: false, rows: Vec::new() }
     }
 
-    /// What is compared from here on follows steps that amplify rounding.
+    /// Widens the tolerance of later comparisons: their steps have amplified
+    /// rounding errors.
     pub(crate) fn expect_amplified(&mut self) {
         self.is_amplified = true;
     }
 
-    /// Compares `found` with what the golden file holds under `name`.
+    /// Compares `found` with `wanted`, the tensor `name` of the golden file.
     pub(crate) fn compare(
         &mut self,
         group: Group,
@@ -143,7 +145,7 @@ impl Table {
         Ok(())
     }
 
-    /// Whether every group is within its tolerance and none is empty.
+    /// Whether all groups are within their tolerances, and there are any.
     pub(crate) fn passes(&self) -> bool {
         Group::ALL.iter().all(|group| self.summary(*group).is_none_or(|s| s.passes))
             && !self.rows.is_empty()

@@ -1,4 +1,4 @@
-//! What a checkpoint computes, segment by segment, against stored vectors.
+//! Compares the output of a checkpoint after each segment with stored vectors.
 //!
 //! A vector file holds `inputs: [B, S]` and `puzzle_identifiers: [B]`, and for
 //! some segments `k`, counted from 1: `argmax_k: [B, S]`, `q_halt_k` and
@@ -11,7 +11,7 @@ use hrm_testkit::Golden;
 
 use super::table::{Group, Table};
 
-/// Runs as many segments as the file knows and compares whatever it holds.
+/// Runs the segments of the file and compares all of its tensors.
 pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
     let network = model.frozen()?;
     let tokens = vectors.tensor("inputs")?.to_dtype(DType::U32)?.to_device(model.device())?;
@@ -29,7 +29,7 @@ pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
     Ok(table)
 }
 
-/// The largest segment that a tensor is named after.
+/// The number of segments, from the names of the tensors.
 fn n_segments(vectors: &Golden) -> usize {
     let segment = |name: &str| name.rsplit_once('_')?.1.parse().ok();
     vectors.tensors_under("").filter_map(|(name, _)| segment(name)).max().unwrap_or(0)

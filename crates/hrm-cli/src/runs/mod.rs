@@ -1,4 +1,4 @@
-//! `hrm runs`: what runs there are, and how they differ.
+//! `hrm runs`: lists and compares runs.
 
 mod plot;
 
@@ -11,23 +11,23 @@ use comfy_table::{CellAlignment, Table, presets};
 use hrm_train::run::files;
 use serde_json::{Value, json};
 
-use self::plot::Course;
-use crate::outcome::usage;
+use self::plot::Curves;
+use crate::error::usage;
 use crate::output;
 use crate::record::RunRecord;
 use crate::settings::leaves;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
 #[derive(Args)]
 pub(crate) struct Runs {
-    /// Run folders, or folders of them. Two or more runs are also compared,
-    /// setting by setting.
+    /// Run folders, or folders that contain them. If several are given, their
+    /// settings are also compared.
     #[arg(default_value = "runs", value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// Compare all runs, setting by setting.
+    /// Compare the settings of all runs.
     #[arg(long, conflicts_with = "json")]
     compare: bool,
-    /// Draw loss and exactness over the steps into this new SVG file.
+    /// Plot loss and exact accuracy over steps to this new SVG file.
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Print one line of JSON per run.
@@ -35,13 +35,13 @@ pub(crate) struct Runs {
     json: bool,
 }
 
-/// A run as its files describe it.
+/// A run, read from its files.
 struct Summary {
     path: PathBuf,
     record: RunRecord,
-    /// Step and loss, as logged.
+    /// Logged steps and losses.
     training: Vec<(u64, f64)>,
-    /// Step and share that is exact.
+    /// Steps and exact accuracies.
     validations: Vec<(u64, f64)>,
     evaluations: Vec<(u64, f64)>,
 }
@@ -59,13 +59,13 @@ impl Runs {
         for path in found {
             match Summary::read(&path) {
                 Ok(run) => runs.push(run),
-                // One unreadable run must not hide the others.
-                Err(err) => remark(format!("Warning: {}: {err:#}", path.display())),
+                // An unreadable run must not hide the others.
+                Err(err) => note(format!("Warning: {}: {err:#}", path.display())),
             }
         }
         if let Some(path) = &self.plot {
-            let courses: Vec<_> = runs.iter().map(Summary::course).collect();
-            output::write_new(path, plot::draw(&courses)?.as_bytes())?;
+            let curves: Vec<_> = runs.iter().map(Summary::curves).collect();
+            output::write_new(path, plot::render(&curves)?.as_bytes())?;
         }
         if self.json {
             for run in &runs {
@@ -74,7 +74,7 @@ impl Runs {
             return Ok(());
         }
         if runs.is_empty() {
-            remark("No runs yet. Begin one with: cargo xtask train sudoku");
+            note("No runs yet. Start one with: hrm train sudoku");
             return Ok(());
         }
         result(format!("{}\n", table(&runs)))?;
@@ -86,7 +86,7 @@ impl Runs {
     }
 }
 
-/// The run that a folder is, or those directly in it, by name.
+/// The folder itself if it is a run, else the runs directly in it, by name.
 fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let is_run = |path: &Path| path.join(files::RECORD).is_file();
     if is_run(folder) {
@@ -104,7 +104,7 @@ fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 impl Summary {
-    /// Reads a run folder, also of a run that is under way.
+    /// Reads a run folder, even while the run trains.
     fn read(path: &Path) -> anyhow::Result<Self> {
         let record: RunRecord = hrm_train::run::read_json(&path.join(files::RECORD))?;
         let metrics = fs::read_to_string(path.join(files::METRICS)).unwrap_or_default();
@@ -115,7 +115,7 @@ impl Summary {
             validations: Vec::new(),
             evaluations: Vec::new(),
         };
-        // A line that is being written is none yet.
+        // The last line may be incomplete.
         for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
             let point = |name: &str| Some((line["step"].as_u64()?, line[name].as_f64()?));
             match line["kind"].as_str() {
@@ -128,7 +128,7 @@ impl Summary {
         Ok(run)
     }
 
-    /// The last step that was logged.
+    /// The last logged step.
     fn step(&self) -> Option<u64> {
         Some(self.training.last()?.0)
     }
@@ -137,21 +137,20 @@ impl Summary {
         Some(self.training.last()?.1)
     }
 
-    /// The best of its validations.
+    /// The best validation accuracy.
     fn validation(&self) -> Option<f64> {
         self.validations.iter().map(|point| point.1).reduce(f64::max)
     }
 
-    /// What the last evaluation found.
+    /// The last accuracy on the test set.
     fn exact(&self) -> Option<f64> {
         Some(self.evaluations.last()?.1)
     }
 
-    fn course(&self) -> Course {
+    fn curves(&self) -> Curves {
         let points = |points: &[(u64, f64)]| points.iter().map(|p| (p.0 as f64, p.1)).collect();
-        let judged =
-            if self.validations.is_empty() { &self.evaluations } else { &self.validations };
-        Course { name: self.name(), loss: points(&self.training), exact: points(judged) }
+        let exact = if self.validations.is_empty() { &self.evaluations } else { &self.validations };
+        Curves { name: self.name(), loss: points(&self.training), exact: points(exact) }
     }
 
     fn name(&self) -> String {
@@ -214,7 +213,7 @@ fn table(runs: &[Summary]) -> Table {
     table
 }
 
-/// One row per setting that is not the same everywhere.
+/// One row per setting that differs between runs.
 fn differences(runs: &[Summary]) -> Table {
     let settings: Vec<_> = runs.iter().map(Summary::settings).collect();
     let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();

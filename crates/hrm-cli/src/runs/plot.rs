@@ -1,36 +1,36 @@
-//! `hrm runs --plot`: the course of some runs, as a picture.
+//! `hrm runs --plot`: the curves of some runs, as a picture.
 
 use plotters::prelude::*;
 
-/// The course of one run.
-pub(super) struct Course {
+/// The curves of one run.
+pub(super) struct Curves {
     pub(super) name: String,
-    /// Loss by step, over time as it was logged.
+    /// Steps and losses.
     pub(super) loss: Vec<(f64, f64)>,
-    /// Share that is exact by step: of validation, or else of evaluation puzzles.
+    /// Steps and exact accuracies, of validation if there is one, else of the test
+    /// set.
     pub(super) exact: Vec<(f64, f64)>,
 }
 
 const SIZE: (u32, u32) = (760, 560);
 const FONT: (&str, u32) = ("sans-serif", 15);
 
-/// Points of a curve that are drawn at most. More than a picture has pixels say
-/// nothing.
+/// Maximum number of points of a curve: more would not be visible.
 const N_POINTS: usize = 300;
 
-/// Loss above, exactness below, a colour per run: SVG.
+/// Renders SVG: loss above, exact accuracy below, one colour per run.
 ///
 /// # Errors
 ///
 /// If the picture cannot be laid out.
-pub(super) fn draw(runs: &[Course]) -> anyhow::Result<String> {
+pub(super) fn render(runs: &[Curves]) -> anyhow::Result<String> {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         area.fill(&WHITE)?;
         let [above, below]: [_; 2] =
             area.split_evenly((2, 1)).try_into().ok().expect("two rows of one");
-        let lines = |of: fn(&Course) -> &[(f64, f64)]| -> Vec<_> {
+        let lines = |of: fn(&Curves) -> &[(f64, f64)]| -> Vec<_> {
             runs.iter().map(|run| (run.name.as_str(), of(run))).collect()
         };
         let highest = runs.iter().flat_map(|run| &run.loss).map(|point| point.1);
@@ -42,7 +42,7 @@ pub(super) fn draw(runs: &[Course]) -> anyhow::Result<String> {
     Ok(svg)
 }
 
-/// One figure of every run, from 0 to `highest`.
+/// One panel: a curve of each run, from 0 to `highest`.
 fn panel(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
     what: &str,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// What the program left behind.
+/// The output of the program.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -15,18 +15,18 @@ pub(crate) fn hrm(folder: &Path, args: &[&str]) -> Ran {
     hrm_with_input(folder, args, "")
 }
 
-/// Runs `hrm` with something on its standard input.
+/// Runs `hrm` with standard input.
 pub(crate) fn hrm_with_input(folder: &Path, args: &[&str], input: &str) -> Ran {
     hrm_in(folder, args, input, &[])
 }
 
-/// Runs `hrm` in an environment that some variables are added to.
+/// Runs `hrm` with additional environment variables.
 pub(crate) fn hrm_in(folder: &Path, args: &[&str], input: &str, vars: &[(&str, &str)]) -> Ran {
     use std::io::Write;
     let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
         .current_dir(folder)
         .args(args)
-        // Messages are for people whatever the environment asks of programmers.
+        // Messages must not contain backtraces, even if they are enabled.
         .env("RUST_BACKTRACE", "1")
         .envs(vars.iter().copied())
         .stdin(Stdio::piped())
@@ -34,7 +34,7 @@ pub(crate) fn hrm_in(folder: &Path, args: &[&str], input: &str, vars: &[(&str, &
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    // A program that does not read its input may be gone already.
+    // The program may end without reading its input.
     let _ = child.stdin.take().expect("standard input is piped").write_all(input.as_bytes());
     let Output { status, stdout, stderr } = child.wait_with_output().expect("the program ends");
     let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");

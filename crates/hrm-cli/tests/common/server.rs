@@ -1,4 +1,4 @@
-//! A web server for tests that misbehaves as it is told.
+//! A web server for tests that can misbehave in many ways.
 
 #![allow(dead_code)] // Each test program uses a part of it.
 
@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What a client asked for.
+/// A request of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -21,23 +21,23 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The first byte asked for.
+    /// The first requested byte.
     pub(crate) fn range_start(&self) -> Option<usize> {
         self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 }
 
-/// What the server says.
+/// A response of the server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
-    /// Length that it claims; `None`: claims none and closes at the end.
+    /// Claimed length. Without one, the connection closes at the end.
     length: Option<usize>,
-    /// Bytes after which it hangs up.
+    /// Number of bytes after which the connection closes.
     cut: Option<usize>,
-    /// Bytes that it sends before each short rest.
+    /// Number of bytes between short pauses.
     pace: Option<usize>,
 }
 
@@ -51,8 +51,8 @@ impl Reply {
         Self { status, length: Some(0), ..Self::default() }
     }
 
-    /// As a server that knows ranges answers: with what is missing, if `etag`
-    /// is that of the file begun.
+    /// The reply of a server that supports ranges: the missing part, if `etag` is
+    /// that of the partial download.
     pub(crate) fn ranged(request: &Request, body: &[u8], etag: &str) -> Self {
         let is_same = request.header("if-range").is_none_or(|asked| asked == etag);
         match request.range_start().filter(|_| is_same) {
@@ -63,7 +63,7 @@ impl Reply {
         .header("ETag", etag)
     }
 
-    /// The rest of `body`, whatever was begun.
+    /// The rest of `body`, whatever the client has.
     pub(crate) fn partial(body: &[u8], start: usize) -> Self {
         let range = format!("bytes {start}-{}/{}", body.len() - 1, body.len());
         Self { status: 206, ..Self::ok(&body[start..]) }.header("Content-Range", &range)
@@ -74,7 +74,7 @@ impl Reply {
         self
     }
 
-    /// No more than so many bytes, and no claim to more.
+    /// The first `n_bytes` bytes, with this length.
     pub(crate) fn shortened(mut self, n_bytes: usize) -> Self {
         self.body.truncate(n_bytes);
         Self { length: Some(self.body.len()), ..self }
@@ -93,14 +93,14 @@ impl Reply {
     }
 }
 
-/// Serves on a port of its own until the test ends.
+/// A server on a port of its own, until the test ends.
 pub(crate) struct Server {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
-    /// A server that answers each request as `answer` says.
+    /// Starts a server that replies with `answer`.
     pub(crate) fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let url = format!("http://{}", listener.local_addr().expect("the listener is bound"));
@@ -112,7 +112,7 @@ impl Server {
                 std::thread::spawn(move || {
                     if let Some(request) = read(&stream) {
                         log.lock().expect("no request panics").push(request.clone());
-                        // A client that has heard enough hangs up.
+                        // A client may close the connection early.
                         let _ = write(stream, &request, &answer(&request));
                     }
                 });
@@ -121,7 +121,7 @@ impl Server {
         Self { url, requests }
     }
 
-    /// What has been asked for so far.
+    /// All requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().expect("no request panics").clone()
     }

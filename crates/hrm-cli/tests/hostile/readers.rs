@@ -1,8 +1,8 @@
-//! Everything that reads a file from outside, and what it must keep to: a typed
-//! error that names the file, no panic, and no more memory than the file is
-//! long plus a little.
+//! All readers of files from outside, and a check of their rules: a typed error that
+//! names the file, no panic, and no more memory than the length of the file plus a
+//! constant.
 //!
-//! The test beside this file and the fuzzer both include it.
+//! The test in the folder above and the fuzzer both include this file.
 
 use std::error::Error;
 use std::fs;
@@ -13,27 +13,27 @@ use hrm_core::weight_file;
 use hrm_tasks::{Preset, RunConfig, TaskConfig, Vocabulary, records};
 use peak_alloc::PeakAlloc;
 
-/// Counts every byte of the process.
+/// Counts the memory of the process.
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What a reader may take beyond the length of its file.
-const N_BYTES_BEYOND: usize = 16 << 20;
+/// Memory that a reader may use in addition to the length of its file.
+const N_EXTRA_BYTES: usize = 16 << 20;
 
-/// Read, or refused with a reason.
+/// Success, or the reason for a refusal.
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
-/// One kind of file.
+/// The reader of one kind of file.
 pub(crate) struct Reader {
     /// Name of the kind, of its fuzz target and of its folder of seeds.
     pub(crate) name: &'static str,
-    /// What its files are called, in a folder of others where they do not stand
-    /// alone.
+    /// Path of its file below a temporary folder, which may contain other files of
+    /// the same data set.
     pub(crate) file: &'static str,
     pub(crate) read: fn(&Path) -> Outcome,
 }
 
-/// Every kind of file that comes from outside.
+/// All kinds of files from outside.
 pub(crate) const READERS: &[Reader] = &[
     Reader { name: "records", file: "train.csv", read: records_csv },
     Reader { name: "grid_csv", file: "grids.csv", read: grid_csv },
@@ -46,20 +46,20 @@ pub(crate) const READERS: &[Reader] = &[
 ];
 
 impl Reader {
-    /// The reader of a kind.
+    /// The reader with this name.
     ///
     /// # Panics
     ///
-    /// If there is no such kind.
+    /// If there is none.
     pub(crate) fn named(name: &str) -> &'static Self {
-        READERS.iter().find(|reader| reader.name == name).expect("a kind that is listed")
+        READERS.iter().find(|reader| reader.name == name).expect("the name is listed")
     }
 
-    /// Reads `bytes` as a file of this kind; true if they are one.
+    /// Reads `bytes` as a file of this kind. Returns whether they are valid.
     ///
     /// # Panics
     ///
-    /// If the reader does not keep to the rules.
+    /// If the reader breaks a rule.
     pub(crate) fn check(&self, bytes: &[u8]) -> bool {
         static MAKE_FOLDERS: Once = Once::new();
         MAKE_FOLDERS.call_once(make_folders);
@@ -68,16 +68,16 @@ impl Reader {
         let n_before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         let outcome = (self.read)(&path);
-        let n_taken = MEMORY.peak_usage().saturating_sub(n_before);
+        let n_used = MEMORY.peak_usage().saturating_sub(n_before);
         assert!(
-            n_taken <= bytes.len() + N_BYTES_BEYOND,
-            "{}: {n_taken} bytes for a file of {}",
+            n_used <= bytes.len() + N_EXTRA_BYTES,
+            "{}: {n_used} bytes for a file of {}",
             self.name,
             bytes.len()
         );
         let Err(err) = outcome else { return true };
         let text = err.to_string();
-        // The file itself, or one of its data set that it contradicts.
+        // The file itself, or one of its data set that contradicts it.
         let of_set = Path::new(self.file).components().next().expect("files have names");
         let place = folder().join(of_set).display().to_string();
         assert!(text.contains(&place), "{}: no file in {text:?}", self.name);
@@ -86,7 +86,7 @@ impl Reader {
     }
 }
 
-/// A folder of this process, in memory where the system offers that.
+/// A temporary folder of this process, in memory if the system supports that.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -98,32 +98,32 @@ fn folder() -> &'static Path {
     })
 }
 
-/// Both grids of every record, as Sudoku and as mazes.
+/// Reads all records, as Sudokus or as mazes.
 fn records_csv(path: &Path) -> Outcome {
     let n_cells = records::n_cells(&[path.to_owned()])?.unwrap_or_default();
     let kinds = ["sudoku", "maze"].map(|kind| open(kind, n_cells, path));
-    // A file of one kind is none of the other.
+    // No file is valid as both.
     let [sudoku, maze] = kinds;
     sudoku.or(maze)
 }
 
 fn grid_csv(path: &Path) -> Outcome {
-    let config = RunConfig::preset("grid", Preset::Tiny).expect("a kind that is listed");
+    let config = RunConfig::preset("grid", Preset::Tiny).expect("the name is listed");
     rows(&config.task.fitted_to(&[path.to_owned()])?, path)
 }
 
-/// The folder that a file of prepared data lies in, as a Sudoku.
+/// Reads the folder of a file of prepared data, as Sudokus.
 fn prepared(path: &Path) -> Outcome {
     let folder = path.ancestors().nth(2).unwrap_or(path);
-    let config = RunConfig::preset("sudoku", Preset::Tiny).expect("a kind that is listed");
+    let config = RunConfig::preset("sudoku", Preset::Tiny).expect("the name is listed");
     rows(&config.task.with_cells(N_CELLS)?, folder)
 }
 
 /// Cells of the puzzles of prepared data.
 const N_CELLS: usize = 16;
 
-/// Makes the folder of this process, with all but one file of prepared data in
-/// place for each reader of such a file.
+/// Fills the temporary folder with prepared data: for each reader of such a file, a
+/// valid data set in which that file is then replaced.
 fn make_folders() {
     let metadata = r#"{"pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0,
         "vocab_size": 6, "seq_len": 16, "num_puzzle_identifiers": 1, "total_groups": 2,
@@ -163,17 +163,17 @@ fn arc_json(path: &Path) -> Outcome {
     open("arc", 900, path)
 }
 
-/// The data of a kind of puzzle, down to the last row.
+/// Reads all puzzles of one task.
 fn open(kind: &str, n_cells: usize, path: &Path) -> Outcome {
-    let config = RunConfig::preset(kind, Preset::Tiny).expect("a kind that is listed");
+    let config = RunConfig::preset(kind, Preset::Tiny).expect("the name is listed");
     match config.task.with_cells(n_cells) {
         Ok(task) => rows(&task, path),
-        // There are no puzzles of this size: a fact about settings, not files.
+        // The task has no puzzles of this size, which is not a fault of the file.
         Err(_) => Err(format!("{}: no size of {kind}", path.display()).into()),
     }
 }
 
-/// Opens data of one kind and writes every row.
+/// Opens puzzles and reads all rows.
 fn rows(config: &TaskConfig, path: &Path) -> Outcome {
     let task = config.open_for_eval(&[path.to_owned()], &[])?;
     let n_cells = task.n_cells();

@@ -1,8 +1,7 @@
-//! The files of a set out of an archive or a folder of its repository.
+//! Takes the files of a data set from an archive or a folder of its repository.
 //!
-//! An archive is not trusted: only files that the manifest names are unpacked,
-//! under names made here, and no more bytes than it declares. Nothing in it can
-//! decide where a file goes.
+//! Archives are not trusted. Only files that the manifest names are unpacked, at
+//! paths chosen here, and no more bytes than the archive declares.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,21 +14,21 @@ use zip::result::ZipError;
 use super::error::FetchError;
 use super::manifest;
 
-/// As a shell reads a pattern: wildcards stay within one name.
+/// Matches patterns like a shell: wildcards do not match `/`.
 const LIKE_A_SHELL: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
 
-/// Unpacks `files` into `folder`, at most `limit` bytes of them. Messages call
-/// the archive `place`.
+/// Unpacks `files` into `folder`, up to `limit` bytes in total. Messages call the
+/// archive `place`.
 ///
 /// # Errors
 ///
-/// [`FetchError::Archive`] for a file that is none, [`FetchError::Entry`] or
-/// [`FetchError::TooLarge`] for one that is up to something, and
-/// [`FetchError::Missing`] or [`FetchError::Twice`] for one without the files.
+/// [`FetchError::Archive`] if the file is not an archive, [`FetchError::Entry`] or
+/// [`FetchError::TooLarge`] if it is not safe to unpack, [`FetchError::Missing`] or
+/// [`FetchError::Twice`] if it does not hold each file once.
 pub(super) fn unpack(
     archive: &Path,
     place: &str,
@@ -72,7 +71,7 @@ pub(super) fn unpack(
             expected: limit,
             found: "more, unpacked".to_owned(),
         })?;
-        // Reading more than is declared is an error of the library's own.
+        // The library reports more bytes than declared as an error.
         let found =
             set.write(file_idx, &path, &mut entry, |source| broken(ZipError::Io(source)))?;
         if found != size {
@@ -82,13 +81,13 @@ pub(super) fn unpack(
     set.check_complete()
 }
 
-/// Copies `files` from the folder `from`, or from a folder in it, as unpacked
-/// archives have one, into `folder`.
+/// Copies `files` into `folder`, from `from` or a folder directly in it, which
+/// unpacked archives have.
 ///
 /// # Errors
 ///
-/// [`FetchError::Missing`] or [`FetchError::Twice`] for a folder without the
-/// files, and failed reads and writes.
+/// [`FetchError::Missing`] or [`FetchError::Twice`] if `from` does not hold each
+/// file once, and failed reads and writes.
 pub(super) fn copy(from: &Path, files: &[manifest::File], folder: &Path) -> Result<(), FetchError> {
     let place = from.display().to_string();
     let mut set = Set::new(&place, files, folder);
@@ -99,7 +98,7 @@ pub(super) fn copy(from: &Path, files: &[manifest::File], folder: &Path) -> Resu
     for (file_idx, file) in files.iter().enumerate() {
         for pattern in [format!("{root}/{}", file.name), format!("{root}/*/{}", file.name)] {
             let found = glob::glob_with(&pattern, LIKE_A_SHELL)
-                .expect("the manifest's patterns are checked");
+                .expect("the patterns of a manifest are valid");
             for path in found {
                 let path = path.map_err(|err| {
                     let path = err.path().to_owned();
@@ -116,7 +115,7 @@ pub(super) fn copy(from: &Path, files: &[manifest::File], folder: &Path) -> Resu
     set.check_complete()
 }
 
-/// The files of a set, as they are found.
+/// The files of a data set that have been found so far.
 struct Set<'a> {
     place: &'a str,
     files: &'a [manifest::File],
@@ -128,7 +127,7 @@ struct Set<'a> {
 impl<'a> Set<'a> {
     fn new(place: &'a str, files: &'a [manifest::File], folder: &Path) -> Self {
         let pattern = |file: &manifest::File| {
-            Pattern::new(&file.name).expect("the manifest's patterns are checked")
+            Pattern::new(&file.name).expect("the patterns of a manifest are valid")
         };
         Self {
             place,
@@ -139,8 +138,8 @@ impl<'a> Set<'a> {
         }
     }
 
-    /// Which of the files has this path in the repository. An archive may hold
-    /// the repository in a folder of its own.
+    /// The index of the file with this path in the repository. An archive may hold
+    /// the repository in a folder.
     fn named(&self, path: &Path) -> Option<usize> {
         let inner: PathBuf = path.components().skip(1).collect();
         [path, &inner].into_iter().find_map(|path| {
@@ -148,8 +147,8 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// Writes a file to its place in the set; `failed` says what a failed read
-    /// means. Returns its size in bytes.
+    /// Writes a file to its place in the data set. `failed` converts a read error.
+    /// Returns the size in bytes.
     fn write(
         &mut self,
         file_idx: usize,

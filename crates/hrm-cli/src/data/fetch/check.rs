@@ -1,4 +1,4 @@
-//! Is a copy what its manifest says? Sizes, hashes, and how much it holds.
+//! Verifies files against their manifest: sizes, hashes, numbers of puzzles.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -10,7 +10,7 @@ use super::error::FetchError;
 use super::manifest::{Format, Manifest};
 use crate::record::sha256;
 
-/// Where one file of a manifest came from, and what was promised of it there.
+/// Where a file came from, and what its server announced about it.
 #[derive(Debug, Default)]
 pub(super) struct Arrival {
     /// Address or path, for messages.
@@ -21,13 +21,13 @@ pub(super) struct Arrival {
     pub(super) sha256: Option<String>,
 }
 
-/// Checks the files in `folder`, and returns what they hold, by the names that
-/// manifests use. There is one arrival per file of the manifest.
+/// Verifies the files in `folder`, with one arrival per file of the manifest.
+/// Returns how many puzzles they hold, by the names that manifests use.
 ///
 /// # Errors
 ///
-/// [`FetchError::Size`], [`FetchError::Hash`] or [`FetchError::Count`] for what
-/// is not as promised, or an error of the task that reads the files.
+/// [`FetchError::Size`], [`FetchError::Hash`] or [`FetchError::Count`] for a file
+/// that differs from its description, or an error of the task that reads it.
 pub(super) fn check(
     manifest: &Manifest,
     arrivals: &[Arrival],
@@ -67,12 +67,13 @@ pub(super) fn check(
     Ok(found)
 }
 
-/// What the files hold, by the names that [`File::countable`](super::manifest::File::countable) lists.
+/// Counts the puzzles in the files, by the names of
+/// [`File::countable`](super::manifest::File::countable).
 fn counts(manifest: &Manifest, folder: &Path) -> Result<BTreeMap<String, u64>, FetchError> {
     let mut counts = BTreeMap::new();
     for file in &manifest.files {
         let names = file.countable();
-        // Several patterns may fill one folder, which is read once.
+        // Several patterns may fill one folder, which is counted once.
         if names.iter().all(|name| counts.contains_key(name)) {
             continue;
         }
@@ -93,7 +94,8 @@ fn count_puzzles(path: &Path) -> Result<Vec<u64>, TaskError> {
     Ok(vec![n_puzzles])
 }
 
-/// Opens tasks as training does, on the largest canvas and without versions.
+/// Counts tasks and pairs by opening them as training does, with the largest canvas
+/// and without augmentation.
 fn count_tasks(folder: &Path) -> Result<Vec<u64>, TaskError> {
     let mut task = RunConfig::preset("arc", Preset::Paper).expect("there is ARC").task;
     if let TaskConfig::Arc(config) = &mut task {

@@ -1,8 +1,8 @@
-//! One file over HTTP: resumed where it broke off, tried again where that helps.
+//! Downloads a file over HTTP, with resumption and retries.
 //!
-//! What has come is kept ([`Partial`]), and the rest is asked for with `Range`
-//! and `If-Range`. Where a server does not say that it goes on with the same
-//! file, everything is asked for again.
+//! An incomplete download is kept ([`Partial`]), and the rest is requested with
+//! `Range` and `If-Range`. Unless the response says that it continues the same
+//! file, the download starts again.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,45 +18,45 @@ use super::error::FetchError;
 use super::partial::{Partial, Record};
 use crate::progress::Transfer;
 
-/// Tries in a row that bring nothing new.
+/// Maximum number of attempts in a row without progress.
 const N_TRIES: u32 = 5;
 
-/// Longest wait that a server may ask for, in seconds.
+/// Longest wait in seconds that a server may request.
 const RETRY_AFTER_S_MAX: u64 = 60;
 
-/// A file that somebody serves.
+/// A file on a server.
 pub(super) struct Remote<'a> {
     pub(super) url: &'a str,
-    /// Shown to that host only.
+    /// Sent to that host only.
     pub(super) token: Option<&'a str>,
-    /// Size in bytes, if it is known beforehand.
+    /// Size in bytes, if known in advance.
     pub(super) size: Option<u64>,
 }
 
-/// What a server says of a file without sending it.
+/// The properties of a file, as its server announces them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Promise {
+pub(super) struct Announced {
     pub(super) size: Option<u64>,
     pub(super) sha256: Option<String>,
 }
 
-/// Fetches files.
+/// Downloads files.
 pub(super) struct Client {
     agent: Agent,
-    /// Before the second try; doubled before each one after that.
+    /// Wait before the second attempt. It doubles before each further one.
     wait: Duration,
-    /// Most bytes that a file may have.
+    /// Maximum size of a file in bytes.
     limit: u64,
 }
 
 impl Client {
-    /// A client that takes files of at most `limit` bytes.
+    /// A client for files of up to `limit` bytes.
     pub(super) fn new(limit: u64) -> Self {
         let config = Agent::config_builder()
-            // Statuses are judged here, where their headers are at hand.
+            // Statuses are handled here, together with their headers.
             .http_status_as_error(false)
             .redirect_auth_headers(RedirectAuthHeaders::SameHost)
-            // Ranges count bytes of what is sent: it must be the file itself.
+            // Ranges refer to the encoded response, so it must not be compressed.
             .accept_encoding("identity")
             .user_agent(concat!("hrm/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(Duration::from_secs(30)))
@@ -66,15 +66,19 @@ impl Client {
         Self { agent: config.into(), wait: Duration::from_millis(500), limit }
     }
 
-    /// What the Hugging Face hub says of a large file. Its answer is a redirect
-    /// that names size and SHA-256; nothing is known of other files.
+    /// Asks the Hugging Face hub for the properties of a file. For a large file, its
+    /// response is a redirect with size and SHA-256; for others they are unknown.
     ///
     /// # Errors
     ///
     /// [`FetchError::Status`] or [`FetchError::Unreachable`].
-    pub(super) fn promise(&self, url: &str, token: Option<&str>) -> Result<Promise, FetchError> {
+    pub(super) fn announced(
+        &self,
+        url: &str,
+        token: Option<&str>,
+    ) -> Result<Announced, FetchError> {
         self.retrying(
-            &mut Transfer::start(url),
+            &mut Transfer::new(url),
             || 0,
             |_| {
                 let mut request = self.agent.head(url);
@@ -86,15 +90,15 @@ impl Client {
                 let response = request.call().map_err(unreachable(url))?;
                 let headers = response.headers();
                 match response.status().as_u16() {
-                    // A mirror may serve files and answer nothing else.
-                    405 | 501 => Ok(Promise::default()),
+                    // Some mirrors only serve files.
+                    405 | 501 => Ok(Announced::default()),
                     200..400 => {
                         let etag =
                             text(headers, "x-linked-etag").map(|etag| etag.trim_matches('"'));
                         let is_hash = |etag: &&str| {
                             etag.len() == 64 && etag.bytes().all(|digit| digit.is_ascii_hexdigit())
                         };
-                        Ok(Promise {
+                        Ok(Announced {
                             size: text(headers, "x-linked-size").and_then(|size| size.parse().ok()),
                             sha256: etag.filter(is_hash).map(str::to_ascii_lowercase),
                         })
@@ -105,13 +109,13 @@ impl Client {
         )
     }
 
-    /// Fetches a file into `target`, by way of `part`, going on with what is
-    /// there.
+    /// Downloads a file to `target`. `part` holds it until it is complete, and may
+    /// hold the start of it from an earlier attempt.
     ///
     /// # Errors
     ///
-    /// [`FetchError`] naming the address; what has come is kept, unless it is
-    /// not the file.
+    /// [`FetchError`] naming the address. A partial download is kept, unless it is
+    /// not of this file.
     pub(super) fn download(
         &self,
         remote: &Remote<'_>,
@@ -119,13 +123,12 @@ impl Client {
         target: &Path,
     ) -> Result<(), FetchError> {
         let partial = Partial::at(part);
-        // A part beside it would be of another file that was to replace it.
+        // A partial file beside it would belong to a newer file.
         let is_of_record = !partial.path.exists() && partial.record(remote.url).is_some();
         if target.exists() && is_of_record {
             return Ok(());
         }
-        let mut transfer =
-            Transfer::start(&target.file_name().unwrap_or_default().to_string_lossy());
+        let mut transfer = Transfer::new(&target.file_name().unwrap_or_default().to_string_lossy());
         let held = || partial.len();
         let fetched =
             self.retrying(&mut transfer, held, |transfer| self.attempt(remote, &partial, transfer));
@@ -136,7 +139,7 @@ impl Client {
         durable::sync_folder(folder).map_err(FetchError::write(folder))
     }
 
-    /// Asks for what is missing, once.
+    /// Requests the missing part once.
     fn attempt(
         &self,
         remote: &Remote<'_>,
@@ -167,9 +170,9 @@ impl Client {
             found,
         };
         if let Some(encoding) = text(headers, "content-encoding").filter(|e| *e != "identity") {
-            return Err(refused("the file itself", format!("encoding {encoding}")));
+            return Err(refused("the file without encoding", format!("encoding {encoding}")));
         }
-        // Weak marks do not promise the same bytes.
+        // Weak tags do not guarantee identical bytes.
         let etag = text(headers, "etag").filter(|etag| etag.starts_with('"'));
         let (record, start) = match (response.status().as_u16(), record) {
             (200, _) => {
@@ -194,11 +197,11 @@ impl Client {
             }
             _ => return Err(wrong_status(remote.url, &response)),
         };
-        transfer.begin(start, record.size.or(remote.size));
+        transfer.start(start, record.size.or(remote.size));
         self.append(remote, record.size, response, partial, transfer)
     }
 
-    /// Appends an answer to what is there, up to `size` bytes in all.
+    /// Appends a response to the partial download, up to `size` bytes in total.
     fn append(
         &self,
         remote: &Remote<'_>,
@@ -236,7 +239,7 @@ impl Client {
         if size.is_some_and(|size| n_bytes < size) { Err(truncated(n_bytes, None)) } else { Ok(()) }
     }
 
-    /// Refuses a file of the wrong size before it is sent.
+    /// Refuses a file of the wrong size before it is downloaded.
     fn check_size(&self, remote: &Remote<'_>, found: Option<u64>) -> Result<(), FetchError> {
         match (remote.size, found) {
             (Some(expected), Some(found)) if expected != found => {
@@ -251,8 +254,8 @@ impl Client {
         }
     }
 
-    /// Tries until it works, cannot work, or [`N_TRIES`] in a row have not
-    /// increased what `held` says is there.
+    /// Repeats `attempt` until it succeeds, fails permanently, or has failed
+    /// [`N_TRIES`] times in a row without more bytes in `held`.
     fn retrying<T>(
         &self,
         transfer: &mut Transfer,
@@ -267,17 +270,17 @@ impl Client {
             };
             n_tries = if held() > most_held { 1 } else { n_tries + 1 };
             most_held = most_held.max(held());
-            if !err.is_passing() || n_tries >= N_TRIES {
+            if !err.is_transient() || n_tries >= N_TRIES {
                 return Err(err);
             }
-            let asked = match &err {
+            let requested = match &err {
                 FetchError::Status { retry_after_s: Some(seconds), .. } => {
                     Duration::from_secs((*seconds).min(RETRY_AFTER_S_MAX))
                 }
                 _ => Duration::ZERO,
             };
-            let wait = asked.max(self.wait * 2u32.pow(n_tries - 1));
-            transfer.remark(format!("{err}; trying again in {:.1} s", wait.as_secs_f64()));
+            let wait = requested.max(self.wait * 2u32.pow(n_tries - 1));
+            transfer.note(format!("{err}; retrying in {:.1} s", wait.as_secs_f64()));
             std::thread::sleep(wait);
         }
     }

@@ -1,10 +1,10 @@
-//! Why a data set could not be fetched.
+//! Why a fetch failed.
 
 use std::path::PathBuf;
 
 use hrm_tasks::TaskError;
 
-/// A data set was not fetched, or is not what its manifest says.
+/// A data set could not be fetched, or does not match its manifest.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     /// A manifest that cannot be parsed.
@@ -15,98 +15,98 @@ pub(crate) enum FetchError {
         source: toml::de::Error,
     },
 
-    /// A manifest with a value that nothing can be done with.
+    /// A manifest with an invalid value.
     #[error("{place}: {field} must be {expected}, found `{found}`")]
     Field { place: String, field: &'static str, expected: &'static str, found: String },
 
     /// Another program is fetching into the same folder.
-    #[error("{} is in use: another fetch is at work there", .path.display())]
+    #[error("{} is in use by another fetch", .path.display())]
     Busy { path: PathBuf },
 
-    /// No answer from a server.
-    #[error("no answer from {url}")]
+    /// A server did not respond.
+    #[error("no response from {url}")]
     Unreachable {
         url: String,
         #[source]
         source: ureq::Error,
     },
 
-    /// An answer other than the file.
+    /// A status other than success.
     #[error("{url}: expected the file, found status {found}")]
     Status {
         url: String,
         found: u16,
-        /// Seconds that the server asks us to wait.
+        /// Seconds to wait before the next request, if the server says so.
         retry_after_s: Option<u64>,
     },
 
-    /// An answer that cannot be put together with what came before.
+    /// A response that does not continue the partial download.
     #[error("{url}: expected {expected}, found {found}")]
     Answer { url: String, expected: String, found: String },
 
-    /// The connection ended before the file did.
+    /// The connection closed before the end of the file.
     #[error("{url}: expected {expected} bytes, found the end after {found}")]
     Truncated {
         url: String,
-        /// A number, if the server gave one.
+        /// The size of the file, or `more` if it is unknown.
         expected: String,
         found: u64,
         #[source]
         source: Option<std::io::Error>,
     },
 
-    /// More than there is room for.
+    /// A file or archive above the size limit.
     #[error("{place}: expected at most {expected} bytes, found {found}")]
     TooLarge {
         place: String,
         expected: u64,
-        /// A number where it is known, else `more`.
+        /// The size, or `more` if it is unknown.
         found: String,
     },
 
-    /// A file of another size.
+    /// A file with the wrong size.
     #[error("{place}: expected {expected} bytes, found {found}")]
     Size { place: String, expected: u64, found: u64 },
 
-    /// A file with other content.
+    /// A file with the wrong hash.
     #[error("{place}: expected SHA-256 {expected}, found {found}")]
     Hash { place: String, expected: String, found: String },
 
-    /// A set that is not complete, or not the one that the manifest describes.
+    /// A data set with the wrong number of puzzles.
     #[error("{place}: expected {expected} {what}, found {found}")]
     Count { place: String, what: String, expected: u64, found: u64 },
 
-    /// Nothing has the name that the manifest gives.
+    /// No file has the name in the manifest.
     #[error("{place}: expected files named `{pattern}`, found none")]
     Missing { place: String, pattern: String },
 
-    /// Two files that would become one.
+    /// Two files for one name.
     #[error("{place}: expected one file named `{name}`, found two")]
     Twice { place: String, name: String },
 
-    /// A file that is not an archive, or a broken one.
-    #[error("{place} is not a sound zip archive")]
+    /// A file that is not an archive, or is damaged.
+    #[error("{place} is not an intact zip archive")]
     Archive {
         place: String,
         #[source]
         source: zip::result::ZipError,
     },
 
-    /// An entry of an archive that must not be unpacked.
+    /// An entry of an archive that is not safe to unpack.
     #[error("{place}: entry `{entry}`: expected {expected}, found {found}")]
     Entry { place: String, entry: String, expected: &'static str, found: &'static str },
 
-    /// A file that cannot be read or written, or holds something else.
+    /// A file that cannot be read or written, or is malformed.
     #[error(transparent)]
     File(#[from] TaskError),
 }
 
 impl FetchError {
-    /// Whether trying again may help.
-    pub(super) fn is_passing(&self) -> bool {
+    /// Whether another attempt may succeed.
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { source, .. } => match source {
-                // A certificate that is refused now will be refused again.
+                // An invalid certificate stays invalid.
                 ureq::Error::Io(err) => err.kind() != std::io::ErrorKind::InvalidData,
                 ureq::Error::Timeout(_)
                 | ureq::Error::ConnectionFailed
@@ -119,8 +119,8 @@ impl FetchError {
         }
     }
 
-    /// Whether the network failed: what has come so far is good.
-    pub(crate) fn is_of_network(&self) -> bool {
+    /// Whether the network failed. A partial download is then still good.
+    pub(crate) fn is_network_failure(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
@@ -130,22 +130,22 @@ impl FetchError {
         )
     }
 
-    /// Whether what has come is not the set.
-    pub(super) fn is_of_content(&self) -> bool {
+    /// Whether the downloaded content is wrong.
+    pub(super) fn is_wrong_content(&self) -> bool {
         match self {
             Self::File(TaskError::Read { .. } | TaskError::Write { .. }) | Self::Busy { .. } => {
                 false
             }
-            _ => !self.is_of_network(),
+            _ => !self.is_network_failure(),
         }
     }
 
-    /// A failed write, with what was written.
+    /// The error of a failed write to `path`.
     pub(super) fn write(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| TaskError::Write { path: path.to_owned(), source }.into()
     }
 
-    /// A failed read, with what was read.
+    /// The error of a failed read of `path`.
     pub(super) fn read(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| TaskError::Read { path: path.to_owned(), source }.into()
     }

@@ -1,7 +1,7 @@
-//! What a data set is, where it comes from, what it holds.
+//! Manifests describe data sets: source, licence, files and numbers of puzzles.
 //!
 //! The fields are explained in `datasets/README.md`. The manifests there are
-//! part of the program, so that it needs no other file once it is installed.
+//! compiled into the program, so that it needs no other files.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::error::FetchError;
 
-/// Manifests that come with the program, by name.
+/// Embeds manifests, by name.
 macro_rules! known {
     ($($name:literal),+ $(,)?) => {
         &[$(($name, include_str!(concat!("../../../../../datasets/", $name, ".toml")))),+]
@@ -22,12 +22,12 @@ macro_rules! known {
 const KNOWN: &[(&str, &str)] =
     known!["arc-1", "arc-2", "conceptarc", "maze-hard", "sudoku-extreme"];
 
-/// The names of the manifests that come with the program.
+/// The names of the built-in manifests.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|(name, _)| *name)
 }
 
-/// A data set that can be fetched. Only [`Manifest::parse`] makes one.
+/// A data set that can be fetched. Created by [`Manifest::parse`] only.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
@@ -41,14 +41,14 @@ pub(super) struct Manifest {
     pub(super) revision: String,
     pub(super) licence: String,
     pub(super) files: Vec<File>,
-    /// What a complete copy holds, by name.
+    /// Numbers of puzzles in a complete copy, by name.
     pub(super) counts: BTreeMap<String, NonZeroU64>,
-    /// One per file, in their order, if there is any.
+    /// One hash per file, in their order, or none at all.
     #[serde(default)]
     pub(super) sha256: Vec<String>,
 }
 
-/// Where a repository is.
+/// The host of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(super) enum Host {
     /// Fetched as an archive of the repository.
@@ -58,20 +58,20 @@ pub(super) enum Host {
     HuggingFace,
 }
 
-/// One file of the set, or all files that a pattern names.
+/// One file of the data set, or all files that match a pattern.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    /// Path in the repository, maybe with wildcards.
+    /// Path in the repository; may contain wildcards.
     pub(super) name: String,
     pub(super) format: Format,
-    /// What tasks are for; with none, they lie in the set's own folder.
+    /// The subfolder for tasks. Without one they are in the folder of the set.
     pub(super) into: Option<Side>,
     /// Size in bytes.
     pub(super) size: Option<u64>,
 }
 
-/// The folders of a set of tasks whose sides are given.
+/// The folders of a set of tasks with a given split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Side {
@@ -88,34 +88,34 @@ impl Side {
     }
 }
 
-/// How a file is read.
+/// File format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Format {
-    /// `source,question,answer,rating`, a puzzle per line.
+    /// `source,question,answer,rating`, one puzzle per line.
     PuzzleCsv,
-    /// ARC's own form, a task per file.
+    /// The format of ARC, one task per file.
     ArcJson,
 }
 
 impl Manifest {
-    /// The manifest of this name that comes with the program.
+    /// The built-in manifest of this name.
     pub(super) fn known(name: &str) -> Option<Result<Self, FetchError>> {
         let (name, text) = KNOWN.iter().find(|(known, _)| *known == name)?;
         Some(Self::parse(text, &format!("datasets/{name}.toml")))
     }
 
-    /// Reads a manifest of the user's own.
+    /// Reads a manifest from a file.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or as [`parse`](Self::parse).
+    /// If the file cannot be read or parsed.
     pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
         let text = std::fs::read_to_string(path).map_err(TaskError::read(path))?;
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// Parses a manifest; messages call it `place`.
+    /// Parses a manifest. Messages call it `place`.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Manifest {
     pub(super) fn parse(text: &str, place: &str) -> Result<Self, FetchError> {
         let manifest: Self = toml::from_str(text)
             .map_err(|source| FetchError::Manifest { place: place.to_owned(), source })?;
-        match manifest.complaint() {
+        match manifest.problem() {
             None => Ok(manifest),
             Some((field, expected, found)) => {
                 Err(FetchError::Field { place: place.to_owned(), field, expected, found })
@@ -131,19 +131,19 @@ impl Manifest {
         }
     }
 
-    /// A field that is wrong, what it must be, and what it is. Names become
-    /// parts of addresses and of paths, so they must not lead elsewhere.
-    fn complaint(&self) -> Option<(&'static str, &'static str, String)> {
+    /// The first invalid field, what it must be, and its value. Names become parts
+    /// of addresses and paths, so they must not lead elsewhere.
+    fn problem(&self) -> Option<(&'static str, &'static str, String)> {
         if !is_name(&self.name) {
             return Some(("name", "letters, digits and any of -_.", self.name.clone()));
         }
         if !TaskConfig::KINDS.contains(&self.task.as_str()) {
-            return Some(("task", "a kind of puzzle", self.task.clone()));
+            return Some(("task", "the name of a task", self.task.clone()));
         }
         let is_repository = self
             .source
             .split_once('/')
-            // An owner has no dot, a host has.
+            // The name of an owner has no dot, that of a host has.
             .is_some_and(|(owner, name)| is_name(owner) && !owner.contains('.') && is_name(name));
         if !is_repository {
             return Some(("source", "`owner/name`", self.source.clone()));
@@ -152,10 +152,10 @@ impl Manifest {
             return Some(("revision", "a branch, tag or commit", self.revision.clone()));
         }
         if self.licence.trim().is_empty() {
-            return Some(("licence", "named, or \"not stated\"", self.licence.clone()));
+            return Some(("licence", "a name, or \"not stated\"", self.licence.clone()));
         }
         if self.counts.is_empty() {
-            return Some(("counts", "what a complete copy holds", "nothing".to_owned()));
+            return Some(("counts", "at least one number", "none".to_owned()));
         }
         for file in &self.files {
             let is_plain = file.name.split('/').all(is_name);
@@ -171,13 +171,13 @@ impl Manifest {
             let is_one =
                 file.size.is_some() || !self.sha256.is_empty() || file.format == Format::PuzzleCsv;
             if is_one && !is_plain {
-                let expected = "one file if it is CSV or its size or hash is given";
+                let expected = "a single file if it is CSV or has a size or hash";
                 return Some(("files.name", expected, file.name.clone()));
             }
-            // Training reads either the two folders or the set's own.
+            // Training reads either the two subfolders or the folder of the set.
             let is_odd = file.into.is_some() != self.files[0].into.is_some();
             if is_odd || (file.into.is_some() && file.format == Format::PuzzleCsv) {
-                let expected = "given for all files, which are tasks, or for none";
+                let expected = "given for all files or for none, and not for CSV";
                 return Some(("files.into", expected, file.name.clone()));
             }
         }
@@ -187,11 +187,11 @@ impl Manifest {
         let mut places: Vec<_> = self.files.iter().map(|file| file.place(&file.name)).collect();
         places.sort();
         if let Some(pair) = places.windows(2).find(|pair| pair[0] == pair[1] && is_name(&pair[0])) {
-            return Some(("files.name", "different in each folder", pair[0].clone()));
+            return Some(("files.name", "unique in its folder", pair[0].clone()));
         }
         let countable: Vec<String> = self.files.iter().flat_map(File::countable).collect();
         if let Some(name) = self.counts.keys().find(|name| !countable.contains(name)) {
-            return Some(("counts", "of what the files hold", name.clone()));
+            return Some(("counts", "of items in the files", name.clone()));
         }
         if !self.sha256.is_empty() && self.sha256.len() != self.files.len() {
             return Some(("sha256", "one hash per file", format!("{} hashes", self.sha256.len())));
@@ -206,7 +206,7 @@ impl Manifest {
 }
 
 impl File {
-    /// Path of `name` (the file itself, or one that matches it) in the set.
+    /// The path in the data set of `name`, which is this file or matches its pattern.
     pub(super) fn place(&self, name: &str) -> String {
         let base = name.rsplit('/').next().unwrap_or(name);
         match self.into {
@@ -215,10 +215,10 @@ impl File {
         }
     }
 
-    /// What can be counted, by the names that manifests use: `train_puzzles` in
-    /// `train.csv`; `training_tasks`, `training_train_pairs` and
-    /// `training_test_pairs` in the folder `training`; `tasks` and so on in the
-    /// set's own folder.
+    /// The names of the numbers that can be counted in this file: `train_puzzles`
+    /// for `train.csv`; `training_tasks`, `training_train_pairs` and
+    /// `training_test_pairs` for the folder `training`; `tasks` etc. for the folder
+    /// of the set.
     pub(super) fn countable(&self) -> Vec<String> {
         match self.format {
             Format::PuzzleCsv => {
@@ -234,13 +234,13 @@ impl File {
     }
 }
 
-/// Whether `part` names a file or folder on every system, and nothing else.
+/// Whether `part` is a plain file name on every system.
 fn is_name(part: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     part.chars().all(is_plain) && part.chars().any(|c| c != '.')
 }
 
-/// As [`is_name`], with wildcards.
+/// The same as [`is_name`], with wildcards.
 fn is_pattern(part: &str) -> bool {
     is_name(&part.replace(['*', '?', '[', ']', '!'], "x"))
 }
@@ -249,7 +249,7 @@ fn is_pattern(part: &str) -> bool {
 mod tests {
     use super::*;
 
-    const SOUND: &str = r#"
+    const VALID: &str = r#"
 name = "example"
 task = "arc"
 source = "owner/name.x"
@@ -262,13 +262,13 @@ counts = { training_tasks = 3 }
 
     #[track_caller]
     fn refused(from: &str, to: &str, want: &str) {
-        assert!(SOUND.contains(from), "nothing to replace: {from}");
-        let err = Manifest::parse(&SOUND.replace(from, to), "x.toml").unwrap_err();
+        assert!(VALID.contains(from), "nothing to replace: {from}");
+        let err = Manifest::parse(&VALID.replace(from, to), "x.toml").unwrap_err();
         assert_eq!(err.to_string(), want);
     }
 
     #[test]
-    fn every_manifest_of_the_repository_is_known_and_sound() {
+    fn every_manifest_of_the_repository_is_built_in_and_valid() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
         let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let mut stems: Vec<_> = files
@@ -286,7 +286,7 @@ counts = { training_tasks = 3 }
 
     #[test]
     fn a_file_keeps_its_name_and_changes_its_folder() {
-        let manifest = Manifest::parse(SOUND, "x.toml").unwrap();
+        let manifest = Manifest::parse(VALID, "x.toml").unwrap();
         assert_eq!(manifest.files[0].place("a/x.json"), "training/x.json");
     }
 
@@ -321,36 +321,36 @@ counts = { training_tasks = 3 }
     }
 
     #[test]
-    fn promises_about_many_files_are_refused() {
-        let want = "x.toml: files.name must be one file if it is CSV or its size or hash is given, found `a/*.json`";
+    fn sizes_and_hashes_of_patterns_are_refused() {
+        let want = "x.toml: files.name must be a single file if it is CSV or has a size or hash, found `a/*.json`";
         refused("into = \"training\"", "size = 3", want);
         refused("licence", "sha256 = [\"ab\"]\nlicence", want);
         refused("arc-json", "puzzle-csv", want);
-        let one = SOUND.replace("*", "b").replace("licence", "sha256 = [\"AB\"]\nlicence");
+        let one = VALID.replace("*", "b").replace("licence", "sha256 = [\"AB\"]\nlicence");
         let err = Manifest::parse(&one, "x.toml").unwrap_err();
         let want = "x.toml: sha256 must be 64 lower-case hexadecimal digits, found `AB`";
         assert_eq!(err.to_string(), want);
     }
 
     #[test]
-    fn counts_are_of_what_the_files_hold() {
+    fn counts_are_of_items_in_the_files() {
         refused(
             "training_tasks",
             "tasks",
-            "x.toml: counts must be of what the files hold, found `tasks`",
+            "x.toml: counts must be of items in the files, found `tasks`",
         );
         refused(
             "arc-json\", into = \"training\"",
             "arc-json\"",
-            "x.toml: counts must be of what the files hold, found `training_tasks`",
+            "x.toml: counts must be of items in the files, found `training_tasks`",
         );
     }
 
     #[test]
-    fn what_users_must_know_is_there() {
-        let want = "x.toml: licence must be named, or \"not stated\", found ` `";
+    fn required_fields_are_not_empty() {
+        let want = "x.toml: licence must be a name, or \"not stated\", found ` `";
         refused("MIT", " ", want);
-        let want = "x.toml: counts must be what a complete copy holds, found `nothing`";
+        let want = "x.toml: counts must be at least one number, found `none`";
         refused("{ training_tasks = 3 }", "{}", want);
         refused("= 3", "= 0", "x.toml is not a manifest");
         let want = "x.toml: files.name must be a path in the repository or a pattern, found ``";
@@ -358,14 +358,14 @@ counts = { training_tasks = 3 }
     }
 
     #[test]
-    fn files_do_not_take_each_others_place() {
+    fn files_have_different_places() {
         let two = r#"[{ name = "a/x.json", format = "arc-json" }, { name = "training/x.json", format = "arc-json" }]"#;
         let from = r#"[{ name = "a/*.json", format = "arc-json", into = "training" }]"#;
-        refused(from, two, "x.toml: files.name must be different in each folder, found `x.json`");
+        refused(from, two, "x.toml: files.name must be unique in its folder, found `x.json`");
     }
 
     #[test]
-    fn what_does_not_parse_names_the_file() {
+    fn a_manifest_that_does_not_parse_is_named() {
         refused("licence", "license", "x.toml is not a manifest");
         refused("\"GitHub\"", "\"elsewhere\"", "x.toml is not a manifest");
     }

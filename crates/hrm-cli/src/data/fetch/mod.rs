@@ -1,10 +1,10 @@
-//! `hrm data fetch`: a published data set, checked, in a folder of its own.
+//! `hrm data fetch`: downloads a published data set and verifies it.
 //!
 //! ```text
-//! manifest.rs   what the set is            source.rs    where it is
-//! download.rs   a file over HTTP           partial.rs   what has come of it
-//! archive.rs    files out of an archive    check.rs     are they the set?
-//! staging.rs    all of it or nothing       error.rs     what can go wrong
+//! manifest.rs   describes a data set         source.rs    its addresses
+//! download.rs   downloads over HTTP          partial.rs   incomplete downloads
+//! archive.rs    unpacks an archive           check.rs     verifies the files
+//! staging.rs    the folder in the making     error.rs     why a fetch fails
 //! ```
 
 mod archive;
@@ -29,28 +29,28 @@ pub(crate) use self::error::FetchError;
 use self::manifest::{Host, Manifest};
 use self::source::Hub;
 use self::staging::Staging;
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::output;
-use crate::term::{remark, result};
+use crate::term::{note, result};
 
-/// Most bytes of a file, and of what an archive unpacks to. No published set
-/// comes near.
+/// Maximum size of a file, and of the content of an archive. Published sets are
+/// much smaller.
 const SIZE_MAX: u64 = 4 << 30;
 
 #[derive(Args)]
 pub(super) struct Fetch {
-    /// Data set.
+    /// Name of a known data set.
     #[arg(value_parser = PossibleValuesParser::new(manifest::names()))]
     #[arg(required_unless_present = "manifest", conflicts_with = "manifest")]
     name: Option<String>,
-    /// Data set that this file describes, as those in `datasets/` do.
+    /// Manifest of another data set, in the format of the files in datasets/.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// Take the files from a folder or zip archive of the repository instead of
-    /// the network.
+    /// Read the files from a folder or zip archive of the repository instead of
+    /// downloading them.
     #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
-    /// Folder to write; it must not exist. Default: data/NAME.
+    /// New folder. Default: data/NAME.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
     /// Print the result as one line of JSON.
@@ -70,7 +70,7 @@ impl Fetch {
         let out = self.out.unwrap_or_else(|| Path::new("data").join(&manifest.name));
         output::must_be_free(&out)?;
         for line in about(&manifest) {
-            remark(line);
+            note(line);
         }
         let purpose = match &self.from {
             Some(from) => from.display().to_string(),
@@ -82,7 +82,7 @@ impl Fetch {
             None => from_network(&manifest, &staging),
         };
         let checked = gathered.and_then(|arrivals| {
-            remark("Checking what has come.");
+            note("Verifying the files.");
             Ok(check::check(&manifest, &arrivals, &staging.data())?)
         });
         match checked {
@@ -92,16 +92,16 @@ impl Fetch {
             }
             Err(err) => {
                 let is_of = |kind: fn(&FetchError) -> bool| err.downcast_ref().is_some_and(kind);
-                if is_of(FetchError::is_of_network) {
-                    remark("Without a network, give --from what was fetched elsewhere.");
+                if is_of(FetchError::is_network_failure) {
+                    note("Without a network, use --from with files downloaded elsewhere.");
                 }
-                if is_of(FetchError::is_of_content) || staging.is_empty() {
-                    // There is nothing to go on from.
+                if is_of(FetchError::is_wrong_content) || staging.is_empty() {
+                    // There is nothing to resume from.
                     staging.discard();
                 } else {
                     let out = out.display();
-                    remark(format!(
-                        "What has come is kept in {out}.part: the same command goes on from there."
+                    note(format!(
+                        "The partial download is kept in {out}.part; the same command resumes it."
                     ));
                 }
                 Err(err)
@@ -110,7 +110,7 @@ impl Fetch {
     }
 }
 
-/// Files that are on this machine already.
+/// Copies or unpacks files of this machine.
 fn from_disk(manifest: &Manifest, from: &Path, staging: &Staging) -> anyhow::Result<Vec<Arrival>> {
     staging.clear_data()?;
     let place = from.display().to_string();
@@ -126,13 +126,13 @@ fn from_disk(manifest: &Manifest, from: &Path, staging: &Staging) -> anyhow::Res
     Ok(manifest.files.iter().map(arrival).collect())
 }
 
-/// Files from where they are published.
+/// Downloads the files.
 fn from_network(manifest: &Manifest, staging: &Staging) -> anyhow::Result<Vec<Arrival>> {
     let client = Client::new(SIZE_MAX);
     match manifest.hosted_on {
         Host::GitHub => {
             let url = source::github_archive(manifest);
-            // The host packs archives anew: nobody knows their size or hash.
+            // GitHub packs archives on request, so size and hash are unknown.
             let remote = Remote { url: &url, token: None, size: None };
             let folder = staging.download();
             let (part, whole) = (folder.join("archive.part"), folder.join("archive.zip"));
@@ -154,7 +154,8 @@ fn from_network(manifest: &Manifest, staging: &Staging) -> anyhow::Result<Vec<Ar
     }
 }
 
-/// One file from the Hugging Face hub, or from its cache on this machine.
+/// Downloads one file from the Hugging Face hub, or copies it from the local cache
+/// of the hub.
 fn from_hub(
     client: &Client,
     hub: &Hub,
@@ -169,28 +170,28 @@ fn from_hub(
     }
     if let Some(cached) = hub.cached(&file.name) {
         let place = cached.display().to_string();
-        remark(format!("Taking {} from {place}.", file.name));
+        note(format!("Using the cached copy of {}: {place}.", file.name));
         std::fs::copy(&cached, &target).map_err(FetchError::write(&target))?;
         return Ok(Arrival { place, ..Arrival::default() });
     }
 
     let url = hub.url(&file.name);
-    let promise = client.promise(&url, hub.token.as_deref())?;
-    if let (Some(expected), Some(found)) = (manifest.sha256.get(idx), &promise.sha256) {
-        // Better to know before a gigabyte than after it.
+    let announced = client.announced(&url, hub.token.as_deref())?;
+    if let (Some(expected), Some(found)) = (manifest.sha256.get(idx), &announced.sha256) {
+        // Checked before a download of possibly many megabytes.
         if expected != found {
             let (expected, found) = (expected.clone(), found.clone());
             return Err(FetchError::Hash { place: url, expected, found });
         }
     }
-    let size = file.size.or(promise.size);
+    let size = file.size.or(announced.size);
     let remote = Remote { url: &url, token: hub.token.as_deref(), size };
     let part = staging.download().join(format!("{idx}.part"));
     client.download(&remote, &part, &target)?;
-    Ok(Arrival { place: url, size, sha256: promise.sha256 })
+    Ok(Arrival { place: url, size, sha256: announced.sha256 })
 }
 
-/// What one should know before using the data.
+/// Source and licence, which users should know.
 fn about(manifest: &Manifest) -> [String; 2] {
     let host = match manifest.hosted_on {
         Host::GitHub => "GitHub",
@@ -199,8 +200,8 @@ fn about(manifest: &Manifest) -> [String; 2] {
     let Manifest { name, source, revision, licence, .. } = manifest;
     let advice = match licence.as_str() {
         "not stated" => {
-            ": the source grants none in writing. Decide for yourself whether you may use the \
-             data, and do not pass it on"
+            ": the source grants no licence in writing. Decide for yourself whether you may use \
+             the data, and do not redistribute it"
         }
         _ => "",
     };

@@ -1,7 +1,7 @@
-//! What has come of a file, and how to recognise the rest of it.
+//! An incomplete download, and how to recognise its continuation.
 //!
-//! The bytes are in `NAME.part`; `NAME.part.json` holds what the server said of
-//! the file that it was sending.
+//! `NAME.part` holds the bytes, `NAME.part.json` what the server said about the
+//! file.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use super::error::FetchError;
 
-/// A file that has come in part.
+/// An incomplete download.
 pub(super) struct Partial {
     pub(super) path: PathBuf,
     record: PathBuf,
 }
 
-/// What a server says of a file.
+/// What a server says about a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) url: String,
     /// Size in bytes.
     pub(super) size: Option<u64>,
-    /// Changes whenever the file does.
+    /// Entity tag: changes whenever the file does.
     pub(super) etag: Option<String>,
 }
 
@@ -31,19 +31,19 @@ impl Partial {
         Self { path: path.to_owned(), record: path.with_added_extension("json") }
     }
 
-    /// Bytes that are there.
+    /// Number of bytes received so far.
     pub(super) fn len(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    /// What is known of the file at `url`, if that is what has come.
+    /// The record of the file, if it is the one at `url`.
     pub(super) fn record(&self, url: &str) -> Option<Record> {
         let record: Record = serde_json::from_slice(&fs::read(&self.record).ok()?).ok()?;
         (record.url == url).then_some(record)
     }
 
-    /// Begins a file anew. What was there goes first, so that a record never
-    /// stands beside bytes of another file.
+    /// Starts a new download. Earlier bytes are removed first, so that a record
+    /// never lies beside bytes of another file.
     pub(super) fn start(&self, record: &Record) -> Result<(), FetchError> {
         self.forget()?;
         let text = serde_json::to_vec(record).expect("a record is text and numbers");
@@ -51,7 +51,7 @@ impl Partial {
         File::create(&self.path).map(drop).map_err(FetchError::write(&self.path))
     }
 
-    /// Throws away what has come.
+    /// Removes the bytes and the record.
     pub(super) fn forget(&self) -> Result<(), FetchError> {
         for path in [&self.path, &self.record] {
             match fs::remove_file(path) {
@@ -64,8 +64,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Makes the bytes durable and gives them their final name. The record
-    /// stays, to say where they are from.
+    /// Makes the bytes durable and moves them to `target`. The record stays, to
+    /// tell where they are from.
     pub(super) fn finish(&self, target: &Path) -> Result<(), FetchError> {
         let file = File::options().append(true).open(&self.path);
         file.and_then(|file| file.sync_all()).map_err(FetchError::write(&self.path))?;
@@ -74,9 +74,9 @@ impl Partial {
 }
 
 impl Record {
-    /// Whether an answer with this `Content-Range` and this mark goes on,
-    /// `held` bytes in, with the file of the record. A mark decides if there is
-    /// one; if not, the size must be known and the same.
+    /// Whether a response with this `Content-Range` and this entity tag continues
+    /// the file of the record after `held` bytes. If either side has no tag, the
+    /// size must be known and equal.
     pub(super) fn continues(&self, held: u64, range: &str, etag: Option<&str>) -> bool {
         let parts = range.strip_prefix("bytes ").and_then(|range| range.split_once('/'));
         let Some((bytes, size)) = parts else { return false };
@@ -101,24 +101,24 @@ mod tests {
             size,
             etag: etag.map(str::to_owned),
         };
-        let marked = record(Some(9), Some("\"a\""));
-        assert!(marked.continues(4, "bytes 4-8/9", Some("\"a\"")));
-        assert!(marked.continues(4, "bytes 4-8/*", Some("\"a\"")));
-        assert!(!marked.continues(4, "bytes 4-8/9", Some("\"b\"")));
-        assert!(!marked.continues(4, "bytes 4-9/10", Some("\"a\"")));
-        assert!(!marked.continues(4, "bytes 3-8/9", Some("\"a\"")));
+        let tagged = record(Some(9), Some("\"a\""));
+        assert!(tagged.continues(4, "bytes 4-8/9", Some("\"a\"")));
+        assert!(tagged.continues(4, "bytes 4-8/*", Some("\"a\"")));
+        assert!(!tagged.continues(4, "bytes 4-8/9", Some("\"b\"")));
+        assert!(!tagged.continues(4, "bytes 4-9/10", Some("\"a\"")));
+        assert!(!tagged.continues(4, "bytes 3-8/9", Some("\"a\"")));
         let sized = record(Some(9), None);
         assert!(sized.continues(4, "bytes 4-8/9", None));
         assert!(!sized.continues(4, "bytes 4-9/10", None));
         assert!(!sized.continues(4, "bytes 4-8/*", None));
         assert!(!record(None, None).continues(4, "bytes 4-8/9", None));
         for nonsense in ["", "bytes", "bytes -/-", "lines 4-8/9", "bytes 4/9"] {
-            assert!(!marked.continues(4, nonsense, Some("\"a\"")), "{nonsense}");
+            assert!(!tagged.continues(4, nonsense, Some("\"a\"")), "{nonsense}");
         }
     }
 
     #[test]
-    fn bytes_of_another_address_are_not_taken() {
+    fn bytes_from_another_address_are_not_used() {
         let here = tempfile::tempdir().unwrap();
         let partial = Partial::at(&here.path().join("a.part"));
         partial.start(&Record { url: "u".into(), size: None, etag: None }).unwrap();

@@ -1,11 +1,11 @@
-//! Addresses of published files, as the environment has them.
+//! Addresses of published files, with mirrors from environment variables.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `HF_ENDPOINT` | address of the Hugging Face hub or a mirror of it |
+//! | `HF_ENDPOINT` | address of the Hugging Face hub or a mirror |
 //! | `HF_TOKEN` | token for the hub; default: the one in `HF_HOME/token` |
-//! | `HF_HOME` | where the hub's own tools keep that token and their cache |
-//! | `HRM_GITHUB_ENDPOINT` | address of GitHub or a mirror of it |
+//! | `HF_HOME` | folder of the hub's own tools, with token and cache |
+//! | `HRM_GITHUB_ENDPOINT` | address of GitHub or a mirror |
 
 use std::path::PathBuf;
 
@@ -13,9 +13,9 @@ use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
 use super::manifest::Manifest;
-use crate::outcome::usage;
+use crate::error::usage;
 
-/// Address of the archive of a repository on GitHub.
+/// The address of the archive of a repository on GitHub.
 pub(super) fn github_archive(manifest: &Manifest) -> String {
     let endpoint = endpoint("HRM_GITHUB_ENDPOINT");
     let endpoint = endpoint.as_deref().unwrap_or("https://github.com");
@@ -24,10 +24,9 @@ pub(super) fn github_archive(manifest: &Manifest) -> String {
 
 /// A data set on the Hugging Face hub.
 ///
-/// The hub's library knows its addresses, its token and its cache. Its
-/// downloads are not used: they append whatever answer comes to what is there,
-/// so that a server that ignores ranges spoils the file, and check neither
-/// length nor hash.
+/// The library of the hub provides addresses, token and cache. Its downloads are
+/// not used: they append any response to the partial file, even one that ignores
+/// the requested range, and check neither length nor hash.
 pub(super) struct Hub {
     api: ApiRepo,
     cache: CacheRepo,
@@ -40,13 +39,13 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If there is no home folder to look for the token in.
+    /// If there is no home folder that could hold the token.
     pub(super) fn open(manifest: &Manifest) -> anyhow::Result<Self> {
-        // The hub's library insists on one of them.
+        // The library of the hub panics without either.
         if std::env::var("HF_HOME").is_err()
             && std::env::home_dir().is_none_or(|home| home.as_os_str().is_empty())
         {
-            return Err(usage("no home folder: set HF_HOME to any folder"));
+            return Err(usage("there is no home folder: set HF_HOME to any folder"));
         }
         let cache = Cache::from_env();
         let token = variable("HF_TOKEN").or_else(|| cache.token());
@@ -63,12 +62,12 @@ impl Hub {
         Ok(Self { api, cache: cache.repo(repo), token })
     }
 
-    /// Address of a file.
+    /// The address of a file.
     pub(super) fn url(&self, name: &str) -> String {
         self.api.url(name)
     }
 
-    /// A file that the hub's own tools have fetched before.
+    /// The copy of a file in the local cache of the hub's own tools.
     pub(super) fn cached(&self, name: &str) -> Option<PathBuf> {
         self.cache.get(name)
     }
@@ -78,7 +77,7 @@ fn endpoint(name: &str) -> Option<String> {
     variable(name).map(|endpoint| endpoint.trim_end_matches('/').to_owned())
 }
 
-/// A variable of the environment; one that is empty counts as absent.
+/// An environment variable. An empty one counts as absent.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }

@@ -1,14 +1,14 @@
-//! A folder that appears whole or not at all.
+//! A folder that appears complete or not at all.
 //!
 //! ```text
-//! data/NAME.part/lock        held while a fetch is at work
+//! data/NAME.part/lock        held by the fetch in progress
 //! data/NAME.part/purpose     what is being fetched
-//! data/NAME.part/download/   files that have come in part, archives
-//! data/NAME.part/data/       files of the set, as they will be
-//! data/NAME                  `data`, renamed when all is there and checked
+//! data/NAME.part/download/   partial files and archives
+//! data/NAME.part/data/       files of the data set
+//! data/NAME                  `data`, renamed after it has been verified
 //! ```
 //!
-//! What a killed fetch leaves in `NAME.part` is where the next one goes on.
+//! A fetch that was killed is resumed from `NAME.part`.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -27,12 +27,12 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    /// Prepares to make the folder `out`, going on with what was left behind by
-    /// somebody with the same purpose.
+    /// Opens the staging folder of `out`. Files of an earlier fetch with the same
+    /// purpose are kept.
     ///
     /// # Errors
     ///
-    /// [`FetchError::Busy`] if somebody else does, or a failed write.
+    /// [`FetchError::Busy`] if another process uses it, or a failed write.
     pub(super) fn open(out: &Path, purpose: &str) -> Result<Self, FetchError> {
         let mut folder = OsString::from(out);
         folder.push(".part");
@@ -48,7 +48,7 @@ impl Staging {
         let staging = Self { out: out.to_owned(), folder, _lock: lock };
         let path = staging.folder.join("purpose");
         if fs::read(&path).ok().as_deref() != Some(purpose.as_bytes()) {
-            // Noted last: until then, whatever is there is nobody's.
+            // Written last: until then, the content belongs to no purpose.
             empty(&staging.download())?;
             empty(&staging.data())?;
             fs::write(&path, purpose).map_err(FetchError::write(&path))?;
@@ -56,17 +56,17 @@ impl Staging {
         Ok(staging)
     }
 
-    /// Where downloads are kept until they are complete.
+    /// The folder of incomplete downloads.
     pub(super) fn download(&self) -> PathBuf {
         self.folder.join("download")
     }
 
-    /// Where the files of the set are put.
+    /// The folder of the files of the data set.
     pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// Whether there is anything to go on from.
+    /// Whether there is nothing to resume from.
     pub(super) fn is_empty(&self) -> bool {
         let is_empty = |folder: PathBuf| {
             fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
@@ -74,7 +74,7 @@ impl Staging {
         is_empty(self.download()) && is_empty(self.data())
     }
 
-    /// Empties the folder of files of the set.
+    /// Empties the folder of the files of the data set.
     ///
     /// # Errors
     ///
@@ -83,11 +83,11 @@ impl Staging {
         empty(&self.data())
     }
 
-    /// Makes the files durable and gives them their final place.
+    /// Makes the files durable and moves them to their final place.
     ///
     /// # Errors
     ///
-    /// A failed write; then nothing is in the final place.
+    /// A failed write. Then the final place is unchanged.
     pub(super) fn place(self) -> Result<(), FetchError> {
         let data = self.data();
         sync(&data)?;
@@ -98,14 +98,14 @@ impl Staging {
         Ok(())
     }
 
-    /// Throws away what is there.
+    /// Removes the staging folder.
     pub(super) fn discard(self) {
-        // What cannot be removed now is in nobody's way.
+        // A folder that cannot be removed does no harm.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Makes sure that there is a folder, with nothing in it.
+/// Creates an empty folder, or empties an existing one.
 fn empty(folder: &Path) -> Result<(), FetchError> {
     match fs::remove_dir_all(folder) {
         Err(err) if err.kind() != std::io::ErrorKind::NotFound => Err(err),
@@ -114,14 +114,14 @@ fn empty(folder: &Path) -> Result<(), FetchError> {
     .map_err(FetchError::write(folder))
 }
 
-/// Makes a folder and everything in it durable.
+/// Makes a folder and its content durable.
 fn sync(folder: &Path) -> Result<(), FetchError> {
     for entry in fs::read_dir(folder).map_err(FetchError::read(folder))? {
         let path = entry.map_err(FetchError::read(folder))?.path();
         if path.is_dir() {
             sync(&path)?;
         } else {
-            // Some systems flush only what may be written.
+            // Some systems only sync files that are open for writing.
             let file = File::options().append(true).open(&path);
             file.and_then(|file| file.sync_all()).map_err(FetchError::write(&path))?;
         }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_behind_is_found_again_and_one_fetch_works_at_a_time() {
+    fn a_fetch_is_resumed_and_only_one_runs_at_a_time() {
         let here = tempfile::tempdir().unwrap();
         let out = here.path().join("set");
         let staging = Staging::open(&out, "a").unwrap();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_put_over_a_folder_that_appeared_meanwhile() {
+    fn a_folder_that_appeared_meanwhile_is_not_replaced() {
         let here = tempfile::tempdir().unwrap();
         let out = here.path().join("set");
         let staging = Staging::open(&out, "a").unwrap();

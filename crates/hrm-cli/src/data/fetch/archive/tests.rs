@@ -1,4 +1,4 @@
-//! Archives that are honest, and archives that are up to something.
+//! Honest archives and malicious ones.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ fn listed(name: &str, into: Option<Side>) -> Listed {
     Listed { name: name.to_owned(), format: Format::ArcJson, into, size: None }
 }
 
-/// Packs entries, does `change` to the bytes, and unpacks `data/*.json`.
+/// Packs entries, applies `change` to the bytes, and unpacks `data/*.json`.
 fn unpacked(
     entries: &[(&str, &[u8])],
     change: impl FnOnce(&mut Vec<u8>),
@@ -45,7 +45,7 @@ fn unpacked(
     (here, result)
 }
 
-/// Files of the set, sorted.
+/// Files of the data set, sorted.
 fn names(here: &tempfile::TempDir) -> Vec<String> {
     let Ok(entries) = fs::read_dir(here.path().join("deep/set/training")) else { return vec![] };
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -59,12 +59,12 @@ fn refused(entries: &[(&str, &[u8])], change: impl FnOnce(&mut Vec<u8>), want: &
     let (here, result) = unpacked(entries, change);
     let err = result.unwrap_err();
     assert_eq!(err.to_string(), format!("http://host/a.zip{want}"));
-    // Nothing outside of the folder.
+    // Nothing was written outside of the folder.
     let count = |path: &str| fs::read_dir(here.path().join(path)).unwrap().count();
     assert_eq!((count(""), count("deep")), (2, 1));
 }
 
-/// Replaces bytes of an archive, wherever they are.
+/// Replaces all occurrences of some bytes.
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     assert_eq!(from.len(), to.len());
     let places: Vec<_> =
@@ -76,7 +76,7 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
 }
 
 #[test]
-fn only_what_the_manifest_names_is_unpacked() {
+fn only_files_of_the_manifest_are_unpacked() {
     let entries: &[(&str, &[u8])] = &[
         ("repo-main/README.md", b"x"),
         ("repo-main/link.json@", b"/etc/passwd"),
@@ -97,12 +97,12 @@ fn only_what_the_manifest_names_is_unpacked() {
 }
 
 #[test]
-fn paths_that_lead_out_are_refused_wherever_they_are() {
+fn paths_that_lead_out_are_refused() {
     for name in ["../x.json", "data/../../x.json", "/data/a.json"] {
         let want = format!(
             ": entry `{name}`: expected a path inside the archive, found one that leads out of it"
         );
-        // Written under an innocent name: the library that packs refuses these.
+        // Packed under another name, since the library refuses this one.
         let innocent = "i".repeat(name.len());
         let change = |bytes: &mut Vec<u8>| replace(bytes, innocent.as_bytes(), name.as_bytes());
         refused(&[("data/b.json", b"1"), (&innocent, b"2")], change, &want);
@@ -124,18 +124,18 @@ fn links_and_foreign_names_are_refused() {
 }
 
 #[test]
-fn more_than_there_is_room_for_is_not_unpacked() {
+fn archives_above_the_limit_are_not_unpacked() {
     let bomb = vec![0; LIMIT as usize + 1];
     let want = ": expected at most 10000 bytes, found more, unpacked";
     refused(&[("data/a.json", &bomb)], |_| (), want);
     let half = vec![0; LIMIT as usize / 2 + 1];
     refused(&[("data/a.json", &half), ("data/b.json", &half)], |_| (), want);
-    // One that says it is small, and one that says it is large.
+    // One that claims to be small, and one that claims to be large.
     let size = (LIMIT as u32 + 1).to_le_bytes();
     let claim = |size: [u8; 4], claimed: u32| {
         move |bytes: &mut Vec<u8>| replace(bytes, &size, &claimed.to_le_bytes())
     };
-    refused(&[("data/a.json", &bomb)], claim(size, 100), " is not a sound zip archive");
+    refused(&[("data/a.json", &bomb)], claim(size, 100), " is not an intact zip archive");
     let size = (half.len() as u32).to_le_bytes();
     let want = ": entry `data/a.json`: expected as many bytes as it declares, found fewer";
     refused(&[("data/a.json", &half)], claim(size, LIMIT as u32), want);
@@ -150,16 +150,16 @@ fn incomplete_and_broken_archives_are_refused() {
         |_| (),
         ": expected one file named `training/a.json`, found two",
     );
-    let broken = " is not a sound zip archive";
+    let broken = " is not an intact zip archive";
     refused(&[("data/a.json", b"1")], |bytes| bytes.truncate(20), broken);
     refused(&[("data/a.json", b"1")], |bytes| *bytes = b"<html>".to_vec(), broken);
     let noise: Vec<u8> = (0..2000u32).map(|n| (n * n % 251) as u8).collect();
-    // The content no longer has the checksum.
+    // The content does not match its checksum.
     refused(&[("data/a.json", &noise)], |bytes| bytes[100] ^= 1, broken);
 }
 
 #[test]
-fn a_folder_is_read_as_an_archive_is() {
+fn a_folder_is_read_like_an_archive() {
     let here = tempfile::tempdir().unwrap();
     let put = |name: &str, text: &str| {
         let path = here.path().join("odd [name]").join(name);

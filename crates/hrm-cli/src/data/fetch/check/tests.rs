@@ -1,4 +1,4 @@
-//! Copies that are what their manifest says, and copies that are not.
+//! Copies that match their manifest, and copies that do not.
 
 use super::*;
 
@@ -72,7 +72,7 @@ fn refused(manifest: &str, from: &str, to: &str, want: &str) {
 }
 
 #[test]
-fn everything_that_can_be_counted_is() {
+fn everything_countable_is_counted() {
     let counts = checked(PUZZLES, CSV, None).unwrap();
     assert_eq!(counts, [("train_puzzles".to_owned(), 1)].into());
     let want = [
@@ -88,7 +88,7 @@ fn everything_that_can_be_counted_is() {
 }
 
 #[test]
-fn what_differs_is_named_with_what_was_expected() {
+fn differences_are_named_with_the_expected_value() {
     refused(PUZZLES, "size = 44", "size = 42", "place 0: expected 42 bytes, found 44");
     refused(PUZZLES, "puzzles = 1", "puzzles = 2", "place 0: expected 2 train puzzles, found 1");
     let want = "place 0: expected 4 training test pairs, found 3";
@@ -98,7 +98,7 @@ fn what_differs_is_named_with_what_was_expected() {
 }
 
 #[test]
-fn hashes_of_manifest_and_server_both_count() {
+fn hashes_of_manifest_and_server_are_both_checked() {
     use sha2::{Digest, Sha256};
     let found: String = Sha256::digest(CSV).iter().map(|byte| format!("{byte:02x}")).collect();
     checked(PUZZLES, CSV, Some(&found)).unwrap();
@@ -112,9 +112,9 @@ fn hashes_of_manifest_and_server_both_count() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_no_set() {
+fn a_malformed_file_is_refused() {
     let manifest = PUZZLES.replace(", size = 44", "");
     let err = checked(&manifest, "<html>not found</html>", None).unwrap_err();
     assert!(err.to_string().contains("train.csv:1: expected a header"), "{err}");
-    assert!(err.is_of_content());
+    assert!(err.is_wrong_content());
 }

@@ -1,4 +1,4 @@
-//! Against a server that drops, cuts, lies and refuses.
+//! Downloads from a server that fails, truncates, lies and refuses.
 
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,12 +10,12 @@ mod server;
 
 use server::{Reply, Request, Server};
 
-/// Content in which every place is different.
+/// Content in which every number differs.
 fn body() -> Vec<u8> {
     (0..50_000u32).flat_map(u32::to_le_bytes).collect()
 }
 
-/// A server that tells the first requests from later ones.
+/// A server that knows the index of each request.
 fn server(answer: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Server {
     let n_requests = AtomicUsize::new(0);
     Server::start(move |request| answer(n_requests.fetch_add(1, Ordering::SeqCst), request))
@@ -43,7 +43,11 @@ impl Bench {
         let remote = Remote { url: &self.url, token: Some("secret"), size: self.size };
         let target = self.folder.path().join("a.bin");
         let fetched = client.download(&remote, &self.part(), &target);
-        assert_eq!(fetched.is_ok(), target.exists(), "there is a file if and only if it is whole");
+        assert_eq!(
+            fetched.is_ok(),
+            target.exists(),
+            "there is a file if and only if it is complete"
+        );
         fetched.map(|()| fs::read(target).unwrap())
     }
 
@@ -58,7 +62,7 @@ impl Bench {
 }
 
 #[test]
-fn a_file_comes_whole_with_the_token_and_is_not_fetched_twice() {
+fn a_file_is_downloaded_with_the_token_and_only_once() {
     let server = server(|_, _| Reply::ok(body()));
     let bench = Bench::new(&server);
     assert!(bench.fetch().unwrap() == body());
@@ -69,7 +73,7 @@ fn a_file_comes_whole_with_the_token_and_is_not_fetched_twice() {
 }
 
 #[test]
-fn a_broken_transfer_goes_on_where_it_stopped() {
+fn a_broken_download_is_resumed() {
     let server = server(|idx, request| {
         let reply = Reply::ranged(request, &body(), "\"a\"");
         if idx < 2 { reply.cut_after(70_000) } else { reply }
@@ -82,7 +86,7 @@ fn a_broken_transfer_goes_on_where_it_stopped() {
 }
 
 #[test]
-fn a_server_that_sends_less_than_asked_is_asked_for_the_rest() {
+fn a_short_response_is_continued() {
     let server = server(|_, request| match request.range_start() {
         None => Reply::ok(body()).cut_after(80_000),
         Some(start) => Reply::partial(&body(), start).shortened(80_000),
@@ -92,7 +96,7 @@ fn a_server_that_sends_less_than_asked_is_asked_for_the_rest() {
 }
 
 #[test]
-fn progress_earns_more_tries_and_standing_still_does_not() {
+fn only_progress_allows_more_attempts() {
     let drip = server(|_, request| Reply::ranged(request, &body(), "\"a\"").cut_after(20_000));
     assert!(Bench::new(&drip).fetch().unwrap() == body());
     assert_eq!(drip.requests().len(), 10);
@@ -105,7 +109,7 @@ fn progress_earns_more_tries_and_standing_still_does_not() {
 }
 
 #[test]
-fn a_server_without_ranges_is_asked_for_everything_again() {
+fn without_ranges_the_download_starts_again() {
     let server = server(|idx, _| {
         let reply = Reply::ok(body());
         if idx == 0 { reply.cut_after(70_000) } else { reply }
@@ -115,10 +119,10 @@ fn a_server_without_ranges_is_asked_for_everything_again() {
 }
 
 #[test]
-fn a_file_that_changed_meanwhile_is_not_mixed_with_the_old_one() {
+fn a_changed_file_is_not_mixed_with_the_old_one() {
     let other: Vec<u8> = body().into_iter().rev().collect();
-    // One server heeds the mark. One ignores it and sends the rest of the new
-    // file. One has no marks, and a new file of another size.
+    // One server respects the entity tag. One ignores it and sends the rest of the
+    // new file. One has no tags, and a new file of another size.
     let answers: [fn(usize, &Request) -> Reply; 3] = [
         |idx, request| match idx {
             0 => Reply::ranged(request, &body(), "\"a\"").cut_after(70_000),
@@ -151,7 +155,7 @@ fn a_file_that_changed_meanwhile_is_not_mixed_with_the_old_one() {
 }
 
 #[test]
-fn a_file_that_is_now_shorter_than_what_came_is_fetched_anew() {
+fn a_file_that_has_become_shorter_is_downloaded_again() {
     let server = server(|idx, request| match idx {
         0 => Reply::ok(body()).cut_after(70_000),
         _ => Reply::ranged(request, b"short", "\"b\""),
@@ -162,7 +166,7 @@ fn a_file_that_is_now_shorter_than_what_came_is_fetched_anew() {
 }
 
 #[test]
-fn a_file_from_elsewhere_is_replaced() {
+fn a_file_from_another_address_is_replaced() {
     let server = server(|idx, request| {
         let reply = Reply::ranged(request, &body(), "\"a\"");
         if idx == 0 { Reply::status(403) } else { reply.cut_after(100_000) }
@@ -181,7 +185,7 @@ fn a_file_from_elsewhere_is_replaced() {
 }
 
 #[test]
-fn what_is_complete_but_unnamed_is_not_asked_for_again() {
+fn a_complete_partial_file_is_not_requested_again() {
     let server = server(|_, _| Reply::ok(body()));
     let bench = Bench::new(&server);
     let record = Record { url: bench.url.clone(), size: Some(3), etag: None };
@@ -192,7 +196,7 @@ fn what_is_complete_but_unnamed_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_length_that_is_too_large_never_comes_true() {
+fn a_claimed_length_that_is_too_large_is_an_error() {
     let server = server(|_, request| {
         let body = body();
         match request.range_start() {
@@ -204,7 +208,7 @@ fn a_length_that_is_too_large_never_comes_true() {
 }
 
 #[test]
-fn a_length_that_is_not_the_promised_one_is_refused_before_the_file_comes() {
+fn a_wrong_length_is_refused_before_the_download() {
     for claimed in [100, 200_001] {
         let server = server(move |_, _| Reply::ok(body()).claiming(Some(claimed)));
         let bench = Bench { size: Some(200_000), ..Bench::new(&server) };
@@ -215,9 +219,12 @@ fn a_length_that_is_not_the_promised_one_is_refused_before_the_file_comes() {
 }
 
 #[test]
-fn a_file_without_an_end_is_stopped() {
+fn a_file_above_the_limit_is_refused() {
     let server = server(|_, _| Reply::ok(body()).claiming(None));
-    assert!(Bench::new(&server).fetch().unwrap() == body(), "without a length, all counts");
+    assert!(
+        Bench::new(&server).fetch().unwrap() == body(),
+        "without a length, everything is taken"
+    );
     let bench = Bench { limit: 1000, ..Bench::new(&server) };
     bench.refused("expected at most 1000 bytes, found more");
     assert!(!bench.part().exists());
@@ -230,7 +237,7 @@ fn a_file_without_an_end_is_stopped() {
 }
 
 #[test]
-fn a_busy_server_is_asked_again_and_a_missing_file_is_not() {
+fn a_busy_server_is_retried_and_a_missing_file_is_not() {
     for status in [429, 500, 503] {
         let server = server(move |idx, _| match idx {
             0 | 1 => Reply::status(status).header("Retry-After", "0"),
@@ -245,12 +252,12 @@ fn a_busy_server_is_asked_again_and_a_missing_file_is_not() {
     }
     let down = server(|_, _| Reply::status(503));
     let err = Bench::new(&down).refused("found status 503");
-    assert!(err.is_of_network());
+    assert!(err.is_network_failure());
     assert_eq!(down.requests().len(), N_TRIES as usize);
 }
 
 #[test]
-fn a_server_may_ask_for_a_longer_wait() {
+fn a_server_may_request_a_longer_wait() {
     let server = server(|idx, _| match idx {
         0 => Reply::status(429).header("Retry-After", "1"),
         _ => Reply::ok(body()),
@@ -261,9 +268,9 @@ fn a_server_may_ask_for_a_longer_wait() {
 }
 
 #[test]
-fn redirects_are_followed_and_the_token_stays_at_home() {
+fn redirects_are_followed_without_the_token() {
     let store = server(|_, request| Reply::ranged(request, &body(), "\"a\""));
-    // The same machine under another name is another host.
+    // Another name of the same machine is another host.
     let away = store.url.replace("127.0.0.1", "localhost");
     let hub = server(move |_, _| Reply::status(302).header("Location", &format!("{away}/b?c=d")));
     let bench = Bench::new(&hub);
@@ -278,24 +285,24 @@ fn redirects_are_followed_and_the_token_stays_at_home() {
 }
 
 #[test]
-fn an_answer_that_is_not_the_file_itself_is_refused() {
+fn an_encoded_response_is_refused() {
     let packed = server(|_, _| Reply::ok("xx").header("Content-Encoding", "br"));
-    Bench::new(&packed).refused("expected the file itself, found encoding br");
+    Bench::new(&packed).refused("expected the file without encoding, found encoding br");
     assert_eq!(packed.requests()[0].header("accept-encoding"), Some("identity"));
 }
 
 #[test]
-fn nobody_there_is_an_error_that_names_the_address() {
+fn an_unreachable_server_is_named() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/a.bin", listener.local_addr().unwrap());
     drop(listener);
     let bench = Bench { folder: tempfile::tempdir().unwrap(), url, size: None, limit: 9 };
     let err = bench.fetch().unwrap_err();
-    assert_eq!(err.to_string(), format!("no answer from {}", bench.url));
+    assert_eq!(err.to_string(), format!("no response from {}", bench.url));
 }
 
 #[test]
-fn the_hub_says_size_and_hash_of_large_files() {
+fn the_hub_announces_size_and_hash_of_large_files() {
     let hash = "0f".repeat(32);
     let etag = format!("\"{hash}\"");
     let hub = server(move |_, request| {
@@ -311,9 +318,9 @@ fn the_hub_says_size_and_hash_of_large_files() {
         }
     });
     let client = Client { wait: Duration::from_millis(1), ..Client::new(9) };
-    let promise = |path: &str| client.promise(&format!("{}{path}", hub.url), None);
-    assert_eq!(promise("/large").unwrap(), Promise { size: Some(12), sha256: Some(hash) });
-    assert_eq!(promise("/small").unwrap(), Promise::default());
-    assert_eq!(promise("/mirror").unwrap(), Promise::default());
-    assert!(matches!(promise("/none"), Err(FetchError::Status { found: 404, .. })));
+    let announced = |path: &str| client.announced(&format!("{}{path}", hub.url), None);
+    assert_eq!(announced("/large").unwrap(), Announced { size: Some(12), sha256: Some(hash) });
+    assert_eq!(announced("/small").unwrap(), Announced::default());
+    assert_eq!(announced("/mirror").unwrap(), Announced::default());
+    assert!(matches!(announced("/none"), Err(FetchError::Status { found: 404, .. })));
 }

@@ -1,14 +1,14 @@
-//! Metrics as TensorBoard reads them.
+//! Event files for TensorBoard.
 //!
-//! A file of events is a sequence of records, each framed by its length and by
-//! checksums of both:
+//! An event file is a sequence of records. Each consists of a message, its
+//! length, and a checksum of both:
 //!
 //! ```text
 //! length u64 | crc(length) u32 | message | crc(message) u32
 //! ```
 //!
-//! The message is an `Event` of TensorFlow's `event.proto`, of which the part
-//! that carries scalars is stated here.
+//! The message is an `Event` of TensorFlow's `event.proto`. Only the fields for
+//! scalars are declared here.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,10 +20,9 @@ use crc::{CRC_32_ISCSI, Crc};
 use prost::Message;
 use serde_json::Value;
 
-/// A file of events that grows with the run. A process that goes on with a run
-/// begins another one.
+/// The event file of one process. A process that resumes a run creates another.
 #[derive(Debug)]
-pub(super) struct Events {
+pub(super) struct EventFile {
     path: PathBuf,
     file: File,
 }
@@ -35,7 +34,7 @@ struct Event {
     wall_time: f64,
     #[prost(int64, tag = "2")]
     step: i64,
-    /// In the first event of a file.
+    /// Only in the first event of a file.
     #[prost(string, optional, tag = "3")]
     file_version: Option<String>,
     #[prost(message, optional, tag = "5")]
@@ -54,7 +53,7 @@ struct Summary {
 struct Scalar {
     #[prost(string, tag = "1")]
     tag: String,
-    /// One of several kinds of value, so it is stated even if it is 0.
+    /// `optional`, because a member of a `oneof` is written even if it is 0.
     #[prost(float, optional, tag = "2")]
     simple_value: Option<f32>,
 }
@@ -67,16 +66,17 @@ struct SessionLog {
 
 const FILE_VERSION: &str = "brain.Event:2";
 
-/// A session begins: events of its step and later ones, from before, are void.
+/// Status of a session that starts. TensorBoard discards earlier events of its
+/// step and of later steps.
 const START: i32 = 1;
 
-impl Events {
-    /// A new file in a run folder, for a run that has made `n_steps` steps.
+impl EventFile {
+    /// Creates a file in the folder of a run that has made `n_steps` steps.
     ///
     /// # Errors
     ///
     /// If it cannot be written.
-    pub(super) fn begin(run: &Path, n_steps: u64) -> anyhow::Result<Self> {
+    pub(super) fn create(run: &Path, n_steps: u64) -> anyhow::Result<Self> {
         let seconds = wall_time() as u64;
         let name = |n: u32| run.join(format!("events.out.tfevents.{seconds}.{n}"));
         let path = (0..).map(name).find(|path| !path.exists()).expect("names do not run out");
@@ -84,22 +84,22 @@ impl Events {
         let mut events = Self { path, file };
         let start = Event { wall_time: wall_time(), ..Event::default() };
         events.write(&Event { file_version: Some(FILE_VERSION.to_owned()), ..start })?;
-        events.restart(n_steps)?;
+        events.discard_after(n_steps)?;
         Ok(events)
     }
 
-    /// Voids what is said of steps after the first `n_steps`.
+    /// Tells TensorBoard to discard events after the first `n_steps` steps.
     ///
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub(super) fn restart(&mut self, n_steps: u64) -> anyhow::Result<()> {
+    pub(super) fn discard_after(&mut self, n_steps: u64) -> anyhow::Result<()> {
         let session_log = Some(SessionLog { status: START });
         let step = n_steps as i64 + 1;
         self.write(&Event { wall_time: wall_time(), step, session_log, ..Event::default() })
     }
 
-    /// Adds every number of a line of metrics, named after the kind of line.
+    /// Adds every number of a line of metrics, under the name `kind/field`.
     ///
     /// # Errors
     ///
@@ -116,11 +116,11 @@ impl Events {
         self.write(&Event { wall_time, step, summary, ..Event::default() })
     }
 
-    /// Makes the events so far durable.
+    /// Makes everything written so far durable.
     ///
     /// # Errors
     ///
-    /// If they cannot be.
+    /// If syncing fails.
     pub(super) fn sync(&self) -> anyhow::Result<()> {
         self.file.sync_all().with_context(|| writing(&self.path))
     }
@@ -130,7 +130,7 @@ impl Events {
     }
 }
 
-/// A record with its length and checksums.
+/// A message with its length and checksums.
 fn framed(message: &[u8]) -> Vec<u8> {
     let length = (message.len() as u64).to_le_bytes();
     let parts: [&[u8]; 4] =
@@ -138,12 +138,12 @@ fn framed(message: &[u8]) -> Vec<u8> {
     parts.concat()
 }
 
-/// CRC-32C, turned and shifted: a checksum of data that holds its own checksum
-/// would tell nothing.
+/// CRC-32C, masked by a rotation and an offset, since the checksum of data that
+/// contains its own checksum would be meaningless.
 fn masked_crc(bytes: &[u8]) -> u32 {
-    const TURN: u32 = 15;
-    const SHIFT: u32 = 0xa282_ead8;
-    Crc::<u32>::new(&CRC_32_ISCSI).checksum(bytes).rotate_right(TURN).wrapping_add(SHIFT)
+    const ROTATION: u32 = 15;
+    const OFFSET: u32 = 0xa282_ead8;
+    Crc::<u32>::new(&CRC_32_ISCSI).checksum(bytes).rotate_right(ROTATION).wrapping_add(OFFSET)
 }
 
 fn wall_time() -> f64 {

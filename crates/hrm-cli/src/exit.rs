@@ -1,4 +1,4 @@
-//! How a verb ends: its exit code and its last words.
+//! The end of the program: an error message and an exit code.
 
 use std::process::ExitCode;
 
@@ -9,37 +9,23 @@ use hrm_testkit::GoldenError;
 use hrm_train::TrainError;
 
 use crate::data::FetchError;
+use crate::error::{Usage, backend_message};
 use crate::interrupt::Interrupted;
-use crate::term::remark;
+use crate::term::note;
 
-/// Something the user asked for that cannot be: a flag, a name, a file.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Usage(pub(crate) String);
-
-/// A [`Usage`] error as `anyhow` carries it.
-pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
-    Usage(message.into()).into()
-}
-
-/// A check that was run and did not pass. The verb has said why.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct Failed(pub(crate) String);
-
-/// Prints what went wrong, if anything, and says how to exit.
+/// Prints the error, if there is one, and returns the exit code.
 pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     let Err(err) = result else { return ExitCode::SUCCESS };
     let is_closed_pipe = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
     if err.downcast_ref().is_some_and(is_closed_pipe) {
-        // Whoever read our output has seen enough, e.g. `hrm data show | head`.
+        // The reader of our output has stopped, e.g. `hrm data show | head`.
         return ExitCode::SUCCESS;
     }
     if let Some(interrupted) = err.downcast_ref::<Interrupted>() {
-        remark(interrupted.to_string());
+        note(interrupted.to_string());
         return ExitCode::from(interrupted.exit_code());
     }
-    #[allow(clippy::print_stderr)] // The one place that reports errors.
+    #[allow(clippy::print_stderr)] // The only place that reports errors.
     {
         eprintln!("error: {}", message(&err));
     }
@@ -55,13 +41,7 @@ fn message(err: &anyhow::Error) -> String {
     err.chain().map(text).collect::<Vec<_>>().join(": ")
 }
 
-/// What the tensor library says, without the backtrace that it appends where
-/// the environment asks for one.
-pub(crate) fn backend_message(err: &candle_core::Error) -> String {
-    err.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
-/// Whether the user can mend it by asking for something else.
+/// Whether other flags, settings or files would avoid the error.
 fn is_bad_input(err: &anyhow::Error) -> bool {
     err.chain().any(|cause| {
         cause.is::<Usage>()
@@ -82,7 +62,7 @@ fn is_bad_input(err: &anyhow::Error) -> bool {
 fn is_bad_fetch(err: &FetchError) -> bool {
     match err {
         FetchError::File(err) => is_bad_task(err),
-        _ => !err.is_of_network(),
+        _ => !err.is_network_failure(),
     }
 }
 
@@ -108,7 +88,7 @@ fn is_bad_run(err: &TrainError) -> bool {
         | E::State { .. }
         | E::Read { .. }
         | E::Json { .. } => true,
-        // The weight file decides for itself.
+        // An error of a weight file is its source, and is classified by itself.
         _ => false,
     }
 }

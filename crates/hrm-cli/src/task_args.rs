@@ -1,4 +1,4 @@
-//! Which puzzles, and which settings: the flags that several verbs share.
+//! The arguments that several commands share: task, data, preset, settings.
 
 use std::path::PathBuf;
 
@@ -6,36 +6,38 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError, recipe};
 
-use crate::outcome::usage;
+use crate::error::usage;
 use crate::settings;
 
-/// Which puzzles, and which settings.
+/// A task, its data and its configuration.
 #[derive(Args)]
-pub(crate) struct Choice {
+pub(crate) struct TaskArgs {
     /// Kind of puzzle.
-    #[arg(value_parser = kinds())]
+    #[arg(value_parser = task_names())]
     pub(crate) task: String,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) data_args: DataArgs,
 }
 
-/// Which puzzles of a kind, and which settings.
+/// The data and the configuration of a task.
 #[derive(Args, Clone)]
-pub(crate) struct Settings {
-    /// Puzzle files or folders, or one folder that the published code prepared;
-    /// without any, built-in puzzles, if there are.
+pub(crate) struct DataArgs {
+    /// Puzzle files or folders, or one folder prepared by the published code.
+    /// Default: built-in puzzles, for tasks that have a generator.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
-    /// How much to ask of the machine. Default: tiny, or small with --data.
+    /// Size of the model and of the training run. Default: tiny, or small with
+    /// --data.
     #[arg(long, value_parser = presets())]
     preset: Option<String>,
-    /// Change one setting, e.g. model.hidden_dim=256 or task.board=6.
+    /// Change one setting, e.g. model.hidden_dim=256 or task.board=6; may be
+    /// repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
-impl Settings {
-    /// Whether the user has chosen a setting.
+impl DataArgs {
+    /// Whether the user has changed the setting `key`.
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.set
             .iter()
@@ -43,8 +45,8 @@ impl Settings {
     }
 }
 
-/// The names of all kinds of puzzle, for the command line.
-pub(crate) fn kinds() -> PossibleValuesParser {
+/// The names of all tasks, for the command line.
+pub(crate) fn task_names() -> PossibleValuesParser {
     TaskConfig::KINDS.to_vec().into()
 }
 
@@ -52,24 +54,25 @@ fn presets() -> PossibleValuesParser {
     Preset::ALL.map(|(name, _)| name).into()
 }
 
-impl Choice {
-    /// The same with one more setting, for flags that stand for one.
+impl TaskArgs {
+    /// Adds a setting, for flags that are short for one.
     pub(crate) fn with_setting(mut self, key: &str, value: impl std::fmt::Display) -> Self {
-        self.settings.set.push(format!("{key}={value}"));
+        self.data_args.set.push(format!("{key}={value}"));
         self
     }
 
-    /// The preset by name, also if none is named.
+    /// The name of the preset, or of the default one.
     pub(crate) fn preset(&self) -> &str {
-        let default = if self.settings.data.is_empty() { "tiny" } else { "small" };
-        self.settings.preset.as_deref().unwrap_or(default)
+        let default = if self.data_args.data.is_empty() { "tiny" } else { "small" };
+        self.data_args.preset.as_deref().unwrap_or(default)
     }
 
-    /// The settings of the preset, fitted to the data and changed as asked.
+    /// The configuration of the preset, adapted to the data, with the user's
+    /// settings.
     ///
     /// # Errors
     ///
-    /// For data that cannot be read, or a setting that does not exist.
+    /// If the data cannot be read, or a setting does not exist.
     pub(crate) fn config(&self) -> anyhow::Result<RunConfig> {
         let name = self.preset();
         let (_, preset) = Preset::ALL
@@ -77,17 +80,18 @@ impl Choice {
             .find(|(known, _)| *known == name)
             .ok_or_else(|| usage(format!("no preset `{name}`")))?;
         let config = RunConfig::preset(&self.task, preset)
-            .ok_or_else(|| usage(format!("no kind of puzzle `{}`", self.task)))?;
-        // Fitted first, so that what the user sets is kept, and checked.
-        let config = fitted(config, preset, &self.settings.data)?;
-        settings::apply(config, &self.settings.set)
+            .ok_or_else(|| usage(format!("no task `{}`", self.task)))?;
+        // Adapted first, so that the user's settings win, and are checked.
+        let config = fitted(config, preset, &self.data_args.data)?;
+        settings::apply(config, &self.data_args.set)
     }
 }
 
-/// Fewest puzzles per step that a preset is cut down to.
+/// Smallest batch size that a preset is reduced to.
 const BATCH_MIN: usize = 4;
 
-/// The settings for the puzzles in `data`. Those of a prepared set are its own.
+/// Adapts a configuration to the puzzles in `data`. A prepared set brings the
+/// settings of its task.
 fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<RunConfig, TaskError> {
     config.task = match recipe::read(data)? {
         None => config.task.fitted_to(data)?,
@@ -106,9 +110,9 @@ fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<Run
     Ok(config)
 }
 
-/// Puzzles per step. Larger ones than the preset is made for come fewer at a
-/// time, so that it keeps its promise of memory and, as far as it can, of time;
-/// the published configuration stays as it is.
+/// The batch size for puzzles of `n_cells` cells. It is reduced for puzzles
+/// larger than the preset's, so that a preset needs about the same memory and
+/// time for any puzzle. The published configurations are not reduced.
 fn batch_size(of_preset: usize, n_cells_of_preset: usize, n_cells: usize) -> usize {
     let in_proportion = of_preset * n_cells_of_preset / n_cells.max(1);
     of_preset.min(in_proportion.max(BATCH_MIN))
@@ -119,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn larger_puzzles_come_fewer_at_a_time() {
+    fn larger_puzzles_have_smaller_batches() {
         let folder = tempfile::tempdir().unwrap();
         let batch_size = |preset, side: usize| {
             let mut config = RunConfig::preset("maze", preset).unwrap();
@@ -130,7 +134,7 @@ mod tests {
             let config = RunConfig::preset("maze", preset).unwrap();
             fitted(config, preset, &[path]).unwrap().train.batch_size
         };
-        // Mazes of 8 by 8 by default, 64 at a time.
+        // The preset has 8 by 8 mazes in batches of 64.
         assert_eq!(batch_size(Preset::Small, 8), 64);
         assert_eq!(batch_size(Preset::Small, 6), 64);
         assert_eq!(batch_size(Preset::Small, 12), 28);

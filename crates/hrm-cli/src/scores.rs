@@ -1,0 +1,60 @@
+//! The scores of an evaluation, as JSON, on one line, or as a table.
+
+use std::fmt::Write;
+
+use hrm_train::Evaluation;
+use serde_json::{Value, json};
+
+/// All scores by name.
+pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
+    let mut line = json!({
+        "kind": "eval",
+        "rows": evaluation.n_rows,
+        "exact": evaluation.exact(),
+        "cells": evaluation.cells(),
+        "halting": evaluation.halting(),
+        "mean_segments": evaluation.mean_segments(),
+    });
+    if let Some(step) = step {
+        line["step"] = json!(step);
+    }
+    for (name, share) in &evaluation.scores {
+        line[*name] = json!(share);
+    }
+    line
+}
+
+/// The main scores on one line.
+pub(crate) fn describe(evaluation: &Evaluation) -> String {
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    let mut text = format!(
+        "{} of {} exact ({}), cells {}",
+        evaluation.n_exact,
+        evaluation.n_rows,
+        percent(evaluation.exact()),
+        percent(evaluation.cells()),
+    );
+    for (name, share) in &evaluation.scores {
+        let _ = write!(text, ", {name} {}", percent(*share));
+    }
+    text
+}
+
+/// All scores, one per line.
+pub(crate) fn table(evaluation: &Evaluation) -> String {
+    let mut rows = vec![
+        ("exact", evaluation.exact()),
+        ("cells", evaluation.cells()),
+        ("halting head correct", evaluation.halting()),
+    ];
+    rows.extend(evaluation.scores.iter().copied());
+    let mut text = format!(
+        "{} evaluation rows, {:.1} segments each\n",
+        evaluation.n_rows,
+        evaluation.mean_segments()
+    );
+    for (name, share) in rows {
+        let _ = writeln!(text, "  {name:<22} {:>6.2} %", share * 100.0);
+    }
+    text
+}

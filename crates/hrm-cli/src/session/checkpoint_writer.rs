@@ -1,0 +1,96 @@
+//! Checkpoints of a run: written in the background, thinned out, the best one
+//! marked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hrm_tasks::PuzzleTask;
+use hrm_train::Trainer;
+use hrm_train::run::Checkpoints;
+use tracing::info_span;
+
+use super::background::BackgroundWriter;
+use super::state::RunState;
+use crate::checkpoint::{Puzzles, describe};
+
+/// Writes the checkpoints of a run.
+pub(super) struct CheckpointWriter {
+    checkpoints: Checkpoints,
+    /// Written into every checkpoint.
+    puzzles: Puzzles,
+    /// Rollbacks since the last checkpoint.
+    n_rollbacks_in_row: usize,
+}
+
+impl CheckpointWriter {
+    /// A writer into `checkpoints`, of a model for `puzzles`.
+    pub(super) fn new(checkpoints: Checkpoints, puzzles: Puzzles) -> Self {
+        Self { checkpoints, puzzles, n_rollbacks_in_row: 0 }
+    }
+
+    /// Starts to write a checkpoint, and to remove old ones.
+    ///
+    /// # Errors
+    ///
+    /// If the model cannot be copied, or the previous write has failed.
+    pub(super) fn start(
+        &mut self,
+        trainer: &Trainer,
+        task: &Arc<dyn PuzzleTask>,
+        state: &RunState,
+        background: &mut BackgroundWriter,
+    ) -> anyhow::Result<()> {
+        let (snapshot, state) = (trainer.snapshot()?, state.clone());
+        let (checkpoints, puzzles) = (self.checkpoints.clone(), self.puzzles.clone());
+        let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
+        self.n_rollbacks_in_row = 0;
+        background.start(info_span!("write checkpoint"), move || {
+            checkpoints.write(snapshot.n_steps(), |folder| {
+                snapshot.write(folder)?;
+                describe(folder, &puzzles, task.identifiers())?;
+                anyhow::Ok(state.write(folder)?)
+            })?;
+            Ok(checkpoints.keep_newest(n_kept)?)
+        })
+    }
+
+    /// Marks the checkpoint of `step` as the best.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be marked, or the write in progress fails.
+    pub(super) fn mark_best(
+        &self,
+        step: u64,
+        background: &mut BackgroundWriter,
+    ) -> anyhow::Result<()> {
+        background.finish()?;
+        Ok(self.checkpoints.set_best(Some(step))?)
+    }
+
+    /// The best checkpoint, if one is marked.
+    ///
+    /// # Errors
+    ///
+    /// If the mark cannot be read.
+    pub(super) fn best(&self) -> anyhow::Result<Option<PathBuf>> {
+        Ok(self.checkpoints.best()?)
+    }
+
+    /// Removes the newest checkpoints to return to an earlier one: the last, or
+    /// if no checkpoint was written since the previous rollback, the one before
+    /// that. `None` stands for the start of the run.
+    ///
+    /// # Errors
+    ///
+    /// If the checkpoints cannot be read or removed, or the write in progress fails.
+    pub(super) fn roll_back(
+        &mut self,
+        background: &mut BackgroundWriter,
+    ) -> anyhow::Result<Option<PathBuf>> {
+        background.finish()?;
+        let earlier = self.checkpoints.go_back(self.n_rollbacks_in_row)?;
+        self.n_rollbacks_in_row += 1;
+        Ok(earlier)
+    }
+}

@@ -1,0 +1,84 @@
+//! What a run shows while it trains: one progress line, and notes above it.
+
+use std::time::Duration;
+
+use super::clock::{Clock, Estimate, Limit};
+use super::metrics_window::MetricsWindow;
+use crate::progress::Bar;
+
+/// The progress line of a run.
+pub(super) struct Display {
+    bar: Bar,
+    clock: Clock,
+    /// Steps before this process started.
+    n_steps_before: u64,
+    /// Examples per step.
+    batch_size: usize,
+}
+
+impl Display {
+    /// The display of a run that has made `n_steps_before` steps.
+    pub(super) fn start(clock: Clock, n_steps_before: u64, batch_size: usize) -> Self {
+        let length = match clock.limit() {
+            Limit::Steps(n) => n,
+            Limit::Time(time) => time.as_secs().max(1),
+        };
+        let bar = Bar::new(Some(length), "{bar:24} {msg}");
+        Self { bar, clock, n_steps_before, batch_size }
+    }
+
+    /// Shows how far the run is, and the metrics of the last steps.
+    pub(super) fn show_step(&mut self, step: u64, window: &MetricsWindow) {
+        let n_here = step.saturating_sub(self.n_steps_before);
+        let Estimate { share, left } = self.clock.estimate(step, n_here);
+        let step = match self.clock.limit() {
+            Limit::Steps(n) => format!("step {step}/{n}"),
+            Limit::Time(_) => format!("step {step}"),
+        };
+        self.bar.set_share(share);
+        let metrics = window.describe(self.batch_size);
+        self.bar.set_message(format!("{step}, {metrics}, {} left", short(left)));
+    }
+
+    /// Shows how far an evaluation is.
+    pub(super) fn show_evaluation(&mut self, n_done: u64, n_rows: u64) {
+        self.bar.set_message(format!("evaluating, {n_done} of {n_rows} rows"));
+    }
+
+    /// Prints a line above the progress line.
+    pub(super) fn note(&self, text: impl AsRef<str>) {
+        self.bar.note(text);
+    }
+
+    /// Removes the progress line.
+    pub(super) fn finish(&self) {
+        self.bar.finish();
+    }
+}
+
+/// A length of time, in its two largest units.
+fn short(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        let text = |s| short(Duration::from_secs(s));
+        assert_eq!([text(5), text(65), text(3725)], ["5 s", "1 min 05 s", "1 h 02 min"]);
+    }
+
+    #[test]
+    fn a_run_of_a_huge_number_of_steps_is_shown() {
+        let clock = Clock::start(Limit::Steps(u64::MAX), 0.0);
+        Display::start(clock, 0, 4).show_step(1, &MetricsWindow::open());
+    }
+}
