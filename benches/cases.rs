@@ -56,7 +56,7 @@ impl Case {
         Batch::new(n_cells, inputs, labels, vec![0; self.batch_size])
     }
 
-    /// Draws that let every puzzle halt as it likes.
+    /// StepRandomness that let every puzzle halt as it likes.
     pub fn exploration(self) -> Vec<Exploration> {
         vec![Exploration { u: 1.0, min_segments: 2 }; self.batch_size]
     }

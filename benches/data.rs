@@ -8,9 +8,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_base::rng::stream;
-use hrm_tasks::maze::Generator;
-use hrm_tasks::sudoku::{Board, Shape, Solver, Symmetry, minimal_puzzle};
-use hrm_tasks::{Preset, RunConfig, TaskConfig};
+use hrm_puzzles::maze::Generator;
+use hrm_puzzles::sudoku::{Board, Shape, Solver, Symmetry, minimal_puzzle};
+use hrm_tasks::{RunConfig, TaskConfig};
 use hrm_train::Batch;
 use hrm_train::task::RowId;
 
@@ -20,7 +20,7 @@ const N: u64 = 64;
 /// The published sizes with few base puzzles: what a row costs does not depend
 /// on how many there are.
 fn task(kind: &str) -> TaskConfig {
-    let mut task = RunConfig::preset(kind, Preset::Paper).expect("a kind that is listed").task;
+    let mut task = RunConfig::preset(kind, "paper").expect("a kind that is listed").task;
     match &mut task {
         TaskConfig::Arc(config) => (config.n_train, config.n_eval) = (100, 10),
         TaskConfig::Maze(config) => {

@@ -1,14 +1,14 @@
 //! Challenges: puzzles without labels, whose answers are checked by the rules.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use hrm_core::Budget;
-use hrm_tasks::{Answer, Style, Verdict};
+use hrm_puzzles::{Style, Verdict};
+use hrm_tasks::{Answer, Checkpoint, answer_all};
 use hrm_train::task::Document;
 use serde_json::{Value, json};
 
-use crate::ask::ask;
-use crate::checkpoint::Checkpoint;
 use crate::{progress, solve};
 
 /// The answers to the puzzles of a file.
@@ -32,23 +32,24 @@ pub(crate) fn run(
     checkpoint: &Checkpoint,
     file: &Path,
     budget: Budget,
-    batch_size: usize,
+    batch_size: NonZeroUsize,
 ) -> anyhow::Result<Challenge> {
-    let family = checkpoint.puzzles.task.family();
+    let kind = checkpoint.record.task.puzzle_kind();
     let text = solve::read(file)?;
-    let posed = family.pose(&text, &file.display().to_string(), &checkpoint.identifiers)?;
+    let place = file.display().to_string();
+    let queries = kind.parse_queries(&text, &place, &checkpoint.identifiers)?;
 
-    let mut progress = progress::rows(posed.len() as u64);
-    let mut answers: Vec<Answer> = Vec::with_capacity(posed.len());
+    let mut progress = progress::rows(queries.len() as u64);
+    let mut answers: Vec<Answer> = Vec::with_capacity(queries.len());
     let mut n_segments = 0;
-    ask(&checkpoint.model, &posed, budget, batch_size, |puzzle, replies| {
-        let mut answer = posed[puzzle].answer(replies, Style::Plain);
+    answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
+        let mut answer = queries[idx].answer(outputs, Style::Plain);
         // Not shown; a file may have many.
         answer.drawing = String::new();
-        n_segments += replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);
+        n_segments += answer.n_segments;
         answers.push(answer);
         progress(answers.len() as u64);
-        Ok(())
+        anyhow::Ok(())
     })?;
 
     let count = |is: fn(&Verdict) -> bool| answers.iter().filter(|a| is(&a.verdict)).count();
@@ -57,7 +58,7 @@ pub(crate) fn run(
         n_valid: count(|verdict| matches!(verdict, Verdict::Valid | Verdict::Expected)),
         n_unchecked: count(|verdict| matches!(verdict, Verdict::Unchecked(_))),
         n_segments,
-        document: family.hand_in(&answers),
+        document: kind.export_answers(&answers),
     })
 }
 

@@ -10,7 +10,7 @@ use hrm_train::{EvalOptions, Sampling, evaluate};
 use serde_json::{Value, json};
 
 use crate::challenge;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint;
 use crate::compute::Compute;
 use crate::output;
 use crate::pictures::Pictures;
@@ -78,7 +78,7 @@ impl Eval {
         if let Some(out) = &self.out {
             output::must_be_free(out)?;
         }
-        let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
+        let checkpoint = checkpoint::open(&self.run, &self.compute)?;
         let model = &checkpoint.model;
         let n_segments = self.segments.map_or(model.n_segments_max(), as_count);
         let budget =
@@ -86,15 +86,15 @@ impl Eval {
         let batch_size = self.batch as usize;
 
         if let Some(file) = &self.challenge {
-            let challenge = challenge::run(&checkpoint, file, budget, batch_size)?;
+            let challenge = challenge::run(&checkpoint, file, budget, as_count(self.batch))?;
             self.print(&checkpoint, challenge.to_json(), challenge.table())?;
             return self.write(&[challenge.document]);
         }
 
-        let puzzles = settings::apply_to_task(checkpoint.puzzles.task.clone(), &self.set)?;
-        let family = puzzles.family();
+        let puzzles = settings::apply_to_task(checkpoint.record.task.clone(), &self.set)?;
+        let kind = puzzles.puzzle_kind();
         let task = if self.data.is_empty() {
-            puzzles.open(&checkpoint.puzzles.data)?
+            puzzles.open(&checkpoint.record.data)?
         } else {
             puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
@@ -113,11 +113,16 @@ impl Eval {
         // Printed first, so that a full disk does not cost the scores.
         self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation))?;
         self.write(&evaluation.documents)?;
-        self.pictures.write(&answers, task.as_ref(), family)
+        self.pictures.write(&answers, task.as_ref(), kind)
     }
 
     /// Prints the result, as `line` or as `text`.
-    fn print(&self, checkpoint: &Checkpoint, mut line: Value, text: String) -> anyhow::Result<()> {
+    fn print(
+        &self,
+        checkpoint: &hrm_tasks::Checkpoint,
+        mut line: Value,
+        text: String,
+    ) -> anyhow::Result<()> {
         if !self.json {
             return Ok(result(text)?);
         }

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use hrm_core::weight_file::WeightFileError;
 use hrm_core::{ConfigError, LoadError, WeightsError};
-use hrm_tasks::TaskError;
+use hrm_puzzles::PuzzleError;
+use hrm_tasks::{CheckpointError, PresetError, TaskError};
 use hrm_testkit::GoldenError;
 use hrm_train::TrainError;
 
@@ -50,24 +51,45 @@ fn is_bad_input(err: &anyhow::Error) -> bool {
             || cause.is::<GoldenError>()
             || cause.downcast_ref().is_some_and(is_bad_fetch)
             || cause.downcast_ref().is_some_and(is_bad_task)
+            || cause.downcast_ref().is_some_and(is_bad_puzzle)
+            || cause.is::<PresetError>()
+            || cause.downcast_ref().is_some_and(is_bad_checkpoint)
             || cause.downcast_ref().is_some_and(is_bad_weight_file)
             || cause.downcast_ref().is_some_and(is_bad_run)
-            || matches!(
-                cause.downcast_ref(),
-                Some(LoadError::Read { .. } | LoadError::Config { .. })
-            )
+            || cause.downcast_ref().is_some_and(is_bad_load)
     })
 }
 
 fn is_bad_fetch(err: &FetchError) -> bool {
     match err {
-        FetchError::File(err) => is_bad_task(err),
+        FetchError::File(err) => is_bad_puzzle(err),
         _ => !err.is_network_failure(),
     }
 }
 
 fn is_bad_task(err: &TaskError) -> bool {
-    !matches!(err, TaskError::Write { .. } | TaskError::Output(_))
+    match err {
+        TaskError::Puzzle(err) => is_bad_puzzle(err),
+        TaskError::Tokenizer { .. } => false,
+        _ => true,
+    }
+}
+
+fn is_bad_puzzle(err: &PuzzleError) -> bool {
+    !matches!(err, PuzzleError::Write { .. } | PuzzleError::Output(_))
+}
+
+fn is_bad_checkpoint(err: &CheckpointError) -> bool {
+    match err {
+        CheckpointError::Folder(err) => is_bad_run(err),
+        CheckpointError::Vocabulary(err) => is_bad_task(err),
+        CheckpointError::Model(err) => is_bad_load(err),
+        _ => true,
+    }
+}
+
+fn is_bad_load(err: &LoadError) -> bool {
+    matches!(err, LoadError::Read { .. } | LoadError::Config { .. })
 }
 
 fn is_bad_weight_file(err: &WeightFileError) -> bool {

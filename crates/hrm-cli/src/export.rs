@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use hrm_core::{InitialStates, Modules, weight_file};
 use serde_json::json;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint;
 use crate::compute::Compute;
 use crate::output;
 use crate::term::{note, result};
@@ -47,7 +47,7 @@ impl Export {
             Names::Wrapped => "model.",
             Names::Compiled => "_orig_mod.model.",
         };
-        let checkpoint = Checkpoint::open(&self.run, &self.compute)?;
+        let checkpoint = checkpoint::open(&self.run, &self.compute)?;
         let tensors: Vec<(String, Tensor)> = checkpoint
             .model
             .weights()

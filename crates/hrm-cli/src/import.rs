@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use clap::Args;
 use hrm_core::{Hrm, HrmConfig, Mixer, ModelError, Positions, Weights, names, weight_file};
-use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError};
+use hrm_tasks::{RunConfig, TaskConfig, TaskError, TaskRecord};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::checkpoint::{Puzzles, save_new};
+use crate::checkpoint::save_new;
 use crate::error::usage;
 use crate::task_args::task_names;
 use crate::term::{note, result};
@@ -91,8 +91,8 @@ impl Import {
         let blank = "<blank>".to_owned();
         let unnamed = (1..model.config().input.n_puzzle_ids).map(|id| format!("puzzle-{id}"));
         let identifiers: Vec<String> = std::iter::once(blank).chain(unnamed).collect();
-        let puzzles = Puzzles { task, data: Vec::new() };
-        save_new(&self.out, &model, &puzzles, &identifiers)?;
+        let record = TaskRecord { task, data: Vec::new() };
+        save_new(&self.out, &model, &record, &identifiers)?;
         let n_parameters = model.config().n_parameters()?;
         if self.json {
             let line = json!({"checkpoint": self.out, "task": kind, "parameters": n_parameters});
@@ -225,9 +225,10 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
 
 /// The task whose published vocabulary has this size.
 fn task_with_vocabulary(vocab_size: usize) -> anyhow::Result<&'static str> {
-    let known = TaskConfig::KINDS.iter().copied();
+    let known = TaskConfig::NAMES.iter().copied();
     let mut with_size = known.filter(|kind| {
-        published_task(kind).is_ok_and(|(task, _)| task.family().vocabulary().len() == vocab_size)
+        published_task(kind)
+            .is_ok_and(|(task, _)| task.puzzle_kind().vocabulary().len() == vocab_size)
     });
     with_size.next().ok_or_else(|| {
         usage(format!("no task has a vocabulary of {vocab_size}: give one with --task"))

@@ -4,7 +4,6 @@
 //! line in [`Command::run`]. Results go to standard output, progress and notes to
 //! standard error. Exit code 2 means bad usage or bad input, 1 any other failure.
 
-mod ask;
 mod bench;
 mod challenge;
 mod checkpoint;

@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use hrm_tasks::picture::{Exhibit, Picture, Shown};
-use hrm_tasks::{Family, PuzzleTask, TaskError};
+use hrm_puzzles::PuzzleError;
+use hrm_puzzles::picture::{Picture, PuzzlePicture};
+use hrm_tasks::{PuzzleKind, PuzzleTask, TokenView};
 use hrm_train::task::{Examples, PADDING, Prediction, RowId, RowMut};
 
 use crate::{output, term};
@@ -38,7 +39,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) fn encode(self, picture: &Picture) -> Result<Vec<u8>, TaskError> {
+    pub(crate) fn encode(self, picture: &Picture) -> Result<Vec<u8>, PuzzleError> {
         match self {
             Self::Png => picture.to_png(),
             Self::Svg => Ok(picture.to_svg().into_bytes()),
@@ -75,24 +76,24 @@ impl Pictures {
         &self,
         answers: &Answers,
         task: &dyn PuzzleTask,
-        family: &dyn Family,
+        kind: &dyn PuzzleKind,
     ) -> anyhow::Result<()> {
         let Some(folder) = &self.pictures else { return Ok(()) };
-        let exhibits = answers.exhibits(task, task.eval(), family);
+        let puzzles = answers.puzzles(task, task.eval(), kind);
         let title = answers.title(task.name(), "evaluation");
         output::new_folder(folder, |place| {
-            for (sheet, exhibits) in exhibits.chunks(N_PER_SHEET).enumerate() {
-                let (title, exhibits) = (title.clone(), exhibits.to_vec());
-                let picture = Picture { title, exhibits, n_columns: None };
+            for (sheet, puzzles) in puzzles.chunks(N_PER_SHEET).enumerate() {
+                let (title, puzzles) = (title.clone(), puzzles.to_vec());
+                let picture = Picture { title, puzzles, n_columns: None };
                 self.save(place, &format!("sheet-{:03}", sheet + 1), &picture)?;
             }
-            for (idx, exhibit) in exhibits.iter().enumerate().filter(|_| self.picture_each) {
-                let picture = Picture { exhibits: vec![exhibit.clone()], ..Picture::default() };
+            for (idx, puzzle) in puzzles.iter().enumerate().filter(|_| self.picture_each) {
+                let picture = Picture { puzzles: vec![puzzle.clone()], ..Picture::default() };
                 self.save(place, &format!("puzzle-{:04}", idx + 1), &picture)?;
             }
             Ok(())
         })?;
-        term::note(format!("{} puzzles rendered to {}", exhibits.len(), folder.display()));
+        term::note(format!("{} puzzles rendered to {}", puzzles.len(), folder.display()));
         Ok(())
     }
 
@@ -153,7 +154,7 @@ impl Answers {
             return;
         }
         self.n_seen += 1;
-        let is_wrong = Shown { inputs, prediction: Some(tokens), labels }.n_wrong() > 0;
+        let is_wrong = TokenView { inputs, prediction: Some(tokens), labels }.n_wrong() > 0;
         let n_free = self.n_max - self.wrong.len();
         if is_wrong && n_free > 0 {
             self.wrong.push((at, tokens.to_vec()));
@@ -170,24 +171,24 @@ impl Answers {
     }
 
     /// The puzzles, read from `examples`, with the answers.
-    pub(crate) fn exhibits(
+    pub(crate) fn puzzles(
         &self,
         task: &dyn PuzzleTask,
         examples: &dyn Examples,
-        family: &dyn Family,
-    ) -> Vec<Exhibit> {
-        let exhibit = |(at, tokens): &(RowId, Vec<u32>)| {
+        kind: &dyn PuzzleKind,
+    ) -> Vec<PuzzlePicture> {
+        let picture = |(at, tokens): &(RowId, Vec<u32>)| {
             let row = Row::read(task, examples, *at);
-            let shown =
-                Shown { inputs: &row.inputs, prediction: Some(tokens), labels: &row.labels };
-            let verdict = match shown.n_wrong() {
+            let view =
+                TokenView { inputs: &row.inputs, prediction: Some(tokens), labels: &row.labels };
+            let verdict = match view.n_wrong() {
                 0 => "right".to_owned(),
-                n => format!("{n} of {} cells wrong", shown.n_asked()),
+                n => format!("{n} of {} cells wrong", view.n_labels()),
             };
             let caption = format!("{}: {verdict}", row.name(task, *at));
-            Exhibit { caption, panels: family.panels(&shown) }
+            PuzzlePicture { caption, panels: kind.panels(&view) }
         };
-        self.wrong.iter().chain(&self.right).map(exhibit).collect()
+        self.wrong.iter().chain(&self.right).map(picture).collect()
     }
 }
 

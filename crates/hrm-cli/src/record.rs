@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hrm_core::Hrm;
-use hrm_tasks::{PuzzleTask, RunConfig, TaskError};
+use hrm_puzzles::PuzzleError;
+use hrm_tasks::{PuzzleTask, RunConfig, TaskError, TaskRecord};
 use hrm_train::run::read_json;
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Puzzles;
 use crate::compute::Compute;
 use crate::error::usage;
 use crate::term::note;
@@ -63,8 +63,8 @@ impl RunRecord {
     }
 
     /// The puzzles of the run, for its checkpoints.
-    pub(crate) fn puzzles(&self) -> Puzzles {
-        Puzzles { task: self.config.task.clone(), data: self.data.clone() }
+    pub(crate) fn task_record(&self) -> TaskRecord {
+        TaskRecord { task: self.config.task.clone(), data: self.data.clone() }
     }
 
     /// Opens the puzzles at `data`, and sets the sizes of the model that depend on
@@ -175,9 +175,9 @@ pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, Task
 ///
 /// # Errors
 ///
-/// [`TaskError::Read`] if the file cannot be read.
-pub(crate) fn sha256(path: &Path) -> Result<String, TaskError> {
-    hrm_train::run::sha256(path).map_err(TaskError::read(path))
+/// [`PuzzleError::Read`] if the file cannot be read.
+pub(crate) fn sha256(path: &Path) -> Result<String, PuzzleError> {
+    hrm_train::run::sha256(path).map_err(PuzzleError::read(path))
 }
 
 // Tested here, since a build script has no tests of its own.

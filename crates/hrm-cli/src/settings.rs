@@ -116,10 +116,9 @@ fn parse(slot: &Value, text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hrm_tasks::Preset;
 
     fn sudoku() -> RunConfig {
-        RunConfig::preset("sudoku", Preset::Tiny).unwrap()
+        RunConfig::preset("sudoku", "tiny").unwrap()
     }
 
     fn set(pairs: &[&str]) -> anyhow::Result<RunConfig> {
@@ -145,7 +144,7 @@ mod tests {
         let wide = set(&["model.hidden_dim=64", "model.puzzle_dim=100"]).unwrap();
         assert_eq!(wide.model.puzzle_embedding.n_positions, 2);
         assert_eq!(set(&["model.n_prefix=5"]).unwrap().model.puzzle_embedding.n_positions, 5);
-        let preset = RunConfig::preset("maze", Preset::TinyRecursive).unwrap();
+        let preset = RunConfig::preset("maze", "tiny-recursive").unwrap();
         let n_prefix = |pairs: &[&str]| {
             let pairs: Vec<_> = pairs.iter().map(|p| (*p).to_owned()).collect();
             apply(preset.clone(), &pairs).unwrap().model.puzzle_embedding.n_positions

@@ -8,21 +8,21 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::Args;
 use hrm_core::Budget;
-use hrm_tasks::{Answer, TaskError, Verdict};
+use hrm_puzzles::Verdict;
+use hrm_tasks::{Answer, Checkpoint, TaskError, answer_all};
 use hrm_train::run::{find_checkpoint, read_json};
 use serde_json::{Value, json};
 
-use crate::ask::ask;
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint;
 use crate::compute::Compute;
-use crate::eval::as_count;
 use crate::error::usage;
+use crate::eval::as_count;
 use crate::record::RunRecord;
 use crate::task_args::task_names;
 use crate::term::{note, result, style};
 
-/// Questions per batch.
-const BATCH: usize = 32;
+/// Puzzles per batch.
+const BATCH_SIZE: u32 = 32;
 
 #[derive(Args)]
 pub(crate) struct Solve {
@@ -54,22 +54,22 @@ impl Solve {
             Some(run) => run.clone(),
             None => newest_run(Path::new("runs"), &self.task)?,
         };
-        let checkpoint = Checkpoint::open(&run, &self.compute)?;
-        let task = &checkpoint.puzzles.task;
-        if task.kind() != self.task {
-            let (found, wanted) = (task.kind(), &self.task);
+        let checkpoint = checkpoint::open(&run, &self.compute)?;
+        let task = &checkpoint.record.task;
+        if task.name() != self.task {
+            let (found, wanted) = (task.name(), &self.task);
             return Err(usage(format!("{} solves {found}, not {wanted}", run.display())));
         }
         let (text, place) = self.text(&checkpoint)?;
-        let posed = task.family().pose(&text, &place, &checkpoint.identifiers)?;
+        let queries = task.puzzle_kind().parse_queries(&text, &place, &checkpoint.identifiers)?;
 
         let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), as_count);
-        ask(&checkpoint.model, &posed, Budget::UntilHalt(n_max), BATCH, |puzzle, replies| {
-            let answer = posed[puzzle].answer(replies, style());
-            let n_segments = replies.get(answer.reply_idx).map_or(0, |reply| reply.n_segments);
+        let (budget, batch_size) = (Budget::UntilHalt(n_max), as_count(BATCH_SIZE));
+        answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
+            let answer = queries[idx].answer(outputs, style());
             let text = match self.json {
-                true => format!("{}\n", to_json(&answer, n_segments)),
-                false => describe(&answer, n_segments),
+                true => format!("{}\n", to_json(&answer)),
+                false => describe(&answer),
             };
             Ok(result(text)?)
         })
@@ -83,7 +83,7 @@ impl Solve {
                 "Solving a generated puzzle (--seed {seed}) with {}.",
                 checkpoint.path.display()
             ));
-            let text = checkpoint.puzzles.task.family().example(seed)?;
+            let text = checkpoint.record.task.puzzle_kind().example(seed)?;
             return Ok((text, format!("generated puzzle {seed}")));
         };
         if input == "-" {
@@ -128,24 +128,25 @@ fn as_text(bytes: Vec<u8>, place: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8(bytes).map_err(not_text)?)
 }
 
-fn describe(answer: &Answer, n_segments: usize) -> String {
+fn describe(answer: &Answer) -> String {
     let verdict = match &answer.verdict {
         Verdict::Valid => "Valid by the rules".to_owned(),
         Verdict::Expected => "Matches the label".to_owned(),
         Verdict::Invalid(why) => format!("Not valid: {why}"),
         Verdict::Unchecked(why) => format!("Not checked: {why}"),
     };
+    let n_segments = answer.n_segments;
     let segments = if n_segments == 1 { "segment" } else { "segments" };
     format!("{}{verdict}, after {n_segments} {segments}.\n", answer.drawing)
 }
 
-fn to_json(answer: &Answer, n_segments: usize) -> Value {
+fn to_json(answer: &Answer) -> Value {
     let (valid, why) = match &answer.verdict {
         Verdict::Valid | Verdict::Expected => (Some(true), None),
         Verdict::Invalid(why) => (Some(false), Some(why)),
         Verdict::Unchecked(why) => (None, Some(why)),
     };
-    json!({"answer": answer.text, "valid": valid, "why": why, "segments": n_segments})
+    json!({"answer": answer.text, "valid": valid, "why": why, "segments": answer.n_segments})
 }
 
 /// The run in `runs` with the newest checkpoint for `task`.
@@ -156,7 +157,7 @@ fn newest_run(runs: &Path, task: &str) -> anyhow::Result<PathBuf> {
         let checkpoint = find_checkpoint(&path).ok()?;
         let record: RunRecord = read_json(&path.join("run.json")).ok()?;
         let written: SystemTime = std::fs::metadata(checkpoint).ok()?.modified().ok()?;
-        (record.config.task.kind() == task).then_some((written, path))
+        (record.config.task.name() == task).then_some((written, path))
     });
     let newest = candidates.max().map(|(_, path)| path);
     newest.ok_or_else(|| {

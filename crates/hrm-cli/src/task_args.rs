@@ -1,10 +1,10 @@
 //! The arguments that several commands share: task, data, preset, settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError, recipe};
+use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, TaskError, preset_text};
 
 use crate::error::usage;
 use crate::settings;
@@ -28,12 +28,25 @@ pub(crate) struct DataArgs {
     pub(crate) data: Vec<PathBuf>,
     /// Size of the model and of the training run. Default: tiny, or small with
     /// --data.
-    #[arg(long, value_parser = presets())]
+    #[arg(long, value_parser = PRESETS)]
     preset: Option<String>,
-    /// Change one setting, e.g. model.hidden_dim=256 or task.board=6; may be
-    /// repeated.
+    /// Use the settings of a TOML file, e.g. a changed copy of a preset
+    /// (--print-config prints one).
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    pub(crate) config: Option<PathBuf>,
+    /// Change one setting, e.g. model.block.hidden_dim=256 or task.board=6; may
+    /// be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// The settings of a command, and how they were adapted to the data.
+pub(crate) struct Chosen {
+    pub(crate) config: RunConfig,
+    /// How the settings follow the data.
+    pub(crate) fit: Fit,
+    /// What was adapted.
+    pub(crate) notes: Vec<String>,
 }
 
 impl DataArgs {
@@ -47,11 +60,7 @@ impl DataArgs {
 
 /// The names of all tasks, for the command line.
 pub(crate) fn task_names() -> PossibleValuesParser {
-    TaskConfig::KINDS.to_vec().into()
-}
-
-fn presets() -> PossibleValuesParser {
-    Preset::ALL.map(|(name, _)| name).into()
+    TaskConfig::NAMES.to_vec().into()
 }
 
 impl TaskArgs {
@@ -61,86 +70,70 @@ impl TaskArgs {
         self
     }
 
-    /// The name of the preset, or of the default one.
+    /// The name of the preset, of the file, or of the default preset.
     pub(crate) fn preset(&self) -> &str {
-        let default = if self.data_args.data.is_empty() { "tiny" } else { "small" };
-        self.data_args.preset.as_deref().unwrap_or(default)
+        let args = &self.data_args;
+        let file = args.config.as_ref().and_then(|path| path.file_stem()?.to_str());
+        let default = if args.data.is_empty() { "tiny" } else { "small" };
+        args.preset.as_deref().or(file).unwrap_or(default)
     }
 
-    /// The configuration of the preset, adapted to the data, with the user's
-    /// settings.
+    /// The settings, adapted to the data, with the user's changes.
     ///
     /// # Errors
     ///
-    /// If the data cannot be read, or a setting does not exist.
+    /// If the data or the file of settings cannot be read, or a setting does not exist.
     pub(crate) fn config(&self) -> anyhow::Result<RunConfig> {
-        let name = self.preset();
-        let (_, preset) = Preset::ALL
-            .into_iter()
-            .find(|(known, _)| *known == name)
-            .ok_or_else(|| usage(format!("no preset `{name}`")))?;
-        let config = RunConfig::preset(&self.task, preset)
-            .ok_or_else(|| usage(format!("no task `{}`", self.task)))?;
-        // Adapted first, so that the user's settings win, and are checked.
-        let config = fitted(config, preset, &self.data_args.data)?;
-        settings::apply(config, &self.data_args.set)
+        Ok(self.chosen()?.config)
     }
-}
 
-/// Smallest batch size that a preset is reduced to.
-const BATCH_MIN: usize = 4;
-
-/// Adapts a configuration to the puzzles in `data`. A prepared set brings the
-/// settings of its task.
-fn fitted(mut config: RunConfig, preset: Preset, data: &[PathBuf]) -> Result<RunConfig, TaskError> {
-    config.task = match recipe::read(data)? {
-        None => config.task.fitted_to(data)?,
-        Some(prepared) if prepared.kind() == config.task.kind() => prepared,
-        Some(prepared) => {
-            let place = data[0].join(recipe::RECIPE).display().to_string();
-            let expected = format!("puzzles of kind {}", config.task.kind());
-            return Err(TaskError::malformed(place, expected, prepared.kind()));
-        }
-    };
-    if !preset.is_published() {
-        let n_cells = config.task.family().n_cells();
-        config.train.batch_size =
-            batch_size(config.train.batch_size, config.model.input.n_cells, n_cells);
-    }
-    Ok(config)
-}
-
-/// The batch size for puzzles of `n_cells` cells. It is reduced for puzzles
-/// larger than the preset's, so that a preset needs about the same memory and
-/// time for any puzzle. The published configurations are not reduced.
-fn batch_size(of_preset: usize, n_cells_of_preset: usize, n_cells: usize) -> usize {
-    let in_proportion = of_preset * n_cells_of_preset / n_cells.max(1);
-    of_preset.min(in_proportion.max(BATCH_MIN))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn larger_puzzles_have_smaller_batches() {
-        let folder = tempfile::tempdir().unwrap();
-        let batch_size = |preset, side: usize| {
-            let mut config = RunConfig::preset("maze", preset).unwrap();
-            config.task = config.task.with_cells(side * side).unwrap();
-            let path = folder.path().join("mazes.csv");
-            let mut file = std::fs::File::create(&path).unwrap();
-            config.task.family().generate(1, 1, &mut file).unwrap();
-            let config = RunConfig::preset("maze", preset).unwrap();
-            fitted(config, preset, &[path]).unwrap().train.batch_size
+    /// [`config`](Self::config), with how it was adapted to the data.
+    ///
+    /// # Errors
+    ///
+    /// As [`config`](Self::config).
+    pub(crate) fn chosen(&self) -> anyhow::Result<Chosen> {
+        let file = match &self.data_args.config {
+            None => PresetFile::embedded(&self.task, self.preset())?,
+            Some(path) => {
+                let file = read_preset(path)?;
+                let found = file.task.name();
+                if found != self.task {
+                    let path = path.display();
+                    return Err(usage(format!("{path} is for {found}, not {}", self.task)));
+                }
+                file
+            }
         };
-        // The preset has 8 by 8 mazes in batches of 64.
-        assert_eq!(batch_size(Preset::Small, 8), 64);
-        assert_eq!(batch_size(Preset::Small, 6), 64);
-        assert_eq!(batch_size(Preset::Small, 12), 28);
-        assert_eq!(batch_size(Preset::Small, 20), 10);
-        assert_eq!(batch_size(Preset::Small, 30), 4);
-        assert_eq!(batch_size(Preset::Tiny, 30), BATCH_MIN);
-        assert_eq!(batch_size(Preset::Paper, 30), 768);
+        // Adapted first, so that the user's settings win, and are checked.
+        let (file, notes) = file.fitted_to(&self.data_args.data)?;
+        let fit = file.fit;
+        let config = settings::apply(file.into_config(), &self.data_args.set)?;
+        Ok(Chosen { config, fit, notes })
     }
+
+    /// The settings as a TOML file: that of the preset with its comments, unless something
+    /// was changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`config`](Self::config).
+    pub(crate) fn to_toml(&self) -> anyhow::Result<String> {
+        let args = &self.data_args;
+        if args.config.is_none() && args.set.is_empty() && args.data.is_empty() {
+            return Ok(preset_text(&self.task, self.preset())?.to_owned());
+        }
+        let Chosen { config: RunConfig { task, model, train }, fit, .. } = self.chosen()?;
+        Ok(toml::to_string_pretty(&PresetFile { fit, task, model, train })?)
+    }
+}
+
+/// Reads a file of settings.
+///
+/// # Errors
+///
+/// If it cannot be read or is not a preset file.
+pub(crate) fn read_preset(path: &Path) -> anyhow::Result<PresetFile> {
+    let text = std::fs::read_to_string(path).map_err(TaskError::read(path))?;
+    Ok(PresetFile::parse(&text, &path.display().to_string())?)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use hrm_tasks::Style;
+use hrm_puzzles::Style;
 
 /// Prints a note for the user to standard error.
 pub(crate) fn note(text: impl AsRef<str>) {

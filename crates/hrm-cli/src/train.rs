@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hrm_tasks::PuzzleTask;
+use hrm_tasks::{PuzzleTask, RunConfig};
 use hrm_train::run::RunFolder;
 use hrm_train::task::Examples;
 use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
@@ -15,14 +15,14 @@ use crate::interrupt::Interrupt;
 use crate::record::{self, Host, RunRecord};
 use crate::scores;
 use crate::session::{Finished, RunState, TrainingSession};
-use crate::task_args::{DataArgs, TaskArgs, task_names};
+use crate::task_args::{Chosen, DataArgs, TaskArgs, read_preset, task_names};
 use crate::term::{note, result};
 use crate::trace::Trace;
 
 #[derive(Args)]
 pub(crate) struct Train {
     /// Kind of puzzle.
-    #[arg(value_parser = task_names(), required_unless_present_any = ["resume", "from"])]
+    #[arg(value_parser = task_names(), required_unless_present_any = ["resume", "from", "config"])]
     task: Option<String>,
     #[command(flatten)]
     data_args: DataArgs,
@@ -40,7 +40,8 @@ pub(crate) struct Train {
     #[arg(
         long, value_name = "RUN",
         conflicts_with_all = [
-            "task", "data", "preset", "set", "steps", "minutes", "seed", "from", "out", "force",
+            "task", "data", "preset", "config", "set", "steps", "minutes", "seed", "from", "out",
+            "force",
             "device", "dtype",
         ],
     )]
@@ -49,7 +50,8 @@ pub(crate) struct Train {
     #[arg(
         long, value_name = "FILE",
         conflicts_with_all = [
-            "task", "data", "preset", "set", "steps", "minutes", "seed", "device", "dtype",
+            "task", "data", "preset", "config", "set", "steps", "minutes", "seed", "device",
+            "dtype",
         ],
     )]
     from: Option<PathBuf>,
@@ -59,6 +61,9 @@ pub(crate) struct Train {
     /// Replace an existing run folder.
     #[arg(long)]
     force: bool,
+    /// Print the settings as a TOML file, with a comment for each, and do not train.
+    #[arg(long, conflicts_with_all = ["resume", "from"])]
+    print_config: bool,
     /// Print the result as one line of JSON.
     #[arg(long)]
     json: bool,
@@ -74,6 +79,9 @@ pub(crate) struct Train {
 
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        if self.print_config {
+            return Ok(result(self.task_args()?.to_toml()?)?);
+        }
         let interrupt = Interrupt::listen()?;
         let as_json = self.json;
         let _trace = Trace::start(self.trace.as_deref())?;
@@ -86,6 +94,7 @@ impl Train {
 
     /// Starts a new run.
     fn start(self, interrupt: Interrupt) -> anyhow::Result<(TrainingSession, Trainer)> {
+        let mut fit = None;
         let (mut record, data, name) = match &self.from {
             Some(path) => {
                 let record = RunRecord::read(path)?;
@@ -93,17 +102,20 @@ impl Train {
                 (record, data, None)
             }
             None => {
-                let task = self.task.clone().unwrap_or_default();
-                let task_args = TaskArgs { task, data_args: self.data_args.clone() };
+                let task_args = self.task_args()?;
                 let name = format!("{}-{}", task_args.task, task_args.preset());
-                (self.record(&task_args)?, task_args.data_args.data, Some(name))
+                let Chosen { config, fit: chosen_fit, notes } = task_args.chosen()?;
+                notes.into_iter().for_each(note);
+                fit = Some(chosen_fit);
+                (self.record(config, &task_args)?, task_args.data_args.data, Some(name))
             }
         };
         let task = record.open_task(&data)?;
-        if self.from.is_none() && !self.data_args.sets("train.evaluation.n_validation") {
-            // Presets hold out a number of puzzles that suits large sets.
-            let evaluation = &mut record.config.train.evaluation;
-            evaluation.n_validation = evaluation.n_validation.min(task.train().n_groups() / 10);
+        if let Some(fit) = fit.filter(|_| !self.data_args.sets("train.evaluation.n_validation")) {
+            let n_validation = &mut record.config.train.evaluation.n_validation;
+            let (n, adapted) = fit.n_validation(*n_validation, task.train().n_groups());
+            *n_validation = n;
+            adapted.into_iter().for_each(note);
         }
         // Everything that can be refused is refused before the run folder is made.
         record.config.train.check()?;
@@ -120,7 +132,7 @@ impl Train {
         )?;
         let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
-        let name = name.unwrap_or_else(|| record.config.task.kind().to_owned());
+        let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
         let out = self.out.unwrap_or_else(|| free_folder(&name));
         let folder = RunFolder::create(&out, &record, self.force)?;
         introduce(&name, &record, task.as_ref(), &out)?;
@@ -130,9 +142,18 @@ impl Train {
         Ok((session, trainer))
     }
 
+    /// The task, by name or by the file of settings, with its data and settings.
+    fn task_args(&self) -> anyhow::Result<TaskArgs> {
+        let task = match (&self.task, &self.data_args.config) {
+            (Some(task), _) => task.clone(),
+            (None, Some(path)) => read_preset(path)?.task.name().to_owned(),
+            (None, None) => return Err(usage("name a task, or a file of settings with --config")),
+        };
+        Ok(TaskArgs { task, data_args: self.data_args.clone() })
+    }
+
     /// The record of a run with these arguments.
-    fn record(&self, task_args: &TaskArgs) -> anyhow::Result<RunRecord> {
-        let mut config = task_args.config()?;
+    fn record(&self, mut config: RunConfig, task_args: &TaskArgs) -> anyhow::Result<RunRecord> {
         if let Some(steps) = self.steps {
             config.train.steps = steps;
         }
@@ -141,7 +162,8 @@ impl Train {
                 return Err(usage(format!("--minutes must be in 0..=1e6, found {minutes}")));
             }
             if !config.train.schedule.curriculum.is_empty() {
-                let reason = "train.schedule.curriculum needs a number of steps: use --steps, not --minutes";
+                let reason =
+                    "train.schedule.curriculum needs a number of steps: use --steps, not --minutes";
                 return Err(usage(reason.to_owned()));
             }
             // The number of steps is unknown, so there is nothing to decay over.
@@ -171,7 +193,7 @@ fn introduce(
     task: &dyn PuzzleTask,
     out: &Path,
 ) -> anyhow::Result<()> {
-    let kind = record.config.task.kind();
+    let kind = record.config.task.name();
     if record.data.is_empty() {
         note(format!(
             "Training on built-in {kind} puzzles. To use other puzzles, add --data PATH: README.md \

@@ -21,6 +21,16 @@
 //!
 //! # Where to start
 //!
+//! [`Solver`] solves puzzles with a trained model:
+//!
+//! ```no_run
+//! let solver = hrm_tasks::Solver::open("runs/sudoku-tiny-1")?;
+//! for answer in solver.solve("1..........3....")? {
+//!     print!("{}", answer.drawing);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! [`PuzzleKind`] is what a kind of puzzle offers; [`TaskConfig`] lists the kinds;
 //! [`RunConfig::preset`] is everything a run needs. [`Rules`](hrm_puzzles::grid::Rules) is
 //! the shortest way to one more puzzle, [`cells`] the way to one with files of its own.
@@ -34,6 +44,7 @@ pub mod published;
 pub mod sudoku;
 pub mod traits;
 
+mod checkpoint;
 mod error;
 mod folder;
 #[cfg(test)]
@@ -41,14 +52,18 @@ mod kinds_tests;
 mod presets;
 mod query;
 mod registry;
+mod solver;
 mod token_view;
 mod vocabulary;
 
+pub use checkpoint::{Checkpoint, CheckpointError, TaskRecord};
 pub use error::TaskError;
+pub use hrm_core;
 pub use hrm_puzzles;
 pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_text};
-pub use query::{Answer, ModelInput, ModelOutput, Query};
+pub use query::{Answer, ModelOutput, Query};
 pub use registry::TaskConfig;
+pub use solver::{SolveError, Solver, answer_all};
 pub use token_view::TokenView;
 pub use traits::{
     DataSource, Encoding, FitToData, Generate, PuzzleKind, PuzzleTask, Queries, RowDecoder,

@@ -1,17 +1,9 @@
 //! Puzzles somebody wants solved, and the model's answers.
 
+use hrm_core::PuzzleInput;
 use hrm_puzzles::{Style, Verdict};
 
-/// One input of the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelInput {
-    /// Token ids, `[n_cells]`.
-    pub tokens: Vec<u32>,
-    /// Puzzle identifier; blank if the model does not know the puzzle.
-    pub puzzle_id: u32,
-}
-
-/// The model's output for one [`ModelInput`].
+/// The model's output for one [`PuzzleInput`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelOutput {
     /// Most likely token of each cell, `[n_cells]`.
@@ -25,7 +17,7 @@ pub struct ModelOutput {
 /// A puzzle somebody wants solved.
 pub trait Query {
     /// The inputs of the model: several where augmented versions vote.
-    fn inputs(&self) -> Vec<ModelInput>;
+    fn inputs(&self) -> Vec<PuzzleInput>;
 
     /// Combines `outputs`, one per input in order, into an answer.
     ///
@@ -48,8 +40,8 @@ pub struct Answer {
     pub second: Option<String>,
     /// Whether the answer is right, as far as that can be checked.
     pub verdict: Verdict,
-    /// Index of the output that was chosen.
-    pub output_idx: usize,
+    /// Number of segments of the output that was chosen.
+    pub n_segments: usize,
 }
 
 /// Answers as a table `question,answer,valid,why`, one line each; `valid` is empty where
@@ -85,7 +77,7 @@ mod tests {
             text: "12".to_owned(),
             second: None,
             verdict,
-            output_idx: 0,
+            n_segments: 1,
         };
         let answers = [
             answer("1.", Verdict::Valid),

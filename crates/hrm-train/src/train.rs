@@ -379,7 +379,9 @@ mod tests {
             ("smoothed", |_, train| train.loss.label_smoothing = 0.1),
             ("noise", |_, train| train.state_noise = 0.01),
             ("carries round-robin", |_, train| train.n_carries = 3),
-            ("random starts", |model, _| model.recurrence.initial_states = hrm_core::InitialStates::Random),
+            ("random starts", |model, _| {
+                model.recurrence.initial_states = hrm_core::InitialStates::Random
+            }),
             ("damped", |model, _| model.recurrence.damping = 0.05),
         ];
         for (name, change) in variants {

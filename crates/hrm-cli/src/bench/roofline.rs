@@ -7,7 +7,6 @@
 
 use clap::Args;
 use hrm_kernels::peak_gflops;
-use hrm_kernels::profile;
 
 use super::step::Step;
 use crate::term::result;

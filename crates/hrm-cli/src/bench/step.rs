@@ -312,7 +312,7 @@ fn training(
         let exploration: Vec<_> =
             (0..fresh.n_rows()).map(|_| sample_exploration(&mut rng, n_segments_max)).collect();
         let randomness = StepRandomness { exploration: &exploration, seed };
-        trainer.step(|row, batch| batch.copy_row(row, fresh), draws)?;
+        trainer.step(|row, batch| batch.copy_row(row, fresh), randomness)?;
         Ok(())
     })
 }

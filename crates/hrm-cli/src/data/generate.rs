@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hrm_base::durable;
+use hrm_puzzles::PuzzleError;
 use hrm_tasks::TaskError;
 
 use crate::error::usage;
@@ -55,7 +56,7 @@ impl Generate {
         let generate = |out: &mut dyn Write| {
             let mut counting =
                 CountingWriter { out, n_lines: 0, show: progress::puzzles(self.n.into()) };
-            config.task.family().generate(self.n as usize, self.seed, &mut counting)
+            config.task.puzzle_kind().generate(self.n as usize, self.seed, &mut counting)
         };
         match &self.out {
             None => generate(&mut io::stdout().lock()).map_err(unwrap_closed_pipe)?,
@@ -63,7 +64,7 @@ impl Generate {
                 let failed = TaskError::write(out);
                 durable::new_file(out, &failed, |file| {
                     generate(file).map_err(|err| match err {
-                        TaskError::Output(source) => failed(source),
+                        TaskError::Puzzle(PuzzleError::Output(source)) => failed(source),
                         err => err,
                     })
                 })?;
@@ -82,7 +83,7 @@ impl Generate {
 /// Unwraps an I/O error, so that a closed pipe is recognised as such.
 fn unwrap_closed_pipe(err: TaskError) -> anyhow::Error {
     match err {
-        TaskError::Output(source) => source.into(),
+        TaskError::Puzzle(PuzzleError::Output(source)) => source.into(),
         err => err.into(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use hrm_tasks::recipe;
+use hrm_tasks::prepared;
 use hrm_train::task::Examples;
 use serde_json::json;
 
@@ -32,7 +32,7 @@ impl Prepare {
         let config = self.task_args.config()?.task;
         let task = config.open(&self.task_args.data_args.data)?;
         task.notes().into_iter().for_each(note);
-        let n_bytes = recipe::prepare(&config, task.as_ref(), &self.out)?;
+        let n_bytes = prepared::prepare(&config, task.as_ref(), &self.out)?;
         let seconds = start.elapsed().as_secs_f64();
 
         let [train, eval] = [task.train(), task.eval()].map(Counts::of);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use hrm_tasks::picture::{Exhibit, Picture, Shown};
+use hrm_puzzles::picture::{Picture, PuzzlePicture};
+use hrm_tasks::TokenView;
 use hrm_train::task::RowId;
 use serde_json::json;
 
@@ -58,16 +59,16 @@ impl Show {
         let places = examples.row_ids().filter(|at| at.version == 0).take(self.n);
         let rows = places.map(|at| (at, Row::read(task.as_ref(), examples, at)));
         if !files.is_empty() {
-            let exhibit = |(at, row): (RowId, Row)| {
-                let shown = Shown { inputs: &row.inputs, prediction: None, labels: &row.labels };
-                let panels = config.task.family().panels(&shown);
-                Exhibit { caption: row.name(task.as_ref(), at), panels }
+            let picture = |(at, row): (RowId, Row)| {
+                let view = TokenView { inputs: &row.inputs, prediction: None, labels: &row.labels };
+                let panels = config.task.puzzle_kind().panels(&view);
+                PuzzlePicture { caption: row.name(task.as_ref(), at), panels }
             };
-            let exhibits = rows.map(exhibit).collect();
-            let picture = Picture { exhibits, ..Picture::default() };
+            let puzzles = rows.map(picture).collect();
+            let picture = Picture { puzzles, ..Picture::default() };
             for (format, file) in files {
                 output::write_new(&file, &format.encode(&picture)?)?;
-                note(format!("{} puzzles rendered to {}", picture.exhibits.len(), file.display()));
+                note(format!("{} puzzles rendered to {}", picture.puzzles.len(), file.display()));
             }
             return Ok(());
         }

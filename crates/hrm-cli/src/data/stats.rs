@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use clap::Args;
-use hrm_tasks::{Distribution, PuzzleTask};
+use hrm_puzzles::stats::Distribution;
+use hrm_tasks::PuzzleTask;
 use serde_json::{Map, Value, json};
 
 use crate::task_args::TaskArgs;
@@ -23,7 +24,8 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let task = self.task_args.config()?.task.survey(&self.task_args.data_args.data)?;
+        let task =
+            self.task_args.config()?.task.open_for_inspection(&self.task_args.data_args.data)?;
         task.notes().into_iter().for_each(note);
         let text = if self.json { as_json(task.as_ref()) } else { as_text(task.as_ref()) };
         Ok(result(text)?)

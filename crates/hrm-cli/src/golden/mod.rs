@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use hrm_testkit::Golden as GoldenFile;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint;
 use crate::compute::Compute;
 use crate::error::Failed;
 use table::Table;
@@ -91,7 +91,7 @@ impl Check {
 
 impl Vectors {
     fn run(self) -> anyhow::Result<()> {
-        let checkpoint = Checkpoint::open(&self.run, &self.compute.with_f32_default())?;
+        let checkpoint = checkpoint::open(&self.run, &self.compute.with_f32_default())?;
         let table = vectors::compare(&checkpoint.model, &GoldenFile::open(&self.file)?)?;
         let passes = report(&table, &self.file, &self.format)?;
         verdict(usize::from(!passes), 1)

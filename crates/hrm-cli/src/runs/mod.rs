@@ -161,7 +161,7 @@ impl Summary {
     fn to_json(&self) -> Value {
         json!({
             "run": self.path,
-            "task": self.record.config.task.kind(),
+            "task": self.record.config.task.name(),
             "parameters": self.record.config.model.n_parameters().ok(),
             "seed": self.record.seed,
             "step": self.step(),
@@ -194,7 +194,7 @@ fn table(runs: &[Summary]) -> Table {
         let step = run.step().map_or("-".to_owned(), |step| step.to_string());
         [
             run.name(),
-            config.task.kind().to_owned(),
+            config.task.name().to_owned(),
             config.model.n_parameters().map_or("-".to_owned(), |n| n.to_string()),
             seed.to_string(),
             match minutes {

@@ -4,28 +4,27 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hrm_tasks::PuzzleTask;
+use hrm_tasks::{PuzzleTask, TaskRecord};
 use hrm_train::Trainer;
 use hrm_train::run::Checkpoints;
 use tracing::info_span;
 
 use super::background::BackgroundWriter;
 use super::state::RunState;
-use crate::checkpoint::{Puzzles, describe};
 
 /// Writes the checkpoints of a run.
 pub(super) struct CheckpointWriter {
     checkpoints: Checkpoints,
     /// Written into every checkpoint.
-    puzzles: Puzzles,
+    record: TaskRecord,
     /// Rollbacks since the last checkpoint.
     n_rollbacks_in_row: usize,
 }
 
 impl CheckpointWriter {
-    /// A writer into `checkpoints`, of a model for `puzzles`.
-    pub(super) fn new(checkpoints: Checkpoints, puzzles: Puzzles) -> Self {
-        Self { checkpoints, puzzles, n_rollbacks_in_row: 0 }
+    /// A writer into `checkpoints`, of a model for the task of `record`.
+    pub(super) fn new(checkpoints: Checkpoints, record: TaskRecord) -> Self {
+        Self { checkpoints, record, n_rollbacks_in_row: 0 }
     }
 
     /// Starts to write a checkpoint, and to remove old ones.
@@ -41,13 +40,13 @@ impl CheckpointWriter {
         background: &mut BackgroundWriter,
     ) -> anyhow::Result<()> {
         let (snapshot, state) = (trainer.snapshot()?, state.clone());
-        let (checkpoints, puzzles) = (self.checkpoints.clone(), self.puzzles.clone());
-        let (task, n_kept) = (Arc::clone(task), trainer.config().n_checkpoints);
+        let (checkpoints, record) = (self.checkpoints.clone(), self.record.clone());
+        let (task, n_kept) = (Arc::clone(task), trainer.config().checkpoints.n_kept);
         self.n_rollbacks_in_row = 0;
         background.start(info_span!("write checkpoint"), move || {
             checkpoints.write(snapshot.n_steps(), |folder| {
                 snapshot.write(folder)?;
-                describe(folder, &puzzles, task.identifiers())?;
+                record.write(folder, task.identifiers())?;
                 anyhow::Ok(state.write(folder)?)
             })?;
             Ok(checkpoints.keep_newest(n_kept)?)
@@ -89,7 +88,7 @@ impl CheckpointWriter {
         background: &mut BackgroundWriter,
     ) -> anyhow::Result<Option<PathBuf>> {
         background.finish()?;
-        let earlier = self.checkpoints.go_back(self.n_rollbacks_in_row)?;
+        let earlier = self.checkpoints.roll_back(self.n_rollbacks_in_row)?;
         self.n_rollbacks_in_row += 1;
         Ok(earlier)
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use hrm_base::durable;
 use hrm_core::{Budget, Hrm};
-use hrm_tasks::picture::Picture;
+use hrm_puzzles::picture::Picture;
 use hrm_tasks::{PuzzleTask, TaskConfig};
-use hrm_train::task::{Predicted, Task};
-use hrm_train::{Asking, Evaluation, evaluate};
+use hrm_train::task::{Prediction, Task};
+use hrm_train::{EvalOptions, Evaluation, evaluate};
 use tracing::info_span;
 
 use super::background::BackgroundWriter;
@@ -81,12 +81,12 @@ impl Evaluator {
     ) -> anyhow::Result<Evaluation> {
         let _evaluating = info_span!("evaluate").entered();
         let rows = examples.eval();
-        let n_rows = rows.row_ids().count() as u64;
-        let budget = Budget::Fixed(model.config().n_segments_max);
-        let options = Asking { budget, batch_size: self.batch_size, sampling: None };
+        let n_rows = rows.n_rows_total();
+        let budget = Budget::Fixed(model.n_segments_max());
+        let options = EvalOptions { budget, batch_size: self.batch_size, sampling: None };
         let mut n_done = 0;
         let mut answers = Answers::at_most(self.n_pictures);
-        let evaluation = evaluate(model, examples, options, |predicted: &Predicted<'_>| {
+        let evaluation = evaluate(model, examples, options, |predicted: &Prediction<'_>| {
             n_done += 1;
             answers.add(rows, predicted);
             display.show_evaluation(n_done, n_rows);
@@ -105,13 +105,14 @@ impl Evaluator {
         examples: &dyn Task,
         background: &mut BackgroundWriter,
     ) -> anyhow::Result<()> {
-        let exhibits = answers.exhibits(self.task.as_ref(), examples.eval(), self.config.family());
-        if exhibits.is_empty() {
+        let puzzles =
+            answers.puzzles(self.task.as_ref(), examples.eval(), self.config.puzzle_kind());
+        if puzzles.is_empty() {
             return Ok(());
         }
         let split = split.name();
         let title = format!("{}, step {step}", answers.title(examples.name(), split));
-        let picture = Picture { title, exhibits, n_columns: None };
+        let picture = Picture { title, puzzles, n_columns: None };
         let folder = self.run.join(PICTURES);
         let file = folder.join(format!("{split}-{step:08}.png"));
         background.start(info_span!("write pictures"), move || {

@@ -40,7 +40,7 @@ impl Metrics {
 
     /// Length of `metrics.jsonl` in bytes.
     pub(super) fn n_bytes(&self) -> u64 {
-        self.folder.n_metrics()
+        self.folder.metrics_len()
     }
 
     /// Writes one line of metrics.

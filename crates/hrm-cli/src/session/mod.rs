@@ -34,8 +34,8 @@ use std::sync::Arc;
 
 use hrm_core::Hrm;
 use hrm_tasks::PuzzleTask;
-use hrm_train::run::{Resumed, RunFolder, files, load_model};
-use hrm_train::{Evaluation, StepReport, TrainError, Trainer, WithValidation, train};
+use hrm_train::run::{Resumed, RunFolder, files};
+use hrm_train::{Evaluation, StepReport, TrainError, Trainer, ValidationSplit, train};
 use serde_json::json;
 use tracing::info_span;
 
@@ -109,7 +109,7 @@ impl TrainingSession {
         let clock = Clock::start(limit, state.seconds);
         let metrics = Metrics::open(folder, n_steps)?;
         Ok(Self {
-            checkpoints: CheckpointWriter::new(metrics.checkpoints(), record.puzzles()),
+            checkpoints: CheckpointWriter::new(metrics.checkpoints(), record.task_record()),
             evaluator: Evaluator::new(
                 metrics.run(),
                 Arc::clone(&task),
@@ -150,7 +150,7 @@ impl TrainingSession {
         let data = record.data.clone();
         let task = record.open_task(&data)?;
         let (trainer, mut state) = restore(&record, checkpoint.as_deref())?;
-        folder.rewind_metrics(state.n_metrics_bytes)?;
+        folder.truncate_metrics(state.n_metrics_bytes)?;
         let checkpoints = folder.checkpoints();
         checkpoints.set_best(state.best.map(|best| best.step))?;
         if checkpoints.best()?.is_none() {
@@ -186,8 +186,8 @@ impl TrainingSession {
     fn train(&mut self, trainer: &mut Trainer) -> anyhow::Result<()> {
         let _training = info_span!("train").entered();
         let task = Arc::clone(&self.task);
-        let n_validation = self.record.config.train.n_validation;
-        let split = WithValidation::new(task.as_ref(), n_validation, self.record.seed)?;
+        let n_validation = self.record.config.train.evaluation.n_validation;
+        let split = ValidationSplit::new(task.as_ref(), n_validation, self.record.seed)?;
         if self.state.awaits_evaluation {
             self.evaluate(trainer, &split)?;
         }
@@ -212,14 +212,14 @@ impl TrainingSession {
     }
 
     fn is_patience_exhausted(&self) -> bool {
-        self.state.is_patience_exhausted(self.record.config.train.patience)
+        self.state.is_patience_exhausted(self.record.config.train.evaluation.patience)
     }
 
     /// Logs, saves and evaluates if it is time to, and decides whether to stop.
     fn after_step(
         &mut self,
         trainer: &Trainer,
-        split: &WithValidation<'_>,
+        split: &ValidationSplit<'_>,
         report: &StepReport,
     ) -> anyhow::Result<ControlFlow<()>> {
         let (step, config) = (report.step, trainer.config());
@@ -233,10 +233,10 @@ impl TrainingSession {
             self.state.window = MetricsWindow::open();
         }
         let interrupted = self.interrupt.check(self.metrics.run());
-        let evaluates = is_last || is_time(config.eval_interval);
-        let saves = evaluates || is_time(config.checkpoint_interval) || interrupted.is_err();
+        let evaluates = is_last || is_time(config.evaluation.interval);
+        let saves = evaluates || is_time(config.checkpoints.interval) || interrupted.is_err();
         // Weights that are not finite are neither saved nor evaluated.
-        let is_finite = saves && trainer.is_sound()?;
+        let is_finite = saves && trainer.is_finite()?;
         if is_last && !is_finite {
             let (loss, gradient_norm) = (report.loss, report.gradient_norm);
             return Err(TrainError::NotFinite { step, loss, gradient_norm }.into());
@@ -266,9 +266,9 @@ impl TrainingSession {
 
     /// Evaluates the current model: on the validation puzzles if there are any,
     /// else on the test set.
-    fn evaluate(&mut self, trainer: &Trainer, split: &WithValidation<'_>) -> anyhow::Result<()> {
+    fn evaluate(&mut self, trainer: &Trainer, split: &ValidationSplit<'_>) -> anyhow::Result<()> {
         let (model, step) = (trainer.averaged(), trainer.n_steps());
-        if trainer.config().n_validation > 0 {
+        if trainer.config().evaluation.n_validation > 0 {
             self.validate(model, step, split)
         } else {
             self.test(model, step)
@@ -281,7 +281,7 @@ impl TrainingSession {
         &mut self,
         model: &Hrm,
         step: u64,
-        split: &WithValidation<'_>,
+        split: &ValidationSplit<'_>,
     ) -> anyhow::Result<()> {
         let validation = split.validation();
         let Self { evaluator, display, interrupt, background, .. } = self;
@@ -341,7 +341,7 @@ impl TrainingSession {
             return Ok(());
         };
         let compute = self.record.compute()?;
-        let model = load_model(&checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
+        let model = Hrm::load(&checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
         self.display.note(format!("Step {} was best in validation.", best.step));
         self.test(&model, best.step)
     }
@@ -360,7 +360,7 @@ impl TrainingSession {
         self.state.window.add_skipped();
         self.metrics.write_window(step, &self.state.window)?;
         self.metrics.sync()?;
-        let config = &self.record.config.train;
+        let config = &self.record.config.train.recovery;
         if self.state.n_rollbacks >= config.n_rollbacks_max {
             return Err(err);
         }
@@ -368,9 +368,9 @@ impl TrainingSession {
         let (mut trainer, earlier) = restore(&self.record, checkpoint.as_deref())?;
         // The checkpoint's learning rates include the rollbacks before it.
         let n_since = self.state.n_rollbacks + 1 - earlier.n_rollbacks;
-        trainer.slow_down(config.rollback_rate.powi(n_since as i32));
+        trainer.scale_learning_rates(config.rollback_rate.powi(n_since as i32));
 
-        let (step, lr_factor) = (trainer.n_steps(), trainer.slowdown());
+        let (step, lr_factor) = (trainer.n_steps(), trainer.lr_factor());
         self.display.note(format!(
             "Warning: {err}. Returning to step {step}, with learning rates multiplied by \
              {lr_factor}.",

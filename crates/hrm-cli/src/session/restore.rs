@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use hrm_core::Hrm;
 use hrm_train::Trainer;
-use hrm_train::run::load_model;
 
 use super::state::RunState;
 use crate::record::RunRecord;
@@ -25,7 +25,7 @@ pub(super) fn restore(
         return Ok((trainer, RunState::initial(record.seed)));
     };
     let compute = record.compute()?;
-    let model = load_model(checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
+    let model = Hrm::load(checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
     let state = RunState::read(checkpoint)?;
     Ok((Trainer::restore(model, config, checkpoint)?, state))
 }

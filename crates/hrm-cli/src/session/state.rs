@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use hrm_train::run::{read_json, write_json};
-use hrm_train::{Feed, TrainError};
+use hrm_train::{DataCursor, TrainError};
 use serde::{Deserialize, Serialize};
 
 use super::metrics_window::MetricsWindow;
@@ -20,7 +20,7 @@ const FILE: &str = "position.json";
 pub(crate) struct RunState {
     /// Position in the training data and in the random streams.
     #[serde(rename = "feed")]
-    pub(super) cursor: Feed,
+    pub(super) cursor: DataCursor,
     /// Length of `metrics.jsonl` in bytes.
     #[serde(rename = "n_metrics")]
     pub(super) n_metrics_bytes: u64,
@@ -53,7 +53,7 @@ impl RunState {
     /// The state before the first step.
     pub(crate) fn initial(seed: u64) -> Self {
         Self {
-            cursor: Feed::new(seed),
+            cursor: DataCursor::new(seed),
             n_metrics_bytes: 0,
             seconds: 0.0,
             window: MetricsWindow::open(),

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
 use hrm_core::weight_file;
-use hrm_tasks::{Preset, RunConfig, TaskConfig, Vocabulary, records};
+use hrm_puzzles::records;
+use hrm_tasks::{RunConfig, TaskConfig, Vocabulary};
 use peak_alloc::PeakAlloc;
 
 /// Counts the memory of the process.
@@ -108,14 +109,14 @@ fn records_csv(path: &Path) -> Outcome {
 }
 
 fn grid_csv(path: &Path) -> Outcome {
-    let config = RunConfig::preset("grid", Preset::Tiny).expect("the name is listed");
+    let config = RunConfig::preset("grid", "tiny").expect("the name is listed");
     rows(&config.task.fitted_to(&[path.to_owned()])?, path)
 }
 
 /// Reads the folder of a file of prepared data, as Sudokus.
 fn prepared(path: &Path) -> Outcome {
     let folder = path.ancestors().nth(2).unwrap_or(path);
-    let config = RunConfig::preset("sudoku", Preset::Tiny).expect("the name is listed");
+    let config = RunConfig::preset("sudoku", "tiny").expect("the name is listed");
     rows(&config.task.with_cells(N_CELLS)?, folder)
 }
 
@@ -165,7 +166,7 @@ fn arc_json(path: &Path) -> Outcome {
 
 /// Reads all puzzles of one task.
 fn open(kind: &str, n_cells: usize, path: &Path) -> Outcome {
-    let config = RunConfig::preset(kind, Preset::Tiny).expect("the name is listed");
+    let config = RunConfig::preset(kind, "tiny").expect("the name is listed");
     match config.task.with_cells(n_cells) {
         Ok(task) => rows(&task, path),
         // The task has no puzzles of this size, which is not a fault of the file.

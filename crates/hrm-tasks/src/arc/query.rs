@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::rc::Rc;
 
+use hrm_core::PuzzleInput;
 use hrm_puzzles::arc::submission::{Attempts, Submission};
 use hrm_puzzles::arc::{Grid, TestPair, TextPanel, json, library, side_by_side};
 use hrm_puzzles::{Style, Verdict};
 
 use super::examples::{Version, known_versions};
 use super::{Ballot, canvas};
-use crate::{Answer, ModelInput, ModelOutput, Query, TaskError};
+use crate::{Answer, ModelOutput, Query, TaskError};
 
 /// One test input with the versions that vote on its output.
 struct TestQuery {
@@ -57,12 +58,12 @@ pub(crate) fn parse(
 }
 
 impl Query for TestQuery {
-    fn inputs(&self) -> Vec<ModelInput> {
+    fn inputs(&self) -> Vec<PuzzleInput> {
         let input = |version: &Version| {
             let mut tokens = vec![0; self.side * self.side];
             let grid = version.augmentation.apply(&self.test.input);
             canvas::place(&grid, (0, 0), self.side, &mut tokens);
-            ModelInput { tokens, puzzle_id: version.puzzle_id }
+            PuzzleInput { tokens, puzzle_id: version.puzzle_id }
         };
         self.versions.iter().map(input).collect()
     }
@@ -101,7 +102,7 @@ impl Query for TestQuery {
             text: text(first),
             second: ranking.get(1).map(|grid| text(Some(*grid))),
             verdict: verdict(first, self.test.output.as_ref()),
-            output_idx: surest.unwrap_or(0),
+            n_segments: outputs.get(surest.unwrap_or(0)).map_or(0, |output| output.n_segments),
         }
     }
 }
@@ -164,28 +165,36 @@ mod tests {
         ModelOutput { tokens, q_halt, n_segments: 1 }
     }
 
+    /// Outputs that differ in their number of segments: 1, 2, ...
+    fn numbered<const N: usize>(mut outputs: [ModelOutput; N]) -> [ModelOutput; N] {
+        for (output, n_segments) in outputs.iter_mut().zip(1..) {
+            output.n_segments = n_segments;
+        }
+        outputs
+    }
+
     #[test]
     fn a_known_task_is_asked_in_every_version() {
         let turned = "abc_t1_0213456789";
         let queries = queries(TASK, &["abc", "other", "abc", turned, "other_t1_0213456789"]);
         let inputs = queries[0].inputs();
-        let want = |ids: [u32; 9], puzzle_id| ModelInput { tokens: ids.to_vec(), puzzle_id };
+        let want = |ids: [u32; 9], puzzle_id| PuzzleInput { tokens: ids.to_vec(), puzzle_id };
         // Identifier 0 is never a task. Colours 1 and 2 are ids 3 and 4.
         assert_eq!(
             inputs,
             [want([3, 4, 1, 1, 1, 0, 0, 0, 0], 2), want([3, 1, 0, 4, 1, 0, 1, 0, 0], 3)]
         );
 
-        let outputs = [output("abc", "22", 9.0), output(turned, "21", -1.0)];
+        let outputs = numbered([output("abc", "22", 9.0), output(turned, "21", -1.0)]);
         let answer = queries[0].answer(&outputs, Style::Plain);
-        assert_eq!((answer.text.as_str(), answer.output_idx), ("[[2,2]]", 0));
+        assert_eq!((answer.text.as_str(), answer.n_segments), ("[[2,2]]", 1));
         let want = "input   attempt 1   attempt 2   expected\n12      22          21          21\n";
         assert_eq!(answer.drawing, want);
         assert_eq!(answer.verdict, Verdict::Invalid("1 of 2 cells differ from the label".into()));
 
-        let outputs = [output("abc", "21", -9.0), output(turned, "21", -1.0)];
+        let outputs = numbered([output("abc", "21", -9.0), output(turned, "21", -1.0)]);
         let answer = queries[0].answer(&outputs, Style::Plain);
-        assert_eq!((answer.verdict, answer.output_idx), (Verdict::Expected, 1));
+        assert_eq!((answer.verdict, answer.n_segments), (Verdict::Expected, 2));
     }
 
     #[test]
@@ -193,11 +202,11 @@ mod tests {
         let text = r#"{"x": {"train": [], "test": [{"input": [[1]]}, {"input": [[2]]}]}}"#;
         let queries = queries(text, &["<blank>", "abc"]);
         assert_eq!(queries.len(), 2);
-        let want = ModelInput { tokens: vec![4, 1, 0, 1, 0, 0, 0, 0, 0], puzzle_id: 0 };
+        let want = PuzzleInput { tokens: vec![4, 1, 0, 1, 0, 0, 0, 0, 0], puzzle_id: 0 };
         assert_eq!(queries[1].inputs(), [want]);
 
-        let answer = queries[1].answer(&[output("x", "7", 0.0)], Style::Plain);
-        assert_eq!((answer.text.as_str(), answer.output_idx), ("[[7]]", 0));
+        let answer = queries[1].answer(&numbered([output("x", "7", 0.0)]), Style::Plain);
+        assert_eq!((answer.text.as_str(), answer.n_segments), ("[[7]]", 1));
         let reason = "ARC answers can only be checked against a label";
         assert_eq!(answer.verdict, Verdict::Unchecked(reason.into()));
     }
@@ -206,14 +215,14 @@ mod tests {
     fn replies_that_are_no_grids_do_not_vote() {
         let queries = queries(TASK, &["<blank>", "abc", "abc_t2_0123456789"]);
         let empty = ModelOutput { tokens: vec![1; 9], q_halt: 5.0, n_segments: 1 };
-        let answer = queries[0].answer(&[empty.clone(), empty.clone()], Style::Plain);
-        assert_eq!((answer.text.as_str(), answer.output_idx), ("null", 0));
+        let answer = queries[0].answer(&numbered([empty.clone(), empty.clone()]), Style::Plain);
+        assert_eq!((answer.text.as_str(), answer.n_segments), ("null", 1));
         assert_eq!(answer.drawing, "input   expected\n12      21\n");
         assert_eq!(answer.verdict, Verdict::Invalid("the answer is not a grid".into()));
 
-        let outputs = [empty, output("abc_t2_0123456789", "1 2 3", 0.0)];
+        let outputs = numbered([empty, output("abc_t2_0123456789", "1 2 3", 0.0)]);
         let answer = queries[0].answer(&outputs, Style::Plain);
-        assert_eq!((answer.text.as_str(), answer.output_idx), ("[[1],[2],[3]]", 1));
+        assert_eq!((answer.text.as_str(), answer.n_segments), ("[[1],[2],[3]]", 2));
         let broken = "the answer is 3 by 1, the label 1 by 2";
         assert_eq!(answer.verdict, Verdict::Invalid(broken.into()));
     }

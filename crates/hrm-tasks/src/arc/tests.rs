@@ -367,7 +367,7 @@ fn an_example_is_a_task_that_a_model_of_the_built_in_data_knows() {
         assert!(inputs.len() > 1);
         // The rows of the evaluation data are these questions: their
         // labels are right answers.
-        let output = |input: &crate::ModelInput| {
+        let output = |input: &hrm_core::PuzzleInput| {
             let mut rows = data.eval().row_ids().map(|at| row(data.eval(), 36, at));
             let row = rows.find(|row| (&row.0, row.2) == (&input.tokens, input.puzzle_id));
             ModelOutput { tokens: row.unwrap().1, q_halt: 0.0, n_segments: 1 }

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
+use hrm_core::PuzzleInput;
 use hrm_puzzles::Style;
 use hrm_train::task::BLANK_PUZZLE;
 
 use super::data::check;
 use super::{CellEncoding, CellQueries};
 use crate::traits::Queries;
-use crate::{Answer, ModelInput, ModelOutput, Query, TaskError};
+use crate::{Answer, ModelOutput, Query, TaskError};
 
 impl<K: CellQueries + CellEncoding> Queries for K {
     fn parse_queries(
@@ -35,8 +36,8 @@ struct CellQuery<K: CellQueries> {
 }
 
 impl<K: CellQueries + CellEncoding> Query for CellQuery<K> {
-    fn inputs(&self) -> Vec<ModelInput> {
-        vec![ModelInput { tokens: self.inputs.clone(), puzzle_id: BLANK_PUZZLE }]
+    fn inputs(&self) -> Vec<PuzzleInput> {
+        vec![PuzzleInput { tokens: self.inputs.clone(), puzzle_id: BLANK_PUZZLE }]
     }
 
     fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer {
@@ -50,7 +51,7 @@ impl<K: CellQueries + CellEncoding> Query for CellQuery<K> {
             text: kind.to_text(question, &output.tokens),
             second: None,
             verdict: kind.verdict(question, &output.tokens),
-            output_idx: 0,
+            n_segments: output.n_segments,
         }
     }
 }

@@ -293,8 +293,8 @@ fn settings_and_generators_are_checked() {
     assert_eq!(message(Ruled { held_out: 1.0, ..shout() }), want);
     let want = "task.n_train must be at most 1000000, found 1000001";
     assert_eq!(message(Ruled { n_train: 1_000_001, ..shout() }), want);
-    let want = "task.n_train must be at most the number of different puzzles, found 60 (only 54 \
-                came)";
+    let want = "task.n_train must be at most the number of distinct puzzles, found 60 (only 54 \
+                distinct puzzles found)";
     assert_eq!(message(Ruled { n_train: 60, ..shout() }), want);
     let broken = Ruled { rules: Shout { columns: 6, broken: true }, ..shout() };
     let want = "answer of a generated puzzle: expected an answer that obeys the rules, found a is \

@@ -289,7 +289,7 @@ fn an_answer_is_drawn_written_and_checked() {
     let want = "+---+   +---+\n|S  |   |Soo|\n| # |   | #o|\n|  G|   |  G|\n+---+   +---+\n";
     assert_eq!(right.drawing, want);
     assert_eq!(right.text, "Soo\n #o\n  G");
-    assert_eq!((right.verdict, right.output_idx), (Verdict::Valid, 0));
+    assert_eq!((right.verdict, right.n_segments), (Verdict::Valid, 1));
 
     let broken = answer(3, "S   #   G", "So  #   G");
     assert_eq!(broken.text, "So  #   G");

@@ -24,7 +24,6 @@ mod lock;
 
 use std::path::{Path, PathBuf};
 
-
 use crate::error::TrainError;
 pub use checkpoints::Checkpoints;
 pub use checksums::sha256;

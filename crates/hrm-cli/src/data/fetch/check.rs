@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 
-use hrm_tasks::{Preset, RunConfig, TaskConfig, TaskError, records};
+use hrm_puzzles::arc::library;
+use hrm_puzzles::{PuzzleError, records};
 
 use super::error::FetchError;
 use super::manifest::{Format, Manifest};
@@ -87,26 +88,19 @@ fn counts(manifest: &Manifest, folder: &Path) -> Result<BTreeMap<String, u64>, F
     Ok(counts)
 }
 
-fn count_puzzles(path: &Path) -> Result<Vec<u64>, TaskError> {
+fn count_puzzles(path: &Path) -> Result<Vec<u64>, PuzzleError> {
     let mut n_puzzles = 0;
-    let content = File::open(path).map_err(TaskError::read(path))?;
+    let content = File::open(path).map_err(PuzzleError::read(path))?;
     records::visit(content, &path.display().to_string(), |_| n_puzzles += 1)?;
     Ok(vec![n_puzzles])
 }
 
-/// Counts tasks and pairs by opening them as training does, with the largest canvas
-/// and without augmentation.
-fn count_tasks(folder: &Path) -> Result<Vec<u64>, TaskError> {
-    let mut task = RunConfig::preset("arc", Preset::Paper).expect("there is ARC").task;
-    if let TaskConfig::Arc(config) = &mut task {
-        config.augmentations = 0;
-        config.held_out = 0.0;
-    }
-    let stats = task.family().open(&[folder.to_owned()])?.stats();
-    let figure = |name: &str| {
-        stats.iter().find(|(known, _)| known == name).map_or(0, |(_, value)| *value as u64)
-    };
-    Ok(["tasks", "train pairs", "test pairs"].map(figure).into())
+/// Tasks, train pairs and test pairs of a folder, read as training reads them.
+fn count_tasks(folder: &Path) -> Result<Vec<u64>, PuzzleError> {
+    let library = library::read(&[folder.to_owned()])?;
+    let n_train: usize = library.values().map(|task| task.n_train).sum();
+    let n_pairs: usize = library.values().map(|task| task.pairs.len()).sum();
+    Ok([library.len(), n_train, n_pairs - n_train].map(|n| n as u64).into())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hrm_tasks::TaskError;
+use hrm_puzzles::PuzzleError;
 
 /// A data set could not be fetched, or does not match its manifest.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ pub(crate) enum FetchError {
 
     /// A file that cannot be read or written, or is malformed.
     #[error(transparent)]
-    File(#[from] TaskError),
+    File(#[from] PuzzleError),
 }
 
 impl FetchError {
@@ -133,20 +133,19 @@ impl FetchError {
     /// Whether the downloaded content is wrong.
     pub(super) fn is_wrong_content(&self) -> bool {
         match self {
-            Self::File(TaskError::Read { .. } | TaskError::Write { .. }) | Self::Busy { .. } => {
-                false
-            }
+            Self::File(PuzzleError::Read { .. } | PuzzleError::Write { .. })
+            | Self::Busy { .. } => false,
             _ => !self.is_network_failure(),
         }
     }
 
     /// The error of a failed write to `path`.
     pub(super) fn write(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| TaskError::Write { path: path.to_owned(), source }.into()
+        move |source| PuzzleError::Write { path: path.to_owned(), source }.into()
     }
 
     /// The error of a failed read of `path`.
     pub(super) fn read(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| TaskError::Read { path: path.to_owned(), source }.into()
+        move |source| PuzzleError::Read { path: path.to_owned(), source }.into()
     }
 }

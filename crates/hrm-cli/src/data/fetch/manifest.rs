@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
 
-use hrm_tasks::{TaskConfig, TaskError};
+use hrm_puzzles::PuzzleError;
+use hrm_tasks::TaskConfig;
 use serde::Deserialize;
 
 use super::error::FetchError;
@@ -111,7 +112,7 @@ impl Manifest {
     ///
     /// If the file cannot be read or parsed.
     pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
-        let text = std::fs::read_to_string(path).map_err(TaskError::read(path))?;
+        let text = std::fs::read_to_string(path).map_err(PuzzleError::read(path))?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -137,7 +138,7 @@ impl Manifest {
         if !is_name(&self.name) {
             return Some(("name", "letters, digits and any of -_.", self.name.clone()));
         }
-        if !TaskConfig::KINDS.contains(&self.task.as_str()) {
+        if !TaskConfig::NAMES.contains(&self.task.as_str()) {
             return Some(("task", "the name of a task", self.task.clone()));
         }
         let is_repository = self

@@ -1,0 +1,134 @@
+//! Solving puzzles with a trained model.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use hrm_core::candle_core::Device;
+use hrm_core::{Budget, Hrm, candle_core, solve_all};
+use hrm_puzzles::Style;
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::{Answer, ModelOutput, Query, TaskError};
+
+/// Number of puzzles that a [`Solver`] works on at a time.
+const BATCH_SIZE: NonZeroUsize = NonZeroUsize::new(32).expect("positive");
+
+/// A trained model that solves puzzles given as text.
+///
+/// ```no_run
+/// let solver = hrm_tasks::Solver::open("runs/sudoku-tiny-1")?;
+/// for answer in solver.solve("1..........3....")? {
+///     println!("{}{:?}", answer.drawing, answer.verdict);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Solver {
+    checkpoint: Checkpoint,
+}
+
+/// Puzzles could not be solved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolveError {
+    /// The text is not a puzzle of the model's task.
+    #[error(transparent)]
+    Puzzle(#[from] TaskError),
+
+    /// The tensor backend failed.
+    #[error("the tensor backend failed")]
+    Backend(#[from] candle_core::Error),
+}
+
+impl Solver {
+    /// Opens a run or checkpoint folder, on the CPU in f32.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checkpoint::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+        Ok(Self::new(Checkpoint::open(path, &Device::Cpu)?))
+    }
+
+    /// A solver with the model of a checkpoint.
+    pub fn new(checkpoint: Checkpoint) -> Self {
+        Self { checkpoint }
+    }
+
+    /// The checkpoint.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// Solves every puzzle in `text`: one puzzle, or several in the text formats of the
+    /// task, e.g. one per line. The answers come in order. A puzzle stops when the halting
+    /// head stops it, at the latest after the number of segments of training.
+    ///
+    /// # Errors
+    ///
+    /// [`SolveError::Puzzle`] naming what is wrong with the text,
+    /// [`SolveError::Backend`] if the backend fails.
+    pub fn solve(&self, text: &str) -> Result<Vec<Answer>, SolveError> {
+        let queries = self.parse(text, "puzzle")?;
+        let budget = Budget::UntilHalt(self.checkpoint.model.n_segments_max());
+        let mut answers = Vec::with_capacity(queries.len());
+        answer_all(&self.checkpoint.model, &queries, budget, BATCH_SIZE, |idx, outputs| {
+            answers.push(queries[idx].answer(outputs, Style::Plain));
+            Ok::<_, SolveError>(())
+        })?;
+        Ok(answers)
+    }
+
+    /// Reads puzzles from `text`; messages call its origin `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] naming what is wrong with the text, and where.
+    pub fn parse(&self, text: &str, place: &str) -> Result<Vec<Box<dyn Query>>, TaskError> {
+        let Checkpoint { record, identifiers, .. } = &self.checkpoint;
+        record.task.puzzle_kind().parse_queries(text, place, identifiers)
+    }
+}
+
+/// Runs the model on all inputs of `queries`, `batch_size` at a time; a batch may mix
+/// queries. Passes the index of each query and its outputs to `done`, in order.
+///
+/// # Errors
+///
+/// If the backend or `done` fails.
+pub fn answer_all<E: From<candle_core::Error>>(
+    model: &Hrm,
+    queries: &[Box<dyn Query>],
+    budget: Budget,
+    batch_size: NonZeroUsize,
+    mut done: impl FnMut(usize, &[ModelOutput]) -> Result<(), E>,
+) -> Result<(), E> {
+    // Number of inputs of each query so far. Inputs are made when they are needed.
+    let n_inputs = RefCell::new(Vec::new());
+    let inputs = queries.iter().flat_map(|query| {
+        let inputs = query.inputs();
+        n_inputs.borrow_mut().push(inputs.len());
+        inputs
+    });
+    // Outputs that are ready before those of earlier inputs.
+    let mut early: BTreeMap<usize, ModelOutput> = BTreeMap::new();
+    let (mut n_queries_done, mut n_inputs_done) = (0, 0);
+    solve_all(model, inputs, budget, batch_size, |idx, _, solution| {
+        let (q_halt, n_segments) = (solution.q[0], solution.n_segments);
+        early.insert(idx, ModelOutput { tokens: solution.tokens, q_halt, n_segments });
+        while let Some(&n) = n_inputs.borrow().get(n_queries_done) {
+            let own = n_inputs_done..n_inputs_done + n;
+            if early.range(own.clone()).count() < n {
+                break;
+            }
+            let outputs: Vec<ModelOutput> = own.filter_map(|idx| early.remove(&idx)).collect();
+            if !outputs.is_empty() {
+                done(n_queries_done, &outputs)?;
+            }
+            (n_queries_done, n_inputs_done) = (n_queries_done + 1, n_inputs_done + n);
+        }
+        Ok(())
+    })
+}
