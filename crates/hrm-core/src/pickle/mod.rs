@@ -50,11 +50,7 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> 
     let file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
     let n_file_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
     let mut archive = ZipArchive::new(std::io::BufReader::new(file))?;
-    let mut names = archive.file_names().map(|name| Ok(name?.into_owned()));
-    let is_pickle = |name: &String| name == "data.pkl" || name.ends_with("/data.pkl");
-    let pickle = names
-        .find(|name: &Result<String, PickleError>| name.as_ref().map_or(true, is_pickle))
-        .ok_or_else(|| PickleError::Missing { file: "data.pkl".to_owned() })??;
+    let pickle = find_pickle(&archive)?;
     let folder = pickle.strip_suffix("data.pkl").expect("that is how it was found");
 
     let bytes = read_pickle(&mut archive, &pickle, n_file_bytes)?;
@@ -96,6 +92,17 @@ fn views<'a>(
         Node::Text(name) => View::of(pickle, value, name).transpose(),
         _ => None,
     }))
+}
+
+/// The name of the first pickled state dict of an archive.
+fn find_pickle(archive: &ZipArchive<impl Read + Seek>) -> Result<String, PickleError> {
+    for name in archive.file_names() {
+        let name = name?;
+        if name == "data.pkl" || name.ends_with("/data.pkl") {
+            return Ok(name.into_owned());
+        }
+    }
+    Err(PickleError::Missing { file: "data.pkl".to_owned() })
 }
 
 /// Opens a file of the archive. Its checksum is verified at its end.
