@@ -69,7 +69,7 @@ fn sizes_that_do_not_fit_are_named() {
             &["--heads=3"][..],
             "`block.hidden_dim` must be a multiple of `block.n_heads`, found 16 and 3",
         ),
-        (&["--hidden=0"], "`hidden_dim` must be at least 1, found 0"),
+        (&["--hidden=0"], "`block.hidden_dim` must be at least 1, found 0"),
         (&["--batch=0"], "train.batch_size must be in 1..=1048576, found 0"),
         (&["--batch=0", "--eval"], "train.batch_size must be in 1..=1048576, found 0"),
         (&["--vocab=1"], "--vocab must be at least 2, found 1"),
