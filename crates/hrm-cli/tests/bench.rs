@@ -65,8 +65,11 @@ fn a_step_is_timed_in_every_mode() {
 #[test]
 fn sizes_that_do_not_fit_are_named() {
     for (more, want) in [
-        (&["--heads=3"][..], "`hidden_dim` must be a multiple of `n_heads`, found 16 and 3"),
-        (&["--hidden=0"], "`hidden_dim` must be at least 1, found 0"),
+        (
+            &["--heads=3"][..],
+            "`block.hidden_dim` must be a multiple of `block.n_heads`, found 16 and 3",
+        ),
+        (&["--hidden=0"], "`block.hidden_dim` must be at least 1, found 0"),
         (&["--batch=0"], "train.batch_size must be in 1..=1048576, found 0"),
         (&["--batch=0", "--eval"], "train.batch_size must be in 1..=1048576, found 0"),
         (&["--vocab=1"], "--vocab must be at least 2, found 1"),

@@ -122,7 +122,7 @@ fn invalid_files_are_refused() {
     assert!(refusal(&[("mixer", "mlp")]).contains("mlp_t"));
     assert!(refusal(&[("pos", "sine")]).contains("metadata `pos` must be `rope`"));
     assert!(refusal(&[("heads", "many")]).contains("metadata `heads` must be"));
-    assert!(refusal(&[("heads", "3")]).contains("must be a multiple of `n_heads`"));
+    assert!(refusal(&[("heads", "3")]).contains("must be a multiple of `block.n_heads`"));
     assert!(refusal(&[("hidden", "16")]).contains("this model needs"));
     assert!(refusal(&[("steps", "9")]).contains("has no tensor `3."));
     assert!(refusal(&[("batch", "4")]).contains("batch"));

@@ -1,5 +1,5 @@
-//! Weight files: safetensors with the authors' tensor names, in and out, and
-//! the authors' own PyTorch checkpoints in.
+//! Weight files: reads and writes safetensors with the published tensor names, and
+//! reads published PyTorch checkpoints.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use hrm_base::durable;
 use hrm_blocks::Weights;
 
 use crate::pickle;
-pub use crate::pickle::PickleError;
+pub use crate::pickle::{PickleError, check_state_dict};
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum WeightFileError {
         source: std::io::Error,
     },
 
-    /// The file is not a safetensors file, or is cut short.
+    /// The file is not a safetensors file, or is truncated.
     #[error("{} is not a complete safetensors file", .path.display())]
     Safetensors {
         /// The file.
@@ -55,7 +55,7 @@ pub enum WeightFileError {
         source: PickleError,
     },
 
-    /// Two tensors of the file have the same name but for wrapper prefixes.
+    /// Two tensors of the file have the same name without their wrapper prefixes.
     #[error("{} holds `{name}` twice under different prefixes", .path.display())]
     Duplicate {
         /// The file.
@@ -77,8 +77,8 @@ pub enum WeightFileError {
     },
 }
 
-/// Reads a safetensors file or, for any other extension, a PyTorch checkpoint.
-/// Wrapper prefixes are taken off the names.
+/// Reads a safetensors file or, for any other extension, a PyTorch checkpoint. Names
+/// are returned without wrapper prefixes.
 ///
 /// # Errors
 ///
@@ -96,9 +96,9 @@ pub fn read(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
     Ok(named)
 }
 
-/// Writes every parameter as a safetensors file with the authors' names.
+/// Writes every parameter into a safetensors file with the published names.
 ///
-/// The file is complete or not there, and replaces what is.
+/// An existing file is replaced as a whole; if writing fails, it stays as it was.
 ///
 /// # Errors
 ///
@@ -107,7 +107,7 @@ pub fn write(weights: &Weights, path: &Path) -> Result<(), WeightFileError> {
     write_tensors(weights.tensors(), path)
 }
 
-/// Writes tensors under the names given, as [`write()`] does.
+/// Writes tensors under the given names, as [`write()`] does.
 ///
 /// # Errors
 ///
@@ -124,8 +124,7 @@ pub fn write_tensors<N: AsRef<str> + Ord + std::fmt::Display>(
         .map_err(|source| WeightFileError::Write { path: path.to_owned(), source })
 }
 
-/// A parameter name as a checkpoint of a compiled or wrapped model has it,
-/// without what the wrappers added.
+/// A parameter name without the prefixes that a compiled or wrapped model adds.
 fn without_wrappers(mut name: &str) -> &str {
     for wrapper in ["_orig_mod.", "model."] {
         name = name.strip_prefix(wrapper).unwrap_or(name);
@@ -180,11 +179,15 @@ mod tests {
         for ((name, found), (_, wanted)) in back.tensors().zip(model.weights().tensors()) {
             assert_close(name, &found, &wanted, Tol::EXACT);
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left over");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            1,
+            "temporary files are left"
+        );
     }
 
     #[test]
-    fn wrappers_are_taken_off() {
+    fn wrapper_prefixes_are_stripped() {
         assert_eq!(without_wrappers("_orig_mod.model.inner.H_init"), "inner.H_init");
         assert_eq!(without_wrappers("model.inner.H_init"), "inner.H_init");
         assert_eq!(without_wrappers("inner.H_init"), "inner.H_init");

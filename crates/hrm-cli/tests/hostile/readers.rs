@@ -44,6 +44,7 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { name: "tokenizer", file: "tokenizer.json", read: tokenizer },
     Reader { name: "safetensors", file: "model.safetensors", read: weights },
     Reader { name: "pickle", file: "model.pth", read: weights },
+    Reader { name: "state_dict", file: "data.pkl", read: state_dict },
 ];
 
 impl Reader {
@@ -202,5 +203,14 @@ fn weights(path: &Path) -> Outcome {
     for tensor in tensors.values() {
         assert!(tensor.elem_count() < 1 << 32);
     }
+    Ok(())
+}
+
+/// The pickle inside a checkpoint, which the checksums of the archive protect from
+/// damage.
+fn state_dict(path: &Path) -> Outcome {
+    let named = |err: &dyn Error| format!("{}: {err}", path.display());
+    let bytes = fs::read(path).map_err(|err| named(&err))?;
+    weight_file::check_state_dict(&bytes).map_err(|err| named(&err))?;
     Ok(())
 }

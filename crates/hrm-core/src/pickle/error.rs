@@ -1,0 +1,70 @@
+//! Why a file is not a PyTorch checkpoint.
+
+/// A file is not a PyTorch checkpoint that holds a state dict.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PickleError {
+    /// It is not a zip archive, or is cut short.
+    #[error("expected a complete zip archive, as written by PyTorch 1.6 and later")]
+    Archive(#[from] zip::result::ZipError),
+
+    /// A file of the archive is damaged.
+    #[error("`{file}` in the archive is damaged")]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// The archive lacks a file.
+    #[error("the archive has no `{file}`")]
+    Missing {
+        /// The file.
+        file: String,
+    },
+
+    /// The pickle itself cannot be read.
+    #[error("`data.pkl` is not a pickle of tensors: {what} (byte {at})")]
+    Syntax {
+        /// Offset of the opcode.
+        at: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+
+    /// The pickle holds something other than a state dict.
+    #[error("`data.pkl` holds no dictionary of tensors")]
+    NoStateDict,
+
+    /// A tensor is not stored as expected.
+    #[error("tensor `{name}`: expected {expected}, found {found}")]
+    Tensor {
+        /// The tensor.
+        name: String,
+        /// What would be accepted.
+        expected: &'static str,
+        /// What the file holds.
+        found: String,
+    },
+
+    /// The tensors together are larger than the file.
+    #[error("tensor `{name}`: the tensors take more than the {limit} bytes that the file allows")]
+    TooLarge {
+        /// The first tensor beyond the limit.
+        name: String,
+        /// Bytes that all tensors together may take.
+        limit: u64,
+    },
+
+    /// The tensor backend failed.
+    #[error("cannot hold tensor `{name}`")]
+    Backend {
+        /// The tensor.
+        name: String,
+        /// What the backend says.
+        #[source]
+        source: candle_core::Error,
+    },
+}

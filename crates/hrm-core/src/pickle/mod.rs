@@ -1,0 +1,497 @@
+//! PyTorch checkpoints: a zip archive with a pickled state dict, and a file of raw
+//! numbers per storage.
+//!
+//! The archive's checksums are verified, so a damaged file is refused rather than
+//! read as other weights. Reading takes no more memory than the file's length plus
+//! 16 MB: objects of the pickle are bounded in number, and tensors in total size.
+
+mod error;
+mod machine;
+
+use std::collections::HashMap;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor, WithDType};
+use half::{bf16, f16};
+use zip::ZipArchive;
+use zip::read::ZipFile;
+
+pub use self::error::PickleError;
+use self::machine::{Id, Node, Pickle};
+
+/// Largest pickle that is read. That of a large model has some thousand tensors of a
+/// hundred bytes each.
+const N_PICKLE_BYTES_MAX: u64 = 16 << 20;
+
+/// Bytes that the tensors may take beyond the length of the file, because some view
+/// the same storage.
+const N_SHARED_BYTES_MAX: u64 = 6 << 20;
+
+/// Bytes that a tensor takes beside its elements, generously.
+const N_BYTES_PER_TENSOR: u64 = 1 << 10;
+
+/// Bytes of a storage in memory at a time. A multiple of every element's size.
+const N_CHUNK_BYTES: usize = 2 << 20;
+
+/// Longest name of a tensor or a storage, in bytes.
+const N_NAME_BYTES_MAX: usize = 256;
+
+/// Largest number of axes of a tensor.
+const N_AXES_MAX: usize = 8;
+
+/// Reads every tensor of the state dict in a checkpoint, contiguous, on the CPU.
+/// Entries that are not tensors are left out.
+///
+/// # Errors
+///
+/// [`PickleError`] naming the tensor, or the file in the archive.
+pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> {
+    let file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
+    let n_file_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
+    let mut archive = ZipArchive::new(std::io::BufReader::new(file))?;
+    let pickle = find_pickle(&archive)?;
+    let folder = pickle.strip_suffix("data.pkl").expect("that is how it was found");
+
+    let bytes = read_pickle(&mut archive, &pickle, n_file_bytes)?;
+    let state_dict = Pickle::read(&bytes)?;
+    let mut tensors = HashMap::new();
+    let mut budget = Budget::new(n_file_bytes, bytes.len() as u64);
+    for view in views(&state_dict)? {
+        let view = view?;
+        budget.charge(&view)?;
+        let file = format!("{folder}data/{}", view.storage);
+        let tensor = view.read(&mut open(&mut archive, &file)?, &file)?;
+        tensors.insert(view.name.to_owned(), tensor);
+    }
+    if tensors.is_empty() { Err(PickleError::NoStateDict) } else { Ok(tensors) }
+}
+
+/// Reads the pickle of a state dict, `data.pkl` in a checkpoint, without its storages.
+/// Returns the number of tensors.
+///
+/// # Errors
+///
+/// [`PickleError`] naming the tensor, or the place in the pickle.
+pub fn check_state_dict(bytes: &[u8]) -> Result<usize, PickleError> {
+    let state_dict = Pickle::read(bytes)?;
+    let mut n_tensors = 0;
+    for view in views(&state_dict)? {
+        view?;
+        n_tensors += 1;
+    }
+    if n_tensors == 0 { Err(PickleError::NoStateDict) } else { Ok(n_tensors) }
+}
+
+/// The entries of a state dict that are tensors.
+fn views<'a>(
+    pickle: &'a Pickle<'_>,
+) -> Result<impl Iterator<Item = Result<View<'a>, PickleError>>, PickleError> {
+    let entries = pickle.root_entries().ok_or(PickleError::NoStateDict)?;
+    Ok(entries.filter_map(|(key, value)| match pickle.node(key) {
+        Node::Text(name) => View::of(pickle, value, name).transpose(),
+        _ => None,
+    }))
+}
+
+/// The name of the first pickled state dict of an archive.
+fn find_pickle(archive: &ZipArchive<impl Read + Seek>) -> Result<String, PickleError> {
+    for name in archive.file_names() {
+        let name = name?;
+        if name == "data.pkl" || name.ends_with("/data.pkl") {
+            return Ok(name.into_owned());
+        }
+    }
+    Err(PickleError::Missing { file: "data.pkl".to_owned() })
+}
+
+/// Opens a file of the archive. Its checksum is verified at its end.
+fn open<'a, R: Read + Seek>(
+    archive: &'a mut ZipArchive<R>,
+    name: &str,
+) -> Result<ZipFile<'a, R>, PickleError> {
+    let file = match archive.by_name(name) {
+        Err(zip::result::ZipError::FileNotFound) => {
+            return Err(PickleError::Missing { file: name.to_owned() });
+        }
+        file => file?,
+    };
+    // As PyTorch writes them. A compressed file could be far larger than it looks.
+    if file.compression() != zip::CompressionMethod::Stored {
+        return Err(damaged(name)(std::io::Error::other("compressed")));
+    }
+    Ok(file)
+}
+
+/// Reads the pickle of an archive of `n_file_bytes`.
+fn read_pickle(
+    archive: &mut ZipArchive<impl Read + Seek>,
+    name: &str,
+    n_file_bytes: u64,
+) -> Result<Vec<u8>, PickleError> {
+    let file = open(archive, name)?;
+    let len = file.size();
+    if len >= N_PICKLE_BYTES_MAX || len > n_file_bytes {
+        let limit = N_PICKLE_BYTES_MAX.min(n_file_bytes);
+        let err = std::io::Error::other(format!("longer than {limit} bytes"));
+        return Err(damaged(name)(err));
+    }
+    let mut bytes = Vec::with_capacity(len as usize);
+    file.take(N_PICKLE_BYTES_MAX).read_to_end(&mut bytes).map_err(damaged(name))?;
+    Ok(bytes)
+}
+
+fn damaged(file: &str) -> impl Fn(std::io::Error) -> PickleError {
+    move |source| PickleError::Damaged { file: file.to_owned(), source }
+}
+
+/// Bytes that tensors may still take.
+struct Budget {
+    limit: u64,
+    n_used: u64,
+}
+
+impl Budget {
+    fn new(n_file_bytes: u64, n_pickle_bytes: u64) -> Self {
+        let limit = n_file_bytes.saturating_sub(n_pickle_bytes) + N_SHARED_BYTES_MAX;
+        Self { limit, n_used: 0 }
+    }
+
+    fn charge(&mut self, view: &View<'_>) -> Result<(), PickleError> {
+        let n_bytes = view.n_elements().and_then(|n| n.checked_mul(view.dtype.size_in_bytes()));
+        let n_bytes = n_bytes.map_or(u64::MAX, |n| n as u64);
+        self.n_used = self.n_used.saturating_add(n_bytes).saturating_add(N_BYTES_PER_TENSOR);
+        if self.n_used > self.limit {
+            return Err(PickleError::TooLarge { name: view.name.to_owned(), limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
+/// A tensor as a view of a storage.
+struct View<'a> {
+    name: &'a str,
+    /// File name of the storage.
+    storage: &'a str,
+    dtype: DType,
+    /// In elements.
+    offset: usize,
+    shape: Vec<usize>,
+    /// In elements.
+    strides: Vec<usize>,
+}
+
+impl<'a> View<'a> {
+    /// The view that an entry of a state dict describes, if it is a tensor.
+    fn of(
+        pickle: &'a Pickle<'_>,
+        mut value: Id,
+        name: &'a str,
+    ) -> Result<Option<Self>, PickleError> {
+        let wrong = |expected, found| PickleError::Tensor {
+            name: name.chars().take(N_NAME_BYTES_MAX).collect(),
+            expected,
+            found,
+        };
+        let args = loop {
+            let Node::Call { callable, args } = pickle.node(value) else { return Ok(None) };
+            match (pickle.node(callable), pickle.items(args)) {
+                (Node::Class("_rebuild_tensor_v2"), _) => break args,
+                // A parameter is a tensor that requires a gradient.
+                (Node::Class("_rebuild_parameter"), [tensor, ..]) => value = *tensor,
+                _ => return Ok(None),
+            }
+        };
+        if name.len() > N_NAME_BYTES_MAX {
+            return Err(wrong("a short name", format!("{} bytes", name.len())));
+        }
+        let &[storage, offset, shape, strides, ..] = pickle.items(args) else {
+            let expected = "a storage, an offset, a shape and strides";
+            return Err(wrong(expected, pickle.describe(args)));
+        };
+        let size = |id: &Id| match pickle.node(*id) {
+            Node::Int(n) => usize::try_from(n).ok(),
+            _ => None,
+        };
+        let sizes = |id: Id| match pickle.node(id) {
+            Node::Tuple { len, .. } if len as usize <= N_AXES_MAX => {
+                pickle.items(id).iter().map(size).collect::<Option<Vec<_>>>()
+            }
+            _ => None,
+        };
+        let offset = size(&offset).ok_or_else(|| wrong("an offset", pickle.describe(offset)))?;
+        let axes = sizes(shape).ok_or_else(|| wrong("a shape", pickle.describe(shape)))?;
+        let per_axis = sizes(strides).filter(|strides| strides.len() == axes.len());
+        let strides =
+            per_axis.ok_or_else(|| wrong("a stride for each axis", pickle.describe(strides)))?;
+
+        let parts = match pickle.node(storage) {
+            Node::Persistent(id) => pickle.items(id),
+            _ => &[],
+        };
+        // The word `storage`, its class, its file, its device, its length.
+        let (class, file) = match parts {
+            [_, class, file, ..] => (pickle.node(*class), pickle.node(*file)),
+            _ => (Node::Other, Node::Other),
+        };
+        let (Node::Class(class), Node::Text(file)) = (class, file) else {
+            return Err(wrong("a storage in a file", pickle.describe(storage)));
+        };
+        if file.len() > N_NAME_BYTES_MAX {
+            return Err(wrong("a storage with a short name", format!("{} bytes", file.len())));
+        }
+        let dtype = match class {
+            "FloatStorage" => DType::F32,
+            "DoubleStorage" => DType::F64,
+            "HalfStorage" => DType::F16,
+            "BFloat16Storage" => DType::BF16,
+            "ByteStorage" => DType::U8,
+            "IntStorage" => DType::I32,
+            "LongStorage" => DType::I64,
+            _ => {
+                let found = format!("`{}`", class.chars().take(80).collect::<String>());
+                return Err(wrong("a storage of floats or integers", found));
+            }
+        };
+        Ok(Some(Self { name, storage: file, dtype, offset, shape: axes, strides }))
+    }
+
+    fn n_elements(&self) -> Option<usize> {
+        self.shape.iter().try_fold(1usize, |n, dim| n.checked_mul(*dim))
+    }
+
+    /// Reads the tensor from its storage, `file`.
+    fn read<R: Read>(&self, file: &mut ZipFile<'_, R>, name: &str) -> Result<Tensor, PickleError> {
+        match self.dtype {
+            DType::F32 => self.read_as::<f32, 4>(file, name, f32::from_le_bytes),
+            DType::F64 => self.read_as::<f64, 8>(file, name, f64::from_le_bytes),
+            DType::F16 => self.read_as::<f16, 2>(file, name, f16::from_le_bytes),
+            DType::BF16 => self.read_as::<bf16, 2>(file, name, bf16::from_le_bytes),
+            DType::U8 => self.read_as::<u8, 1>(file, name, u8::from_le_bytes),
+            DType::I32 => self.read_as::<i32, 4>(file, name, i32::from_le_bytes),
+            _ => self.read_as::<i64, 8>(file, name, i64::from_le_bytes),
+        }
+    }
+
+    fn read_as<T: WithDType, const WIDTH: usize>(
+        &self,
+        file: &mut ZipFile<'_, impl Read>,
+        name: &str,
+        from_bytes: fn([u8; WIDTH]) -> T,
+    ) -> Result<Tensor, PickleError> {
+        let len = file.size();
+        let n_stored = usize::try_from(len).unwrap_or(usize::MAX) / WIDTH;
+        let n_elements = self.n_elements_within(n_stored).ok_or_else(|| PickleError::Tensor {
+            name: self.name.to_owned(),
+            expected: "a view within its storage",
+            found: format!("shape {:?} in {len} bytes", self.shape),
+        })?;
+
+        let mut values = vec![T::zero(); n_elements];
+        let is_contiguous = self.is_contiguous();
+        let mut chunk = vec![0; N_CHUNK_BYTES.min(n_stored * WIDTH)];
+        let (mut first, mut n_read) = (0, 0);
+        loop {
+            let n_bytes = fill(file, &mut chunk).map_err(damaged(name))?;
+            n_read += n_bytes as u64;
+            let (stored, _) = chunk[..n_bytes].as_chunks::<WIDTH>();
+            let is_last = n_bytes < N_CHUNK_BYTES;
+            if is_contiguous {
+                // The part of this chunk that is in the view.
+                let start = self.offset.clamp(first, first + stored.len());
+                let end = (self.offset + n_elements).clamp(start, first + stored.len());
+                let places = values.iter_mut().skip(start.saturating_sub(self.offset));
+                for (value, bytes) in places.zip(&stored[start - first..end - first]) {
+                    *value = from_bytes(*bytes);
+                }
+            } else {
+                for (element, value) in values.iter_mut().enumerate() {
+                    let place = self.place(element).checked_sub(first);
+                    if let Some(bytes) = place.and_then(|place| stored.get(place)) {
+                        *value = from_bytes(*bytes);
+                    }
+                }
+            }
+            first += stored.len();
+            if is_last {
+                break;
+            }
+        }
+        // The checksum is verified only at the end of the file.
+        n_read += std::io::copy(file, &mut std::io::sink()).map_err(damaged(name))?;
+        if n_read != len {
+            let err = std::io::Error::other(format!("{n_read} bytes instead of {len}"));
+            return Err(damaged(name)(err));
+        }
+        Tensor::from_vec(values, self.shape.as_slice(), &Device::Cpu)
+            .map_err(|source| PickleError::Backend { name: self.name.to_owned(), source })
+    }
+
+    /// Number of elements, if all are within a storage of `n_stored` elements.
+    fn n_elements_within(&self, n_stored: usize) -> Option<usize> {
+        // Also without axes of length 0, the product must be a number.
+        self.shape.iter().try_fold(1usize, |n, dim| n.checked_mul((*dim).max(1)))?;
+        // Strides of 0 can make a view larger than its storage; no weight is.
+        let n_elements = self.n_elements().filter(|n| *n <= n_stored)?;
+        if n_elements == 0 {
+            return Some(0);
+        }
+        let mut last = self.offset;
+        for (dim, stride) in self.shape.iter().zip(&self.strides) {
+            last = last.checked_add((dim - 1).checked_mul(*stride)?)?;
+        }
+        (last < n_stored).then_some(n_elements)
+    }
+
+    /// Whether elements follow each other in the storage.
+    fn is_contiguous(&self) -> bool {
+        let mut expected = 1;
+        self.shape.iter().zip(&self.strides).rev().all(|(dim, stride)| {
+            let fits = *dim <= 1 || *stride == expected;
+            expected *= dim.max(&1);
+            fits
+        })
+    }
+
+    /// Place of an element in the storage. The view is within its storage.
+    fn place(&self, mut element: usize) -> usize {
+        let mut at = self.offset;
+        for (dim, stride) in self.shape.iter().zip(&self.strides).rev() {
+            at += element % dim * stride;
+            element /= dim;
+        }
+        at
+    }
+}
+
+/// Reads until `buffer` is full or the file ends. Returns the number of bytes.
+fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut n_read = 0;
+    while n_read < buffer.len() {
+        match file.read(&mut buffer[n_read..])? {
+            0 => break,
+            n => n_read += n,
+        }
+    }
+    Ok(n_read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// Pickle opcodes of a tensor: a view of storage `0`, made of `kind`.
+    fn tensor(kind: &str, offset: u8, shape: &[u8], strides: &[u8]) -> Vec<u8> {
+        let mut ops = Vec::new();
+        let int = |n: &u8| [b'K', *n];
+        let text = |ops: &mut Vec<u8>, text: &str| {
+            ops.push(b'X');
+            ops.extend((text.len() as u32).to_le_bytes());
+            ops.extend(text.as_bytes());
+        };
+        ops.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
+        text(&mut ops, "storage");
+        ops.extend(format!("ctorch\n{kind}\n").as_bytes());
+        text(&mut ops, "0");
+        text(&mut ops, "cpu");
+        ops.extend(b"K\x09tQ");
+        ops.extend(int(&offset));
+        for sizes in [shape, strides] {
+            ops.push(b'(');
+            ops.extend(sizes.iter().flat_map(int));
+            ops.push(b't');
+        }
+        ops.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+        ops
+    }
+
+    /// A checkpoint whose state dict has the entry `x`, pickled as `value`.
+    fn checkpoint(value: &[u8], storage: Option<&[u8]>) -> Vec<u8> {
+        let pickle = [b"\x80\x02}X\x01\0\0\0x", value, b"s."].concat();
+        let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let files = [("model/data.pkl", Some(pickle.as_slice())), ("model/data/0", storage)];
+        for (name, bytes) in files {
+            let Some(bytes) = bytes else { continue };
+            let stored = zip::write::SimpleFileOptions::default()
+                .compression_method(zip::CompressionMethod::Stored);
+            writer.start_file(name, stored).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    }
+
+    fn opened(file: &[u8]) -> Result<Vec<Vec<f32>>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.pth");
+        std::fs::write(&path, file).unwrap();
+        let tensors = read(&path).map_err(|err| err.to_string())?;
+        Ok(tensors["x"].to_dtype(DType::F32).unwrap().to_vec2().unwrap())
+    }
+
+    fn six_floats() -> Vec<u8> {
+        (0..6).flat_map(|n| (n as f32).to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn views_of_a_storage_are_read() {
+        let floats = six_floats();
+        let view = |offset, shape: &[u8], strides: &[u8]| {
+            opened(&checkpoint(&tensor("FloatStorage", offset, shape, strides), Some(&floats)))
+                .unwrap()
+        };
+        assert_eq!(view(0, &[2, 3], &[3, 1]), [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]);
+        assert_eq!(view(0, &[3, 2], &[1, 3]), [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]);
+        assert_eq!(view(1, &[2, 1], &[2, 1]), [[1.0], [3.0]]);
+        assert_eq!(view(2, &[2, 2], &[2, 1]), [[2.0, 3.0], [4.0, 5.0]]);
+        assert_eq!(view(0, &[2, 0], &[0, 1]), [[0.0; 0]; 2]);
+
+        let halves: Vec<u8> =
+            [0x3f80u16, 0xc000].iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let file = checkpoint(&tensor("BFloat16Storage", 0, &[1, 2], &[2, 1]), Some(&halves));
+        assert_eq!(opened(&file).unwrap(), [[1.0, -2.0]]);
+        let ints = [7, 0, 0, 0];
+        let file = checkpoint(&tensor("IntStorage", 0, &[1, 1], &[1, 1]), Some(&ints));
+        assert_eq!(opened(&file).unwrap(), [[7.0]]);
+    }
+
+    #[test]
+    fn anything_but_a_state_dict_is_refused() {
+        let floats = six_floats();
+        let message = |value: &[u8]| opened(&checkpoint(value, Some(&floats))).unwrap_err();
+        // A number instead of a tensor.
+        assert_eq!(message(b"K\x01"), "`data.pkl` holds no dictionary of tensors");
+        // Rebuilt from nothing at all.
+        let bare = b"ctorch._utils\n_rebuild_tensor_v2\n)R";
+        let want = "tensor `x`: expected a storage, an offset, a shape and strides, found a tuple of length 0";
+        assert_eq!(message(bare), want);
+        let want = "tensor `x`: expected a storage of floats or integers, found `BoolStorage`";
+        assert_eq!(message(&tensor("BoolStorage", 0, &[1], &[1])), want);
+        let want = "tensor `x`: expected a view within its storage, found shape [2, 4] in 24 bytes";
+        assert_eq!(message(&tensor("FloatStorage", 0, &[2, 4], &[4, 1])), want);
+        let want = "tensor `x`: expected a view within its storage, found shape [2, 3] in 24 bytes";
+        assert_eq!(message(&tensor("FloatStorage", 1, &[2, 3], &[3, 1])), want);
+        let axes = message(&tensor("FloatStorage", 0, &[2, 3], &[1]));
+        assert!(axes.starts_with("tensor `x`: expected a stride for each axis"), "{axes}");
+        assert!(message(b"\xff").starts_with("`data.pkl` is not a pickle of tensors"));
+        let long = [&[1; 9][..]; 2];
+        let axes = message(&tensor("FloatStorage", 0, long[0], long[1]));
+        assert_eq!(axes, "tensor `x`: expected a shape, found a tuple of length 9");
+        let missing = checkpoint(&tensor("FloatStorage", 0, &[1, 1], &[1, 1]), None);
+        assert_eq!(opened(&missing).unwrap_err(), "the archive has no `model/data/0`");
+    }
+
+    #[test]
+    fn a_damaged_or_short_file_is_refused() {
+        let floats = six_floats();
+        let whole = checkpoint(&tensor("FloatStorage", 0, &[2, 3], &[3, 1]), Some(&floats));
+        for len in [0, 1, whole.len() / 2, whole.len() - 1] {
+            let err = opened(&whole[..len]).unwrap_err();
+            assert!(err.starts_with("expected a complete zip archive"), "{len}: {err}");
+        }
+        let at = whole.windows(floats.len()).position(|window| window == floats).unwrap();
+        let mut flipped = whole.clone();
+        flipped[at + 5] ^= 1;
+        assert_eq!(opened(&flipped).unwrap_err(), "`model/data/0` in the archive is damaged");
+    }
+}

@@ -1,0 +1,120 @@
+//! Hostile PyTorch checkpoints: reading takes no more memory than the file's length
+//! plus 16 MB.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+use std::error::Error;
+use std::io::Write;
+use std::path::Path;
+
+use hrm_core::weight_file;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const MB: usize = 1 << 20;
+
+/// Writes a checkpoint with this pickle and one storage of zeros.
+fn write(path: &Path, pickle: &[u8], n_storage_bytes: usize) {
+    let mut writer = zip::ZipWriter::new(std::fs::File::create(path).unwrap());
+    let stored =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    writer.start_file("model/data.pkl", stored).unwrap();
+    writer.write_all(pickle).unwrap();
+    writer.start_file("model/data/0", stored).unwrap();
+    writer.write_all(&vec![0; n_storage_bytes]).unwrap();
+    writer.finish().unwrap();
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [b"X", (text.len() as u32).to_le_bytes().as_slice(), text.as_bytes()].concat()
+}
+
+/// A tensor of this shape and strides, as a view of the storage.
+fn tensor(shape: [u32; 2], strides: [u32; 2]) -> Vec<u8> {
+    let pair = |[a, b]: [u32; 2]| {
+        [b"J", a.to_le_bytes().as_slice(), b"J", &b.to_le_bytes(), b"\x86"].concat()
+    };
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n((".to_vec(),
+        text("storage"),
+        b"ctorch\nFloatStorage\n".to_vec(),
+        text("0"),
+        text("cpu"),
+        b"K\x00tQK\x00".to_vec(),
+        pair(shape),
+        pair(strides),
+        b"\x89ccollections\nOrderedDict\n)RtR".to_vec(),
+    ]
+    .concat()
+}
+
+/// One test, since memory is counted for the whole process.
+#[test]
+fn memory_is_bounded_by_the_length_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.pth");
+    let check = |name: &str, pickle: &[u8], n_storage_bytes: usize| {
+        write(&path, pickle, n_storage_bytes);
+        let n_file_bytes = path.metadata().unwrap().len() as usize;
+        let n_before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        let result = weight_file::read(&path);
+        let n_taken = MEMORY.peak_usage() - n_before;
+        assert!(n_taken <= n_file_bytes + 16 * MB, "{name}: {n_taken} bytes for {n_file_bytes}");
+        match result {
+            Ok(tensors) => Ok(tensors.len()),
+            Err(err) => Err(err.source().unwrap().to_string()),
+        }
+    };
+    let refusal = |name: &str, pickle: &[u8], n_storage_bytes: usize, expected: &str| {
+        let err = check(name, pickle, n_storage_bytes).unwrap_err();
+        assert!(err.contains(expected), "{name}: {err}");
+    };
+
+    // Entries that all view one storage.
+    let entry = |n: usize, value: &[u8]| [&text(&format!("w{n}")), value, b"s"].concat();
+    let shared = |n: usize, value: &[u8]| {
+        let first = [&text("w"), value, b"q\x00s"].concat();
+        let others: Vec<u8> = (1..n).flat_map(|n| entry(n, b"h\x00")).collect();
+        [b"\x80\x02}", first.as_slice(), &others, b"."].concat()
+    };
+    let whole = tensor([512, 512], [512, 1]);
+    assert_eq!(check("few views", &shared(4, &whole), MB), Ok(4));
+    refusal("many views", &shared(10_000, &whole), MB, "the tensors take more than");
+    let empty = tensor([0, 0], [0, 1]);
+    assert_eq!(check("empty views", &shared(2000, &empty), 0), Ok(2000));
+    refusal("many empty views", &shared(50_000, &empty), 0, "the tensors take more than");
+
+    // One large tensor, stored row by row and column by column.
+    let single = |value: &[u8]| [b"\x80\x02}", entry(0, value).as_slice(), b"."].concat();
+    assert_eq!(check("large", &single(&tensor([4096, 3000], [3000, 1])), 48 * MB), Ok(1));
+    assert_eq!(check("transposed", &single(&tensor([4096, 3000], [1, 4096])), 48 * MB), Ok(1));
+
+    // A length that the file does not have, tuples of twice the one before, nesting.
+    let huge = [b"\x80\x02}X", u32::MAX.to_le_bytes().as_slice(), b"abc"].concat();
+    refusal("huge length", &huge, 4, "ends early");
+    for (name, piece) in [("doubling", &b"q\x00h\x00\x86"[..]), ("nesting", b"\x85")] {
+        let pickle = [b"\x80\x02)", piece.repeat(60_000).as_slice(), b"."].concat();
+        refusal(name, &pickle, 4, "no dictionary of tensors");
+    }
+
+    // More objects, references, tuple items, entries and memo entries than are read.
+    for (name, start, piece) in [
+        ("objects", &b""[..], &b")"[..]),
+        ("references", b"K\x01q\x00", b"h\x00"),
+        ("items", b"K\x01q\x00", b"(h\x00h\x00h\x00h\x00t"),
+        ("entries", b"K\x01q\x00}", b"h\x00h\x00s"),
+    ] {
+        let pickle = [b"\x80\x02", start, &piece.repeat(1_000_000)].concat();
+        refusal(name, &pickle, 4, "more objects");
+    }
+    let keys = (0..3_000_000u32).flat_map(|key| [b"r", key.to_le_bytes().as_slice()].concat());
+    let memo = [b"\x80\x02K\x01".to_vec(), keys.collect()].concat();
+    refusal("memo", &memo, 4, "more objects");
+
+    let name = [text(&"n".repeat(15 * MB)), tensor([1, 1], [1, 1])].concat();
+    refusal("long name", &[b"\x80\x02}", name.as_slice(), b"s."].concat(), 4, "a short name");
+}
