@@ -16,7 +16,8 @@
 //! # Public boundary
 //!
 //! Callers pass tensors and [`Weight`]s and get tensors back; [`Hidden`] offers the
-//! same sublayers in place. [`reference`] holds the definitions, for benchmarks.
+//! same sublayers in place. [`reference`](mod@reference) holds the
+//! definitions, for benchmarks.
 //! [`Isa`], [`profile`] and [`peak_gflops`] are for reports. Instruction sets,
 //! packing and threads stay inside.
 //!
