@@ -48,7 +48,10 @@ fn text_that_is_no_puzzle_is_refused() {
     let solver = Solver::open(folder.path()).unwrap();
     let err = solver.solve("S..G").unwrap_err();
     assert!(matches!(err, SolveError::Puzzle(_)), "{err:?}");
-    assert_eq!(err.to_string(), "puzzle:1: expected 36 characters for side 6, found 4, a side of 2");
+    assert_eq!(
+        err.to_string(),
+        "puzzle:1: expected 36 characters for side 6, found 4, a side of 2"
+    );
 }
 
 #[test]
