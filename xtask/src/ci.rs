@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
-use crate::{test, tidy};
+use crate::{package, test, tidy};
 
 /// Flags of `cargo xtask ci`.
 #[derive(clap::Args)]
@@ -31,6 +31,8 @@ enum Step {
     Doc,
     /// All tests.
     Test,
+    /// The library crates as packages: `cargo xtask package`.
+    Package,
 }
 
 impl Ci {
@@ -69,6 +71,7 @@ impl Step {
                 doc.env("RUSTDOCFLAGS", "-D warnings").run()?;
             }
             Self::Test => test::run(sh, &[])?,
+            Self::Package => package::run(sh)?,
         }
         Ok(())
     }
@@ -96,14 +99,20 @@ mod tests {
 
     #[test]
     fn steps_run_cheapest_first_without_the_skipped() {
-        check(&[], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Test]);
-        check(&["--skip", "test"], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc]);
-        check(&["--skip=fmt", "--skip=clippy"], &[Step::Tidy, Step::Doc, Step::Test]);
+        check(&[], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Test, Step::Package]);
+        check(
+            &["--skip", "test"],
+            &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Package],
+        );
+        check(
+            &["--skip=fmt", "--skip=clippy"],
+            &[Step::Tidy, Step::Doc, Step::Test, Step::Package],
+        );
     }
 
     #[test]
     fn an_unknown_step_is_refused_with_the_known_ones() {
         let err = CommandLine::try_parse_from(["ci", "--skip", "tests"]).err().unwrap();
-        assert!(err.to_string().contains("fmt, tidy, clippy, doc, test"), "{err}");
+        assert!(err.to_string().contains("fmt, tidy, clippy, doc, test, package"), "{err}");
     }
 }

@@ -15,6 +15,7 @@ mod check_cuda;
 mod ci;
 mod fuzz;
 mod hrm;
+mod package;
 mod python;
 mod test;
 mod tidy;
@@ -46,6 +47,8 @@ enum Developer {
     Ci(ci::Ci),
     /// Check layering, imports, manifests, documentation links and committed text.
     Tidy,
+    /// Pack the library crates, and run the examples of their READMEs on the packages.
+    Package,
     /// Run benchmarks; compare with a baseline or with another implementation.
     Bench(bench::Bench),
     /// Fuzz the readers of files from outside.
@@ -128,6 +131,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Developer::Test(_) => test::run(&sh, &arguments[1..])?,
             Developer::Ci(ci) => ci.run(&sh)?,
             Developer::Tidy => tidy::run(&sh)?,
+            Developer::Package => package::run(&sh)?,
             Developer::Bench(bench) => bench.run(&sh)?,
             Developer::Fuzz(fuzz) => fuzz.run(&sh)?,
             Developer::CheckCuda => check_cuda::run(&sh)?,
@@ -158,7 +162,7 @@ mod tests {
     fn the_help_tells_developer_commands_from_those_of_hrm() {
         let help = command().render_help().to_string();
         let (developer, hrm) = help.split_once("Commands of hrm").unwrap();
-        for command in ["test", "ci", "tidy", "bench", "fuzz", "check-cuda"] {
+        for command in ["test", "ci", "tidy", "package", "bench", "fuzz", "check-cuda"] {
             let line = format!("\n  {command} ");
             assert!(developer.contains(&line) && !hrm.contains(&line), "{command}: {help}");
         }

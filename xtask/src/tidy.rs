@@ -18,6 +18,8 @@ use anyhow::Context as _;
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, Target};
 use xshell::Shell;
 
+pub(crate) use layers::LAYERS;
+
 /// Prints all findings.
 ///
 /// # Errors
@@ -52,7 +54,8 @@ fn crate_findings(root: &Path, metadata: &Metadata) -> anyhow::Result<Vec<String
 
         findings.extend(at(path, layers::unplaced(&package.name)));
         findings.extend(at(path, edges(package).filter_map(layers::violation)));
-        findings.extend(at(path, manifests::problems(&text)));
+        findings
+            .extend(at(path, manifests::problems(&text, LAYERS.contains(&package.name.as_str()))));
     }
     Ok(findings)
 }

@@ -4,7 +4,7 @@
 //! together just as code does.
 
 /// Library crates, lowest first.
-const LAYERS: &[&str] =
+pub(crate) const LAYERS: &[&str] =
     &["hrm-base", "hrm-puzzles", "hrm-kernels", "hrm-blocks", "hrm-core", "hrm-train", "hrm-tasks"];
 
 /// Programs on top of the stack. They may use any library; nothing may use them.
