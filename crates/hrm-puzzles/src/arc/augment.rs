@@ -27,7 +27,7 @@ impl Augmentation {
         Self { transform: Dihedral::Identity, colours: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] };
 
     /// A uniformly drawn one.
-    pub fn draw(rng: &mut impl Rng) -> Self {
+    pub fn sample(rng: &mut impl Rng) -> Self {
         let transform = Dihedral::ALL[rng.random_range(0..8u32) as usize];
         let mut colours = Self::IDENTITY.colours;
         for last in (2..N_COLOURS).rev() {
@@ -94,7 +94,7 @@ pub fn distinct(task: &str, pairs: &[Pair], n: usize, seed: u64) -> Vec<Augmenta
         if found.len() == n {
             break;
         }
-        let augmentation = Augmentation::draw(&mut rng);
+        let augmentation = Augmentation::sample(&mut rng);
         if seen.insert(fingerprints.of(&augmentation)) {
             found.push(augmentation);
         }
@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_augmentation() -> impl Strategy<Value = Augmentation> {
-        any::<u64>().prop_map(|seed| Augmentation::draw(&mut stream(seed, "test")))
+        any::<u64>().prop_map(|seed| Augmentation::sample(&mut stream(seed, "test")))
     }
 
     fn version(pairs: &[Pair], augmentation: &Augmentation) -> Vec<Grid> {
@@ -262,7 +262,7 @@ mod tests {
             let pairs = [Pair { output: input.map(|colour| (colour + 1) % 3), input }];
             let fingerprints = Fingerprints::new(&pairs);
             let drawn: Vec<_> =
-                seeds.iter().map(|seed| Augmentation::draw(&mut stream(*seed, "test"))).collect();
+                seeds.iter().map(|seed| Augmentation::sample(&mut stream(*seed, "test"))).collect();
             for one in &drawn {
                 for other in &drawn {
                     prop_assert_eq!(

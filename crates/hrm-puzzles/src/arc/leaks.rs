@@ -245,7 +245,7 @@ mod tests {
                 input: augmentation.apply(&pair.input),
                 output: augmentation.apply(&pair.output),
             };
-            let drawn = Augmentation::draw(&mut stream(seed, "test"));
+            let drawn = Augmentation::sample(&mut stream(seed, "test"));
             let pair = Pair { input, output };
             prop_assert_eq!(canonical(&version(&drawn, &pair)), canonical(&pair));
 
