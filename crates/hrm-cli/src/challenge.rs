@@ -9,7 +9,7 @@ use hrm_tasks::{Answer, Checkpoint, answer_all};
 use hrm_train::task::Document;
 use serde_json::{Value, json};
 
-use crate::{progress, solve};
+use crate::{progress, puzzle_text};
 
 /// The answers to the puzzles of a file.
 pub(crate) struct Challenge {
@@ -35,7 +35,7 @@ pub(crate) fn run(
     batch_size: NonZeroUsize,
 ) -> anyhow::Result<Challenge> {
     let kind = checkpoint.record.task.puzzle_kind();
-    let text = solve::read(file)?;
+    let text = puzzle_text::read(file)?;
     let place = file.display().to_string();
     let queries = kind.parse_queries(&text, &place, &checkpoint.identifiers)?;
 

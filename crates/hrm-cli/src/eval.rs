@@ -1,6 +1,5 @@
 //! `hrm eval`: evaluates a trained model.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -14,6 +13,7 @@ use crate::checkpoint;
 use crate::compute::Compute;
 use crate::output;
 use crate::pictures::Pictures;
+use crate::positive::positive;
 use crate::progress;
 use crate::scores;
 use crate::settings;
@@ -62,11 +62,6 @@ pub(crate) struct Eval {
     compute: Compute,
 }
 
-/// A number that the command line has checked to be positive.
-pub(crate) fn as_count(n: u32) -> NonZeroUsize {
-    NonZeroUsize::new(n as usize).unwrap_or(NonZeroUsize::MIN)
-}
-
 fn temperature(text: &str) -> Result<f64, String> {
     let temperature: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     let is_usable = (1e-3..=1e3).contains(&temperature);
@@ -80,13 +75,13 @@ impl Eval {
         }
         let checkpoint = checkpoint::open(&self.run, &self.compute)?;
         let model = &checkpoint.model;
-        let n_segments = self.segments.map_or(model.n_segments_max(), as_count);
+        let n_segments = self.segments.map_or(model.n_segments_max(), positive);
         let budget =
             if self.halt { Budget::UntilHalt(n_segments) } else { Budget::Fixed(n_segments) };
         let batch_size = self.batch as usize;
 
         if let Some(file) = &self.challenge {
-            let challenge = challenge::run(&checkpoint, file, budget, as_count(self.batch))?;
+            let challenge = challenge::run(&checkpoint, file, budget, positive(self.batch))?;
             self.print(&checkpoint, challenge.to_json(), challenge.table())?;
             return self.write(&[challenge.document]);
         }

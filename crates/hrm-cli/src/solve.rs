@@ -1,22 +1,21 @@
 //! `hrm solve`: answers puzzles, and prints them with their answers.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use anyhow::Context;
 use clap::Args;
 use hrm_core::Budget;
 use hrm_puzzles::Verdict;
-use hrm_tasks::{Answer, Checkpoint, TaskError, answer_all};
+use hrm_tasks::{Answer, Checkpoint, answer_all};
 use hrm_train::run::{find_checkpoint, read_json};
 use serde_json::{Value, json};
 
 use crate::checkpoint;
 use crate::compute::Compute;
 use crate::error::usage;
-use crate::eval::as_count;
+use crate::positive::positive;
+use crate::puzzle_text;
 use crate::record::RunRecord;
 use crate::task_args::task_names;
 use crate::term::{note, result, style};
@@ -63,8 +62,8 @@ impl Solve {
         let (text, place) = self.text(&checkpoint)?;
         let queries = task.puzzle_kind().parse_queries(&text, &place, &checkpoint.identifiers)?;
 
-        let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), as_count);
-        let (budget, batch_size) = (Budget::UntilHalt(n_max), as_count(BATCH_SIZE));
+        let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), positive);
+        let (budget, batch_size) = (Budget::UntilHalt(n_max), positive(BATCH_SIZE));
         answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
             let answer = queries[idx].answer(outputs, style());
             let text = match self.json {
@@ -87,45 +86,15 @@ impl Solve {
             return Ok((text, format!("generated puzzle {seed}")));
         };
         if input == "-" {
-            let mut bytes = Vec::new();
-            let mut input = std::io::stdin().lock().take(N_BYTES_MAX + 1);
-            input.read_to_end(&mut bytes).context("cannot read standard input")?;
             let place = "standard input";
-            return Ok((as_text(bytes, place)?, place.to_owned()));
+            return Ok((puzzle_text::read_stdin(place)?, place.to_owned()));
         }
         let path = Path::new(input);
         if path.is_file() {
-            return Ok((read(path)?, input.clone()));
+            return Ok((puzzle_text::read(path)?, input.clone()));
         }
         Ok((input.clone(), "puzzle".to_owned()))
     }
-}
-
-/// Limit for the size of a puzzle file, above that of any real one.
-const N_BYTES_MAX: u64 = 64 << 20;
-
-/// Reads a file of puzzles.
-///
-/// # Errors
-///
-/// If the file cannot be read, is too large or is not UTF-8 text.
-pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
-    let file = std::fs::File::open(path).map_err(TaskError::read(path))?;
-    let mut bytes = Vec::new();
-    file.take(N_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(TaskError::read(path))?;
-    as_text(bytes, &path.display().to_string())
-}
-
-fn as_text(bytes: Vec<u8>, place: &str) -> anyhow::Result<String> {
-    if bytes.len() as u64 > N_BYTES_MAX {
-        return Err(
-            TaskError::malformed(place, format!("at most {N_BYTES_MAX} bytes"), "more").into()
-        );
-    }
-    let not_text = |err: std::string::FromUtf8Error| {
-        TaskError::malformed(place, "UTF-8 text", err.utf8_error().to_string())
-    };
-    Ok(String::from_utf8(bytes).map_err(not_text)?)
 }
 
 fn describe(answer: &Answer) -> String {

@@ -109,7 +109,7 @@ pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, Puzzle
     if split.eval.is_empty() && held_out > 0.0 {
         let n_records = split.train.len();
         let n_eval = (n_records as f64 * held_out).round().max(1.0) as usize;
-        let n_eval = n_eval.min(n_records - 1);
+        let n_eval = n_eval.min(n_records.saturating_sub(1));
         split.train.shuffle(&mut stream(seed, "held out"));
         split.eval = split.train.split_off(n_records - n_eval);
     }
@@ -349,6 +349,12 @@ mod tests {
         let path = folder.join(name);
         std::fs::write(&path, to_text(&records)).unwrap();
         path
+    }
+
+    #[test]
+    fn nothing_is_held_out_of_no_records() {
+        let split = split(&[], 0.1, 1).unwrap();
+        assert!(split.train.is_empty() && split.eval.is_empty());
     }
 
     #[test]

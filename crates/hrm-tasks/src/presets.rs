@@ -71,7 +71,7 @@ pub enum PresetError {
     },
 
     /// A file that is no preset.
-    #[error("{place}: {source}")]
+    #[error("{place} is not a preset file")]
     Malformed {
         /// The file.
         place: String,
@@ -266,11 +266,15 @@ mod tests {
     #[test]
     fn a_mistake_is_named_with_its_line() {
         let text = preset_text("sudoku", "tiny").unwrap();
-        let message = |text: &str| PresetFile::parse(text, "my.toml").unwrap_err().to_string();
+        let message = |text: &str| {
+            let err = PresetFile::parse(text, "my.toml").unwrap_err();
+            assert_eq!(err.to_string(), "my.toml is not a preset file");
+            std::error::Error::source(&err).unwrap().to_string()
+        };
         let err = message(&text.replace("board = 4", "bord = 4"));
-        assert!(err.starts_with("my.toml: ") && err.contains("bord"), "{err}");
+        assert!(err.contains("line 11") && err.contains("`bord`"), "{err}");
         let err = message(&text.replace("hidden_dim = 64", "hiden_dim = 64"));
-        assert!(err.contains("hiden_dim"), "{err}");
+        assert!(err.contains("`hiden_dim`"), "{err}");
         assert!(message("[task").contains("line 1"));
         let err = PresetFile::embedded("sudoku", "huge").unwrap_err().to_string();
         assert_eq!(

@@ -9,11 +9,12 @@ use hrm_puzzles::binairo::Binairo;
 use serde::{Deserialize, Serialize};
 
 use crate::arc::ArcConfig;
+use crate::error::TaskError;
 use crate::grid::{GridConfig, Ruled};
 use crate::maze::MazeConfig;
 use crate::published;
 use crate::sudoku::SudokuConfig;
-use crate::{FitToData, PuzzleKind, PuzzleTask, TaskError};
+use crate::traits::{FitToData, PuzzleKind, PuzzleTask};
 
 /// Declares [`TaskConfig`]: a variant, its name in files, and its settings.
 macro_rules! kinds {
@@ -95,7 +96,7 @@ impl TaskConfig {
     /// As [`DataSource::open`](crate::DataSource::open).
     pub fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         match published::find(data)? {
-            Some(folder) => published::open(self, folder),
+            Some(folder) => published::open((self.name(), self.puzzle_kind()), folder),
             None => self.puzzle_kind().open(data),
         }
     }
@@ -107,7 +108,7 @@ impl TaskConfig {
     /// As [`DataSource::open_for_inspection`](crate::DataSource::open_for_inspection).
     pub fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         match published::find(data)? {
-            Some(folder) => published::open(self, folder),
+            Some(folder) => published::open((self.name(), self.puzzle_kind()), folder),
             None => self.puzzle_kind().open_for_inspection(data),
         }
     }
@@ -123,7 +124,9 @@ impl TaskConfig {
         identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         match published::find(data)? {
-            Some(folder) => published::open_for_eval(self, folder, identifiers),
+            Some(folder) => {
+                published::open_for_eval((self.name(), self.puzzle_kind()), folder, identifiers)
+            }
             None => self.puzzle_kind().open_for_eval(data, identifiers),
         }
     }

@@ -153,6 +153,8 @@ impl TrainingSession {
         folder.truncate_metrics(state.n_metrics_bytes)?;
         let checkpoints = folder.checkpoints();
         checkpoints.set_best(state.best.map(|best| best.step))?;
+        // A process killed after it wrote its last checkpoint has left old ones.
+        checkpoints.keep_newest(record.config.train.checkpoints.n_kept)?;
         if checkpoints.best()?.is_none() {
             // Its checkpoint is gone, so it must not be compared with.
             state.best = None;

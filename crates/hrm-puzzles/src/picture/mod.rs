@@ -17,6 +17,7 @@
 
 mod font;
 mod layout;
+mod page;
 mod panel;
 mod png;
 mod scene;
@@ -25,34 +26,12 @@ mod svg;
 mod tests;
 mod view;
 
+pub use page::{Picture, PuzzlePicture};
 pub use panel::{Cell, Colour, Panel};
+pub use png::N_PIXELS_MAX;
 pub use view::{Part, PuzzleView, Symbol, Window, characters, characters_in_rows};
 
 use crate::PuzzleError;
-
-/// Largest number of pixels of a PNG: 64 Mi, at three bytes each in memory.
-pub const N_PIXELS_MAX: usize = 1 << 26;
-
-/// One puzzle or many, on one page.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Picture {
-    /// Written at the top; may be empty.
-    pub title: String,
-    /// Puzzles in reading order.
-    pub puzzles: Vec<PuzzlePicture>,
-    /// Puzzles per row of the page, at least one. `None`: as many as make the page a
-    /// little wider than high.
-    pub n_columns: Option<usize>,
-}
-
-/// One puzzle on a page.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PuzzlePicture {
-    /// Written above; may be empty. Long captions are cut short.
-    pub caption: String,
-    /// From left to right.
-    pub panels: Vec<Panel>,
-}
 
 impl Picture {
     /// The picture as a complete SVG file.

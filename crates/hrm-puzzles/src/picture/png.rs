@@ -1,8 +1,11 @@
 //! A scene as PNG.
 
 use super::scene::{Area, Form, Scene, Shape};
-use super::{Colour, N_PIXELS_MAX, font};
+use super::{Colour, font};
 use crate::PuzzleError;
+
+/// Largest number of pixels of a PNG: 64 Mi, at three bytes each in memory.
+pub const N_PIXELS_MAX: usize = 1 << 26;
 
 /// The whole file.
 ///

@@ -9,8 +9,8 @@ use hrm_puzzles::{Leak, Style};
 use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
 use rayon::prelude::*;
 
-use super::ArcConfig;
 use super::canvas;
+use super::config::ArcConfig;
 use super::examples::{ArcExamples, Version, Versioned, known_versions};
 use super::scorer::ArcScorer;
 use crate::published::BLANK_NAME;

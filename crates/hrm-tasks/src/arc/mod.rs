@@ -18,6 +18,7 @@ mod config;
 mod data;
 mod decoder;
 mod examples;
+mod kind;
 mod query;
 #[cfg(test)]
 mod reference;

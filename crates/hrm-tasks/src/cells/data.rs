@@ -9,61 +9,17 @@ use hrm_puzzles::{Leak, Style};
 use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
 use rayon::prelude::*;
 
-use super::rows::ScoreSheet;
-use super::{
+use super::generate;
+use super::kind::{
     Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
-    DataSettings, Placed,
+    Figure,
 };
+use super::rows::ScoreSheet;
+use super::settings::DataSettings;
+use super::sides::{Placed, Sides};
+use crate::error::TaskError;
 use crate::published::BLANK_NAME;
-use crate::traits::DataSource;
-use crate::{Encoding, PuzzleTask, TaskError};
-
-/// Largest number of generated puzzles per side; bounds memory and time.
-const N_GENERATED_MAX: usize = 1_000_000;
-
-impl DataSettings {
-    /// Makes sure that the settings are in range.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError::Setting`] naming the first setting out of range.
-    pub(super) fn check(&self) -> Result<(), TaskError> {
-        for (field, n) in [("n_train", self.n_train), ("n_eval", self.n_eval)] {
-            if n > N_GENERATED_MAX {
-                return Err(TaskError::setting(field, format!("at most {N_GENERATED_MAX}"), n));
-            }
-        }
-        check_held_out(self.held_out)
-    }
-}
-
-/// Makes sure that a share can be held out.
-///
-/// # Errors
-///
-/// [`TaskError::Setting`] unless `0 <= held_out < 1`.
-pub(crate) fn check_held_out(held_out: f64) -> Result<(), TaskError> {
-    if (0.0..1.0).contains(&held_out) {
-        return Ok(());
-    }
-    Err(TaskError::setting("held_out", "at least 0 and less than 1", held_out))
-}
-
-/// Training and evaluation puzzles.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sides<P> {
-    /// Puzzles to learn from.
-    pub train: Vec<Placed<P>>,
-    /// Puzzles to evaluate on.
-    pub eval: Vec<Placed<P>>,
-}
-
-impl<P> Sides<P> {
-    /// Every puzzle, training puzzles first.
-    pub fn all(&self) -> impl Iterator<Item = &P> {
-        self.train.iter().chain(&self.eval).map(|placed| &placed.puzzle)
-    }
-}
+use crate::traits::{DataSource, Encoding, PuzzleTask};
 
 impl<K> DataSource for K
 where
@@ -78,9 +34,9 @@ where
 {
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let sides = if data.is_empty() {
-            super::generate::sides(self)?
+            generate::sides(self)?
         } else {
-            check(self)?;
+            self.check_all()?;
             let DataSettings { held_out, seed, .. } = self.data();
             let split = records::split(data, held_out, seed)?;
             Sides { train: read(self, &split.train)?, eval: read(self, &split.eval)? }
@@ -94,23 +50,13 @@ where
         _identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let eval = if data.is_empty() {
-            super::generate::eval_side(self)?
+            generate::eval_side(self)?
         } else {
-            check(self)?;
+            self.check_all()?;
             read(self, &records::for_eval(data)?)?
         };
         Ok(Box::new(CellTask::new(self.clone(), Sides { train: Vec::new(), eval })))
     }
-}
-
-/// Checks all settings of a kind.
-///
-/// # Errors
-///
-/// [`TaskError::Setting`] naming the first setting out of range.
-pub(super) fn check<K: CellKind>(kind: &K) -> Result<(), TaskError> {
-    kind.check()?;
-    kind.data().check()
 }
 
 fn read<K: CellFiles>(kind: &K, located: &[Located]) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
@@ -167,7 +113,7 @@ impl<K: CellFigures> CellTask<K> {
     fn figures(&self) -> &[Vec<Option<u64>>] {
         self.figures.get_or_init(|| {
             let puzzles: Vec<&K::Puzzle> = self.sides.all().collect();
-            let of_all = |figure: super::Figure<K>| {
+            let of_all = |figure: Figure<K>| {
                 puzzles.par_iter().map(|puzzle| (figure.of)(&self.kind, puzzle)).collect()
             };
             self.kind.figures().into_iter().map(of_all).collect()
@@ -309,21 +255,4 @@ where
 fn record<K: CellFiles>(kind: &K, placed: &Placed<K::Puzzle>) -> Record {
     let source = if placed.place.is_empty() { "generated" } else { "" }.to_owned();
     Record { source, ..kind.to_record(&placed.puzzle) }
-}
-
-/// The name of a puzzle in messages: its place, or its number among generated ones.
-pub(crate) fn name_of<P>(placed: &Placed<P>, idx: usize) -> String {
-    match placed.place.as_str() {
-        "" => format!("generated puzzle {}", idx + 1),
-        place => place.to_owned(),
-    }
-}
-
-/// Questions with the names of their puzzles.
-pub(crate) fn named<P, Q>(
-    side: &[Placed<P>],
-    question: impl for<'a> Fn(&'a P) -> &'a Q,
-) -> Vec<(String, &Q)> {
-    let named = side.iter().enumerate();
-    named.map(|(idx, placed)| (name_of(placed, idx), question(&placed.puzzle))).collect()
 }

@@ -6,20 +6,21 @@ use hrm_base::rng::stream;
 use hrm_puzzles::distinct::{Taken, distinct};
 use hrm_puzzles::records::{Record, Writer};
 
-use super::data::check;
-use super::{CellFiles, CellGenerator, DataSettings, Placed, Sides};
-use crate::TaskError;
+use super::kind::{CellFiles, CellGenerator};
+use super::settings::DataSettings;
+use super::sides::{Placed, Sides};
+use crate::error::TaskError;
 use crate::traits::Generate;
 
 impl<K: CellGenerator + CellFiles> Generate for K {
     fn example(&self, seed: u64) -> Result<String, TaskError> {
-        check_all(self)?;
+        check_generated(self)?;
         let rng = &mut stream(seed, &format!("{} example", self.name()));
         Ok(self.question_text(&self.sample(&self.sampler()?, rng)?))
     }
 
     fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
-        check_all(self)?;
+        check_generated(self)?;
         let mut file = Writer::new(out);
         sample_distinct(self, ("n", n), seed, &mut Taken::default(), true, |puzzle| {
             let record = self.to_record(&puzzle);
@@ -35,7 +36,7 @@ impl<K: CellGenerator + CellFiles> Generate for K {
 ///
 /// [`TaskError`] if the settings allow no puzzle, or too few.
 pub(super) fn sides<K: CellGenerator>(kind: &K) -> Result<Sides<K::Puzzle>, TaskError> {
-    check_all(kind)?;
+    check_generated(kind)?;
     let mut taken = Taken::default();
     if K::EVAL_FIRST {
         let eval = eval(kind, &mut taken)?;
@@ -51,14 +52,14 @@ pub(super) fn sides<K: CellGenerator>(kind: &K) -> Result<Sides<K::Puzzle>, Task
 ///
 /// As [`sides`].
 pub(super) fn eval_side<K: CellGenerator>(kind: &K) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
-    check_all(kind)?;
+    check_generated(kind)?;
     if K::EVAL_FIRST { eval(kind, &mut Taken::default()) } else { Ok(sides(kind)?.eval) }
 }
 
 /// Makes sure that there is a generator, and that its settings are in range.
-fn check_all<K: CellGenerator>(kind: &K) -> Result<(), TaskError> {
+fn check_generated<K: CellGenerator>(kind: &K) -> Result<(), TaskError> {
     kind.check_generator()?;
-    check(kind)
+    kind.check_all()
 }
 
 fn train<K: CellGenerator>(

@@ -6,10 +6,10 @@ use hrm_core::PuzzleInput;
 use hrm_puzzles::Style;
 use hrm_train::task::BLANK_PUZZLE;
 
-use super::data::check;
-use super::{CellEncoding, CellQueries};
+use super::kind::{CellEncoding, CellQueries};
+use crate::error::TaskError;
+use crate::query::{Answer, ModelOutput, Query};
 use crate::traits::Queries;
-use crate::{Answer, ModelOutput, Query, TaskError};
 
 impl<K: CellQueries + CellEncoding> Queries for K {
     fn parse_queries(
@@ -18,7 +18,7 @@ impl<K: CellQueries + CellEncoding> Queries for K {
         place: &str,
         _identifiers: &[String],
     ) -> Result<Vec<Box<dyn Query>>, TaskError> {
-        check(self)?;
+        self.check_all()?;
         let kind = Rc::new(self.clone());
         let query = |question| {
             let inputs = kind.inputs(&question)?;

@@ -4,11 +4,10 @@ use hrm_puzzles::Style;
 use hrm_puzzles::records::{Located, Record};
 use hrm_train::task::{Prediction, Report, ScoreError, Scorer};
 
-use super::data::check;
-use super::{CellEncoding, CellFiles, CellQueries};
+use super::kind::{CellEncoding, CellFiles, CellQueries};
+use crate::error::TaskError;
 use crate::published::{self, Imported, Layout};
-use crate::traits::{NameOf, PreparedRows, RowDecoder};
-use crate::{Encoding, TaskError};
+use crate::traits::{Encoding, NameOf, PreparedRows, RowDecoder};
 
 /// Share of answers that count for each score.
 pub(super) struct ScoreSheet<'a, K> {
@@ -47,7 +46,7 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
             let expected = "a kind that the published code prepares: sudoku, maze or arc";
             return Err(TaskError::setting("kind", expected, self.name()));
         }
-        check(self)?;
+        self.check_all()?;
         Ok(Box::new(Decoder(self.clone())))
     }
 }

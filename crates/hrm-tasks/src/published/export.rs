@@ -10,9 +10,10 @@ use hrm_base::durable;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::Serialize;
 
+use super::layout::Side;
+use super::names::IDENTIFIERS;
 use super::npy::{ArrayWriter, Dtype};
 use super::split::{METADATA, Metadata, ends};
-use super::{IDENTIFIERS, Side};
 use crate::{PuzzleTask, TaskError};
 
 /// The one set of each split.

@@ -18,8 +18,8 @@ use std::path::Path;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::{Deserialize, Serialize};
 
+use super::json::read_json;
 use super::npy::Array;
-use super::read_json;
 use crate::TaskError;
 use hrm_puzzles::clipped;
 

@@ -1,14 +1,50 @@
 //! A prepared data set as the trainer and the command line see it.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
 
-use super::{BLANK_NAME, Layout, Split};
+use super::layout::{Layout, Side, is_split};
+use super::names::BLANK_NAME;
+use super::split::Split;
 use hrm_puzzles::Style;
 
-use crate::traits::RowDecoder;
-use crate::{PuzzleTask, TaskConfig, TaskError};
+use crate::error::TaskError;
+use crate::traits::{PuzzleKind, PuzzleTask, RowDecoder};
+
+/// Training and evaluation data from a prepared data set.
+///
+/// # Errors
+///
+/// As [`Layout::open`] and [`Layout::check`].
+pub(crate) fn open(
+    (name, kind): (&'static str, &dyn PuzzleKind),
+    folder: &Path,
+) -> Result<Box<dyn PuzzleTask>, TaskError> {
+    let sides: &[Side] = match folder.join(Side::Test.folder()).exists() && !is_split(folder) {
+        true => &[Side::Train, Side::Test],
+        false => &[Side::Train],
+    };
+    let layout = Layout::open(folder, sides)?;
+    layout.check(name, (kind.vocabulary().len(), kind.n_cells()))?;
+    Ok(Box::new(Prepared::new((name, kind), layout, None)?))
+}
+
+/// The test side of a prepared data set, for a model that knows `identifiers`.
+///
+/// # Errors
+///
+/// As [`Layout::open`] and [`Layout::check`].
+pub(crate) fn open_for_eval(
+    (name, kind): (&'static str, &dyn PuzzleKind),
+    folder: &Path,
+    identifiers: &[String],
+) -> Result<Box<dyn PuzzleTask>, TaskError> {
+    let layout = Layout::open(folder, &[Side::Test])?;
+    layout.check(name, (kind.vocabulary().len(), kind.n_cells()))?;
+    Ok(Box::new(Prepared::new((name, kind), layout, Some(identifiers))?))
+}
 
 /// A prepared data set of one kind of puzzle.
 pub(super) struct Prepared {
@@ -31,7 +67,7 @@ impl Prepared {
     ///
     /// [`TaskError::Setting`] if the settings are out of range.
     pub(super) fn new(
-        config: &TaskConfig,
+        (name, kind): (&'static str, &dyn PuzzleKind),
         layout: Layout,
         known: Option<&[String]>,
     ) -> Result<Self, TaskError> {
@@ -54,8 +90,8 @@ impl Prepared {
             eval.renumber(numbers);
         }
         Ok(Self {
-            kind: config.name(),
-            decoder: config.puzzle_kind().row_decoder()?,
+            kind: name,
+            decoder: kind.row_decoder()?,
             train,
             eval,
             names: layout.identifiers,

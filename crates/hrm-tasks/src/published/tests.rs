@@ -1,10 +1,14 @@
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
 use hrm_train::task::{Examples, Prediction, RowId, RowMut};
 
+use super::names::IDENTIFIERS;
 use super::npy::tests::file;
+use super::split::METADATA;
 use super::*;
+use crate::{PuzzleTask, TaskConfig};
 
 /// Settings of a kind, changed.
 fn config(kind: &str, changes: &[(&str, u64)]) -> TaskConfig {

@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 use hrm_base::rng::stream;
 use rayon::prelude::*;
 
-use super::compose::{Composition, Compositions};
+use super::composition::{Composition, draw_task};
+use super::compositions::Compositions;
+use super::family::Family;
+use super::list::FAMILIES;
 use super::sketch::Sketch;
-use super::{FAMILIES, Family};
 use crate::PuzzleError;
 use crate::arc::Pair;
 use crate::arc::library::{Role, SolvedTask};
@@ -154,42 +156,14 @@ impl BuiltIn {
     }
 }
 
-/// The pairs of one task and how many of them are train pairs. `None` if the
-/// parameters drawn do not allow enough different pairs.
-pub(super) fn draw_task(
-    composition: &Composition,
-    sketch: &mut Sketch,
-) -> Option<(Vec<Pair>, usize)> {
-    const N_TRIES: usize = 200;
-
-    let rule = composition.rule(sketch);
-    let n_train = sketch.between(3, 4);
-    let n_test = if sketch.chance(0.25) { 2 } else { 1 };
-    let mut pairs: Vec<Pair> = Vec::new();
-    for _ in 0..N_TRIES {
-        if pairs.len() == n_train + n_test {
-            // Nothing can be learnt from outputs that are always the same.
-            let varies = pairs[1..n_train].iter().any(|pair| pair.output != pairs[0].output);
-            return varies.then_some((pairs, n_train));
-        }
-        if let Some((input, output)) = rule(sketch)
-            // A pair on which the rule does nothing teaches nothing.
-            && input != output
-            && pairs.iter().all(|pair| pair.input != input)
-        {
-            pairs.push(Pair { input, output });
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_rule_without_room_is_an_error() {
-        static CRAMPED: Family = super::super::rule("cramped", 3, |_| Box::new(|_| None));
+        static CRAMPED: Family =
+            crate::arc::families::family::rule("cramped", 3, |_| Box::new(|_| None));
         let built_in = BuiltIn::new(3, 0.0, 1).unwrap();
         let mut built_in = BuiltIn { families: vec![&CRAMPED], ..built_in };
         let err = built_in.draw(1, Role::Training, "").unwrap_err();

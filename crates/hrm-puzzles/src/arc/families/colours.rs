@@ -1,6 +1,6 @@
 //! Rules about colours, wherever they are.
 
-use super::Step;
+use super::family::Step;
 use super::sketch::{BLANK, Sketch, TURNS};
 use crate::arc::Grid;
 

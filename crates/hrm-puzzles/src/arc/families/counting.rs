@@ -1,6 +1,6 @@
 //! Rules that count and compare.
 
-use super::Rule;
+use super::family::Rule;
 use super::sketch::{BLANK, Sketch, TURNS, count, paint, turned};
 use crate::Dihedral;
 use crate::arc::{Grid, N_COLOURS};

@@ -1,7 +1,7 @@
 //! Rules about the grid as a whole: turned, repeated, cut, combined.
 
+use super::family::{Rule, Step};
 use super::sketch::{Area, Sketch, TURNS, paint, paint_rim, turned};
-use super::{Rule, Step};
 use crate::Dihedral;
 use crate::arc::Grid;
 

@@ -1,6 +1,6 @@
 //! Rules that draw lines and go on with patterns.
 
-use super::Rule;
+use super::family::Rule;
 use super::sketch::{BLANK, Sketch, TURNS, turned};
 use crate::Dihedral;
 use crate::arc::Grid;

@@ -1,7 +1,7 @@
 //! Rules that move things.
 
+use super::family::{Rule, Step};
 use super::sketch::{BLANK, Sketch, TURNS, paste, turned};
-use super::{Rule, Step};
 use crate::arc::Grid;
 
 /// Every cell falls, in one of four directions, until it lies on another or on

@@ -1,6 +1,6 @@
 //! Rules about objects: things that stand apart on the background.
 
-use super::Rule;
+use super::family::Rule;
 use super::sketch::{Area, BLANK, Sketch, TURNS, paint, paint_inside, paint_rim, paste, turned};
 use crate::arc::Grid;
 

@@ -1,6 +1,6 @@
 //! Rules about panels: pictures beside each other, with lines between them.
 
-use super::Rule;
+use super::family::Rule;
 use super::sketch::{BLANK, Sketch, turned};
 use crate::Dihedral;
 use crate::arc::Grid;

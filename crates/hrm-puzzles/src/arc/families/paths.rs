@@ -1,6 +1,6 @@
 //! Rules that follow a path or spread over a region.
 
-use super::Rule;
+use super::family::Rule;
 use super::objects::largest;
 use super::sketch::{Area, BLANK, Sketch, TURNS, paint, turned};
 use crate::Dihedral;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use hrm_base::rng::stream;
 
-use super::built_in::draw_task;
-use super::compose::{Composition, Compositions};
+use super::composition::{Composition, draw_task};
+use super::compositions::Compositions;
+use super::list::FAMILIES;
 use super::sketch::Sketch;
-use super::{BuiltIn, FAMILIES, laws};
+use super::{BuiltIn, laws};
 use crate::Dihedral;
 use crate::arc::library::{Role, SolvedTask};
 use crate::arc::{Grid, Pair, SIDE_MAX};

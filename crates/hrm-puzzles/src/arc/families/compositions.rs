@@ -1,56 +1,11 @@
-//! Two families as one: the outputs of the first are the inputs of the second.
+//! The list of all compositions that make sense.
 
 use hrm_base::rng::stream;
 
-use super::built_in::draw_task;
+use super::composition::{Composition, draw_task};
+use super::family::{Draw, Family};
+use super::list::FAMILIES;
 use super::sketch::Sketch;
-use super::{Draw, FAMILIES, Family, Rule, Step};
-
-/// What a task is drawn from: one family, or two in turn.
-#[derive(Clone, Copy)]
-pub(super) struct Composition {
-    first: &'static Family,
-    /// A family that is a [`Step`].
-    second: Option<&'static Family>,
-}
-
-impl Composition {
-    pub(super) fn one(family: &'static Family) -> Self {
-        Self { first: family, second: None }
-    }
-
-    /// What ids of its tasks start with: `rotate`, `recolour+rotate`.
-    pub(super) fn name(&self) -> String {
-        match self.second {
-            Some(second) => format!("{}+{}", self.first.name, second.name),
-            None => self.first.name.to_owned(),
-        }
-    }
-
-    /// The rule of one task.
-    pub(super) fn rule(&self, sketch: &mut Sketch) -> Rule {
-        let Some(Draw::Step { draw, growth }) = self.second.map(|second| second.draw) else {
-            return self.first.rule(sketch);
-        };
-        let side_max = sketch.side_max() / growth;
-        let first = sketch.within(side_max, |sketch| self.first.rule(sketch));
-        then(first, draw(sketch), side_max)
-    }
-}
-
-/// `first` on grids of up to `side_max` cells a side, then `second`.
-fn then(first: Rule, second: Step, side_max: usize) -> Rule {
-    Box::new(move |sketch| {
-        let (input, between) = sketch.within(side_max, &first)?;
-        let output = (second.apply)(&between)?;
-        // Nobody could tell a step that changes nothing, and a blank grid may
-        // have come about in any way.
-        let first_matters = (second.apply)(&input).is_none_or(|without| without != output);
-        let both_matter = input != between && between != output && first_matters;
-        let is_blank = output.cells().iter().all(|colour| *colour == output.at(0, 0));
-        (both_matter && !is_blank).then_some((input, output))
-    })
-}
 
 /// Compositions in an order that visits all families, first and second, early
 /// and begins again after the last.

@@ -1,0 +1,168 @@
+//! ARC as a kind of puzzle: opening data, generating, queries.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use hrm_base::rng::stream;
+use hrm_puzzles::PuzzleError;
+use hrm_puzzles::arc::library::{self, Library};
+use hrm_puzzles::arc::{self, BuiltIn, Role, SIDE_MAX, SolvedTask, json, submission};
+use hrm_puzzles::picture::{Panel, PuzzleView, characters};
+use hrm_train::task::Document;
+use rand::Rng;
+
+use super::config::{ArcConfig, N_TASKS_MAX};
+use super::data::ArcData;
+use super::decoder::Canvases;
+use super::{canvas, query};
+use crate::error::TaskError;
+use crate::query::{Answer, Query};
+use crate::traits::{
+    DataSource, Encoding, FitToData, Generate, PreparedRows, PuzzleTask, Queries, RowDecoder,
+};
+use crate::vocabulary::Vocabulary;
+
+/// Up to here a canvas grows with the tasks of files: larger ones take more time
+/// than whoever asks for a small model has.
+const FITTED_CANVAS_MAX: usize = 12;
+
+impl ArcConfig {
+    /// The built-in training and evaluation tasks.
+    fn built_in(&self) -> Result<Library, TaskError> {
+        if self.n_train + self.n_eval == 0 {
+            return Err(TaskError::setting("n_train", "positive, or task.n_eval", 0));
+        }
+        let mut built_in = BuiltIn::new(self.canvas, self.compose, self.seed)?;
+        let mut library = Library::new();
+        for (n_tasks, role) in [(self.n_train, Role::Training), (self.n_eval, Role::Evaluation)] {
+            library.extend(built_in.draw(n_tasks, role, "")?);
+        }
+        Ok(library)
+    }
+
+    /// Tasks from files, or built-in tasks.
+    fn library(&self, data: &[PathBuf]) -> Result<Library, TaskError> {
+        self.check()?;
+        if data.is_empty() { self.built_in() } else { Ok(library::read(data)?) }
+    }
+}
+
+impl Encoding for ArcConfig {
+    fn vocabulary(&self) -> Vocabulary {
+        canvas::vocabulary()
+    }
+
+    fn n_cells(&self) -> usize {
+        self.canvas.saturating_mul(self.canvas)
+    }
+
+    fn draw_panels(&self, view: &PuzzleView<'_>) -> Vec<Panel> {
+        match self.check() {
+            Ok(()) => arc::panels(self.canvas, view),
+            Err(_) => characters(view),
+        }
+    }
+}
+
+impl FitToData for ArcConfig {
+    fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
+        let canvas = n_cells.isqrt();
+        if canvas * canvas != n_cells || !(1..=SIDE_MAX).contains(&canvas) {
+            let expected = format!("1 to {SIDE_MAX}");
+            return Err(TaskError::setting("canvas", expected, format!("{n_cells} cells")));
+        }
+        Ok(Self { canvas, ..self })
+    }
+
+    /// Tasks of files are as large as they are, up to 12 by 12; a canvas that is
+    /// larger already stays.
+    fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
+        if data.is_empty() {
+            return Ok(self);
+        }
+        let library = library::read_apart(data)?;
+        let side = library.values().map(SolvedTask::side).max().unwrap_or(0);
+        Ok(Self { canvas: self.canvas.max(side.min(FITTED_CANVAS_MAX)), ..self })
+    }
+}
+
+impl DataSource for ArcConfig {
+    fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        let held_out = if data.is_empty() { 0.0 } else { self.held_out };
+        Ok(Box::new(ArcData::new(self, self.library(data)?, held_out)?))
+    }
+
+    fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        if data.is_empty() {
+            return self.open(data);
+        }
+        self.check()?;
+        Ok(Box::new(ArcData::new(self, library::read_apart(data)?, self.held_out)?))
+    }
+
+    fn open_for_eval(
+        &self,
+        data: &[PathBuf],
+        identifiers: &[String],
+    ) -> Result<Box<dyn PuzzleTask>, TaskError> {
+        let mut library = self.library(data)?;
+        if data.is_empty() {
+            library.retain(|_, task| task.role == Role::Evaluation);
+        }
+        let paths: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
+        Ok(Box::new(ArcData::for_eval(self, library, paths.join(", "), identifiers)?))
+    }
+}
+
+impl Queries for ArcConfig {
+    fn parse_queries(
+        &self,
+        text: &str,
+        place: &str,
+        identifiers: &[String],
+    ) -> Result<Vec<Box<dyn Query>>, TaskError> {
+        self.check()?;
+        query::parse(text, place, identifiers, self.canvas)
+    }
+
+    /// The file of the ARC contest.
+    fn export_answers(&self, answers: &[Answer]) -> Document {
+        let text = submission::to_json(&query::submission(answers));
+        Document { name: "submission.json", text }
+    }
+}
+
+impl Generate for ArcConfig {
+    /// One of the built-in evaluation tasks, so that a model that was trained on the
+    /// built-in data has an identifier for it.
+    fn example(&self, seed: u64) -> Result<String, TaskError> {
+        let library = self.library(&[])?;
+        let has_evaluation = self.n_eval > 0;
+        let is_candidate = |task: &&SolvedTask| !has_evaluation || task.role == Role::Evaluation;
+        let candidates: Vec<_> = library.iter().filter(|(_, task)| is_candidate(task)).collect();
+        let mut rng = stream(seed, "arc example");
+        let (id, task) = candidates[rng.random_range(0..candidates.len() as u32) as usize];
+        Ok(json::combined([(id.as_str(), &task.to_task())]))
+    }
+
+    /// A combined file. Ids hold the seed, so that a model of the built-in
+    /// data does not take them for the tasks that it knows.
+    fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
+        self.check()?;
+        if n > N_TASKS_MAX {
+            return Err(TaskError::setting("n", format!("at most {N_TASKS_MAX}"), n));
+        }
+        let mut built_in = BuiltIn::new(self.canvas, self.compose, seed)?;
+        let drawn = built_in.draw(n, Role::Training, &format!("-{seed}"))?;
+        let tasks: Vec<_> = drawn.iter().map(|(id, solved)| (id, solved.to_task())).collect();
+        let text = json::combined(tasks.iter().map(|(id, task)| (id.as_str(), task)));
+        Ok(out.write_all(text.as_bytes()).map_err(PuzzleError::Output)?)
+    }
+}
+
+impl PreparedRows for ArcConfig {
+    fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError> {
+        self.check()?;
+        Ok(Box::new(Canvases { side: self.canvas }))
+    }
+}

@@ -1,0 +1,222 @@
+//! The traits of a kind of puzzle whose question and answer are one grid of cells each.
+
+use std::borrow::Cow;
+use std::hash::Hash;
+
+use hrm_base::rng::ChaCha8Rng;
+use hrm_puzzles::records::{Located, Record};
+use hrm_puzzles::stats::Distribution;
+use hrm_puzzles::{Leak, Style, Verdict};
+
+use super::settings::DataSettings;
+use super::sides::Sides;
+use crate::error::TaskError;
+
+/// A kind of puzzle: its name, its settings, and the types of its puzzles.
+pub trait CellKind: Clone + Send + Sync + 'static {
+    /// A question with its answer.
+    type Puzzle: Clone + Send + Sync;
+    /// A question somebody wants answered.
+    type Question: Send + Sync;
+
+    /// Short lower-case name.
+    fn name(&self) -> &'static str;
+
+    /// The settings of its data.
+    fn data(&self) -> DataSettings;
+
+    /// Makes sure that its own settings are in range; those of [`data`](Self::data) are
+    /// checked by the caller.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] naming the first setting out of range.
+    fn check(&self) -> Result<(), TaskError>;
+
+    /// Makes sure that all settings are in range.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] naming the first setting out of range.
+    fn check_all(&self) -> Result<(), TaskError> {
+        self.check()?;
+        self.data().check()
+    }
+}
+
+/// Puzzles as token ids.
+pub trait CellEncoding: CellKind {
+    /// Writes question and answer, `[n_cells]` ids each.
+    fn encode(&self, puzzle: &Self::Puzzle, inputs: &mut [u32], labels: &mut [u32]);
+
+    /// Question and answer as text, side by side where they fit, ending in a newline.
+    /// `labels` may be a prediction.
+    fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String;
+}
+
+/// Puzzles in files.
+pub trait CellFiles: CellKind {
+    /// Reads a record.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] naming the field and what is wrong with it.
+    fn read(&self, located: &Located) -> Result<Self::Puzzle, TaskError>;
+
+    /// The puzzle as a record with an empty source.
+    fn to_record(&self, puzzle: &Self::Puzzle) -> Record;
+
+    /// Whether the published code prepares data sets of this kind.
+    const HAS_PREPARED_SETS: bool = false;
+}
+
+/// Sampling puzzles.
+pub trait CellGenerator: CellKind {
+    /// Whether evaluation puzzles are sampled before training puzzles, so that they do
+    /// not depend on the number of training puzzles. It decides which puzzles a seed
+    /// gives.
+    const EVAL_FIRST: bool = true;
+
+    /// Makes sure that the kind has a generator.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::NoGenerator`] otherwise.
+    fn check_generator(&self) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    /// What prepares sampling, e.g. a solver.
+    type Sampler<'a>: Sync
+    where
+        Self: 'a;
+
+    /// Prepares sampling.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] if the settings allow no puzzle.
+    fn sampler(&self) -> Result<Self::Sampler<'_>, TaskError>;
+
+    /// Samples a puzzle.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if the settings allow no puzzle.
+    fn sample(
+        &self,
+        sampler: &Self::Sampler<'_>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Self::Puzzle, TaskError>;
+
+    /// Equal for puzzles that count as the same.
+    fn identity(&self, puzzle: &Self::Puzzle) -> impl Hash + use<Self>;
+
+    /// Adds what only generated files state, e.g. a difficulty that takes time to find.
+    fn rate(&self, sampler: &Self::Sampler<'_>, puzzle: Self::Puzzle) -> Self::Puzzle {
+        let _ = sampler;
+        puzzle
+    }
+
+    /// Changes the generated evaluation puzzle number `idx`, e.g. to make it easier.
+    fn adapt_eval(&self, idx: usize, puzzle: &mut Self::Puzzle) {
+        let _ = (idx, puzzle);
+    }
+
+    /// The question as [`CellQueries::parse`] reads it.
+    fn question_text(&self, puzzle: &Self::Puzzle) -> String;
+}
+
+/// Augmented versions of a puzzle. Version 0 is the puzzle itself.
+pub trait CellVersions: CellKind {
+    /// Number of versions of each training puzzle, itself included.
+    fn n_versions(&self) -> usize {
+        1
+    }
+
+    /// A version of training puzzle number `group`.
+    fn version<'a>(
+        &self,
+        puzzle: &'a Self::Puzzle,
+        group: usize,
+        version: usize,
+    ) -> Cow<'a, Self::Puzzle> {
+        let _ = (group, version);
+        Cow::Borrowed(puzzle)
+    }
+}
+
+/// Questions to answer, and the rules by which answers are checked.
+pub trait CellQueries: CellKind {
+    /// Reads questions from text; messages call its origin `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] naming the place of what is wrong with the text.
+    fn parse(&self, text: &str, place: &str) -> Result<Vec<Self::Question>, TaskError>;
+
+    /// Token ids of a question, `[n_cells]`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] if the model cannot represent the question.
+    fn inputs(&self, question: &Self::Question) -> Result<Vec<u32>, TaskError>;
+
+    /// The cells `ids` in the form in which the question was written.
+    fn to_text(&self, question: &Self::Question, ids: &[u32]) -> String;
+
+    /// Whether the answer `tokens` is right.
+    fn verdict(&self, question: &Self::Question, tokens: &[u32]) -> Verdict;
+
+    /// Names of the scores of an evaluation, e.g. `valid`.
+    fn score_names(&self) -> &'static [&'static str];
+
+    /// Whether an answer counts for each score, in the order of
+    /// [`score_names`](Self::score_names).
+    fn scores(&self, inputs: &[u32], tokens: &[u32]) -> Vec<bool>;
+}
+
+/// A whole number that describes a puzzle, e.g. its difficulty.
+pub struct Figure<K: CellKind> {
+    /// What is counted, e.g. `moves`.
+    pub name: &'static str,
+    /// How its distribution is shown, if it is.
+    pub bins: Option<Bins>,
+    /// The figure of a puzzle, if it has one.
+    pub of: fn(&K, &K::Puzzle) -> Option<u64>,
+}
+
+/// The ranges of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bins {
+    /// Ranges of equal width.
+    Equal,
+    /// Ranges that double, for figures that vary over orders of magnitude.
+    Doubling,
+}
+
+/// Statistics of a data set.
+pub trait CellFigures: CellKind + CellEncoding {
+    /// Figures of single puzzles, each summarised over all of them.
+    fn figures(&self) -> Vec<Figure<Self>>;
+
+    /// Statistics of the kind itself, by name.
+    fn sizes(&self) -> Vec<(String, f64)> {
+        Vec::new()
+    }
+
+    /// Distributions beyond those of [`figures`](Self::figures).
+    fn distributions(&self, sides: &Sides<Self::Puzzle>) -> Vec<Distribution> {
+        let _ = sides;
+        Vec::new()
+    }
+
+    /// Evaluation puzzles that the training side contains too.
+    fn leaks(&self, sides: &Sides<Self::Puzzle>) -> Vec<Leak>;
+
+    /// Notes a user should read once.
+    fn notes(&self, sides: &Sides<Self::Puzzle>) -> Vec<String> {
+        let _ = sides;
+        Vec::new()
+    }
+}

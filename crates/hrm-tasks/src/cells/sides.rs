@@ -1,0 +1,43 @@
+//! The puzzles of both sides of the split.
+
+/// A puzzle and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<P> {
+    /// The puzzle.
+    pub puzzle: P,
+    /// File and line; empty for generated puzzles.
+    pub place: String,
+}
+
+/// Training and evaluation puzzles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sides<P> {
+    /// Puzzles to learn from.
+    pub train: Vec<Placed<P>>,
+    /// Puzzles to evaluate on.
+    pub eval: Vec<Placed<P>>,
+}
+
+impl<P> Sides<P> {
+    /// Every puzzle, training puzzles first.
+    pub fn all(&self) -> impl Iterator<Item = &P> {
+        self.train.iter().chain(&self.eval).map(|placed| &placed.puzzle)
+    }
+}
+
+/// The name of a puzzle in messages: its place, or its number among generated ones.
+pub(crate) fn name_of<P>(placed: &Placed<P>, idx: usize) -> String {
+    match placed.place.as_str() {
+        "" => format!("generated puzzle {}", idx + 1),
+        place => place.to_owned(),
+    }
+}
+
+/// Questions with the names of their puzzles.
+pub(crate) fn named<P, Q>(
+    side: &[Placed<P>],
+    question: impl for<'a> Fn(&'a P) -> &'a Q,
+) -> Vec<(String, &Q)> {
+    let named = side.iter().enumerate();
+    named.map(|(idx, placed)| (name_of(placed, idx), question(&placed.puzzle))).collect()
+}

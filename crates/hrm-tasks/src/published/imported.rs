@@ -1,0 +1,111 @@
+//! Base puzzles found in a prepared data set, as the files that we keep puzzles in.
+
+use std::path::Path;
+
+use hrm_base::durable;
+use hrm_puzzles::records::{self as files, Record};
+use hrm_train::task::{Examples, RowId};
+
+use super::layout::{Layout, Side};
+use super::split::Split;
+use crate::error::TaskError;
+use crate::folder;
+
+/// What became of a prepared data set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Names below the folder to write, with contents.
+    pub files: Vec<(String, String)>,
+    /// Puzzles in them.
+    pub n_puzzles: usize,
+    /// Versions of them that were left out.
+    pub n_versions: usize,
+    /// What could not be turned, and why.
+    pub refused: Vec<String>,
+}
+
+impl Imported {
+    /// Writes the files into a new folder; a single one, if `out` has an
+    /// ending, under that name.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Empty`] without files, [`TaskError::Malformed`] for several
+    /// files under one name, [`TaskError::Write`], also if there is something
+    /// at `out`.
+    pub fn write(&self, out: &Path) -> Result<(), TaskError> {
+        let is_file = out.extension().is_some();
+        match self.files.as_slice() {
+            [] => Err(TaskError::empty("the data", "puzzles to write")),
+            [(_, text)] if is_file => std::fs::create_dir_all(durable::parent(out))
+                .and_then(|()| durable::write_new(out, text.as_bytes()))
+                .map_err(TaskError::write(out)),
+            several if is_file => {
+                let place = out.display().to_string();
+                let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
+                Err(TaskError::malformed(place, "a folder", format!("files {}", names.join(", "))))
+            }
+            files => folder::write_new(out, files),
+        }
+    }
+}
+
+/// Base puzzles as files of records, one per side; `read` turns the question
+/// and answer of one, found at a place.
+pub(crate) fn records(
+    layout: &Layout,
+    read: impl Fn(&[u32], &[u32], &str) -> Result<Record, TaskError>,
+) -> Imported {
+    let mut imported = Imported::default();
+    for (split, side) in [(&layout.train, Side::Train), (&layout.test, Side::Test)] {
+        let Some(split) = split else { continue };
+        let mut records = Vec::new();
+        for at in split.row_ids() {
+            let (inputs, labels) = split.example(at);
+            if at.version > 0 && is_version(split, at, &inputs) {
+                imported.n_versions += 1;
+                continue;
+            }
+            let RowId { group, version, row } = at;
+            let place = format!(
+                "{}: {}, group {group}, version {version}, row {row}",
+                layout.place,
+                side.folder()
+            );
+            match read(&inputs, &labels, &place) {
+                Ok(record) => records.push(record),
+                Err(err) => imported.refused.push(err.to_string()),
+            }
+        }
+        imported.n_puzzles += records.len();
+        if !records.is_empty() {
+            imported.files.push((format!("{}.csv", side.folder()), files::to_text(&records)));
+        }
+    }
+    imported
+}
+
+/// Whether a puzzle may be a version of the first of its group: turning a board
+/// and exchanging its digits keeps how many cells are blank, and how often the
+/// most frequent digit, the next and so on occur. A group that holds something
+/// else holds base puzzles.
+fn is_version(split: &Split, at: RowId, inputs: &[u32]) -> bool {
+    if at.row >= split.n_rows(at.group, 0) {
+        return false;
+    }
+    let (base, _) = split.example(RowId { version: 0, ..at });
+    profile(&base) == profile(inputs)
+}
+
+/// How often id 1 occurs, a blank or a wall, and how often each of the others,
+/// without which ids they are.
+fn profile(ids: &[u32]) -> (usize, Vec<usize>) {
+    let mut counts = vec![0; ids.iter().max().map_or(2, |id| (*id as usize + 1).max(2))];
+    for id in ids {
+        counts[*id as usize] += 1;
+    }
+    let n_first = std::mem::take(&mut counts[1]);
+    counts.retain(|count| *count > 0);
+    counts.sort_unstable();
+    (n_first, counts)
+}
