@@ -1,5 +1,5 @@
-//! Binairo: a square of `0` and `1`, as many of one as of the other in every
-//! row and column, and never three alike side by side. `.` is blank.
+//! Binairo: a square grid of `0` and `1`, with equally many of each in every row and
+//! column and never three equal symbols in a row. `.` is blank.
 
 use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
@@ -37,8 +37,8 @@ impl Rules for Binairo {
         let mut cells: Vec<_> = answer.cells().collect();
         cells.shuffle(rng);
         for (at, symbol) in cells {
-            // A cell is left blank where the other symbol would break a rule at
-            // once. So step by step all follow, and there is one answer only.
+            // Blanks a cell if the other symbol would break a rule immediately. So each blank
+            // can be deduced in turn, and the answer is unique.
             question[at] = other(symbol);
             let follows = fault(&question, at).is_some();
             question[at] = if follows { '.' } else { symbol };
@@ -51,7 +51,7 @@ impl Rules for Binairo {
         if answer.cells().any(|(_, symbol)| symbol == '.') {
             return Err("a cell is blank".to_owned());
         }
-        // The diagonal meets every row and column.
+        // The cells on the diagonal cover every row and column.
         (0..self.side).find_map(|idx| fault(answer, (idx, idx))).map_or(Ok(()), Err)
     }
 
@@ -79,7 +79,7 @@ fn other(symbol: char) -> char {
     if symbol == '0' { '1' } else { '0' }
 }
 
-/// Fills the cells from `cell` on, at random; whether that was possible.
+/// Randomly fills the cells from index `cell` on; returns whether that was possible.
 fn fill(grid: &mut Grid, cell: usize, rng: &mut ChaCha8Rng) -> bool {
     let Some((at, _)) = grid.cells().nth(cell) else { return true };
     let first = if rng.random() { '0' } else { '1' };
@@ -93,7 +93,8 @@ fn fill(grid: &mut Grid, cell: usize, rng: &mut ChaCha8Rng) -> bool {
     false
 }
 
-/// A rule that the row or the column through a cell breaks, blanks or not.
+/// Describes a rule that the row or column of a cell breaks, if any; blanks are
+/// allowed.
 fn fault(grid: &Grid, (row, column): (usize, usize)) -> Option<String> {
     let across = grid.rows()[row].clone();
     let down: Vec<char> = grid.rows().iter().map(|row| row[column]).collect();
@@ -118,7 +119,7 @@ mod tests {
         Grid::parse(text, "test").unwrap()
     }
 
-    /// Ways to fill the blanks, counted up to `limit`.
+    /// Counts the ways to fill the blanks, up to `limit`.
     fn n_answers(grid: &mut Grid, limit: usize) -> usize {
         let Some((at, _)) = grid.cells().find(|(_, symbol)| *symbol == '.') else { return 1 };
         let mut n = 0;

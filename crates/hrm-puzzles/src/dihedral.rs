@@ -1,6 +1,7 @@
-//! The eight ways to turn and flip a grid, numbered as in the published data.
+//! The eight symmetries of the square (rotations and reflections), numbered as in the
+//! published data sets.
 
-/// A symmetry of the square. The order of the variants is their number.
+/// A symmetry of the square. Variants are in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Dihedral {
@@ -12,19 +13,19 @@ pub enum Dihedral {
     HalfTurn,
     /// 3: three quarter turns counter-clockwise.
     ThreeQuarterTurn,
-    /// 4: left and right exchanged.
+    /// 4: left and right swapped.
     FlipLeftRight,
-    /// 5: top and bottom exchanged.
+    /// 5: top and bottom swapped.
     FlipUpDown,
-    /// 6: rows become columns.
+    /// 6: transposition: rows become columns.
     Transpose,
-    /// 7: a quarter turn, then left and right exchanged; the other diagonal's
-    /// transposition.
+    /// 7: transposition along the other diagonal: a quarter turn, then left and right
+    /// swapped.
     AntiTranspose,
 }
 
 impl Dihedral {
-    /// All eight, in order of their number.
+    /// All eight, in the order of their numbers.
     pub const ALL: [Self; 8] = [
         Self::Identity,
         Self::QuarterTurn,
@@ -36,12 +37,12 @@ impl Dihedral {
         Self::AntiTranspose,
     ];
 
-    /// Its number, `0..8`.
+    /// The number of this transform, `0..8`.
     pub fn number(self) -> usize {
         self as usize
     }
 
-    /// The transform that undoes this one.
+    /// The transform that reverses this one.
     pub fn inverse(self) -> Self {
         match self {
             Self::QuarterTurn => Self::ThreeQuarterTurn,
@@ -58,8 +59,8 @@ impl Dihedral {
         )
     }
 
-    /// Where the cell at `(row, col)` of the result comes from, in a grid of
-    /// `height` by `width`.
+    /// The source, in a grid of `height` by `width`, of the result's cell at `(row,
+    /// col)`.
     pub(crate) fn source(
         self,
         height: usize,

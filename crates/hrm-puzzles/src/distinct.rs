@@ -7,12 +7,12 @@ use rayon::prelude::*;
 
 use crate::PuzzleError;
 
-/// Largest number of attempts before their outcomes are compared. Bounds the work in vain
-/// and the memory.
+/// Largest number of attempts before their results are compared. Limits wasted work and
+/// memory.
 const N_AT_ONCE_MAX: u64 = 1024;
 
-/// Puzzles seen so far, as hashes of 128 bits: collisions are negligible, and millions
-/// fit in memory however large the puzzles are.
+/// The puzzles seen so far, as 128-bit hashes: collisions are negligible, and millions
+/// fit in memory whatever the size of a puzzle.
 #[derive(Default)]
 pub struct Taken(HashSet<u128>);
 
@@ -28,16 +28,16 @@ impl Taken {
     }
 }
 
-/// Passes `n` puzzles whose `key` is not in `taken` to `each`, and adds their keys to
-/// `taken`. Errors name the setting `field` that asked for them.
+/// Samples `n` puzzles whose `key` is not in `taken`, passes each to `each` and adds
+/// its key to `taken`. Errors name the setting `field` that `n` comes from.
 ///
-/// Attempt number `i` is `sample(i)`, whatever the other attempts give, and the first of
-/// two equal puzzles counts. So the result does not depend on the number of threads.
+/// Attempt number `i` is `sample(i)`, independent of the other attempts, and of equal
+/// puzzles the first is kept. So the result does not depend on the number of threads.
 ///
 /// # Errors
 ///
-/// Those of `sample` and `each`, and [`PuzzleError::Setting`] if hardly any new puzzle is
-/// found: small boards have few.
+/// Any error of `sample` and `each`, and [`PuzzleError::Setting`] if too few distinct
+/// puzzles are found: small boards have few.
 pub fn distinct<T: Send, K: Hash, E: From<PuzzleError> + Send>(
     (field, n): (&'static str, usize),
     sample: impl Fn(u64) -> Result<T, E> + Sync,
@@ -74,7 +74,7 @@ pub fn distinct<T: Send, K: Hash, E: From<PuzzleError> + Send>(
 mod tests {
     use super::*;
 
-    /// Samples that repeat: the square of the attempt, modulo 7.
+    /// Samples with repeats: the square of the attempt number, modulo 7.
     fn sampled(n: usize, taken: &mut Taken) -> Result<Vec<u64>, PuzzleError> {
         let mut puzzles = Vec::new();
         let each = |puzzle| {

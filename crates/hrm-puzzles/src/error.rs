@@ -9,15 +9,15 @@ pub enum PuzzleError {
     /// Content that does not follow its format.
     #[error("{place}: expected {expected}, found {found}")]
     Malformed {
-        /// File with line, field or JSON path; or where the text was typed.
+        /// File with line, field or JSON path; or the origin of typed text.
         place: String,
         /// What would have been accepted.
         expected: String,
-        /// What was there.
+        /// What was found instead.
         found: String,
     },
 
-    /// A readable file or folder without any puzzle.
+    /// A readable file or folder without puzzles.
     #[error("{place} holds no {what}")]
     Empty {
         /// File or folder.
@@ -26,7 +26,7 @@ pub enum PuzzleError {
         what: &'static str,
     },
 
-    /// A setting outside its range, or settings that do not go together.
+    /// A setting that is out of range or incompatible with other settings.
     #[error("{field} must be {expected}, found {found}")]
     Setting {
         /// Name of the setting, e.g. `side`.
@@ -61,20 +61,20 @@ pub enum PuzzleError {
     #[error("cannot write puzzles")]
     Output(#[source] std::io::Error),
 
-    /// A picture that would not fit into memory.
+    /// A picture that is too large to render in memory.
     #[error("a picture of {width} by {height} pixels is too large: at most {n_pixels_max} pixels")]
     PictureSize {
-        /// Pixels across.
+        /// Width in pixels.
         width: usize,
-        /// Pixels down.
+        /// Height in pixels.
         height: usize,
-        /// Pixels allowed.
+        /// Maximum number of pixels.
         n_pixels_max: usize,
     },
 }
 
 impl PuzzleError {
-    /// Shorthand for [`PuzzleError::Malformed`].
+    /// Creates a [`PuzzleError::Malformed`].
     pub fn malformed(
         place: impl Into<String>,
         expected: impl Into<String>,
@@ -83,7 +83,7 @@ impl PuzzleError {
         Self::Malformed { place: place.into(), expected: expected.into(), found: found.into() }
     }
 
-    /// Shorthand for [`PuzzleError::Setting`].
+    /// Creates a [`PuzzleError::Setting`].
     pub fn setting(
         field: &'static str,
         expected: impl Into<String>,

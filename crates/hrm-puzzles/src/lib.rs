@@ -1,5 +1,5 @@
-//! Puzzles without tensors: Sudoku, mazes, ARC, and any other puzzle of characters
-//! in rows. Parse, generate, solve, rate, compare and draw them.
+//! Puzzles without tensors: Sudoku, mazes, ARC and any other puzzle on a grid of
+//! characters. Parses, generates, solves, rates, compares and renders them.
 //!
 //! # Place in the stack
 //!
@@ -17,21 +17,22 @@
 //!
 //! - No tensors, token ids, vocabularies or models: cells are digits, walls, colours
 //!   and characters.
-//! - No terminal: drawings are returned as text, pictures as bytes.
+//! - No terminal access: renderings are returned as text, pictures as bytes.
 //!
 //! # Invariants
 //!
-//! - The same seed generates the same puzzles on every machine and any number of
+//! - The same seed generates the same puzzles on every machine, with any number of
 //!   threads.
-//! - A reader of files refuses malformed input with a [`PuzzleError`] that names file
-//!   and place; it never panics.
+//! - Malformed input files are rejected with a [`PuzzleError`] that names the file and
+//!   the place; readers never panic.
 //! - Every generated Sudoku and every generated puzzle with rules has exactly one
 //!   answer; the goal of every generated maze can be reached.
 //!
 //! # Where to start
 //!
-//! [`sudoku`], [`maze`] and [`arc`] are independent of each other. [`grid::Rules`] is
-//! the shortest way to one more puzzle; [`binairo`] is an example.
+//! [`sudoku`], [`maze`] and [`arc`] are independent of each other. Implementing
+//! [`grid::Rules`] is the shortest way to add another puzzle; [`binairo`] is an
+//! example.
 //!
 //! ```
 //! use hrm_puzzles::sudoku::{Board, Shape, Solver};

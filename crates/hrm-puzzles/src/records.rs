@@ -1,7 +1,7 @@
-//! The published CSV form: `source,question,answer,rating`.
+//! Puzzle files: CSV in the published format `source,question,answer,rating`.
 //!
-//! Columns are found by their names, in any order. `question` and `answer` must
-//! be there, the other two may be, and what else is there is not looked at.
+//! Columns are identified by name, in any order. `question` and `answer` are required;
+//! `source` and `rating` are optional; other columns are ignored.
 
 use std::io::{Read, Write};
 use std::ops::ControlFlow;
@@ -16,13 +16,13 @@ use crate::{PuzzleError, clipped};
 /// One line of a puzzle file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Where the puzzle comes from. Empty if the file does not say.
+    /// Origin of the puzzle. Empty if the file does not state it.
     pub source: String,
-    /// The grid as asked.
+    /// The unsolved grid.
     pub question: String,
-    /// The grid as solved.
+    /// The solved grid.
     pub answer: String,
-    /// How hard it is, in the source's own unit. Empty if the file does not say.
+    /// Difficulty, on the scale of the source. Empty if the file does not state it.
     pub rating: String,
 }
 
@@ -31,12 +31,12 @@ pub struct Record {
 pub struct Located {
     /// The record.
     pub record: Record,
-    /// File and line.
+    /// File and line, e.g. `train.csv:2`.
     pub place: String,
 }
 
 impl Located {
-    /// What messages call a field of the record.
+    /// Name of a field of the record in messages.
     pub fn field(&self, name: &str) -> String {
         format!("{}: field `{name}`", self.place)
     }
@@ -45,7 +45,7 @@ impl Located {
 const QUESTION: &str = "question";
 const ANSWER: &str = "answer";
 
-/// Files of a folder.
+/// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
 
@@ -61,11 +61,12 @@ pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
     parse(file, &path.display().to_string())
 }
 
-/// Cells of the first puzzle of the first file of `data`; `None` without a file.
+/// Number of cells of the first puzzle in the first file of `data`; `None` without
+/// files.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// See [`read`].
 pub fn n_cells(data: &[PathBuf]) -> Result<Option<usize>, PuzzleError> {
     let Some(path) = data.first() else { return Ok(None) };
     let path = in_folder(path, &[TRAIN]);
@@ -78,24 +79,24 @@ pub fn n_cells(data: &[PathBuf]) -> Result<Option<usize>, PuzzleError> {
     Ok(n_cells)
 }
 
-/// Records to learn from and records to be judged by.
+/// Records for training and records for evaluation.
 #[derive(Clone, Debug, Default)]
 pub struct Split {
-    /// To learn from.
+    /// For training.
     pub train: Vec<Located>,
-    /// To be judged by.
+    /// For evaluation.
     pub eval: Vec<Located>,
 }
 
-/// Reads files, and folders that hold `train.csv` and maybe `test.csv`.
+/// Reads files, and folders that contain `train.csv` and optionally `test.csv`.
 ///
-/// Without any `test.csv`, a share `held_out` of the records, at least one if
-/// it is positive, is kept for evaluation; the last one left is never taken
-/// from training. `seed` decides which, whatever their order in the files means.
+/// Without any `test.csv`, a share `held_out` of the records is held out for
+/// evaluation: at least one if the share is positive, but never the last training
+/// record. `seed` determines which records, independent of the meaning of their order.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// See [`read`].
 pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, PuzzleError> {
     let mut split = Split::default();
     for path in data {
@@ -115,12 +116,12 @@ pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, Puzzle
     Ok(split)
 }
 
-/// Reads every record of files, and of the `test.csv` (else `train.csv`) of
-/// folders.
+/// Reads every record of the given files; of a folder, only its `test.csv`, or
+/// `train.csv` if it has no `test.csv`.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// See [`read`].
 pub fn for_eval(data: &[PathBuf]) -> Result<Vec<Located>, PuzzleError> {
     let mut located = Vec::new();
     for path in data {
@@ -129,7 +130,8 @@ pub fn for_eval(data: &[PathBuf]) -> Result<Vec<Located>, PuzzleError> {
     Ok(located)
 }
 
-/// The first of `names` in a folder; a path that is no folder stands for itself.
+/// The path of the first of `names` that exists in the folder `path`; `path` itself if
+/// it is a file.
 fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
     if !path.is_dir() {
         return path.to_owned();
@@ -138,22 +140,22 @@ fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
     files().find(|file| file.is_file()).unwrap_or_else(|| path.join(names[names.len() - 1]))
 }
 
-/// Parses a puzzle file; `name` is what messages call it.
+/// Parses a puzzle file; messages call it `name`.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// See [`read`].
 pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, PuzzleError> {
     let mut located = Vec::new();
     visit(input, name, |record| located.push(record))?;
     Ok(located)
 }
 
-/// Parses a file of puzzles to solve: answers are empty where there are none.
+/// Parses a file of puzzles to solve: the answer may be missing and is then empty.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// See [`read`].
 pub fn parse_questions(input: impl Read, name: &str) -> Result<Vec<Located>, PuzzleError> {
     let mut located = Vec::new();
     visit_columns(input, name, &[QUESTION], |record| {
@@ -169,12 +171,12 @@ pub fn is_header(line: &str) -> bool {
     line.split(',').any(|field| field.trim() == QUESTION)
 }
 
-/// Reads a puzzle file record by record, so that it need not fit in memory;
-/// `name` is what messages call it.
+/// Streams a puzzle file record by record, so that it need not fit in memory; messages
+/// call it `name`.
 ///
 /// # Errors
 ///
-/// As [`read`].
+/// See [`read`].
 pub fn visit(
     input: impl Read,
     name: &str,
@@ -186,14 +188,14 @@ pub fn visit(
     })
 }
 
-/// Reads records as long as `each` wants more.
+/// Reads records until `each` breaks.
 fn visit_columns(
     input: impl Read,
     name: &str,
     needed: &[&str],
     mut each: impl FnMut(Located) -> ControlFlow<()>,
 ) -> Result<(), PuzzleError> {
-    // Field counts are checked here, so that the message can name the line.
+    // Field counts are checked here so that the message can name the line.
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
     let mut is_empty = true;
     let wrong_header = |found: String| {
@@ -212,7 +214,7 @@ fn visit_columns(
         let names: Vec<&str> = header.iter().collect();
         return wrong_header(format!("{:?}", clipped(&names.join(","))));
     }
-    // Of CR LF the reader counts the LF as part of the next row.
+    // For CR LF the reader counts the LF as part of the next row.
     let n_lines_behind = if reader.position().line() == 1 { 1 } else { 0 };
     let place_of = |position: Option<&csv::Position>| {
         let line = position.map_or(0, csv::Position::line) + n_lines_behind;
@@ -253,12 +255,12 @@ fn visit_columns(
 pub struct Writer<W: Write>(csv::Writer<W>);
 
 impl<W: Write> Writer<W> {
-    /// A file that is written to `out`.
+    /// Creates a writer of a puzzle file to `out`.
     pub fn new(out: W) -> Self {
         Self(csv::Writer::from_writer(out))
     }
 
-    /// Adds a puzzle.
+    /// Appends a puzzle.
     ///
     /// # Errors
     ///
@@ -267,7 +269,7 @@ impl<W: Write> Writer<W> {
         self.0.serialize(record).map_err(|err| PuzzleError::Output(err.into()))
     }
 
-    /// Passes on what is left.
+    /// Flushes buffered records.
     ///
     /// # Errors
     ///
@@ -277,7 +279,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A puzzle file with its header, as text.
+/// Formats a puzzle file with its header.
 pub fn to_text<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     const IN_MEMORY: &str = "records are text, written to memory";
     let mut text = Vec::new();
@@ -289,7 +291,7 @@ pub fn to_text<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
     String::from_utf8(text).expect(IN_MEMORY)
 }
 
-/// The files of a folder that [`split`] reads as these two sides.
+/// The files of a folder that [`split`] reads back as these two sets.
 pub fn to_files(train: &[Record], eval: &[Record]) -> Vec<(&'static str, String)> {
     let sides = [(TRAIN, train), (TEST, eval)];
     let filled = sides.into_iter().filter(|(_, records)| !records.is_empty());

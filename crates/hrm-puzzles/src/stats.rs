@@ -1,4 +1,4 @@
-//! Figures about a set of puzzles.
+//! Statistics of a set of puzzles.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 pub struct Distribution {
     /// The property, e.g. `training path length`.
     pub name: String,
-    /// Values, or ranges of them, in order, with their counts.
+    /// Values or ranges of values, in order, with their counts.
     pub bins: Vec<(String, u64)>,
 }
 
-/// Approximate number of bins of a distribution by value.
+/// Approximate number of bins of [`by_value`].
 const N_BINS: u64 = 20;
 
-/// Least, mean, median and largest of `values`; nothing if there are none.
+/// Minimum, mean, median and maximum of `values`; empty if there are none.
 pub fn spread(name: &str, values: impl Iterator<Item = u64>) -> Vec<(String, f64)> {
     let mut values: Vec<u64> = values.collect();
     values.sort_unstable();
@@ -26,8 +26,8 @@ pub fn spread(name: &str, values: impl Iterator<Item = u64>) -> Vec<(String, f64
     figures.map(|(figure, value)| (format!("{name} {figure}"), value)).into()
 }
 
-/// How often each value occurs, in ranges of equal width where there are many;
-/// `None` without a value. Ranges without one in between are kept.
+/// Counts each value, or ranges of equal width if there are many values; `None` without
+/// values. Empty ranges between the smallest and the largest value are included.
 pub fn by_value(name: String, values: impl Iterator<Item = u64>) -> Option<Distribution> {
     let values: Vec<u64> = values.collect();
     let (min, max) = (values.iter().min()?, values.iter().max()?);
@@ -44,8 +44,8 @@ pub fn by_value(name: String, values: impl Iterator<Item = u64>) -> Option<Distr
     Some(Distribution { name, bins: counted(&values, lows, bin, name_of) })
 }
 
-/// How often values occur in ranges that double: 0, 1, 2..3, 4..7 and so on;
-/// `None` without a value.
+/// Counts values in ranges that double in width: 0, 1, 2..3, 4..7 and so on; `None`
+/// without values.
 pub fn by_doubling(name: String, values: impl Iterator<Item = u64>) -> Option<Distribution> {
     let values: Vec<u64> = values.collect();
     let max = *values.iter().max()?;
@@ -58,7 +58,7 @@ pub fn by_doubling(name: String, values: impl Iterator<Item = u64>) -> Option<Di
     Some(Distribution { name, bins: counted(&values, lows, bin, name_of) })
 }
 
-/// Counts of `values` by the lower end of their range.
+/// Counts `values` by the lower end of their range.
 fn counted(
     values: &[u64],
     lows: impl Iterator<Item = u64>,

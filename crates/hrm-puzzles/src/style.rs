@@ -1,6 +1,6 @@
-//! How puzzles are drawn as text.
+//! Styles of puzzles rendered as text.
 
-/// How puzzles are drawn as text.
+/// Style of a puzzle rendered as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// Characters only, for files and pipes.

@@ -1,6 +1,6 @@
-//! Text in messages.
+//! Text for messages.
 
-/// The first 60 characters of a text that may be arbitrarily long, for messages.
+/// At most 60 characters of a text that may be arbitrarily long, for messages.
 pub fn clipped(text: &str) -> String {
     const N_CHARS_MAX: usize = 60;
     match text.char_indices().nth(N_CHARS_MAX) {

@@ -1,15 +1,15 @@
-//! Whether an answer is right.
+//! Results of checking an answer.
 
-/// Whether an answer is right: by the rules of the puzzle, or by the expected answer
-/// where there are no rules to check.
+/// Result of checking an answer: by the rules of the puzzle, or against the expected
+/// answer if the puzzle has no rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every rule holds.
+    /// The answer follows every rule.
     Valid,
-    /// It equals the expected answer, of a puzzle without rules.
+    /// The answer equals the expected answer; the puzzle has no rules.
     Expected,
-    /// The rule that is broken.
+    /// The answer breaks this rule.
     Invalid(String),
-    /// Why it could not be checked.
+    /// The answer could not be checked, for this reason.
     Unchecked(String),
 }

@@ -1,8 +1,8 @@
-//! Versions of a task: turned or flipped, colours exchanged.
+//! Augmented versions of a task: rotated or reflected, with permuted colours.
 //!
-//! Colour 0 keeps its place, since it is the background of most tasks. A
-//! version is named `{task}_t{transform}_{image of 0123456789}`; the task
-//! itself, version 0, by its bare name.
+//! Colour 0 is never changed, since it is the background of most tasks. A version is
+//! named `{task}_t{transform}_{image of 0123456789}`; version 0, the task itself, has
+//! the name of the task.
 
 use std::collections::HashSet;
 
@@ -22,12 +22,12 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Changes nothing.
+    /// The augmentation that changes nothing.
     pub const IDENTITY: Self =
         Self { transform: Dihedral::Identity, colours: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] };
 
-    /// A uniformly drawn one.
-    pub fn draw(rng: &mut impl Rng) -> Self {
+    /// Samples an augmentation uniformly.
+    pub fn sample(rng: &mut impl Rng) -> Self {
         let transform = Dihedral::ALL[rng.random_range(0..8u32) as usize];
         let mut colours = Self::IDENTITY.colours;
         for last in (2..N_COLOURS).rev() {
@@ -37,7 +37,7 @@ impl Augmentation {
         Self { transform, colours }
     }
 
-    /// What the version of `task` is called.
+    /// The name of this version of `task`.
     pub fn name(&self, task: &str) -> String {
         if *self == Self::IDENTITY {
             return task.to_owned();
@@ -46,8 +46,8 @@ impl Augmentation {
         format!("{task}_t{}_{image}", self.transform.number())
     }
 
-    /// The task and the augmentation that a version is named for. `None` if
-    /// the name has no such ending: it may then be a task's own.
+    /// The task and the augmentation in the name of a version. `None` if the name has
+    /// no such suffix: it may then be the name of a task.
     pub fn parse(name: &str) -> Option<(&str, Self)> {
         let (rest, image) = name.rsplit_once('_')?;
         let (task, number) = rest.rsplit_once("_t")?;
@@ -63,12 +63,12 @@ impl Augmentation {
         (is_permutation && colours[0] == 0).then_some((task, Self { transform, colours }))
     }
 
-    /// The version's grid for a grid of the task.
+    /// Applies the augmentation to a grid of the task.
     pub fn apply(&self, grid: &Grid) -> Grid {
         self.transform.apply_with(grid, |colour| self.colours[usize::from(colour)])
     }
 
-    /// The task's grid for a grid of the version.
+    /// Reverses the augmentation of a grid of the version.
     pub fn undo(&self, grid: &Grid) -> Grid {
         let mut original = [0; N_COLOURS as usize];
         for (colour, image) in (0..).zip(self.colours) {
@@ -78,11 +78,11 @@ impl Augmentation {
     }
 }
 
-/// Up to `n` augmentations that make pairwise different versions of a task,
-/// none of them the task itself.
+/// Up to `n` augmentations that produce distinct versions of a task, all different from
+/// the task itself.
 ///
-/// Each is drawn up to five times per wanted version, so a task with few
-/// colours or much symmetry has fewer.
+/// Samples at most five times per requested version, so a task with few colours or many
+/// symmetries can have fewer.
 pub fn distinct(task: &str, pairs: &[Pair], n: usize, seed: u64) -> Vec<Augmentation> {
     const TRIES_PER_VERSION: usize = 5;
 
@@ -94,7 +94,7 @@ pub fn distinct(task: &str, pairs: &[Pair], n: usize, seed: u64) -> Vec<Augmenta
         if found.len() == n {
             break;
         }
-        let augmentation = Augmentation::draw(&mut rng);
+        let augmentation = Augmentation::sample(&mut rng);
         if seen.insert(fingerprints.of(&augmentation)) {
             found.push(augmentation);
         }
@@ -103,8 +103,8 @@ pub fn distinct(task: &str, pairs: &[Pair], n: usize, seed: u64) -> Vec<Augmenta
     found
 }
 
-/// Tells which augmentations of a task make the same version, without making
-/// them.
+/// Determines which augmentations of a task produce the same version, without computing
+/// the versions.
 ///
 /// A grid is its pattern (which cells are alike) and the colours of the
 /// pattern's parts in order of first appearance. A transform decides the
@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_augmentation() -> impl Strategy<Value = Augmentation> {
-        any::<u64>().prop_map(|seed| Augmentation::draw(&mut stream(seed, "test")))
+        any::<u64>().prop_map(|seed| Augmentation::sample(&mut stream(seed, "test")))
     }
 
     fn version(pairs: &[Pair], augmentation: &Augmentation) -> Vec<Grid> {
@@ -262,7 +262,7 @@ mod tests {
             let pairs = [Pair { output: input.map(|colour| (colour + 1) % 3), input }];
             let fingerprints = Fingerprints::new(&pairs);
             let drawn: Vec<_> =
-                seeds.iter().map(|seed| Augmentation::draw(&mut stream(*seed, "test"))).collect();
+                seeds.iter().map(|seed| Augmentation::sample(&mut stream(*seed, "test"))).collect();
             for one in &drawn {
                 for other in &drawn {
                     prop_assert_eq!(

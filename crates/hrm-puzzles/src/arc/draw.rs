@@ -8,9 +8,9 @@ use crate::picture::Symbol;
 /// A grid of symbols under a heading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextPanel<'a> {
-    /// Written above; may be empty.
+    /// Shown above the grid; may be empty.
     pub heading: &'a str,
-    /// Digits, `|` for the end of a grid, or nothing, row by row.
+    /// Digits, `|` for the end of a grid, or no symbol, row by row.
     pub rows: Vec<Vec<Symbol>>,
 }
 
@@ -28,8 +28,8 @@ impl<'a> TextPanel<'a> {
     }
 }
 
-/// Question and answer: the rectangle of two canvases of `side` by `side` symbols that
-/// either of them uses.
+/// Renders question and answer: the part of two canvases of `side` by `side` symbols
+/// that at least one of them uses.
 pub fn canvases(side: usize, question: &[Symbol], answer: &[Symbol], style: Style) -> String {
     let at = |symbols: &[Symbol], row: usize, col: usize| {
         symbols.get(row * side + col).copied().flatten()
@@ -51,7 +51,7 @@ pub fn canvases(side: usize, question: &[Symbol], answer: &[Symbol], style: Styl
     side_by_side(&panels, style)
 }
 
-/// Panels from left to right, ending in a newline.
+/// Renders panels from left to right; ends in a newline.
 pub fn side_by_side(panels: &[TextPanel<'_>], style: Style) -> String {
     const GAP: &str = "   ";
 
@@ -66,7 +66,7 @@ pub fn side_by_side(panels: &[TextPanel<'_>], style: Style) -> String {
         let parts = panels.iter().map(|panel| {
             let row = panel.rows.get(row_idx).map_or(&[][..], Vec::as_slice);
             let cells: String = row.iter().map(|symbol| cell(*symbol, style)).collect();
-            // Counted by hand: escape sequences have no width.
+            // Not `len`: escape sequences have no width.
             let padding = panel.width(style) - row.len() * cell_width(style);
             cells + &" ".repeat(padding)
         });

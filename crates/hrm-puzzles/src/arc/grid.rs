@@ -1,4 +1,4 @@
-//! A rectangle of colours: what ARC tasks are made of.
+//! A rectangle of colours, the building block of ARC tasks.
 
 use serde::{Serialize, Serializer};
 
@@ -18,7 +18,7 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid whose cell at `(row, column)` is `colour(row, column)`.
+    /// Creates a grid whose cell at `(row, column)` is `colour(row, column)`.
     ///
     /// # Panics
     ///
@@ -39,7 +39,7 @@ impl Grid {
         Self { n_rows: n_rows as u8, n_cols: n_cols as u8, cells: cells.into() }
     }
 
-    /// A grid of one colour.
+    /// Creates a grid of one colour.
     ///
     /// # Panics
     ///
@@ -48,12 +48,12 @@ impl Grid {
         Self::from_fn(n_rows, n_cols, |_, _| colour)
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows.into()
     }
 
-    /// Columns.
+    /// Number of columns.
     pub fn n_cols(&self) -> usize {
         self.n_cols.into()
     }
@@ -63,27 +63,27 @@ impl Grid {
         self.n_rows().max(self.n_cols())
     }
 
-    /// The colour at a place.
+    /// The colour of the cell at `(row, col)`.
     ///
     /// # Panics
     ///
-    /// If the place is outside the grid.
+    /// If the cell is outside the grid.
     pub fn at(&self, row: usize, col: usize) -> u8 {
         self.cells[self.index(row, col)]
     }
 
-    /// Paints one cell.
+    /// Sets the colour of one cell.
     ///
     /// # Panics
     ///
-    /// If the place is outside the grid or the colour not in `0..=9`.
+    /// If the cell is outside the grid or the colour is not in `0..=9`.
     pub fn set(&mut self, row: usize, col: usize, colour: u8) {
         assert!(colour < N_COLOURS, "a colour is 0 to 9");
         let idx = self.index(row, col);
         self.cells[idx] = colour;
     }
 
-    /// Every cell, row by row.
+    /// All cells, row by row.
     pub fn cells(&self) -> &[u8] {
         &self.cells
     }
@@ -121,7 +121,7 @@ impl std::fmt::Debug for Grid {
     }
 }
 
-/// An array of rows, each an array of numbers, as ARC files have it.
+/// An array of rows, each an array of numbers, as in ARC files.
 impl Serialize for Grid {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.rows())

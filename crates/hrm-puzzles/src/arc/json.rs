@@ -1,4 +1,4 @@
-//! ARC tasks as JSON, with the place of whatever is wrong.
+//! Reads and writes ARC tasks as JSON, with the exact place of every error.
 //!
 //! ```text
 //! bare       {"train": [{"input": [[0, 1]], "output": [[1, 0]]}, ..], "test": [..]}
@@ -6,9 +6,9 @@
 //! solutions  {"007bbfb7": [[[1, 0]], ..], ..}      one grid per test pair
 //! ```
 //!
-//! Places read like ``a.json: task `007bbfb7`, train[0].input, row 2``. What
-//! stands in brackets counts from 0, as programs do; rows and columns, as
-//! people do, from 1. Keys that are not listed above are ignored.
+//! Places look like ``a.json: task `007bbfb7`, train[0].input, row 2``. Indices in
+//! brackets count from 0; rows and columns count from 1. Keys not listed above are
+//! ignored.
 
 use serde::Serialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -18,49 +18,49 @@ use crate::PuzzleError;
 use crate::arc::{Grid, N_COLOURS, SIDE_MAX};
 use crate::clipped;
 
-/// A worked example.
+/// An input grid with its output grid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Pair {
-    /// The grid as asked.
+    /// The input grid.
     pub input: Grid,
-    /// The grid as answered.
+    /// The output grid.
     pub output: Grid,
 }
 
-/// A question, with its answer where the file holds it.
+/// A test input, with its output if the file contains it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct TestPair {
-    /// The grid as asked.
+    /// The input grid.
     pub input: Grid,
-    /// The grid as it should be answered.
+    /// The expected output grid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Grid>,
 }
 
-/// One task, as a file has it.
+/// One task as stored in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct ArcTask {
-    /// Worked examples of the rule.
+    /// Example pairs that demonstrate the rule.
     pub train: Vec<Pair>,
-    /// Questions under the same rule.
+    /// Test inputs for the same rule.
     pub test: Vec<TestPair>,
 }
 
-/// Reads the bare task or the combined file in `text`, tasks in their order.
-/// `file` is what messages call it; `stem` becomes the id of a bare task.
+/// Parses a bare task or a combined file and keeps the order of tasks. Messages call
+/// the text `file`; `stem` becomes the id of a bare task.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] with file, task and JSON path,
-/// [`PuzzleError::Empty`] for a file without tasks.
+/// [`PuzzleError::Malformed`] with file, task and JSON path, [`PuzzleError::Empty`] for
+/// a file without tasks.
 pub fn parse(text: &[u8], file: &str, stem: &str) -> Result<Vec<(String, ArcTask)>, PuzzleError> {
     enum Entry {
         Task(String, Result<ArcTask, PuzzleError>),
-        /// Belongs to a bare task.
+        /// A part of a bare task.
         Part(String, Value),
     }
-    // Values are many times larger than grids: each task is turned into grids
-    // before the next is read. Whether it was one, the other entries tell.
+    // JSON values are many times larger than grids, so each task is converted before
+    // the next is read. The other entries show later whether it was a task.
     let entries = entries(text, file, |key, value| {
         if matches!(key.as_str(), "train" | "test") && !value.is_object() {
             return Entry::Part(key, value);
@@ -87,7 +87,7 @@ pub fn parse(text: &[u8], file: &str, stem: &str) -> Result<Vec<(String, ArcTask
     Ok(vec![(stem.to_owned(), task)])
 }
 
-/// Reads a file of solutions: one output per test pair, by task.
+/// Parses a solutions file: for each task, one output per test pair.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ pub fn parse_solutions(text: &[u8], file: &str) -> Result<Vec<(String, Vec<Grid>
     entries.into_iter().collect()
 }
 
-/// Tasks as a combined file, one line per task.
+/// Formats tasks as a combined file, one line per task.
 pub fn combined<'a>(tasks: impl IntoIterator<Item = (&'a str, &'a ArcTask)>) -> String {
     let lines = tasks.into_iter().map(|(id, task)| {
         let id = serde_json::to_string(id).expect("text is always JSON");
@@ -112,8 +112,8 @@ pub fn combined<'a>(tasks: impl IntoIterator<Item = (&'a str, &'a ArcTask)>) -> 
     format!("{{\n{}\n}}\n", lines.collect::<Vec<_>>().join(",\n"))
 }
 
-/// The entries of the object in `text`, in order, each converted in turn.
-/// A key that occurs twice is met twice.
+/// The entries of the object in `text`, in order, each converted in turn. A repeated
+/// key yields an entry each time.
 fn entries<T>(
     text: &[u8],
     file: &str,
@@ -124,7 +124,7 @@ fn entries<T>(
     entries.and_then(|entries| deserializer.end().map(|()| entries)).map_err(|err| {
         let place = format!("{file}:{}:{}", err.line(), err.column());
         let text = err.to_string();
-        // The place goes in front; the rest may quote the file at length.
+        // The place is already in the message; the rest may quote the file at length.
         let found = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
         PuzzleError::malformed(place, "a JSON object", clipped(found))
     })
@@ -181,7 +181,7 @@ fn input(pair: &Value, place: &str) -> Result<Grid, PuzzleError> {
     grid(pair.get("input").unwrap_or(&Value::Null), &format!("{place}.input"))
 }
 
-/// The grid in `text`, if it is one.
+/// Parses a single grid; `None` if `text` is not a grid.
 pub fn parse_grid(text: &str) -> Option<Grid> {
     serde_json::from_str(text).ok().and_then(|value| grid(&value, "").ok())
 }
@@ -221,7 +221,7 @@ fn array<'a>(value: &'a Value, place: &str, expected: &str) -> Result<&'a [Value
     items.ok_or_else(|| PuzzleError::malformed(place, expected, kind(value)))
 }
 
-/// What a value is, for a message. The value itself may be megabytes.
+/// Describes a value for a message. The value itself may take megabytes.
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),

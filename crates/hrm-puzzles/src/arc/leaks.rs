@@ -1,10 +1,9 @@
-//! What a set of tasks looks like, and which of its test pairs are learnt.
+//! Statistics of a set of tasks, and evaluation tasks that leak into training.
 //!
-//! Pairs are compared in a canonical form: of the eight ways to turn and flip
-//! both grids, the one that comes first when colours are numbered by their
-//! first appearance. Colour 0 keeps its place, as it does in versions of a
-//! task. So two pairs have the same form exactly if one is a version of the
-//! other; in small grids that happens by chance.
+//! Pairs are compared in a canonical form: the smallest of the eight rotations and
+//! reflections of both grids, with colours numbered by first appearance. Colour 0 stays
+//! fixed, as in versions of a task. So two pairs have the same form exactly if one is a
+//! version of the other; small grids can coincide by chance.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,7 +15,7 @@ use crate::arc::library::{Role, SolvedTask};
 use crate::arc::{Grid, N_COLOURS, Pair};
 use crate::stats::Distribution;
 
-/// Sizes, colours and numbers of pairs, for either side of the split.
+/// Distributions of sizes, colours and numbers of pairs, for each side of the split.
 pub fn distributions(tasks: &[(&str, &SolvedTask)]) -> Vec<Distribution> {
     let mut distributions = Vec::new();
     for (side, role) in [("training", Role::Training), ("evaluation", Role::Evaluation)] {
@@ -52,12 +51,12 @@ pub fn distributions(tasks: &[(&str, &SolvedTask)]) -> Vec<Distribution> {
     distributions
 }
 
-/// The evaluation tasks that training gives away, each with the clearest
-/// reason: its id, all its pairs, or one of its test pairs is learnt.
+/// The evaluation tasks that also occur in training, each with the strongest reason:
+/// its id, all its pairs, or one of its test pairs occurs there.
 ///
-/// What is learnt are the pairs of training tasks and the train pairs of other
-/// evaluation tasks; of a task's own train pairs, one that is equal to a test
-/// pair as it is.
+/// Training data are the pairs of training tasks and the train pairs of other
+/// evaluation tasks. A task's own train pairs only count if one is identical to a test
+/// pair.
 pub fn leaks(tasks: &[(&str, &SolvedTask)]) -> Vec<Leak> {
     let forms: Vec<Vec<Vec<u8>>> =
         tasks.par_iter().map(|(_, task)| task.pairs.iter().map(canonical).collect()).collect();
@@ -105,7 +104,7 @@ const SAME_ID: &str = "the same id";
 const SAME_TASK: &str = "the same pairs, perhaps turned, flipped or recoloured";
 const SAME_PAIR: &str = "the same pair, perhaps turned, flipped or recoloured";
 
-/// The forms of a task's pairs, in an order that does not depend on theirs.
+/// The canonical forms of a task's pairs, sorted.
 fn sorted(forms: &[Vec<u8>]) -> Vec<&[u8]> {
     let mut forms: Vec<_> = forms.iter().map(Vec::as_slice).collect();
     forms.sort_unstable();
@@ -119,14 +118,14 @@ fn pair_name((name, task): (&str, &SolvedTask), idx: usize) -> String {
     }
 }
 
-/// Equal for two pairs exactly if one is a version of the other.
+/// A form that is equal for two pairs exactly if one is a version of the other.
 fn canonical(pair: &Pair) -> Vec<u8> {
     let forms = Dihedral::ALL.map(|transform| numbered(pair, transform));
     forms.into_iter().min().expect("there are eight")
 }
 
-/// Sizes and cells of both transformed grids, colours but 0 numbered from 1 by
-/// their first appearance.
+/// Sizes and cells of both transformed grids, with colours other than 0 numbered from 1
+/// by first appearance.
 fn numbered(pair: &Pair, transform: Dihedral) -> Vec<u8> {
     let mut number = [0u8; N_COLOURS as usize];
     let mut n_numbered = 0;
@@ -245,7 +244,7 @@ mod tests {
                 input: augmentation.apply(&pair.input),
                 output: augmentation.apply(&pair.output),
             };
-            let drawn = Augmentation::draw(&mut stream(seed, "test"));
+            let drawn = Augmentation::sample(&mut stream(seed, "test"));
             let pair = Pair { input, output };
             prop_assert_eq!(canonical(&version(&drawn, &pair)), canonical(&pair));
 

@@ -1,14 +1,15 @@
 //! Files and folders of ARC tasks, merged into one set.
 //!
-//! A path is one of
+//! A path is one of:
 //!
-//! - a file with one task or with many;
-//! - a `*challenges*.json`, whose answers lie beside it in the file with
+//! - a file with one task or many tasks;
+//! - a `*challenges*.json`, whose answers are in the same folder, in the file with
 //!   `solutions` in its name instead;
 //! - a folder of such files, or a folder with the subfolders `training` and
 //!   `evaluation`.
 //!
-//! A file or folder with `evaluation` in its name holds evaluation tasks.
+//! If the name of a file or folder contains `evaluation`, its tasks are evaluation
+//! tasks.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -24,30 +25,30 @@ use crate::arc::Grid;
 use crate::arc::json::{self, ArcTask, Pair, TestPair};
 use crate::clipped;
 
-/// What a task is for.
+/// The side of the train/test split that a task belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// All its pairs are learnt.
+    /// All its pairs are used for training.
     Training,
-    /// Its test pairs are asked for and never learnt.
+    /// Its test pairs are used for evaluation only.
     Evaluation,
 }
 
-/// A task with all its answers.
+/// A task with all its outputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SolvedTask {
-    /// The task's id in its file; the set may call it otherwise.
+    /// The task's id in its file; its key in the library may differ.
     pub id: String,
     /// Train pairs, then test pairs.
     pub pairs: Vec<Pair>,
-    /// How many of them are train pairs.
+    /// Number of train pairs.
     pub n_train: usize,
-    /// What the task is for.
+    /// The side of the split that the task belongs to.
     pub role: Role,
 }
 
 impl SolvedTask {
-    /// The task as a file has it.
+    /// Converts the task to the form stored in files.
     pub fn to_task(&self) -> ArcTask {
         let (train, test) = self.pairs.split_at(self.n_train);
         let test = test.iter().cloned();
@@ -55,13 +56,13 @@ impl SolvedTask {
         ArcTask { train: train.to_vec(), test: test.collect() }
     }
 
-    /// Distinct colours in all its grids, the background included.
+    /// Number of distinct colours in all grids, background included.
     pub fn n_colours(&self) -> usize {
         let seen = self.grids().flat_map(Grid::cells).fold(0u16, |seen, colour| seen | 1 << colour);
         seen.count_ones() as usize
     }
 
-    /// The longest side of its grids, in cells.
+    /// The longest side of all grids, in cells.
     pub fn side(&self) -> usize {
         self.grids().map(Grid::side).max().unwrap_or(0)
     }
@@ -78,15 +79,14 @@ impl SolvedTask {
 /// Tasks by id.
 pub type Library = BTreeMap<String, SolvedTask>;
 
-/// Reads every path. A task that is met again is one task, for evaluation if
-/// any of its files is.
+/// Reads all paths. Identical tasks in several files count once, as an evaluation task
+/// if any of these files is for evaluation.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Read`] for a path that cannot be read,
-/// [`PuzzleError::Malformed`] for a file that is wrong, a test pair without an
-/// answer or an id with two different tasks, [`PuzzleError::Empty`] for a path
-/// without tasks.
+/// [`PuzzleError::Read`] for an unreadable path, [`PuzzleError::Malformed`] for a
+/// malformed file, a test pair without an output or an id with two different tasks,
+/// [`PuzzleError::Empty`] for a path without tasks.
 pub fn read(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
     let mut library = Library::new();
     let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
@@ -110,12 +110,12 @@ pub fn read(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
     Ok(library)
 }
 
-/// Reads every path, to be looked at: a task whose id is known already is kept
-/// beside the other, as `{id} in {path}`, unless it is for the same and equal.
+/// Reads all paths for inspection: if an id occurs more than once, later tasks are kept
+/// as `{id} in {path}`, unless task and role are the same.
 ///
 /// # Errors
 ///
-/// As [`read`], but for ids with different tasks.
+/// See [`read`]; ids with different tasks are not an error.
 pub fn read_apart(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
     let mut library = Library::new();
     for (path, task) in solved_tasks(paths)? {
@@ -129,7 +129,7 @@ pub fn read_apart(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
     Ok(library)
 }
 
-/// Every task of every path, with the file that it is in.
+/// All tasks of all paths, each with its file.
 fn solved_tasks(paths: &[PathBuf]) -> Result<Vec<(PathBuf, SolvedTask)>, PuzzleError> {
     let mut tasks = Vec::new();
     for (path, role) in task_files(paths)? {
@@ -140,12 +140,12 @@ fn solved_tasks(paths: &[PathBuf]) -> Result<Vec<(PathBuf, SolvedTask)>, PuzzleE
     Ok(tasks)
 }
 
-/// How messages call a task.
+/// The place of a task in messages.
 fn place(path: &Path, id: &str) -> String {
     format!("{}: task `{}`", path.display(), clipped(id))
 }
 
-/// The task with its pairs in one list, if no answer is missing.
+/// Merges the pairs of a task into one list; fails if an output is missing.
 fn solve(id: String, task: ArcTask, role: Role, path: &Path) -> Result<SolvedTask, PuzzleError> {
     let n_train = task.train.len();
     let mut pairs = task.train;
@@ -165,8 +165,8 @@ fn solve(id: String, task: ArcTask, role: Role, path: &Path) -> Result<SolvedTas
     Ok(SolvedTask { id, pairs, n_train, role })
 }
 
-/// Makes a `share` of the tasks, at least one if it is positive, evaluation
-/// tasks, unless there are some already.
+/// Turns a `share` of the tasks (at least one if the share is positive) into evaluation
+/// tasks, unless there are evaluation tasks already.
 pub fn hold_out(library: &mut Library, share: f64, seed: u64) {
     let has_evaluation = library.values().any(|task| task.role == Role::Evaluation);
     if has_evaluation || share == 0.0 || library.is_empty() {
@@ -183,7 +183,7 @@ pub fn hold_out(library: &mut Library, share: f64, seed: u64) {
     }
 }
 
-/// The files that paths stand for, with the role of their tasks.
+/// The files that `paths` refer to, each with the role of its tasks.
 fn task_files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Role)>, PuzzleError> {
     let mut files = Vec::new();
     for path in paths {
@@ -208,13 +208,13 @@ fn task_files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Role)>, PuzzleError> {
     Ok(files)
 }
 
-/// The task files of one folder, by name.
+/// The task files of one folder, sorted by name.
 fn files_in(folder: &Path, role: Role) -> Result<Vec<(PathBuf, Role)>, PuzzleError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(PuzzleError::read(folder))? {
         let path = entry.map_err(PuzzleError::read(folder))?.path();
         let is_json = path.extension().is_some_and(|extension| extension == "json");
-        // Solutions are read with their challenges.
+        // Solutions files are read together with their challenges.
         let is_solutions = file_name(&path).contains("solutions");
         if is_json && !is_solutions && path.is_file() {
             let role = role_of(&path, role);
@@ -225,8 +225,7 @@ fn files_in(folder: &Path, role: Role) -> Result<Vec<(PathBuf, Role)>, PuzzleErr
     Ok(files)
 }
 
-/// The tasks of one file, with the answers of its solutions file if there is
-/// one.
+/// Reads the tasks of one file, with the outputs of its solutions file if it has one.
 fn read_file(path: &Path) -> Result<Vec<(String, ArcTask)>, PuzzleError> {
     let file = path.display().to_string();
     let mut tasks = json::parse(&read_text(path)?, &file, &stem(&file))?;
@@ -250,9 +249,9 @@ fn read_file(path: &Path) -> Result<Vec<(String, ArcTask)>, PuzzleError> {
     Ok(tasks)
 }
 
-/// Reads a file that is not unreasonably large.
+/// Reads a file of limited size.
 fn read_text(path: &Path) -> Result<Vec<u8>, PuzzleError> {
-    // Ten times all public ARC tasks together. Devices have no end.
+    // Ten times the size of all public ARC tasks. Device files never end.
     const N_BYTES_MAX: u64 = 64 << 20;
 
     let file = std::fs::File::open(path).map_err(PuzzleError::read(path))?;
@@ -265,7 +264,7 @@ fn read_text(path: &Path) -> Result<Vec<u8>, PuzzleError> {
     Ok(text)
 }
 
-/// The id of a bare task: the file's name without its folder and ending.
+/// The id of a bare task: the file name without folder and extension.
 pub fn stem(place: &str) -> String {
     let stem = Path::new(place).file_stem();
     stem.map_or_else(|| place.to_owned(), |stem| stem.to_string_lossy().into_owned())
@@ -275,7 +274,7 @@ fn role_of(path: &Path, otherwise: Role) -> Role {
     if file_name(path).contains("evaluation") { Role::Evaluation } else { otherwise }
 }
 
-/// Where the answers to a challenges file are.
+/// The solutions file of a challenges file.
 fn solutions_of(path: &Path) -> Option<PathBuf> {
     let name = file_name(path);
     name.contains("challenges")

@@ -1,4 +1,4 @@
-//! ARC: small coloured grids, a few worked pairs, one rule to be found.
+//! ARC: small coloured grids, a few example pairs, and one rule to infer.
 //!
 //! A task is a handful of input and output grids that follow one unstated rule.
 //!

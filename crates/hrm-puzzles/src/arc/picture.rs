@@ -9,7 +9,7 @@ use crate::picture::{Cell, Colour, Panel, Part, PuzzleView, Symbol, Window};
 /// Marks the end of a grid on a larger canvas.
 pub(super) const END_OF_GRID: char = '|';
 
-/// The colours 0 to 9, as the public viewers show them.
+/// The colours 0 to 9, as in the public viewers.
 pub(super) const PALETTE: [Colour; 10] = [
     [0, 0, 0],
     [0, 116, 217],
@@ -23,12 +23,12 @@ pub(super) const PALETTE: [Colour; 10] = [
     [135, 12, 37],
 ];
 
-/// Between cells, as the public viewers have it.
+/// Lines between cells, as in the public viewers.
 const LINES: Colour = [85, 85, 85];
-/// A cell of no grid.
+/// A cell outside the grid.
 const OUTSIDE: Colour = [240, 240, 240];
 
-/// Input, prediction and output of a pair, without the canvas around them.
+/// Input, prediction and output of a pair, cropped to the grids.
 pub fn panels(side: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
     let panel = |part: &Part| {
         let window = window(side, view, *part);
@@ -38,10 +38,10 @@ pub fn panels(side: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
     view.parts().iter().map(panel).collect()
 }
 
-/// The grid itself; all of the canvas if there is none.
+/// The window of the grid, or the whole canvas if there is no grid.
 ///
-/// Prediction and output are framed alike: by the output, and by whatever was
-/// predicted wrongly at its edges.
+/// Prediction and output share a window: it covers the output and all wrong predictions
+/// at its edges.
 fn window(side: usize, view: &PuzzleView<'_>, part: Part) -> Window {
     let is_colour = |part, cell| colour(view.symbol(part, cell)).is_some();
     let around_output = || {
@@ -51,7 +51,7 @@ fn window(side: usize, view: &PuzzleView<'_>, part: Part) -> Window {
     let found = match part {
         Part::Question => Window::around(side, |cell| is_colour(Part::Question, cell)),
         Part::Answer => around_output(),
-        // A prediction without a label is all that there is to see.
+        // Without a label, only the prediction can be shown.
         Part::Prediction => around_output()
             .or_else(|| Window::around(side, |cell| is_colour(Part::Prediction, cell))),
     };
@@ -59,7 +59,7 @@ fn window(side: usize, view: &PuzzleView<'_>, part: Part) -> Window {
 }
 
 fn look(view: &PuzzleView<'_>, part: Part, cell: usize) -> Cell {
-    // Predictions of cells without a label mean nothing.
+    // Predictions of cells without a label are meaningless.
     let is_void = part == Part::Prediction && view.n_labels() > 0 && !view.has_label(cell);
     let symbol = if is_void { None } else { view.symbol(part, cell) };
     match symbol {
@@ -72,7 +72,7 @@ fn look(view: &PuzzleView<'_>, part: Part, cell: usize) -> Cell {
     }
 }
 
-/// The colour of a symbol, if it is one.
+/// The colour of a symbol; `None` if the symbol is not a colour.
 pub(super) fn colour(symbol: Symbol) -> Option<u8> {
     let colour = u8::try_from(symbol?.to_digit(10)?).ok()?;
     (colour < N_COLOURS).then_some(colour)

@@ -1,4 +1,4 @@
-//! Two attempts at every test output, in the form that the ARC contest takes.
+//! Submissions to the ARC contest: two attempts at every test output.
 //!
 //! ```text
 //! {"00576224": [{"attempt_1": [[0, 1]], "attempt_2": [[1, 0]]}], ..}
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::arc::Grid;
 
-/// What is handed in for one test input.
+/// The two attempts at one test input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Attempts {
     attempt_1: Grid,
@@ -18,8 +18,9 @@ pub struct Attempts {
 }
 
 impl Attempts {
-    /// The first two of `candidates`. The contest wants two grids in any case:
-    /// one candidate is handed in twice, and a single black cell without any.
+    /// The first two of `candidates`. The contest requires two grids: a single
+    /// candidate is submitted twice, and without candidates a single black cell is
+    /// submitted.
     pub fn new(candidates: &[&Grid]) -> Self {
         let attempt_1 = candidates.first().map_or_else(|| Grid::filled(1, 1, 0), |g| (*g).clone());
         let attempt_2 = candidates.get(1).map_or_else(|| attempt_1.clone(), |g| (*g).clone());
@@ -27,10 +28,10 @@ impl Attempts {
     }
 }
 
-/// Attempts by task, in order of its test inputs.
+/// Attempts by task, in the order of its test inputs.
 pub type Submission = BTreeMap<String, Vec<Attempts>>;
 
-/// The file to hand in.
+/// Formats the file to submit.
 pub fn to_json(submission: &Submission) -> String {
     let mut text = serde_json::to_string(submission).expect("grids are always JSON");
     text.push('\n');
@@ -55,7 +56,7 @@ mod tests {
         assert_eq!(attempts(&[]), pair(&grid("0"), &grid("0")));
     }
 
-    /// What the contest takes, and nothing else.
+    /// The schema of the contest, with no other fields allowed.
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Schema {

@@ -1,15 +1,15 @@
-//! Grids turned and flipped.
+//! Grids rotated and reflected.
 
 use crate::Dihedral;
 use crate::arc::Grid;
 
 impl Dihedral {
-    /// The transformed grid.
+    /// Transforms a grid.
     pub fn apply(self, grid: &Grid) -> Grid {
         self.apply_with(grid, |colour| colour)
     }
 
-    /// The transformed grid with every colour replaced.
+    /// Transforms a grid and replaces every colour.
     ///
     /// # Panics
     ///

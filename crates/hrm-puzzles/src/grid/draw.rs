@@ -1,22 +1,24 @@
-//! Grids beside each other, each row between bars.
+//! Grids side by side, each row between bars.
 
 use unicode_width::UnicodeWidthChar;
 
 use super::Grid;
 use crate::Style;
 
-/// Columns that a terminal is taken to have.
+/// Assumed width of a terminal, in columns.
 const N_COLUMNS: usize = 80;
 const GAP: &str = "   ";
 
-/// A single row of fewer cells is drawn as one, whatever its length.
+/// Single rows with fewer cells are never rendered as squares.
 const N_CELLS_SQUARE_MIN: usize = 16;
 
-/// Question and answer, ending in a newline. The answer stands right of the
-/// question, or below it where 80 columns are too few. Bars show where rows end
-/// that end in spaces; in colour, what differs from the question is green.
+/// Renders question and answer; ends in a newline. The answer is placed to the right of
+/// the question, or below it if 80 columns are too few. Bars make the ends of rows
+/// visible that end in spaces; in the ANSI style, cells that differ from the question
+/// are green.
 ///
-/// Single rows of one length that is a square of 4 or more are drawn as squares.
+/// If both grids are single rows of n * n cells, n at least 4, they are rendered as
+/// squares.
 pub fn pair(question: &Grid, answer: &Grid, style: Style) -> String {
     let both = [squared(question, answer), squared(answer, question)];
     let [question, answer] = &both;
@@ -45,7 +47,7 @@ pub fn pair(question: &Grid, answer: &Grid, style: Style) -> String {
     (0..n_lines).map(beside).collect()
 }
 
-/// A single row as a square, if both grids are single rows of its length.
+/// Reshapes a single row to a square, if both grids are single rows of its length.
 fn squared(grid: &Grid, other: &Grid) -> Grid {
     let n_cells = grid.n_columns();
     let side = n_cells.isqrt();
@@ -56,7 +58,7 @@ fn squared(grid: &Grid, other: &Grid) -> Grid {
     Grid::new(grid.rows()[0].chunks(side).map(<[char]>::to_vec).collect())
 }
 
-/// A row between bars, with the terminal columns it takes.
+/// A row between bars, and the number of terminal columns that it occupies.
 fn line(grid: &Grid, question: &Grid, row: usize, width: usize, style: Style) -> (String, usize) {
     let mut text = String::from("|");
     for (column, symbol) in grid.rows()[row].iter().enumerate() {
@@ -72,8 +74,9 @@ fn line(grid: &Grid, question: &Grid, row: usize, width: usize, style: Style) ->
     (text, grid.rows()[row].len() * width + 2)
 }
 
-/// A character as it can stand alone, with the terminal columns it takes. What
-/// has no width combines with what is before it: it is given a circle.
+/// A character as shown in a cell of its own, and the number of terminal columns that
+/// it occupies. Zero-width characters combine with the preceding one, so they get a
+/// dotted circle to combine with.
 fn shown(symbol: char) -> (String, usize) {
     match symbol.width() {
         None | Some(0) => (format!("\u{25cc}{symbol}"), 1),

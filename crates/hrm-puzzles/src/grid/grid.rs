@@ -1,17 +1,17 @@
-//! A grid of characters, and how it is written.
+//! A grid of characters and its text form.
 
 use std::ops::{Index, IndexMut};
 
 use crate::PuzzleError;
 
-/// Rows of characters, which may differ in length. The last row is not empty.
+/// Rows of characters, possibly of different lengths. The last row is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Grid {
     rows: Vec<Vec<char>>,
 }
 
 impl Grid {
-    /// Rows of characters; empty ones at the end are dropped.
+    /// Creates a grid from rows of characters; empty rows at the end are dropped.
     pub fn new(mut rows: Vec<Vec<char>>) -> Self {
         let n_rows = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
         rows.truncate(n_rows);
@@ -23,13 +23,13 @@ impl Grid {
         Self::new(vec![vec![symbol; n_columns]; n_rows])
     }
 
-    /// Reads rows that are separated by line breaks if there is one in `text`,
-    /// else by `/`.
+    /// Parses rows that are separated by line breaks if `text` contains one, otherwise
+    /// by `/`.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`] at `place` for a text without a cell, or with a
-    /// control character, which a terminal would obey.
+    /// [`PuzzleError::Malformed`] at `place` if the text has no cells or contains a
+    /// control character, which a terminal would interpret.
     pub fn parse(text: &str, place: &str) -> Result<Self, PuzzleError> {
         let rows: Vec<&str> =
             if text.contains('\n') { text.lines().collect() } else { text.split('/').collect() };
@@ -45,7 +45,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// The grid on one line, unless a `/` among its cells forbids that.
+    /// Writes the grid on one line, or on several if a cell contains `/`.
     /// [`parse`](Self::parse) reads it back.
     pub fn to_text(&self) -> String {
         let has_slash = self.cells().any(|(_, symbol)| symbol == '/');
@@ -56,7 +56,7 @@ impl Grid {
         }
     }
 
-    /// A line for each row, without a line break after the last.
+    /// One line per row, without a line break after the last.
     pub fn in_lines(&self) -> String {
         self.joined("\n")
     }
@@ -71,33 +71,33 @@ impl Grid {
         &self.rows
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// Cells of the longest row.
+    /// Number of cells in the longest row.
     pub fn n_columns(&self) -> usize {
         self.rows.iter().map(Vec::len).max().unwrap_or(0)
     }
 
-    /// The character at (row, column), if there is a cell.
+    /// The character at (row, column), if there is such a cell.
     pub fn get(&self, (row, column): (usize, usize)) -> Option<char> {
         self.rows.get(row)?.get(column).copied()
     }
 
-    /// Every cell with its (row, column), row by row.
+    /// All cells with their (row, column), row by row.
     pub fn cells(&self) -> impl Iterator<Item = ((usize, usize), char)> + '_ {
         self.rows.iter().enumerate().flat_map(|(row, symbols)| {
             symbols.iter().enumerate().map(move |(column, symbol)| ((row, column), *symbol))
         })
     }
 
-    /// Makes sure that this answer has the shape of a question.
+    /// Checks that this answer has the same shape as a question.
     ///
     /// # Errors
     ///
-    /// The first row that is longer or shorter, in words.
+    /// A sentence that names the first row with a different length.
     pub fn fits(&self, question: &Self) -> Result<(), String> {
         let n_cells = |grid: &Self, row: usize| grid.rows.get(row).map_or(0, Vec::len);
         let n_rows = self.n_rows().max(question.n_rows());
@@ -108,12 +108,12 @@ impl Grid {
         })
     }
 
-    /// Makes sure that this answer has what a question gives: every cell that
-    /// is not `blank` there.
+    /// Checks that this answer keeps the givens of a question: all its cells that are
+    /// not `blank`.
     ///
     /// # Errors
     ///
-    /// The first given that was changed, in words.
+    /// A sentence that names the first changed given.
     pub fn keeps(&self, question: &Self, blank: char) -> Result<(), String> {
         let mut givens = question.cells().filter(|(_, given)| *given != blank);
         let changed = givens.find(|(at, given)| self.get(*at) != Some(*given));
@@ -124,7 +124,7 @@ impl Grid {
     }
 }
 
-/// The character at (row, column). Panics where there is no cell.
+/// The character at (row, column). Panics if there is no such cell.
 impl Index<(usize, usize)> for Grid {
     type Output = char;
 
@@ -139,7 +139,7 @@ impl IndexMut<(usize, usize)> for Grid {
     }
 }
 
-/// What messages call a cell.
+/// The name of a cell in messages.
 pub fn cell_name((row, column): (usize, usize)) -> String {
     format!("row {}, column {}", row + 1, column + 1)
 }
@@ -153,7 +153,7 @@ pub(crate) mod tests {
         Grid::parse(text, "test").unwrap()
     }
 
-    /// Ragged grids of up to 5 by 6 cells with characters of one to four bytes.
+    /// Ragged grids of up to 5 by 6 cells with characters of 1 to 4 bytes.
     pub(crate) fn any_grid() -> impl Strategy<Value = Grid> {
         let symbol = proptest::sample::select(SYMBOLS.chars().collect::<Vec<_>>());
         let row = proptest::collection::vec(symbol, 0..=6);
@@ -172,13 +172,13 @@ pub(crate) mod tests {
         assert_eq!(rows("12\n3"), ["12", "3"]);
         assert_eq!(rows("12\r\n3\r\n"), ["12", "3"]);
         assert_eq!(rows("abc"), ["abc"]);
-        // A line break, also at the end, makes every slash a cell.
+        // A line break, even at the end, turns every slash into a cell.
         assert_eq!(rows("1/2\n34"), ["1/2", "34"]);
         assert_eq!(rows("12/4=3\n"), ["12/4=3"]);
-        // Spaces are cells, empty rows are rows unless they come last.
+        // Spaces are cells; empty rows are rows unless they come last.
         assert_eq!(rows(" a //b //"), [" a ", "", "b "]);
         assert_eq!(rows("/a"), ["", "a"]);
-        // One cell per character, whatever it is drawn like.
+        // One cell per character, regardless of its width.
         assert_eq!(rows("e\u{301}象"), ["e\u{301}象"]);
         assert_eq!(grid("e\u{301}象").n_columns(), 3);
     }

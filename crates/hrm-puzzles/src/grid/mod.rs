@@ -1,13 +1,12 @@
-//! Puzzles of characters in rows: any alphabet, any size.
+//! Puzzles on grids of characters: any alphabet, any size.
 //!
-//! A puzzle with rules of its own implements [`Rules`]; `docs/new-puzzle.md` shows
-//! how.
+//! To define a puzzle with rules, implement [`Rules`]; see `docs/new-puzzle.md`.
 //!
-//! # How a grid is written
+//! # Text form
 //!
-//! A field that contains a line break is split into rows at line breaks, any other at
-//! `/`. Rows may differ in length, and every printable character is a cell: spaces and
-//! `_` too, and a combining mark counts as a cell of its own.
+//! A field that contains a line break is split into rows at line breaks, any other
+//! field at `/`. Rows may differ in length. Every printable character is a cell,
+//! including spaces, `_` and combining marks.
 
 mod draw;
 #[allow(clippy::module_inception)] // The type of the same name.

@@ -1,46 +1,46 @@
-//! Puzzles with rules: what their author writes.
+//! The interface of puzzles with rules.
 
 use hrm_base::rng::ChaCha8Rng;
 
 use super::{Grid, draw};
 use crate::{PuzzleError, Style};
 
-/// A puzzle on grids of one size, with rules that decide which answers are right.
+/// A puzzle on grids of one size, with rules that determine which answers are correct.
 ///
-/// The value holds the puzzle's own settings, such as its side.
+/// An implementation's fields are the settings of the puzzle, such as its side.
 pub trait Rules: Send + Sync {
-    /// Short lower-case name.
+    /// Short name in lower case.
     fn name(&self) -> &'static str;
 
-    /// Rows and columns of every question and answer.
+    /// Number of rows and columns of every question and answer.
     fn size(&self) -> (usize, usize);
 
-    /// The characters of questions and answers, each once.
+    /// All characters of questions and answers, each once.
     fn alphabet(&self) -> String;
 
-    /// A question and an answer to it, which [`check_answer`](Self::check_answer) accepts.
+    /// Samples a question, with an answer that [`check_answer`](Self::check_answer)
+    /// accepts.
     fn puzzle(&self, rng: &mut ChaCha8Rng) -> (Grid, Grid);
 
-    /// Whether an answer is right. Both grids have [`size`](Self::size), but
-    /// the answer is the model's: any character may stand anywhere.
+    /// Checks an answer. Both grids have [`size`](Self::size), but the answer may come
+    /// from a model, so its cells may hold any character.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in words: the first rule that it breaks, and
-    /// where.
+    /// A sentence that names the first broken rule and the place.
     fn check_answer(&self, question: &Grid, answer: &Grid) -> Result<(), String>;
 
-    /// Question and answer as people see them, ending in a newline.
+    /// Renders question and answer for people; ends in a newline.
     fn draw(&self, question: &Grid, answer: &Grid, style: Style) -> String {
         draw::pair(question, answer, style)
     }
 
-    /// Makes sure that the settings are in range. Name them `rules.side` and
-    /// the like.
+    /// Checks that the settings are in range. Errors should name a setting by its path,
+    /// e.g. `rules.side`.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] naming the first that is not.
+    /// [`PuzzleError::Setting`] naming the first setting that is out of range.
     fn check_settings(&self) -> Result<(), PuzzleError> {
         Ok(())
     }

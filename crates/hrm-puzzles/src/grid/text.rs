@@ -1,28 +1,28 @@
-//! Grids as people write them.
+//! Grids as users type them.
 
 use super::Grid;
 use crate::{PuzzleError, records};
 
-/// A question as it was found in a text.
+/// A question parsed from text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedGrid {
     /// The question.
     pub question: Grid,
-    /// The answer, where the text contains it.
+    /// The answer, if the text contains it.
     pub label: Option<Grid>,
     /// Whether the question was written on several lines.
     pub in_lines: bool,
-    /// Where it was found, for messages.
+    /// Where the question was found, for messages.
     pub place: String,
 }
 
-/// Reads grids from text: a CSV file with a column `question`, or grids with an empty
-/// line between two. A grid on a single line is split into rows at `/`.
+/// Parses grids from text: CSV with a column `question`, or grids separated by empty
+/// lines. A grid on a single line is split into rows at `/`.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] naming line and character, [`PuzzleError::Empty`] without
-/// a grid.
+/// [`PuzzleError::Malformed`] with the line and the unexpected character,
+/// [`PuzzleError::Empty`] without grids.
 pub fn parse_grids(text: &str, place: &str) -> Result<Vec<ParsedGrid>, PuzzleError> {
     let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).collect();
     let blocks = || lines.split(|(_, line)| line.is_empty()).filter(|block| !block.is_empty());
@@ -50,7 +50,7 @@ fn in_csv(located: &records::Located) -> Result<ParsedGrid, PuzzleError> {
     })
 }
 
-/// The grid of some lines that follow each other.
+/// Parses a grid from consecutive lines.
 fn drawn(block: &[(usize, &str)], place: &str) -> Result<ParsedGrid, PuzzleError> {
     let place = format!("{place}:{}", block.first().map_or(1, |(at, _)| *at));
     let lines: Vec<&str> = block.iter().map(|(_, line)| *line).collect();

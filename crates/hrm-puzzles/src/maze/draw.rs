@@ -8,10 +8,10 @@ use crate::picture::{Colour, Symbol};
 const N_COLUMNS: usize = 80;
 const GAP: &str = "   ";
 
-/// Question and answer, `[side * side]` symbols each, ending in a newline.
+/// Renders question and answer, `[side * side]` symbols each; ends in a newline.
 ///
-/// The answer is drawn to the right of the question, or below it where 80 columns are
-/// too few.
+/// The answer is placed to the right of the question, or below it if 80 columns are too
+/// few.
 pub fn pair(side: usize, question: &[Symbol], answer: &[Symbol], style: Style) -> String {
     let (question, answer) = (panel(side, question, style), panel(side, answer, style));
     let is_wide = 2 * panel_width(side, style) + GAP.len() > N_COLUMNS;
@@ -27,7 +27,7 @@ fn panel(side: usize, symbols: &[Symbol], style: Style) -> Vec<String> {
     let rows = symbols.chunks(side);
     match style {
         Style::Plain => {
-            // The frame shows the end of rows that end in spaces.
+            // The frame makes the ends of rows visible that end in spaces.
             let border = format!("+{}+", "-".repeat(side));
             let rows = rows.map(|row| format!("|{}|", row.iter().map(plain).collect::<String>()));
             [border.clone()].into_iter().chain(rows).chain([border]).collect()
@@ -68,7 +68,7 @@ fn coloured(row: &[Symbol]) -> String {
     runs.map(run).collect()
 }
 
-/// The ANSI code of a colour of the character (38) or the background (48).
+/// The ANSI code of a foreground (38) or background (48) colour.
 fn code(place: u8, [red, green, blue]: Colour) -> String {
     format!("{place};2;{red};{green};{blue}")
 }

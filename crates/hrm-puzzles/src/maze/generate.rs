@@ -1,10 +1,10 @@
-//! Mazes from nothing: random walls, and a start and a goal far apart.
+//! Generating mazes: random walls, with a start and a goal far apart.
 //!
-//! 3 to 5 cells in 10 are walls, as many and where chance has it. A start is
-//! drawn among the free cells, and a goal among those that are far enough from
-//! it. Where there is none, everything is drawn anew. With a side of 30 and a
-//! path of at least 110 cells the result looks like the published mazes: most
-//! have just about as many walls as still let a way through.
+//! The share of walls is uniform between 30 % and 50 %, and their positions are random.
+//! The start is sampled from the free cells, the goal from the cells that are far
+//! enough from the start. If there is no such cell, everything is sampled again. With a
+//! side of 30 and a path of at least 110 cells, the result looks like the published
+//! mazes: most have nearly as many walls as possible while the goal remains reachable.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -14,10 +14,10 @@ use super::path::Search;
 use super::{Maze, SIDE_MAX};
 use crate::PuzzleError;
 
-/// Work for one maze, at most: cells in all squares that are tried.
+/// Limit of the work for one maze: the total number of cells over all attempts.
 const N_CELLS_TRIED_MAX: usize = 200_000_000;
 
-/// Draws mazes of one size and difficulty.
+/// Samples mazes of one size and minimum path length.
 #[derive(Clone, Debug)]
 pub struct Generator {
     side: usize,
@@ -26,13 +26,13 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// Mazes of `side` by `side` cells whose shortest path has at least
-    /// `min_path` cells, start and goal included.
+    /// Creates a generator of mazes of `side` by `side` cells whose shortest path has
+    /// at least `min_path` cells, start and goal included.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] if the side is out of range, or the path has no
-    /// room among the walls.
+    /// [`PuzzleError::Setting`] if the side is out of range or the path cannot fit
+    /// between the walls.
     pub fn new(side: usize, min_path: usize) -> Result<Self, PuzzleError> {
         check_side(side)?;
         let n_free_max = side * side - n_walls_min(side);
@@ -43,20 +43,21 @@ impl Generator {
         Ok(Self { side, min_path, n_tries_max: N_CELLS_TRIED_MAX / (side * side) })
     }
 
-    /// One maze.
+    /// Samples one maze.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] if mazes with such a long path are so rare that
-    /// none was found in a few seconds.
+    /// [`PuzzleError::Setting`] if mazes with such a long path are so rare that none
+    /// was found in a few seconds.
     pub fn maze(&self, rng: &mut impl Rng) -> Result<Maze, PuzzleError> {
         let n_cells = self.side * self.side;
-        // Shuffled again and again: a shuffle of any order is as random as a
-        // shuffle of the first.
+        // Reshuffled for every attempt: shuffling any order is as random as shuffling
+        // the initial one.
         let mut order: Vec<usize> = (0..n_cells).collect();
         let Self { side, min_path, n_tries_max } = *self;
-        // A start with many far goals stands for as many pairs of the two. Taken
-        // as often as one with a single far goal, it would make paths too short.
+        // A start with many far goals represents that many start/goal pairs. Accepting
+        // it no more often than a start with a single far goal would bias paths towards
+        // short ones.
         let n_goals_enough = (2 * n_cells / 15).max(1) as u32;
         let mut passed_over = None;
         for _ in 0..n_tries_max {
@@ -72,8 +73,8 @@ impl Generator {
         })
     }
 
-    /// Draws walls, start and goal once, and counts the goals that would be far
-    /// enough; `None` if none is.
+    /// Samples walls, start and goal once, and counts the goals that are far enough;
+    /// `None` if there is none.
     fn attempt(&self, order: &mut [usize], rng: &mut impl Rng) -> Option<(Maze, usize)> {
         let n_cells = order.len();
         let n_walls = rng.random_range(n_walls_min(self.side) as u32..=n_cells as u32 / 2);
@@ -84,7 +85,7 @@ impl Generator {
         let start = *pick(free, rng);
         let search = Search::new(self.side, |cell| !walls[cell], start);
         let is_far = |cell: &&usize| search.moves_to(**cell) >= Some(self.min_path - 1);
-        // Discovered in order of distance, so the far cells are the last ones.
+        // Cells are discovered in order of distance, so the far cells come last.
         let n_far = search.reached.iter().rev().take_while(is_far).count();
         let far = &search.reached[search.reached.len() - n_far..];
         (n_far > 0).then(|| {
@@ -94,10 +95,10 @@ impl Generator {
     }
 }
 
-/// The longest `min_path` up to `wanted` that is found quickly at this side.
+/// The longest `min_path` up to `wanted` that is found quickly for this side.
 ///
-/// The published length is kept in proportion to the side; small squares have
-/// less room for detours than proportion would have it.
+/// The published length scales with the side; small mazes have even less room for
+/// detours.
 pub fn attainable_path(side: usize, wanted: usize) -> usize {
     let side = side.min(SIDE_MAX);
     let in_proportion = 11 * side / 3;
@@ -109,7 +110,7 @@ fn n_walls_min(side: usize) -> usize {
     3 * side * side / 10
 }
 
-/// One of `items`, which are not empty and fewer than 2^32.
+/// A uniform sample of `items`, which are not empty and fewer than 2^32.
 fn pick<'a, T>(items: &'a [T], rng: &mut impl Rng) -> &'a T {
     &items[rng.random_range(0..items.len() as u32) as usize]
 }

@@ -1,36 +1,36 @@
-//! A maze and how it is written.
+//! A maze and its text form.
 
 use std::fmt;
 
 use crate::PuzzleError;
 
-/// Smallest number of cells per side: a start and a goal need room.
+/// Smallest number of cells per side: a start and a goal must fit.
 pub const SIDE_MIN: usize = 2;
 
 /// Largest number of cells per side.
 pub const SIDE_MAX: usize = 100;
 
-/// Every character of a maze and its answer.
+/// All characters of mazes and answers.
 pub const SYMBOLS: &str = "# SGo";
 
-/// The character of a cell of the path. Only answers contain it.
+/// The character of a path cell. Occurs only in answers.
 pub const PATH: char = 'o';
 
 /// A cell of a maze.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cell {
-    /// `#`: no way through.
+    /// `#`: blocks the path.
     Wall,
     /// A space.
     Free,
-    /// `S`: where the path begins.
+    /// `S`: start of the path.
     Start,
-    /// `G`: where it ends.
+    /// `G`: end of the path.
     Goal,
 }
 
 impl Cell {
-    /// Its character.
+    /// The character of this cell.
     pub fn symbol(self) -> char {
         match self {
             Self::Wall => '#',
@@ -40,7 +40,7 @@ impl Cell {
         }
     }
 
-    /// The cell of a character, unless it is none of a maze without an answer.
+    /// The cell for a character; `None` if it cannot occur in a maze without an answer.
     pub fn from_symbol(symbol: char) -> Option<Self> {
         match symbol {
             '#' => Some(Self::Wall),
@@ -52,9 +52,9 @@ impl Cell {
     }
 }
 
-/// A square of cells with one start and one goal. The goal may be out of reach.
+/// A square of cells with one start and one goal. The goal may be unreachable.
 ///
-/// A cell is named by its index, row by row.
+/// Cells are identified by their index, row by row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Maze {
     side: usize,
@@ -64,13 +64,13 @@ pub struct Maze {
 }
 
 impl Maze {
-    /// Reads `side * side` characters, row by row, without separators.
+    /// Parses `side * side` characters, row by row, without separators.
     ///
     /// # Errors
     ///
     /// [`PuzzleError::Setting`] if `side` is not in [`SIDE_MIN`]`..=`[`SIDE_MAX`].
-    /// [`PuzzleError::Malformed`] at `place` for another number of characters, a
-    /// character that is none of `# SG`, or not exactly one `S` and one `G`.
+    /// [`PuzzleError::Malformed`] at `place` for a wrong number of characters, a
+    /// character not in `# SG`, or unless there is exactly one `S` and one `G`.
     pub fn parse(text: &str, side: usize, place: &str) -> Result<Self, PuzzleError> {
         check_side(side)?;
         let n_chars = text.chars().count();
@@ -98,12 +98,12 @@ impl Maze {
         Ok(Self { side, cells, start, goal })
     }
 
-    /// A maze with the given walls, `[side * side]`.
+    /// Creates a maze with the given walls, `[side * side]`.
     ///
     /// # Panics
     ///
-    /// If `walls` is not that long, or if start and goal are not two cells
-    /// without a wall.
+    /// If `walls` has a different length, or if start and goal are not two distinct
+    /// free cells.
     pub(super) fn from_walls(side: usize, walls: &[bool], start: usize, goal: usize) -> Self {
         assert_eq!(walls.len(), side * side, "one wall or none per cell");
         assert!(
@@ -117,7 +117,7 @@ impl Maze {
         Self { side, cells, start, goal }
     }
 
-    /// The maze whose cell `to` is this one's cell `source(to)`.
+    /// The maze whose cell `to` is this maze's cell `source(to)`.
     pub(super) fn rearranged(&self, source: impl Fn(usize) -> usize) -> Self {
         let cells: Box<[Cell]> = (0..self.cells.len()).map(|to| self.cells[source(to)]).collect();
         let place =
@@ -126,27 +126,27 @@ impl Maze {
         Self { side: self.side, cells, start, goal }
     }
 
-    /// Cells on each side.
+    /// Number of cells per side.
     pub fn side(&self) -> usize {
         self.side
     }
 
-    /// Every cell, row by row.
+    /// All cells, row by row.
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }
 
-    /// The cell the path begins at.
+    /// The cell where the path begins.
     pub fn start(&self) -> usize {
         self.start
     }
 
-    /// The cell the path ends at.
+    /// The cell where the path ends.
     pub fn goal(&self) -> usize {
         self.goal
     }
 
-    /// Cells with a wall.
+    /// Number of wall cells.
     pub fn n_walls(&self) -> usize {
         self.cells.iter().filter(|cell| **cell == Cell::Wall).count()
     }
@@ -173,12 +173,12 @@ impl Maze {
     }
 }
 
-/// Row and column of a cell, written counting from 1.
+/// Row and column of a cell, displayed counting from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// From 0 at the top.
+    /// Counted from 0 at the top.
     pub row: usize,
-    /// From 0 at the left.
+    /// Counted from 0 at the left.
     pub col: usize,
 }
 
@@ -194,7 +194,7 @@ impl fmt::Display for Spot {
     }
 }
 
-/// The cells beside `cell` in a square of `side`: down, left, right, up.
+/// The neighbours of `cell` in a square of `side`: down, left, right, up.
 pub(super) fn neighbours(side: usize, cell: usize) -> impl Iterator<Item = usize> {
     let (row, col) = (cell / side, cell % side);
     let down = (row + 1 < side).then(|| cell + side);
@@ -204,7 +204,7 @@ pub(super) fn neighbours(side: usize, cell: usize) -> impl Iterator<Item = usize
     [down, left, right, up].into_iter().flatten()
 }
 
-/// Makes sure that `side` is in [`SIDE_MIN`]`..=`[`SIDE_MAX`].
+/// Checks that `side` is in [`SIDE_MIN`]`..=`[`SIDE_MAX`].
 ///
 /// # Errors
 ///
@@ -216,7 +216,7 @@ pub fn check_side(side: usize) -> Result<(), PuzzleError> {
     Err(PuzzleError::setting("side", format!("{SIDE_MIN} to {SIDE_MAX}"), side))
 }
 
-/// A number of characters, and the side if it is a square.
+/// A number of characters, and the side if it is a square number.
 fn size_in_words(n_chars: usize) -> String {
     let side = n_chars.isqrt();
     match side * side == n_chars && side >= SIDE_MIN {
@@ -236,7 +236,7 @@ pub(super) mod tests {
     }
 
     prop_compose! {
-        /// Mazes with every share of walls; the goal is often out of reach.
+        /// Mazes with any share of walls; the goal is often unreachable.
         pub(crate) fn any_maze(side_max: usize)(side in SIDE_MIN..=side_max, n_in_8 in 0u32..8)(
             side in Just(side),
             mut walls in proptest::collection::vec((0u32..8).prop_map(move |n| n < n_in_8), side * side),

@@ -1,10 +1,11 @@
-//! Mazes: a square of walls, a start, a goal, and a shortest path between them.
+//! Mazes: a square of cells with walls, a start, a goal and a shortest path between
+//! them.
 //!
-//! Cells are written `#` wall, space, `S` start, `G` goal and, in answers only, `o`
-//! path, row by row. An answer is the whole maze with the path marked.
+//! Cells are written row by row as `#` (wall), space (free), `S` (start), `G` (goal)
+//! and, in answers only, `o` (path). An answer is the whole maze with the path marked.
 //!
-//! Most mazes have many shortest paths. Answers of generated mazes follow one
-//! tie-break, [`shortest_path`]; [`walk`] accepts any path.
+//! Most mazes have many shortest paths. Answers of generated mazes use a fixed
+//! tie-break, see [`shortest_path`]; [`walk`] accepts any path.
 //!
 //! # Where to start
 //!

@@ -1,15 +1,15 @@
-//! Ways through a maze: the shortest, and the one that an answer marks.
+//! Paths through a maze: the shortest one, and the one that an answer marks.
 
 use super::grid::neighbours;
 use super::{Cell, Maze, PATH, Spot};
 use crate::Verdict;
 
-/// The path that labels show, from start to goal, both included; `None` if the
-/// goal is out of reach.
+/// The path used as label, from start to goal, both included; `None` if the goal is
+/// unreachable.
 ///
-/// Of all shortest paths it is the one that a breadth-first search finds which
-/// starts at `S`, tries neighbours down, left, right, up, and keeps the first
-/// discoverer of a cell. The published answers follow this rule.
+/// Ties between shortest paths are broken by a breadth-first search from `S` that
+/// visits neighbours in the order down, left, right, up and keeps the first predecessor
+/// of each cell. The published answers use the same tie-break.
 pub fn shortest_path(maze: &Maze) -> Option<Vec<usize>> {
     let is_open = |cell: usize| maze.cells()[cell] != Cell::Wall;
     let search = Search::new(maze.side(), is_open, maze.start());
@@ -21,20 +21,19 @@ pub fn shortest_path(maze: &Maze) -> Option<Vec<usize>> {
     Some(path)
 }
 
-/// Number of moves along the path that the characters `answer` mark, `[side * side]`.
+/// Number of moves along the path marked in `answer`, `[side * side]` characters.
 ///
-/// A path leads from start to goal and never touches itself: start and goal
-/// have one marked neighbour, every marked cell two. A path with a detour that
-/// touches itself has no order that could be told from the marks, and is never
-/// a shortest one.
+/// A path leads from start to goal and never touches itself: start and goal have one
+/// marked neighbour each, every marked cell has two. A path that touches itself would
+/// be ambiguous, and is never a shortest path.
 ///
 /// # Errors
 ///
-/// The first [`Fault`] on the way from the start.
+/// The first [`Fault`] along the path from the start.
 ///
 /// # Panics
 ///
-/// If there are not as many characters as cells.
+/// If the number of characters differs from the number of cells.
 pub fn walk(maze: &Maze, answer: &[char]) -> Result<usize, Fault> {
     assert_eq!(answer.len(), maze.cells().len(), "one character per cell");
     let is_mark = |cell: usize| answer[cell] == PATH && maze.cells()[cell] == Cell::Free;
@@ -67,7 +66,7 @@ pub fn walk(maze: &Maze, answer: &[char]) -> Result<usize, Fault> {
 ///
 /// # Panics
 ///
-/// If there are not as many characters as cells.
+/// If the number of characters differs from the number of cells.
 pub fn check_answer(maze: &Maze, answer: &[char]) -> Verdict {
     let walked = walk(maze, answer);
     let n_moves_min = shortest_path(maze).map(|path| path.len() - 1);
@@ -82,16 +81,16 @@ pub fn check_answer(maze: &Maze, answer: &[char]) -> Verdict {
     }
 }
 
-/// Why an answer is no path.
+/// Why an answer does not mark a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// A cell is neither as in the question nor a mark on a free cell.
+    /// A cell is neither unchanged nor a path mark on a free cell.
     #[error("the answer changes the maze at {0}")]
     Changed(Spot),
-    /// No way leads on, and this is not the goal.
+    /// No marked cell follows, and this is not the goal.
     #[error("the path breaks off at {0}")]
     BreaksOff(Spot),
-    /// Several ways lead on.
+    /// More than one marked cell follows.
     #[error("the path branches at {0}")]
     Branches(Spot),
     /// The path is complete without this mark.
@@ -101,11 +100,11 @@ pub enum Fault {
 
 /// A breadth-first search over the open cells of a square.
 pub(super) struct Search {
-    /// Cells in the order of their discovery, the first one included.
+    /// Reached cells in order of discovery, starting with the first cell.
     pub(super) reached: Vec<usize>,
-    /// First discoverer of each reached cell; its own for the first one.
+    /// Predecessor of each reached cell; the first cell is its own predecessor.
     parents: Vec<usize>,
-    /// Moves to each reached cell.
+    /// Number of moves to each reached cell.
     moves: Vec<Option<usize>>,
 }
 
@@ -133,7 +132,7 @@ impl Search {
         Self { reached, parents, moves }
     }
 
-    /// Moves to a cell, if it can be reached.
+    /// Number of moves to a cell, if it is reachable.
     pub(super) fn moves_to(&self, cell: usize) -> Option<usize> {
         self.moves[cell]
     }
@@ -145,7 +144,7 @@ mod tests {
     use crate::maze::grid::tests::{any_maze, maze};
     use proptest::prelude::*;
 
-    /// Moves by relaxation until nothing changes: slow, and shares no code.
+    /// The number of moves by relaxation until convergence: slow, but shares no code.
     fn moves_by_relaxation(maze: &Maze) -> Option<usize> {
         let (side, n_cells) = (maze.side(), maze.cells().len());
         let mut moves = vec![usize::MAX; n_cells];

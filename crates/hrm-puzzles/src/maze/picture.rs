@@ -21,7 +21,7 @@ pub fn panels(side: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
     view.parts().iter().map(panel).collect()
 }
 
-/// The cell of a symbol.
+/// The picture cell of a symbol.
 pub(super) fn look(symbol: Symbol) -> Cell {
     let Some(symbol) = symbol else { return Cell::plain(WHITE) };
     match MazeCell::from_symbol(symbol) {

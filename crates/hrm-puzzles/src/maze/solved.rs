@@ -1,23 +1,24 @@
-//! A maze with its answer, as files hold it.
+//! A maze with its answer, as stored in files.
 
 use super::{Maze, shortest_path, walk};
 use crate::PuzzleError;
 use crate::records::{Located, Record};
 
-/// A maze and the path of its answer.
+/// A maze and its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SolvedMaze {
     maze: Maze,
-    /// Cells from start to goal, both included, in no particular order between.
+    /// Cells of the path from start to goal, both included; the order in between is
+    /// unspecified.
     path: Vec<usize>,
 }
 
 impl SolvedMaze {
-    /// The maze with the answer of [`shortest_path`].
+    /// Solves a maze with [`shortest_path`].
     ///
     /// # Panics
     ///
-    /// If the goal cannot be reached.
+    /// If the goal is unreachable.
     pub fn new(maze: Maze) -> Self {
         let path = shortest_path(&maze).expect("the goal can be reached");
         Self { maze, path }
@@ -27,7 +28,7 @@ impl SolvedMaze {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`] naming the field and what is wrong with it.
+    /// [`PuzzleError::Malformed`] naming the field and the problem.
     pub fn from_record(located: &Located, side: usize) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
         let maze = Maze::parse(&record.question, side, &located.field("question"))?;
@@ -57,8 +58,8 @@ impl SolvedMaze {
         }
     }
 
-    /// The maze as a record; the rating is the number of moves, as in the published
-    /// files.
+    /// Converts the maze to a record; its rating is the number of moves, as in the
+    /// published files.
     pub fn to_record(&self) -> Record {
         Record {
             source: String::new(),

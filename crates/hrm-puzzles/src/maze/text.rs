@@ -1,4 +1,4 @@
-//! Mazes as people write them.
+//! Mazes as users type them.
 
 use super::{Maze, check_side};
 use crate::{PuzzleError, records};
@@ -12,20 +12,21 @@ pub enum Form {
     Drawn,
 }
 
-/// A line for each row, without a newline after the last.
+/// One line per row, without a newline after the last.
 pub fn in_lines(text: &str, side: usize) -> String {
     let symbols: Vec<char> = text.chars().collect();
     let lines: Vec<String> = symbols.chunks(side).map(|row| row.iter().collect()).collect();
     lines.join("\n")
 }
 
-/// Reads mazes of `side` from text: the CSV form, one maze per line, or mazes drawn on
-/// as many lines as they have rows, with an empty line between two.
+/// Parses mazes of `side` from text: CSV, one maze per line, or mazes with one line per
+/// row, separated by empty lines.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] naming line and character, [`PuzzleError::Empty`] without
-/// a maze, [`PuzzleError::Setting`] if `side` is out of range.
+/// [`PuzzleError::Malformed`] with the line and the unexpected character,
+/// [`PuzzleError::Empty`] without mazes, [`PuzzleError::Setting`] if `side` is out of
+/// range.
 pub fn parse_mazes(side: usize, text: &str, place: &str) -> Result<(Form, Vec<Maze>), PuzzleError> {
     check_side(side)?;
     let lines: Vec<&str> = text.lines().collect();
@@ -54,8 +55,8 @@ pub fn parse_mazes(side: usize, text: &str, place: &str) -> Result<(Form, Vec<Ma
 /// The lines of each maze.
 fn blocks<'a, 'b>(side: usize, lines: &'a [(usize, &'b str)]) -> Vec<&'a [(usize, &'b str)]> {
     let is_empty = |line: &(usize, &str)| line.1.is_empty();
-    // An editor may have stripped a row of spaces to nothing. Where every
-    // separator is at its place, an empty line at another one is such a row.
+    // An editor may have stripped a row of spaces to an empty line. If all separators
+    // are where they belong, an empty line anywhere else is such a row.
     let exact = || lines.chunks(side + 1);
     let ends_well = |block: &[(usize, &str)]| block.get(side).is_none_or(is_empty);
     if exact().all(|block| block.len() >= side && ends_well(block)) {
@@ -64,7 +65,7 @@ fn blocks<'a, 'b>(side: usize, lines: &'a [(usize, &'b str)]) -> Vec<&'a [(usize
     lines.split(is_empty).filter(|block| !block.is_empty()).collect()
 }
 
-/// The maze of some rows, which may have lost spaces at their ends.
+/// Parses a maze from its rows, which may have lost trailing spaces.
 fn drawn(side: usize, rows: &[(usize, &str)], place: &str) -> Result<Maze, PuzzleError> {
     let place = format!("{place}:{}", rows.first().map_or(1, |(at, _)| *at));
     if let [(_, line)] = rows {

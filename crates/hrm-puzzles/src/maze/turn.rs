@@ -1,10 +1,10 @@
-//! Mazes turned and flipped.
+//! Mazes rotated and reflected.
 
 use super::Maze;
 use crate::Dihedral;
 
 impl Maze {
-    /// The maze under a symmetry of the square.
+    /// Applies a symmetry of the square.
     #[must_use]
     pub fn turned(&self, transform: Dihedral) -> Self {
         let side = self.side();
@@ -14,7 +14,7 @@ impl Maze {
         })
     }
 
-    /// The same maze for every maze that is this one turned or flipped.
+    /// A canonical form: equal for all rotations and reflections of a maze.
     pub fn canonical(&self) -> Self {
         let versions = Dihedral::ALL.into_iter().map(|transform| self.turned(transform));
         versions.min().expect("there are eight transforms")

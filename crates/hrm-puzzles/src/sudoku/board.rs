@@ -1,19 +1,19 @@
-//! A board and its rules.
+//! A Sudoku board and its rules.
 
 use std::fmt;
 
 use crate::PuzzleError;
 
-/// The sides that a board can have, with the rows and columns of a box.
+/// Supported sides, with the rows and columns of a box.
 const SIDES: [(usize, usize, usize); 4] = [(4, 2, 2), (6, 2, 3), (9, 3, 3), (16, 4, 4)];
 
-/// Digits as they are written, 1 first.
+/// Symbols of the digits, starting with 1.
 const DIGITS: &str = "123456789ABCDEFG";
 
 /// The size of a board and of its boxes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Cells per row, column and box; digits run from 1 to this.
+    /// Cells per row, column and box; also the largest digit.
     pub side: usize,
     /// Rows of a box.
     pub box_rows: usize,
@@ -34,42 +34,42 @@ impl Shape {
         Ok(Self { side, box_rows, box_columns })
     }
 
-    /// Cells of a board.
+    /// Number of cells of a board.
     pub fn n_cells(self) -> usize {
         self.side * self.side
     }
 
-    /// Digits as they are written, 1 first.
+    /// Symbols of the digits, starting with 1.
     pub fn digits(self) -> &'static str {
         &DIGITS[..self.side]
     }
 
-    /// The row, the column and the box of a cell.
+    /// Indices of the row, the column and the box of a cell.
     pub fn units_of(self, cell: usize) -> [usize; 3] {
         let (row, column) = (cell / self.side, cell % self.side);
         let boxes_per_row = self.side / self.box_columns;
         [row, column, row / self.box_rows * boxes_per_row + column / self.box_columns]
     }
 
-    /// A cell as people count it.
+    /// The position of a cell for messages, counted from 1.
     pub fn name_of(self, cell: usize) -> String {
         format!("row {}, column {}", cell / self.side + 1, cell % self.side + 1)
     }
 }
 
-/// A board whose cells are blank (0) or a digit from 1 to the side.
+/// A board whose cells are blank (0) or hold a digit from 1 to the side.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Board {
     cells: Vec<u8>,
 }
 
 impl Board {
-    /// A board of blanks.
+    /// Creates a board of blanks.
     pub fn blank(shape: Shape) -> Self {
         Self { cells: vec![0; shape.n_cells()] }
     }
 
-    /// A board of the given cells.
+    /// Creates a board from its cells.
     ///
     /// # Panics
     ///
@@ -80,11 +80,12 @@ impl Board {
         Self { cells }
     }
 
-    /// Reads a board written row by row; messages call its origin `place`.
+    /// Parses a board written row by row; messages call its origin `place`.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`] naming the length or the character.
+    /// [`PuzzleError::Malformed`] with the number of characters or the unknown
+    /// character.
     pub fn parse(shape: Shape, text: &str, place: &str) -> Result<Self, PuzzleError> {
         let n_chars = text.chars().count();
         if n_chars != shape.n_cells() {
@@ -113,27 +114,27 @@ impl Board {
         Ok(Self { cells })
     }
 
-    /// Cells in order of rows: 0 for blank, else the digit.
+    /// The cells row by row: 0 for blank, otherwise the digit.
     pub fn cells(&self) -> &[u8] {
         &self.cells
     }
 
-    /// Puts a digit, or 0 for blank, into a cell.
+    /// Sets a cell to a digit, or to 0 for blank.
     pub fn set(&mut self, cell: usize, digit: u8) {
         self.cells[cell] = digit;
     }
 
-    /// Cells that hold a digit.
+    /// Number of cells that hold a digit.
     pub fn n_givens(&self) -> usize {
         self.cells.iter().filter(|d| **d != 0).count()
     }
 
-    /// Whether every cell holds a digit and every rule.
+    /// Whether every cell holds a digit and no rule is broken.
     pub fn is_solved(&self, shape: Shape) -> bool {
         !self.cells.contains(&0) && self.clash(shape).is_none()
     }
 
-    /// Two cells of one unit that hold the same digit, if there are any.
+    /// Two cells of one unit that hold the same digit, if any.
     pub fn clash(&self, shape: Shape) -> Option<Clash> {
         const KINDS: [&str; 3] = ["row", "column", "box"];
         for (kind, name) in KINDS.into_iter().enumerate() {
@@ -155,7 +156,8 @@ impl Board {
         None
     }
 
-    /// Every cell that shares a unit and a digit with another, in order.
+    /// All cells that hold the same digit as another cell of one of their units, in
+    /// order.
     pub fn clashing_cells(&self, shape: Shape) -> Vec<usize> {
         let clashes = |cell: usize| {
             let others = (0..self.cells.len()).filter(|other| *other != cell);
@@ -165,18 +167,18 @@ impl Board {
         (0..self.cells.len()).filter(|cell| clashes(*cell)).collect()
     }
 
-    /// Whether every given of `question` is still there.
+    /// Whether this board keeps all givens of `question`.
     pub fn keeps(&self, question: &Self) -> bool {
         question.cells.iter().zip(&self.cells).all(|(given, digit)| *given == 0 || given == digit)
     }
 
-    /// The board written row by row, `.` for blank.
+    /// Writes the board row by row, `.` for blank.
     pub fn to_text(&self) -> String {
         self.cells.iter().map(|digit| symbol(*digit)).collect()
     }
 }
 
-/// How a digit, or 0 for blank, is written.
+/// The symbol of a digit, or of 0 for blank.
 pub(crate) fn symbol(digit: u8) -> char {
     match usize::from(digit).checked_sub(1) {
         None => '.',
@@ -184,7 +186,7 @@ pub(crate) fn symbol(digit: u8) -> char {
     }
 }
 
-/// Whether two cells are in one row, column or box.
+/// Whether two cells share a row, column or box.
 pub(crate) fn share_unit(shape: Shape, one: usize, other: usize) -> bool {
     shape.units_of(one).into_iter().zip(shape.units_of(other)).any(|(a, b)| a == b)
 }
@@ -194,11 +196,11 @@ pub(crate) fn share_unit(shape: Shape, one: usize, other: usize) -> bool {
 pub struct Clash {
     /// `row`, `column` or `box`.
     pub unit: &'static str,
-    /// Which one, from 0.
+    /// Index of the unit, counted from 0.
     pub index: usize,
-    /// The digit that is there twice.
+    /// The repeated digit.
     pub digit: u8,
-    /// Where.
+    /// The two cells.
     pub cells: [usize; 2],
 }
 

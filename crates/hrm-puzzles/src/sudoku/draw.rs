@@ -4,7 +4,7 @@ use super::{Board, Shape};
 use crate::Style;
 use crate::sudoku::board::symbol;
 
-/// How a cell of the answer came about.
+/// Status of a cell of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
     Given,
@@ -12,8 +12,8 @@ enum Mark {
     Wrong,
 }
 
-/// Draws the question beside the answer. Filled cells stand where the question
-/// has dots; a wrong one is preceded by `!`, in colour it is red.
+/// Renders the question beside the answer, with filled cells in place of the question's
+/// dots. A wrong cell is preceded by `!`, or red in the ANSI style.
 pub fn side_by_side(shape: Shape, question: &Board, answer: &Board, style: Style) -> String {
     let clashing = answer.clashing_cells(shape);
     let mark = |cell: usize| {
@@ -49,14 +49,14 @@ pub fn side_by_side(shape: Shape, question: &Board, answer: &Board, style: Style
     text
 }
 
-/// The line between boxes.
+/// The horizontal line between boxes.
 fn rule(shape: Shape) -> String {
     let width = shape.box_columns * 2;
     vec!["-".repeat(width); shape.side / shape.box_columns].join("-+")
 }
 
-/// One cell, two columns wide. The mark of a wrong one takes the place of the
-/// blank before it, so columns stay aligned.
+/// One cell, two columns wide. The mark of a wrong cell replaces the leading space, so
+/// columns stay aligned.
 fn digit(digit: u8, mark: Mark, style: Style) -> String {
     let symbol = symbol(digit);
     match (style, mark) {

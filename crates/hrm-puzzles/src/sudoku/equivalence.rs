@@ -1,13 +1,14 @@
-//! Whether two puzzles are one under relabelling, permuting and transposing.
+//! Checks whether two puzzles are equivalent under relabelling, permutation and
+//! transposition.
 //!
-//! Every row, column, box and digit is given a colour: first a hash of how a line
-//! maps its digits to those of each other line, then, again and again, of the
-//! colours of what it meets. Symmetric puzzles have the same colours,
-//! so most pairs are told apart by a sum of them. Pairs with the same colours
-//! are compared exactly: where several rows or columns look alike, one is
-//! picked and matched with each candidate in turn, until lines correspond one
-//! to one and the cells can be compared. Colours only ever save work; a
-//! collision of hashes costs time, not truth.
+//! The method is colour refinement, as for graph isomorphism. Every row, column and
+//! digit gets a colour: initially a hash of how a line maps its digits to those of
+//! every other line, then, repeatedly, a hash of the colours that it meets. Equivalent
+//! puzzles have the same colours, so a sum of the colours already distinguishes most
+//! pairs. Pairs with equal colours are compared exactly: if several rows or columns
+//! share a colour, one of them is picked and matched with each candidate in turn, until
+//! the lines correspond one to one and the cells can be compared. Colours only save
+//! work; a hash collision costs time, but never changes the result.
 
 use std::collections::HashMap;
 
@@ -16,10 +17,10 @@ use rayon::prelude::*;
 use super::{Board, Shape};
 use crate::Leak;
 
-/// Rounds of colouring. Colours of a random board settle within four.
+/// Rounds of refinement. The colours of a random board settle within four.
 const N_ROUNDS: usize = 5;
 
-/// Puzzles of `eval` that are also in `train`, with the first that each is.
+/// Puzzles of `eval` that also occur in `train`, each with the first occurrence.
 pub fn leaks(shape: Shape, train: &[(String, &Board)], eval: &[(String, &Board)]) -> Vec<Leak> {
     let signatures = |boards: &[(String, &Board)]| -> Vec<[u64; 2]> {
         boards.par_iter().map(|(_, board)| signature(shape, board)).collect()
@@ -37,8 +38,7 @@ pub fn leaks(shape: Shape, train: &[(String, &Board)], eval: &[(String, &Board)]
     eval.par_iter().zip(signatures(eval)).filter_map(leak).collect()
 }
 
-/// Equal for puzzles that are the same up to symmetry, and hardly ever for
-/// others.
+/// A value that is equal for equivalent puzzles and almost always different for others.
 fn signature(shape: Shape, board: &Board) -> [u64; 2] {
     let one = Coloured::new(shape, board.clone()).signature();
     if shape.box_rows != shape.box_columns {
@@ -48,7 +48,7 @@ fn signature(shape: Shape, board: &Board) -> [u64; 2] {
     [one.min(other), one.max(other)]
 }
 
-/// Whether a symmetry turns one board into the other.
+/// Whether a symmetry maps one board to the other.
 pub fn are_equivalent(shape: Shape, one: &Board, other: &Board) -> bool {
     if one == other {
         return true;
@@ -137,7 +137,7 @@ impl Coloured {
         mixed(&[sum(&self.rows), sum(&self.columns), sum(&self.digits[1..])])
     }
 
-    /// How many lines have each colour; rows and columns apart.
+    /// Number of lines with each colour; rows and columns separately.
     fn counts(&self) -> [HashMap<u64, usize>; 2] {
         [&self.rows, &self.columns].map(|colours| {
             let mut counts = HashMap::new();
@@ -160,7 +160,7 @@ impl Coloured {
         }
     }
 
-    /// The same board with one line told apart from those like it.
+    /// The same board with one line given a colour of its own.
     fn with_picked(&self, line: Line) -> Self {
         let mut picked = self.clone();
         match line {
@@ -172,7 +172,7 @@ impl Coloured {
     }
 }
 
-/// Whether lines of the same colours can be matched so that the cells agree.
+/// Whether lines of equal colours can be matched so that the cells agree.
 fn matches(one: &Coloured, other: &Coloured) -> bool {
     let counts = one.counts();
     if counts != other.counts() {
@@ -190,7 +190,7 @@ fn matches(one: &Coloured, other: &Coloured) -> bool {
     candidates.any(|candidate| matches(&picked, &other.with_picked(candidate)))
 }
 
-/// Whether the cells agree when every line is matched with the one of its colour.
+/// Whether the cells agree when every line is matched with the line of the same colour.
 fn agree(one: &Coloured, other: &Coloured) -> bool {
     let Shape { side, box_rows, box_columns } = one.shape;
     let image = |from: &[u64], to: &[u64]| -> Option<Vec<usize>> {
@@ -206,7 +206,7 @@ fn agree(one: &Coloured, other: &Coloured) -> bool {
     if !keeps_groups(&rows, box_rows) || !keeps_groups(&columns, box_columns) {
         return false;
     }
-    // Blank is a digit that must become blank.
+    // Blank counts as a digit that must map to blank.
     let (mut there, mut back) = (vec![None; side + 1], vec![None; side + 1]);
     (there[0], back[0]) = (Some(0), Some(0));
     one.board.cells().iter().enumerate().all(|(cell, digit)| {
@@ -216,9 +216,9 @@ fn agree(one: &Coloured, other: &Coloured) -> bool {
     })
 }
 
-/// A colour for each line, from the ways in which its digits lead to those in
-/// the same places of other lines, and on from there. On a full board, where
-/// every line meets the same, these ways still differ.
+/// Initial colour of each line: the structure of the digit maps from this line to each
+/// other line. On a full board, where every line meets the same digits, these maps
+/// still differ.
 fn first_colours(side: usize, n_group: usize, cell: impl Fn(usize, usize) -> u8) -> Vec<u64> {
     let ways = |from: usize, to: usize| {
         let mut next = [0u8; 17];
@@ -230,7 +230,7 @@ fn first_colours(side: usize, n_group: usize, cell: impl Fn(usize, usize) -> u8)
                 is_reached[usize::from(image)] = true;
             }
         }
-        // Chains first, from their open ends; what is left are rings.
+        // Chains first, from their open ends; the rest are cycles.
         let mut total = 0u64;
         for is_ring in [false, true] {
             for (first, is_reached) in is_reached.iter().enumerate().take(side + 1).skip(1) {
@@ -273,7 +273,7 @@ mod tests {
     use hrm_base::rng::stream;
     use proptest::prelude::*;
 
-    /// A puzzle: few givens, many or all.
+    /// A puzzle with few, many or all givens.
     fn puzzle(shape: Shape, seed: u64) -> Board {
         let rng = &mut stream(seed, "test");
         match seed % 3 {
@@ -318,7 +318,7 @@ mod tests {
                 let (mut fewer, mut changed) = (other.clone(), other.clone());
                 fewer.set(given(at), 0);
                 prop_assert!(!are_equivalent(shape, &board, &fewer));
-                // As many givens in the same cells, and one is another digit.
+                // The same cells are given, but one holds another digit.
                 let digit = changed.cells()[given(at)];
                 changed.set(given(at), digit % side as u8 + 1);
                 prop_assert!(!are_equivalent(shape, &board, &changed));
@@ -326,12 +326,12 @@ mod tests {
         }
     }
 
-    /// All images of a board of four: 2 x 2^2 rows, as many columns, 4! digits,
-    /// and transposed.
+    /// All images of a board of four: 2 x 2^2 row orders, as many column orders, 4!
+    /// relabellings, and transposition.
     fn all_images(board: &Board) -> std::collections::HashSet<Board> {
         let shape = Shape::new(4).unwrap();
         let mut images = std::collections::HashSet::from([board.clone()]);
-        // Random symmetries reach all of a group of 3072 many times over.
+        // Random symmetries reach every element of this group of 3072 many times.
         for seed in 0..40_000 {
             let symmetry = Symmetry::random(shape, &mut stream(seed, "test"));
             images.insert(symmetry.apply(shape, board));
@@ -354,13 +354,13 @@ mod tests {
 
     #[test]
     fn lines_leave_their_band_only_with_it() {
-        // The same rows, of which two are exchanged across bands.
+        // The same rows, but two are swapped across bands.
         let shape = Shape::new(9).unwrap();
         let board = puzzle(shape, 1);
         let mut cells = board.cells().to_vec();
         (0..9).for_each(|column| cells.swap(column, 27 + column));
         assert!(!are_equivalent(shape, &board, &Board::new(shape, cells)));
-        // Boxes of 2 by 3 cannot be transposed.
+        // Boards with boxes of 2 by 3 cannot be transposed.
         let six = Shape::new(6).unwrap();
         let board = puzzle(six, 1);
         assert!(!are_equivalent(six, &board, &transposed(six, &board)));
@@ -369,8 +369,8 @@ mod tests {
 
     #[test]
     fn boards_that_look_alike_everywhere_are_told_apart() {
-        // Two fully given boards of four: cyclic, and the other class. Every
-        // row, column and digit of either meets all others.
+        // Two full boards of four, one from each equivalence class. In both, every row,
+        // column and digit meets all others.
         let shape = Shape::new(4).unwrap();
         let board = |text| Board::parse(shape, text, "test").unwrap();
         let (cyclic, other) = (board("1234341223414123"), board("1234341221434321"));

@@ -1,30 +1,30 @@
-//! Puzzles with exactly one solution.
+//! Generating puzzles with exactly one solution.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::{Board, Shape, Solver, Symmetry};
 
-/// Guesses that it may take to prove that a given is needed or is not. Boards up
-/// to 9 need far fewer. On larger ones a puzzle that would need more is dropped,
-/// so that what is called minimal is.
+/// Guesses allowed for proving that a given can or cannot be removed. Boards up to side
+/// 9 need far fewer. On larger boards, puzzles that would need more are discarded, so
+/// that puzzles reported as minimal really are.
 const N_GUESSES_MAX: u64 = 20_000;
 
-/// Guesses that a rating counts, at most.
+/// Largest rating.
 const RATING_MAX: u64 = 1_000_000;
 
-/// A random board that obeys every rule.
+/// Samples a board that obeys every rule.
 pub fn solved_board(shape: Shape, rng: &mut impl Rng) -> Board {
     Generator::new(shape).solved(rng)
 }
 
-/// A random puzzle with one solution, and that solution. No given can be left
-/// out, except for up to `reveal` more, uniform in number and place.
+/// Samples a puzzle with exactly one solution, and returns both. The puzzle is minimal,
+/// plus up to `reveal` further givens, uniform in number and position.
 pub fn minimal_puzzle(shape: Shape, reveal: usize, rng: &mut impl Rng) -> (Board, Board) {
     Generator::new(shape).puzzle(reveal, rng)
 }
 
-/// Samples puzzles of one shape.
+/// Generates puzzles of one shape.
 #[derive(Clone, Copy, Debug)]
 pub struct Generator {
     pub(super) shape: Shape,
@@ -53,14 +53,12 @@ impl Generator {
     fn solved(&self, rng: &mut impl Rng) -> Board {
         let blank = Board::blank(self.shape);
         let board = self.solver.fill(&blank, rng).expect("an empty board has solutions");
-        // The search fills cells in a fixed order; a symmetry spreads its habits
-        // over the whole board.
+        // The search fills cells in a fixed order; a random symmetry removes this bias.
         Symmetry::random(self.shape, rng).apply(self.shape, &board)
     }
 
-    /// What is left of a puzzle with one solution when givens are taken away in
-    /// random order for as long as there is no other; `None` if a proof would
-    /// take too long.
+    /// Removes givens in random order as long as the solution stays unique; `None` if a
+    /// proof would take too many guesses.
     pub fn minimal(&self, puzzle: &Board, rng: &mut impl Rng) -> Option<Board> {
         let mut puzzle = puzzle.clone();
         let mut order: Vec<usize> =
@@ -69,7 +67,8 @@ impl Generator {
         for cell in order {
             let digit = puzzle.cells()[cell];
             puzzle.set(cell, 0);
-            // With the given there is one solution, so any other differs here.
+            // The board has one solution with the given, so any other solution differs in this
+            // cell.
             if self.solver.can_differ(&puzzle, cell, digit, N_GUESSES_MAX)? {
                 puzzle.set(cell, digit);
             }
@@ -77,13 +76,13 @@ impl Generator {
         Some(puzzle)
     }
 
-    /// Guesses that the puzzle takes.
+    /// The rating of a puzzle: the guesses that the solver needs.
     pub fn rate(&self, puzzle: &Board) -> u64 {
         self.solver.rate(puzzle, RATING_MAX)
     }
 }
 
-/// Gives `n` blanks of a puzzle, all if there are fewer.
+/// Fills `n` blanks of a puzzle, or all if there are fewer.
 pub fn reveal(puzzle: &mut Board, solution: &Board, n: usize, rng: &mut impl Rng) {
     let is_blank = |cell: &usize| puzzle.cells()[*cell] == 0;
     let mut blanks: Vec<usize> = (0..puzzle.cells().len()).filter(is_blank).collect();

@@ -1,10 +1,9 @@
-//! Hard puzzles by search: a puzzle is changed a little and the change kept if
-//! the rating does not fall.
+//! Generating hard puzzles by local search: a random change is kept if the rating does
+//! not fall.
 //!
-//! A change gives a few cells more and then takes away whatever the puzzle can
-//! do without, in another order. So every step leads from a minimal puzzle to a
-//! minimal puzzle of the same solution. A search that does not get on starts
-//! again from another solution.
+//! A change reveals a few cells and then removes redundant givens in a new random
+//! order, so every step leads from one minimal puzzle to another with the same
+//! solution. A search that stalls restarts from a new solution.
 
 use rand::Rng;
 use rand::seq::IteratorRandom;
@@ -12,23 +11,24 @@ use rand::seq::IteratorRandom;
 use super::Board;
 use super::generate::Generator;
 
-/// Cells that a change gives, at most.
+/// Largest number of cells that a change reveals.
 const N_GIVEN_MAX: usize = 5;
 
-/// Steps without a higher rating before a search starts again.
+/// Steps without improvement after which a search restarts.
 const N_STALLED_MAX: usize = 150;
 
-/// How often a search for one puzzle rates one, at most.
+/// Largest number of rated puzzles per search.
 fn n_steps_max(side: usize) -> usize {
     if side > 9 { 1_000 } else { 20_000 }
 }
 
 impl Generator {
-    /// A minimal puzzle rated `rating_min` or more, and its solution.
+    /// Searches for a minimal puzzle with a rating of at least `rating_min`; returns it
+    /// with its solution.
     ///
     /// # Errors
     ///
-    /// The number of puzzles that were tried, if none is as hard.
+    /// The number of puzzles that were rated, if none is hard enough.
     pub fn hard_puzzle(
         &self,
         rating_min: u64,

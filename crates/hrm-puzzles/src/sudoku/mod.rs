@@ -1,4 +1,4 @@
-//! Sudoku on boards of 4, 6, 9 and 16.
+//! Sudoku on boards with sides of 4, 6, 9 and 16.
 //!
 //! A board is written row by row, one character per cell: `.` or `0` for a blank,
 //! then `1`..`9`, `A`..`G`.

@@ -1,41 +1,40 @@
-//! The options of every cell, and what follows from them, many cells at a time.
+//! The candidate digits of every cell, and deductions on many cells at once.
 //!
-//! The cells where a digit can still go are a board of bits. A board is kept as
-//! bands, one word each: a band is as many rows as a box has, and bit
-//! `row * N + column` of its word is a cell. A unit is then a few bits at a fixed
-//! distance, so [`fold`] answers for all units of a kind at once which of them
-//! have one place left for the digit, or none.
+//! For each digit, the cells where it can still go form a bitboard. A bitboard is
+//! stored in bands, one word each: a band has as many rows as a box, and bit `row * N +
+//! column` of its word is a cell. The cells of a unit are then a fixed distance apart,
+//! so [`fold`] determines for all units of a kind at once which of them have exactly
+//! one place left for the digit, or none.
 //!
-//! Three deductions are made until none applies:
+//! Three deductions are repeated until none applies:
 //!
-//! - a cell with one option left holds it (naked single);
+//! - a cell with one candidate holds it (naked single);
 //! - a digit with one place left in a unit goes there (hidden single);
-//! - a digit whose places in a box share a line goes nowhere else on that line,
-//!   and the other way round (locked candidates).
+//! - a digit whose places in a box share a line can be excluded from the rest of that
+//!   line, and vice versa (locked candidates).
 
-/// Cells of a band, at most.
+/// Largest number of cells in a band.
 const N_BITS: usize = u64::BITS as usize;
 
-/// A board of `N` by `N` cells in `B` bands, so that a box has `N / B` rows and
-/// `B` columns.
+/// A board of `N` by `N` cells in `B` bands; a box has `N / B` rows and `B` columns.
 #[derive(Clone, Copy)]
 pub(super) struct Options<const N: usize, const B: usize> {
-    /// Where each digit can go.
+    /// The places left for each digit.
     places: [[u64; B]; N],
-    /// Cells whose digit is known and excluded from their peers.
+    /// Cells whose digit is known and already excluded from their peers.
     settled: [u64; B],
-    /// Digits, as bits, that lost a place since their units were looked at.
+    /// Digits, as bits, that lost a place since their units were last examined.
     stale: u32,
 }
 
-/// A digit, from 0, in a cell.
+/// A digit, counted from 0, in a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placement {
     pub(super) cell: usize,
     pub(super) digit: usize,
 }
 
-/// Bits at `0, step, 2 step, ..`.
+/// Bits at `0, step, 2 * step, ..`.
 const fn comb(n: usize, step: usize) -> u64 {
     let (mut bits, mut k) = (0, 0);
     while k < n {
@@ -45,8 +44,9 @@ const fn comb(n: usize, step: usize) -> u64 {
     bits
 }
 
-/// Which groups of `n` bits, `step` apart, have at least one bit set, and which
-/// at least two. A group is named by its lowest bit; other bits mean nothing.
+/// Which groups of `n` bits, `step` apart, have at least one bit set, and which at
+/// least two. A group is identified by its lowest bit; other bits of the results are
+/// meaningless.
 #[inline(always)]
 fn fold(bits: u64, n: usize, step: usize) -> (u64, u64) {
     let (mut some, mut several) = (bits, 0);
@@ -68,26 +68,26 @@ fn each_bit(mut bits: u64) -> impl Iterator<Item = usize> {
 }
 
 impl<const N: usize, const B: usize> Options<N, B> {
-    /// Rows of a box, and boxes side by side.
+    /// Rows of a box, which is also the number of boxes per band.
     const R: usize = N / B;
     /// Cells of a band.
     const N_BAND: usize = N * Self::R;
 
-    // Sets of bits. Multiplied with the lowest bits of groups, they fill them.
-    /// One row; also the top of every column of a band.
+    // Bit sets. Multiplying one by the lowest bits of groups fills these groups.
+    /// One row; also the top cells of all columns of a band.
     const ROW: u64 = comb(N, 1);
     /// The first cell of every row of a band; also one column.
     const COLUMN: u64 = comb(Self::R, N);
-    /// The cells that a row and a box share: a minirow.
+    /// The cells that a row and a box share: a mini-row.
     const MINIROW: u64 = comb(B, 1);
-    /// The first cell of every minirow of one row.
+    /// The first cell of every mini-row of one row.
     const BOXES: u64 = comb(Self::R, B);
-    /// The first cell of every minirow of a band.
+    /// The first cell of every mini-row of a band.
     const MINIROWS: u64 = Self::BOXES * Self::COLUMN;
     /// A whole band.
     const BAND: u64 = Self::ROW * Self::COLUMN;
 
-    /// By band and bit of a cell: the cells that share a unit with it.
+    /// Indexed by band and bit of a cell: the cells that share a unit with it.
     const PEERS: [[[u64; B]; N_BITS]; B] = {
         let mut peers = [[[0; B]; N_BITS]; B];
         let mut band = 0;
@@ -112,7 +112,7 @@ impl<const N: usize, const B: usize> Options<N, B> {
         peers
     };
 
-    /// The options that `givens` leave, 0 for blank, before any deduction.
+    /// The candidates left by `givens` (0 for blank), before any deduction.
     pub(super) fn new(givens: &[u8]) -> Self {
         let places = [[Self::BAND; B]; N];
         let mut options = Self { places, settled: [0; B], stale: 0 };
@@ -128,7 +128,7 @@ impl<const N: usize, const B: usize> Options<N, B> {
         (cell / Self::N_BAND, cell % Self::N_BAND)
     }
 
-    /// Leaves one digit to a cell, or none if it was no option.
+    /// Restricts a cell to one digit; to none if it was not a candidate.
     pub(super) fn place(&mut self, Placement { cell, digit }: Placement) {
         let (band, bit) = Self::at(cell);
         for (other, places) in self.places.iter_mut().enumerate() {
@@ -139,17 +139,17 @@ impl<const N: usize, const B: usize> Options<N, B> {
         }
     }
 
-    /// Takes one digit from a cell.
+    /// Removes one digit from a cell's candidates.
     pub(super) fn exclude(&mut self, Placement { cell, digit }: Placement) {
         let (band, bit) = Self::at(cell);
         self.places[digit][band] &= !(1 << bit);
         self.stale |= 1 << digit;
     }
 
-    /// Deduces as far as it goes; false on a contradiction.
+    /// Applies deductions until none applies; false on a contradiction.
     ///
-    /// When all cells are settled and this is true, the board obeys the rules:
-    /// every cell has one option, and every unit has a place for every digit.
+    /// If this returns true and all cells are settled, the board obeys the rules: every
+    /// cell has one candidate, and every unit has a place for every digit.
     pub(super) fn deduce(&mut self) -> bool {
         loop {
             let [some, several] = self.at_least();
@@ -177,7 +177,7 @@ impl<const N: usize, const B: usize> Options<N, B> {
         }
     }
 
-    /// Cells with at least 1, 2, .. options.
+    /// Cells with at least 1, 2, .. candidates.
     fn at_least<const K: usize>(&self) -> [[u64; B]; K] {
         let mut at_least = [[0; B]; K];
         for places in &self.places {
@@ -191,8 +191,8 @@ impl<const N: usize, const B: usize> Options<N, B> {
         at_least
     }
 
-    /// Excludes a digit from the peers of those `cells` that hold it. Of two
-    /// such cells in one unit neither keeps an option, which is found next.
+    /// Excludes a digit from the peers of the `cells` that hold it. If two such cells
+    /// share a unit, both lose their last candidate, which the next step detects.
     fn settle(&mut self, digit: usize, cells: [u64; B]) {
         let places = &mut self.places[digit];
         for band in 0..B {
@@ -210,14 +210,14 @@ impl<const N: usize, const B: usize> Options<N, B> {
         }
     }
 
-    /// Hidden singles and locked candidates of one digit; false if a unit has
-    /// no place for it.
+    /// Finds hidden singles and locked candidates of one digit; false if a unit has no
+    /// place for it.
     fn look_at_units(&mut self, digit: usize) -> bool {
         let before = self.places[digit];
-        // Places that remain, and those that are the only one of a unit.
+        // The remaining places, and those that are the only place in a unit.
         let (mut kept, mut single) = ([0; B], [0; B]);
 
-        // Along rows, all within a band: which minirows have a place?
+        // Rows lie within a band: which mini-rows have a place?
         for band in 0..B {
             let (some, several) = fold(before[band], B, 1);
             let minirows = some & Self::MINIROWS;
@@ -236,8 +236,8 @@ impl<const N: usize, const B: usize> Options<N, B> {
             single[band] = ((row_alone | box_alone) & !several) * Self::MINIROW;
         }
 
-        // Along columns: which of their parts within a band have a place? Such a
-        // part is named by its top cell.
+        // Columns span bands: which of their parts within a band have a place? Such a
+        // part is identified by its top cell.
         let parts = before.map(|places| fold(places, Self::R, N));
         let (mut in_column, mut in_column_twice) = (0, 0);
         for (some, _) in parts {
@@ -276,7 +276,7 @@ impl<const N: usize, const B: usize> Options<N, B> {
         true
     }
 
-    /// Takes every digit but one from `cells`.
+    /// Removes every digit except one from `cells`.
     fn clear(&mut self, cells: [u64; B], digit: usize) {
         for (other, places) in self.places.iter_mut().enumerate() {
             let mut lost = 0;
@@ -292,11 +292,12 @@ impl<const N: usize, const B: usize> Options<N, B> {
         }
     }
 
-    /// What to guess next; `None` if every cell is settled.
+    /// The next guess; `None` if every cell is settled.
     ///
-    /// A cell with the fewest options, told apart up to four. Among those, and
-    /// among its digits, the one that would exclude the most from its peers,
-    /// peers with two options counting four times: they would be settled.
+    /// Chooses a cell with the fewest candidates (more than four count as four). Ties
+    /// between cells and between their digits go to the guess that excludes the most
+    /// from its peers, where a peer with two candidates counts four times, since it
+    /// would be settled.
     pub(super) fn guess(&self) -> Option<Placement> {
         let [_, two, three, four] = self.at_least::<4>();
         let but = |more: [u64; B], fewer: [u64; B]| {
@@ -335,18 +336,18 @@ impl<const N: usize, const B: usize> Options<N, B> {
         best.map(|(_, guess)| guess)
     }
 
-    /// Digits, from 0, that a cell may hold, as bits.
+    /// The candidate digits of a cell, counted from 0, as bits.
     pub(super) fn digits_of(&self, cell: usize) -> u32 {
         let (band, bit) = Self::at(cell);
         let has = |digit: usize| (self.places[digit][band] >> bit & 1) as u32;
         (0..N).fold(0, |digits, digit| digits | has(digit) << digit)
     }
 
-    /// The first option of every cell, from 1.
+    /// The first candidate of every cell, counted from 1.
     ///
     /// # Panics
     ///
-    /// If a cell has none.
+    /// If a cell has no candidate.
     pub(super) fn to_cells(self) -> Vec<u8> {
         let first = |cell| self.digits_of(cell).trailing_zeros() as u8 + 1;
         (0..N * N).map(first).collect()

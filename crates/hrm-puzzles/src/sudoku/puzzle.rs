@@ -1,4 +1,4 @@
-//! A puzzle with its answer, as files hold it.
+//! A puzzle with its answer, as stored in files.
 
 use super::{Board, Shape};
 use crate::PuzzleError;
@@ -11,7 +11,7 @@ pub struct Puzzle {
     pub question: Board,
     /// The solved board.
     pub answer: Board,
-    /// Its difficulty in the unit of its file, if known.
+    /// Difficulty on the scale of its file, if known.
     pub rating: Option<u64>,
 }
 
@@ -20,7 +20,7 @@ impl Puzzle {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`] naming the field and what is wrong with it.
+    /// [`PuzzleError::Malformed`] naming the field and the problem.
     pub fn from_record(located: &Located, shape: Shape) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
         let question = Board::parse(shape, &record.question, &located.field("question"))?;
@@ -41,7 +41,7 @@ impl Puzzle {
         Ok(Self { question, answer, rating })
     }
 
-    /// The puzzle as a record.
+    /// Converts the puzzle to a record.
     pub fn to_record(&self) -> Record {
         Record {
             source: String::new(),
@@ -53,11 +53,11 @@ impl Puzzle {
 }
 
 impl Board {
-    /// Checks this answer to `question` by the rules.
+    /// Checks whether this is a correct answer to `question`, by the rules only.
     ///
     /// # Errors
     ///
-    /// The first rule that is broken, in words.
+    /// The first broken rule, as a sentence.
     pub fn check_answer(&self, shape: Shape, question: &Self) -> Result<(), String> {
         let cells = || question.cells().iter().zip(self.cells()).enumerate();
         if let Some((cell, _)) = cells().find(|(_, (_, digit))| **digit == 0) {

@@ -1,12 +1,12 @@
-//! The meaning of the solver: one cell at a time, and no deduction but what the
-//! rules say of a cell. For tests.
+//! A reference implementation of the solver, for tests: fills one cell at a time and
+//! makes no deduction beyond the rules themselves.
 
 use super::{Board, Shape};
 
-/// Cells that are filled before a search is given up.
+/// Number of filled cells after which a search gives up.
 const N_STEPS_MAX: usize = 5_000;
 
-/// Up to `n_max` solutions, in order; `None` if that takes too long.
+/// Up to `n_max` solutions, in order; `None` if the search takes too long.
 pub(super) fn solutions(shape: Shape, puzzle: &Board, n_max: usize) -> Option<Vec<Board>> {
     let mut plain = Plain { shape, n_max, n_steps: 0, found: Vec::new() };
     if puzzle.clash(shape).is_none() {
@@ -24,7 +24,7 @@ struct Plain {
 }
 
 impl Plain {
-    /// Fills the blank with the fewest options, and so on.
+    /// Fills the blank cell with the fewest candidates, recursively.
     fn complete(&mut self, board: &mut Board) {
         let shape = self.shape;
         let mut used = [[0u32; 16]; 3];

@@ -1,11 +1,11 @@
-//! An exact solver: deduction as far as it goes, then a guess.
+//! An exact solver: deduces as far as possible, then guesses.
 //!
-//! A guess is a digit that is tried in a cell. If it leads nowhere, or every
-//! solution under it is known, the cell loses that digit and deduction goes on.
-//! The rating of a puzzle is the number of guesses until its solution is found
-//! and no other is left. Which guess comes next is decided by the board alone,
-//! so a rating is the same on every machine; symmetric puzzles may differ a
-//! little in it, where several guesses look equally good.
+//! A guess tries a digit in a cell. When the branch is exhausted, the digit is removed
+//! from the cell and deduction continues. The rating of a puzzle is the number of
+//! guesses until its solution is found and proved unique. The order of guesses depends
+//! only on the board, so ratings are the same on every machine; equivalent puzzles may
+//! have slightly different ratings, because ties between guesses are broken by
+//! position.
 
 use rand::Rng;
 
@@ -18,56 +18,57 @@ pub struct Solver {
     shape: Shape,
 }
 
-/// What a search found.
+/// Result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// Solutions found, as many as asked for at most.
+    /// The solutions found, at most the requested number.
     pub solutions: Vec<Board>,
-    /// Guesses made.
+    /// Number of guesses made.
     pub n_guesses: u64,
-    /// Whether the search ended before its budget of guesses did.
+    /// Whether the search finished within its budget of guesses.
     pub is_complete: bool,
 }
 
-/// What to search for.
+/// Parameters of a search.
 struct Query<'a> {
     puzzle: &'a Board,
-    /// A digit that a cell does not hold.
+    /// Only look for solutions that do not have this digit in this cell.
     excluded: Option<Placement>,
     n_solutions: usize,
     n_guesses_max: u64,
 }
 
-/// Which of a cell's digits, given as bits, to try: the suggested one or another.
+/// Chooses a digit to try among a cell's candidates, given as bits and a suggestion.
 type Choice<'a> = dyn FnMut(u32, usize) -> usize + 'a;
 
 impl Solver {
-    /// A solver for boards of `shape`.
+    /// Creates a solver for boards of `shape`.
     pub fn new(shape: Shape) -> Self {
         Self { shape }
     }
 
-    /// Up to `n_solutions` solutions, making at most `n_guesses_max` guesses.
+    /// Finds up to `n_solutions` solutions, with at most `n_guesses_max` guesses.
     pub fn search(&self, puzzle: &Board, n_solutions: usize, n_guesses_max: u64) -> Search {
         let query = Query { puzzle, excluded: None, n_solutions, n_guesses_max };
         self.run(&query, &mut suggested)
     }
 
-    /// Whether there is one solution and no other, as far as `n_guesses_max`
-    /// guesses can tell.
+    /// Whether the puzzle is proved to have exactly one solution within `n_guesses_max`
+    /// guesses.
     pub fn is_unique(&self, puzzle: &Board, n_guesses_max: u64) -> bool {
         let search = self.search(puzzle, 2, n_guesses_max);
         search.is_complete && search.solutions.len() == 1
     }
 
-    /// Guesses until the solution is found and no other is left, or until two
-    /// are found; `n_guesses_max` at most. The difficulty of a puzzle.
+    /// Rates the difficulty of a puzzle: the number of guesses until the solution is
+    /// found and proved unique, or until a second solution is found; at most
+    /// `n_guesses_max`.
     pub fn rate(&self, puzzle: &Board, n_guesses_max: u64) -> u64 {
         self.search(puzzle, 2, n_guesses_max).n_guesses
     }
 
-    /// Whether a solution has another digit than `digit` in `cell`; `None` if
-    /// `n_guesses_max` guesses cannot tell.
+    /// Whether some solution has a digit other than `digit` in `cell`; `None` if that
+    /// is not decided within `n_guesses_max` guesses.
     pub(super) fn can_differ(
         &self,
         puzzle: &Board,
@@ -82,10 +83,10 @@ impl Solver {
         (can_differ || search.is_complete).then_some(can_differ)
     }
 
-    /// A solution found by guesses of random digits, if there is one.
+    /// A solution found by guessing random digits, if there is one.
     pub fn fill(&self, puzzle: &Board, rng: &mut impl Rng) -> Option<Board> {
-        // Now and then chance leads to where the search takes very long: start
-        // again, and go further each time, so that there is an end.
+        // An unlucky guess can lead into a very long search: restart with a larger
+        // budget each time, so that the search terminates.
         let mut n_guesses_max = 200u64;
         loop {
             let query = Query { puzzle, excluded: None, n_solutions: 1, n_guesses_max };
@@ -128,12 +129,12 @@ fn run<const N: usize, const B: usize>(
     walk.search
 }
 
-/// The choice of every search that is not random.
+/// The choice in every search that is not random.
 fn suggested(_digits: u32, digit: usize) -> usize {
     digit
 }
 
-/// A search on its way.
+/// State of a running search.
 struct Walk<'a, 'b> {
     shape: Shape,
     query: &'a Query<'a>,
@@ -142,7 +143,7 @@ struct Walk<'a, 'b> {
 }
 
 impl Walk<'_, '_> {
-    /// Finds the solutions that `options` leave; false if the search is to end.
+    /// Finds the solutions that `options` allow; false if the search should stop.
     fn explore<const N: usize, const B: usize>(&mut self, mut options: Options<N, B>) -> bool {
         while options.deduce() {
             let Some(mut guess) = options.guess() else {
@@ -179,7 +180,7 @@ mod tests {
         Board::parse(Shape::new(side).unwrap(), text, "test").unwrap()
     }
 
-    /// All solutions up to a number, in order.
+    /// All solutions up to `n_max`, sorted.
     fn solutions(shape: Shape, puzzle: &Board, n_max: usize) -> Vec<Board> {
         let search = Solver::new(shape).search(puzzle, n_max, u64::MAX);
         assert!(search.is_complete || search.solutions.len() == n_max);
@@ -192,13 +193,13 @@ mod tests {
     fn every_four_by_four_grid_is_found() {
         let shape = Shape::new(4).unwrap();
         let found = solutions(shape, &Board::blank(shape), usize::MAX);
-        // 288 grids of this size are known to exist.
+        // There are exactly 288 such grids.
         assert_eq!(Some(&found), reference::solutions(shape, &Board::blank(shape), 300).as_ref());
         assert_eq!(found.len(), 288);
     }
 
-    /// Boards with as many solutions as chance has it: some cells of a solved
-    /// board, of which some hold another digit.
+    /// Boards with any number of solutions: some cells of a solved board, a few of them
+    /// changed to another digit.
     fn any_board() -> impl Strategy<Value = (Shape, Board)> {
         let sides = prop::sample::select(vec![4usize, 6, 9, 16]);
         (sides, any::<u64>(), 0u32..=60, 0u32..=3).prop_map(|(side, seed, n_percent, n_wrong)| {
@@ -207,7 +208,7 @@ mod tests {
             let mut board = crate::sudoku::solved_board(shape, rng);
             let mut cells: Vec<usize> = (0..shape.n_cells()).collect();
             cells.shuffle(rng);
-            // Enough givens for the reference to end, mostly.
+            // Enough givens for the reference search to finish in most cases.
             let n_least = [(4, 0), (6, 0), (9, 36), (16, 60)].iter().find(|(s, _)| *s == side);
             let n_kept = shape.n_cells() * (n_least.unwrap().1 + n_percent as usize).min(95) / 100;
             for cell in &cells[n_kept..] {
@@ -259,19 +260,19 @@ mod tests {
                 solver.search(&board, 2, 10_000)
             };
             let impossible = Search { solutions: Vec::new(), n_guesses: 0, is_complete: true };
-            // Twice in a row, in a column, in a box.
+            // The same digit twice in a row, in a column, in a box.
             assert_eq!(with(&[(0, 1), (side - 1, 1)]), impossible);
             assert_eq!(with(&[(0, 1), (side * (side - 1), 1)]), impossible);
             assert_eq!(with(&[(0, 1), (side + 1, 1)]), impossible);
-            // A cell without an option, though no two givens clash.
+            // A cell without candidates, although no two givens clash.
             let mut around: Vec<(usize, u8)> =
                 (1..side as u8).map(|digit| (usize::from(digit), digit)).collect();
             around.push((side * (side - 1), side as u8));
             assert_eq!(with(&around), impossible);
-            // All cells alike.
+            // The same digit in every cell.
             let alike = Board::new(shape, vec![1; shape.n_cells()]);
             assert_eq!(solver.search(&alike, 2, 10_000), impossible);
-            // Nothing given: many solutions, or the budget ends the search.
+            // No givens: many solutions, or the budget ends the search.
             let blank = with(&[]);
             assert!(blank.solutions.len() == 2 || (side == 16 && !blank.is_complete));
         }
@@ -279,7 +280,7 @@ mod tests {
 
     #[test]
     fn hard_puzzles_have_their_one_solution_and_a_rating() {
-        // A published 17-clue puzzle, and one that is hard for its 21 clues.
+        // A published 17-clue puzzle, and a hard puzzle with 21 clues.
         let texts = [
             "000000010400000000020000000000050407008000300001090000300400200050100000000806000",
             "800000000003600000070090200050007000000045700000100030001000068008500010090000400",
@@ -293,7 +294,7 @@ mod tests {
             assert_eq!(Solver::new(shape).rate(&puzzle, u64::MAX), search.n_guesses);
             search.n_guesses
         };
-        // Ratings are part of written files: a change here is a change there.
+        // Ratings are stored in files, so they must not change.
         assert_eq!(texts.map(rate), [0, 36]);
     }
 

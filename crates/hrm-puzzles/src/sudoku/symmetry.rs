@@ -1,19 +1,19 @@
-//! Changes of a board that keep every rule.
+//! Transformations of a board that preserve the rules.
 //!
-//! Relabelling digits, permuting bands and the rows within a band, stacks and
-//! the columns within a stack, and, where boxes are square, transposing.
+//! They relabel digits, permute bands and the rows within a band, permute stacks and
+//! the columns within a stack, and, if boxes are square, transpose.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::{Board, Shape};
 
-/// One symmetry: `out(r, c) = digit(in(rows[r], columns[c]))`, with row and
-/// column of `in` exchanged if it transposes.
+/// One symmetry: `out(r, c) = digit(in(rows[r], columns[c]))`, with the row and the
+/// column of `in` swapped if it transposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symmetry {
     side: usize,
-    /// Image of each digit; blank stays blank.
+    /// The image of each digit; blank stays blank.
     digits: Vec<u8>,
     rows: Vec<usize>,
     columns: Vec<usize>,
@@ -21,7 +21,7 @@ pub struct Symmetry {
 }
 
 impl Symmetry {
-    /// A random symmetry of boards of `shape`.
+    /// Samples a symmetry of boards of `shape`.
     pub fn random(shape: Shape, rng: &mut impl Rng) -> Self {
         let Shape { side, box_rows, box_columns } = shape;
         let mut digits: Vec<u8> = (1..=side as u8).collect();
@@ -33,11 +33,11 @@ impl Symmetry {
         Self { side, digits, rows, columns, transposes }
     }
 
-    /// The board under this symmetry.
+    /// Applies this symmetry to a board.
     ///
     /// # Panics
     ///
-    /// If the board is of another size.
+    /// If the board has a different size.
     pub fn apply(&self, shape: Shape, board: &Board) -> Board {
         assert_eq!(shape.side, self.side, "a symmetry is of one size");
         let cells = (0..shape.n_cells()).map(|cell| {
@@ -49,7 +49,7 @@ impl Symmetry {
         Board::new(shape, cells.collect())
     }
 
-    /// The symmetry that undoes this one.
+    /// The symmetry that reverses this one.
     #[must_use]
     pub fn inverse(&self) -> Self {
         let mut digits = vec![0; self.digits.len()];
@@ -62,7 +62,7 @@ impl Symmetry {
     }
 }
 
-/// A permutation of lines that keeps groups of `group` together.
+/// A permutation of lines that keeps groups of `group` lines together.
 fn shuffled_lines(side: usize, group: usize, rng: &mut impl Rng) -> Vec<usize> {
     let mut groups: Vec<usize> = (0..side / group).collect();
     groups.shuffle(rng);

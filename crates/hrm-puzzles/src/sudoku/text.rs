@@ -1,15 +1,15 @@
-//! Boards as people write them.
+//! Boards as users type them.
 
 use super::{Board, Shape};
 use crate::{PuzzleError, records};
 
-/// Reads puzzles from text: the CSV form, one puzzle per line, or one puzzle drawn on as
-/// many lines as it has rows.
+/// Parses puzzles from text: CSV, one puzzle per line, or a single puzzle with one line
+/// per row.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] naming line and character, or a rule that the givens break;
-/// [`PuzzleError::Empty`] without a puzzle.
+/// [`PuzzleError::Malformed`] with the line and the unexpected character, or with the
+/// rule that the givens break; [`PuzzleError::Empty`] without puzzles.
 pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>, PuzzleError> {
     let lines: Vec<(usize, &str)> =
         (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty()).collect();
@@ -44,7 +44,7 @@ pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>,
     Ok(vec![board(shape, &joined, &format!("{place}:{first_at}"))?])
 }
 
-/// A board whose givens break no rule.
+/// Parses a board and checks that its givens break no rule.
 fn board(shape: Shape, text: &str, place: &str) -> Result<Board, PuzzleError> {
     let board = Board::parse(shape, text, place)?;
     match board.clash(shape) {

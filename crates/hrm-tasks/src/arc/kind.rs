@@ -35,7 +35,7 @@ impl ArcConfig {
         let mut built_in = BuiltIn::new(self.canvas, self.compose, self.seed)?;
         let mut library = Library::new();
         for (n_tasks, role) in [(self.n_train, Role::Training), (self.n_eval, Role::Evaluation)] {
-            library.extend(built_in.draw(n_tasks, role, "")?);
+            library.extend(built_in.sample(n_tasks, role, "")?);
         }
         Ok(library)
     }
@@ -153,7 +153,7 @@ impl Generate for ArcConfig {
             return Err(TaskError::setting("n", format!("at most {N_TASKS_MAX}"), n));
         }
         let mut built_in = BuiltIn::new(self.canvas, self.compose, seed)?;
-        let drawn = built_in.draw(n, Role::Training, &format!("-{seed}"))?;
+        let drawn = built_in.sample(n, Role::Training, &format!("-{seed}"))?;
         let tasks: Vec<_> = drawn.iter().map(|(id, solved)| (id, solved.to_task())).collect();
         let text = json::combined(tasks.iter().map(|(id, task)| (id.as_str(), task)));
         Ok(out.write_all(text.as_bytes()).map_err(PuzzleError::Output)?)

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use hrm_base::rng::stream;
 use rayon::prelude::*;
 
-use super::composition::{Composition, draw_task};
+use super::composition::{Composition, sample_task};
 use super::compositions::Compositions;
 use super::family::Family;
 use super::list::FAMILIES;
@@ -33,7 +33,7 @@ pub struct BuiltIn {
     asked: HashSet<Pair>,
     n_composed: usize,
     /// Tasks of each composition so far, by its name.
-    n_drawn: HashMap<String, usize>,
+    n_sampled: HashMap<String, usize>,
 }
 
 /// A task that is yet to be drawn.
@@ -43,7 +43,7 @@ struct Planned {
 }
 
 /// A drawn task, and the number of the try that gave it.
-type Drawn = (Vec<Pair>, usize, usize);
+type Sampled = (Vec<Pair>, usize, usize);
 
 impl BuiltIn {
     /// For grids of up to `side` cells a side. A share of `compose` of the
@@ -67,7 +67,7 @@ impl BuiltIn {
             learnt: HashSet::new(),
             asked: HashSet::new(),
             n_composed: 0,
-            n_drawn: HashMap::new(),
+            n_sampled: HashMap::new(),
         })
     }
 
@@ -77,14 +77,14 @@ impl BuiltIn {
     /// # Errors
     ///
     /// [`PuzzleError::Setting`] if the canvas is too small for so many.
-    pub fn draw(
+    pub fn sample(
         &mut self,
         n: usize,
         role: Role,
         tag: &str,
     ) -> Result<Vec<(String, SolvedTask)>, PuzzleError> {
         let planned = self.plan(n, tag);
-        let drafts: Vec<_> = planned.par_iter().map(|task| self.draw_from(task, 0)).collect();
+        let drafts: Vec<_> = planned.par_iter().map(|task| self.sample_from(task, 0)).collect();
         let mut tasks = Vec::with_capacity(n);
         for (task, mut draft) in planned.into_iter().zip(drafts) {
             // Which of two tasks that clash is drawn again depends on their
@@ -97,7 +97,7 @@ impl BuiltIn {
                 if self.admit(&pairs, n_train, role) {
                     break (pairs, n_train);
                 }
-                draft = self.draw_from(&task, attempt + 1);
+                draft = self.sample_from(&task, attempt + 1);
             };
             let id = task.id.clone();
             tasks.push((task.id, SolvedTask { id, pairs, n_train, role }));
@@ -136,7 +136,7 @@ impl BuiltIn {
                 self.compositions.get(self.n_composed - 1)
             };
             let name = composition.name();
-            let number = self.n_drawn.entry(name.clone()).or_default();
+            let number = self.n_sampled.entry(name.clone()).or_default();
             planned.push(Planned { id: format!("{name}{tag}-{number:04}"), composition });
             *number += 1;
         }
@@ -144,13 +144,13 @@ impl BuiltIn {
     }
 
     /// The first draw from try `start` on that comes to something.
-    fn draw_from(&self, Planned { id, composition }: &Planned, start: usize) -> Option<Drawn> {
+    fn sample_from(&self, Planned { id, composition }: &Planned, start: usize) -> Option<Sampled> {
         const N_TRIES: usize = 1000;
 
         (start..N_TRIES).find_map(|attempt| {
             let rng = stream(self.seed, &format!("arc task {id}, try {attempt}"));
             let mut sketch = Sketch::new(rng, self.side);
-            let (pairs, n_train) = draw_task(composition, &mut sketch)?;
+            let (pairs, n_train) = sample_task(composition, &mut sketch)?;
             Some((pairs, n_train, attempt))
         })
     }
@@ -166,7 +166,7 @@ mod tests {
             crate::arc::families::family::rule("cramped", 3, |_| Box::new(|_| None));
         let built_in = BuiltIn::new(3, 0.0, 1).unwrap();
         let mut built_in = BuiltIn { families: vec![&CRAMPED], ..built_in };
-        let err = built_in.draw(1, Role::Training, "").unwrap_err();
+        let err = built_in.sample(1, Role::Training, "").unwrap_err();
         let want = "canvas must be large enough for so many different tasks, found 3";
         assert_eq!(err.to_string(), want);
     }

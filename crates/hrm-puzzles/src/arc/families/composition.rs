@@ -53,7 +53,7 @@ fn then(first: Rule, second: Step, side_max: usize) -> Rule {
 
 /// The pairs of one task and how many of them are train pairs. `None` if the
 /// parameters drawn do not allow enough different pairs.
-pub(super) fn draw_task(
+pub(super) fn sample_task(
     composition: &Composition,
     sketch: &mut Sketch,
 ) -> Option<(Vec<Pair>, usize)> {

@@ -2,7 +2,7 @@
 
 use hrm_base::rng::stream;
 
-use super::composition::{Composition, draw_task};
+use super::composition::{Composition, sample_task};
 use super::family::{Draw, Family};
 use super::list::FAMILIES;
 use super::sketch::Sketch;
@@ -57,6 +57,6 @@ fn is_drawable(composition: &Composition, side: usize) -> bool {
     // The same for every seed, so that all know the same compositions.
     let rng = stream(0, &format!("arc composition {} on {side}", composition.name()));
     let mut sketch = Sketch::new(rng, side);
-    let drawn = (0..N_TRIES).filter(|_| draw_task(composition, &mut sketch).is_some());
+    let drawn = (0..N_TRIES).filter(|_| sample_task(composition, &mut sketch).is_some());
     drawn.take(N_WANTED).count() == N_WANTED
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use hrm_base::rng::stream;
 
-use super::composition::{Composition, draw_task};
+use super::composition::{Composition, sample_task};
 use super::compositions::Compositions;
 use super::list::FAMILIES;
 use super::sketch::Sketch;
@@ -17,7 +17,7 @@ use crate::arc::{Grid, Pair, SIDE_MAX};
 fn drawn(side: usize, compose: f64, seed: u64) -> BTreeMap<String, SolvedTask> {
     let mut built_in = BuiltIn::new(side, compose, seed).unwrap();
     let n_tasks = 3 * FAMILIES.iter().filter(|family| family.side_min <= side).count();
-    built_in.draw(n_tasks, Role::Training, "").unwrap().into_iter().collect()
+    built_in.sample(n_tasks, Role::Training, "").unwrap().into_iter().collect()
 }
 
 /// What ids of a family start with.
@@ -28,7 +28,7 @@ fn name_of(id: &str) -> &str {
 /// The pairs of one task of a family, or of a composition.
 fn task_of(composition: &Composition, side: usize, seed: u64) -> Vec<Pair> {
     let mut sketch = Sketch::new(stream(seed, "test"), side);
-    let tries = (0..1000).find_map(|_| draw_task(composition, &mut sketch));
+    let tries = (0..1000).find_map(|_| sample_task(composition, &mut sketch));
     tries.unwrap_or_else(|| panic!("{} at {side}", composition.name())).0
 }
 
@@ -120,8 +120,8 @@ fn a_task_is_a_function_of_the_seed_at_any_number_of_threads() {
 fn later_tasks_differ_from_earlier_ones() {
     let mut built_in = BuiltIn::new(3, 0.0, 1).unwrap();
     let n_families = FAMILIES.iter().filter(|family| family.side_min <= 3).count();
-    let first = built_in.draw(2 * n_families + 1, Role::Training, "").unwrap();
-    let second = built_in.draw(n_families, Role::Evaluation, "").unwrap();
+    let first = built_in.sample(2 * n_families + 1, Role::Training, "").unwrap();
+    let second = built_in.sample(n_families, Role::Evaluation, "").unwrap();
     assert_eq!((first[0].0.as_str(), second[0].0.as_str()), ("recolour-0000", "recolour-0003"));
     for (id, task) in &second {
         assert!(first.iter().all(|(other, _)| other != id));
@@ -132,8 +132,8 @@ fn later_tasks_differ_from_earlier_ones() {
 #[test]
 fn what_evaluation_asks_is_learnt_in_no_task() {
     let mut built_in = BuiltIn::new(3, 0.0, 1).unwrap();
-    let training = built_in.draw(300, Role::Training, "").unwrap();
-    let evaluation = built_in.draw(150, Role::Evaluation, "").unwrap();
+    let training = built_in.sample(300, Role::Training, "").unwrap();
+    let evaluation = built_in.sample(150, Role::Evaluation, "").unwrap();
     let learnt = training.iter().flat_map(|(_, task)| &task.pairs);
     let learnt = learnt.chain(evaluation.iter().flat_map(|(_, task)| &task.pairs[..task.n_train]));
     let learnt: HashSet<_> = learnt.collect();
