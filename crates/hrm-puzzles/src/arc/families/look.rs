@@ -1,4 +1,4 @@
-//! What laws look at: cells, objects, parts and panels of a grid.
+//! Views of a grid that the reference rules use: cells, objects, parts and panels.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -25,9 +25,9 @@ mod paths;
 mod sketch;
 
 #[cfg(test)]
-mod laws;
-#[cfg(test)]
 mod look;
+#[cfg(test)]
+mod reference_rules;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,4 @@
-//! What families draw with: random numbers, colours, places and shapes.
+//! Random building blocks of all families: numbers, colours, places and shapes.
 
 use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
@@ -92,7 +92,7 @@ impl Sketch {
         std::array::from_fn(|idx| drawn[idx] as u8 + 1)
     }
 
-    /// The length of a side: at least `low`, and small enough to take in.
+    /// The length of a side: at least `low`, at most 14, so that grids stay readable.
     pub(super) fn side(&mut self, low: usize) -> usize {
         const COMFORTABLE: usize = 14;
         self.between(low, self.side_max.min(COMFORTABLE))

@@ -1,5 +1,5 @@
-//! What must hold between inputs and outputs of every family, told from the
-//! pairs of a task alone.
+//! Reference rules for tests: the relation between inputs and outputs that every family
+//! must satisfy, checked from the pairs of a task only.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use crate::arc::{Grid, Pair};
 
 /// Whether the pairs of a task follow the family's rule.
 pub(super) fn holds(family: &str, pairs: &[Pair]) -> bool {
-    let each = |law: fn(&Grid, &Grid) -> bool| seen_from(&[Dihedral::Identity], pairs, law);
-    let turned = |law: fn(&Grid, &Grid) -> bool| seen_from(&Dihedral::ALL, pairs, law);
+    let each = |rule: fn(&Grid, &Grid) -> bool| seen_from(&[Dihedral::Identity], pairs, rule);
+    let turned = |rule: fn(&Grid, &Grid) -> bool| seen_from(&Dihedral::ALL, pairs, rule);
     match family {
         "recolour" => maps_colours(pairs, |map| changed(map).len() == 1),
         "swap-colours" => maps_colours(pairs, |map| {
@@ -224,14 +224,14 @@ pub(super) fn holds(family: &str, pairs: &[Pair]) -> bool {
             input.n_rows() == output.n_rows()
                 && rows.into_iter().all(|(most, row)| row.iter().all(|colour| *colour == most))
         }),
-        unknown => panic!("no law for {unknown}"),
+        unknown => panic!("no reference rule for {unknown}"),
     }
 }
 
-/// Whether a law holds for all pairs, seen from the same one of several sides.
-fn seen_from(views: &[Dihedral], pairs: &[Pair], law: impl Fn(&Grid, &Grid) -> bool) -> bool {
+/// Whether a rule holds for all pairs, seen from the same one of several sides.
+fn seen_from(views: &[Dihedral], pairs: &[Pair], rule: impl Fn(&Grid, &Grid) -> bool) -> bool {
     views.iter().any(|view| {
-        pairs.iter().all(|pair| law(&view.apply(&pair.input), &view.apply(&pair.output)))
+        pairs.iter().all(|pair| rule(&view.apply(&pair.input), &view.apply(&pair.output)))
     })
 }
 
