@@ -1,10 +1,10 @@
-//! Why puzzles, their settings or their files were refused.
+//! Errors in puzzles, their settings and their files.
 
 use std::path::{Path, PathBuf};
 
 use hrm_puzzles::PuzzleError;
 
-/// Puzzles, their settings or their files were refused.
+/// An error in puzzles, their settings or their files.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -12,7 +12,7 @@ pub enum TaskError {
     #[error(transparent)]
     Puzzle(PuzzleError),
 
-    /// A setting outside its range, or settings that do not go together.
+    /// A setting that is out of range or incompatible with other settings.
     #[error("task.{field} must be {expected}, found {found}")]
     Setting {
         /// Field of the task's config.

@@ -15,9 +15,9 @@
 //!
 //! # Not here
 //!
-//! - No puzzle by itself: boards, file formats, generators, rules and drawings are those of
+//! - No puzzles themselves: boards, file formats, generators, rules and renderings are in
 //!   [`hrm_puzzles`].
-//! - No terminal: drawings are returned as text, pictures as bytes.
+//! - No terminal access: renderings are returned as text, pictures as bytes.
 //!
 //! # Where to start
 //!
@@ -31,9 +31,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`PuzzleKind`] is what a kind of puzzle offers; [`TaskConfig`] lists the kinds;
-//! [`RunConfig::preset`] is everything a run needs. [`Rules`](hrm_puzzles::grid::Rules) is
-//! the shortest way to one more puzzle, [`cells`] the way to one with files of its own.
+//! [`PuzzleKind`] is the interface of a kind of puzzle; [`TaskConfig`] lists the kinds;
+//! [`RunConfig::preset`] returns all settings of a run. To add a puzzle, implement
+//! [`Rules`](hrm_puzzles::grid::Rules), or the traits in [`cells`] if it needs its own file
+//! format.
 
 pub mod arc;
 pub mod cells;

@@ -1,4 +1,4 @@
-//! Puzzles somebody wants solved, and the model's answers.
+//! Puzzles to solve, and the model's answers.
 
 use hrm_core::PuzzleInput;
 use hrm_puzzles::{Style, Verdict};
@@ -14,7 +14,7 @@ pub struct ModelOutput {
     pub n_segments: usize,
 }
 
-/// A puzzle somebody wants solved.
+/// A puzzle to solve.
 pub trait Query {
     /// The inputs of the model: several where augmented versions vote.
     fn inputs(&self) -> Vec<PuzzleInput>;
@@ -23,14 +23,14 @@ pub trait Query {
     ///
     /// # Panics
     ///
-    /// If there are not as many outputs as inputs.
+    /// If the number of outputs differs from the number of inputs.
     fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer;
 }
 
 /// The model's answer to a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The name of the task, or the puzzle itself where it has no name.
+    /// The name of the task, or the puzzle itself if it has no name.
     pub puzzle: String,
     /// Puzzle and answer as text, with filled cells marked; ends in a newline.
     pub drawing: String,

@@ -1,4 +1,4 @@
-//! What a kind of puzzle offers, one trait per job.
+//! The interface of a kind of puzzle, one trait per job.
 //!
 //! ```text
 //! Encoding       puzzles as token ids: vocabulary, number of cells, pictures
@@ -67,7 +67,7 @@ pub trait DataSource {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), otherwise.
+    /// See [`open`](Self::open); contradictory files are not an error.
     fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.open(data)
     }
@@ -142,7 +142,7 @@ pub trait Generate {
 
 /// Rows of prepared data sets, which hold token ids instead of puzzles.
 pub trait PreparedRows {
-    /// What interprets rows of this kind.
+    /// The decoder of rows of this kind.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ pub trait PreparedRows {
     fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError>;
 }
 
-/// Everything that a kind of puzzle offers to programs.
+/// The complete interface of a kind of puzzle.
 pub trait PuzzleKind: Encoding + DataSource + Queries + Generate + PreparedRows {}
 
 impl<K: Encoding + DataSource + Queries + Generate + PreparedRows> PuzzleKind for K {}

@@ -1,4 +1,4 @@
-//! Many predictions of one output, and the two that are handed in.
+//! Majority vote over predictions of one output; the first two ranks are submitted.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use hrm_puzzles::arc::Grid;
 
 /// Predictions of one test output, in the task's own frame.
 ///
-/// What comes out does not depend on the order in which votes came in.
+/// The result does not depend on the order of the votes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ballot {
     /// Halting logit of each vote, by grid.
@@ -15,18 +15,18 @@ pub struct Ballot {
 }
 
 impl Ballot {
-    /// Counts one prediction and how sure the model is of it, as the halting
-    /// logit. A logit that is not a number counts as no confidence at all.
+    /// Adds one prediction with the model's confidence, its halting logit. NaN counts
+    /// as zero confidence.
     pub fn add(&mut self, grid: Grid, q_halt: f32) {
         self.votes.entry(grid).or_default().push(q_halt);
     }
 
-    /// Votes, over all grids.
+    /// Number of votes for all grids.
     pub fn n_votes(&self) -> usize {
         self.votes.values().map(Vec::len).sum()
     }
 
-    /// The predicted grids, most votes first, then the surest on average.
+    /// The predicted grids by number of votes, ties by mean confidence; highest first.
     pub fn ranking(&self) -> Vec<&Grid> {
         let rank = |(grid, votes)| (grid, Vec::len(votes), mean_confidence(votes));
         let mut ranked: Vec<(&Grid, usize, f64)> = self.votes.iter().map(rank).collect();

@@ -1,4 +1,4 @@
-//! ARC for the trainer: settings, encoding, versions that vote, scores.
+//! ARC for the trainer: settings, encoding, voting over versions, scores.
 //!
 //! The model never sees the worked pairs beside the question: it learns every task, in many
 //! augmented versions, under a puzzle identifier of its own, and predicts the missing
@@ -8,8 +8,8 @@
 //!
 //! # Where to start
 //!
-//! [`ArcConfig`] opens data: files, or tasks of the built-in generators. [`canvas`] shows
-//! the model's input, [`Ballot`] how versions agree on an answer.
+//! [`ArcConfig`] opens data: files, or generated tasks. [`canvas`] defines the encoding,
+//! [`Ballot`] the vote of the versions on an answer.
 
 pub mod canvas;
 

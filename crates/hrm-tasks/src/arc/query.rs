@@ -1,4 +1,4 @@
-//! An ARC task somebody wants solved: asked in every version the model knows.
+//! Queries for ARC tasks: the model predicts every version that it knows, and these vote.
 
 use std::collections::HashSet;
 use std::rc::Rc;
