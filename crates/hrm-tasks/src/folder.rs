@@ -1,4 +1,4 @@
-//! Folders of puzzle files: written whole, and given alone.
+//! Folders of puzzle files: written completely or not at all, and found among paths.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,7 @@ use crate::TaskError;
 ///
 /// # Errors
 ///
-/// [`TaskError::Write`], also if there is something at `out`; then there is no
-/// folder.
+/// [`TaskError::Write`], also if `out` exists. No folder is left behind.
 pub(crate) fn write_new<N: AsRef<Path>>(
     out: &Path,
     files: &[(N, String)],
@@ -27,7 +26,7 @@ pub(crate) fn write_new<N: AsRef<Path>>(
     })
 }
 
-/// The path that is `what`, by `is_it`, among those of `data`, if one is.
+/// The path in `data` for which `is_it` holds, if any; messages call it `what`.
 ///
 /// # Errors
 ///

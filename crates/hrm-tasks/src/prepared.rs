@@ -27,8 +27,8 @@ const N_BYTES_MAX: u64 = 1 << 24;
 ///
 /// # Errors
 ///
-/// [`TaskError::Malformed`] for rows whose base puzzles are not known,
-/// [`TaskError::Write`], also if there is something at `out`.
+/// [`TaskError::Malformed`] if the base puzzles of the rows are unknown,
+/// [`TaskError::Write`], also if `out` exists.
 pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result<u64, TaskError> {
     let mut files = task.base_puzzles().ok_or_else(|| {
         let found = "rows that are prepared already; `hrm data import` finds some of them";
@@ -77,7 +77,7 @@ mod tests {
         examples.row_ids().map(write).collect()
     }
 
-    /// The tiny preset with few puzzles.
+    /// The tiny preset, with few puzzles.
     fn config(kind: &str) -> TaskConfig {
         let config = RunConfig::preset(kind, "tiny").unwrap().task;
         let mut tree = serde_json::to_value(&config).unwrap();

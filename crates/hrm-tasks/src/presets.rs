@@ -51,7 +51,7 @@ pub struct Fit {
 }
 
 impl Default for Fit {
-    /// Nothing follows the data.
+    /// No setting follows the data.
     fn default() -> Self {
         Self { batch_size_min: 0, validation_share_max: 1.0 }
     }
@@ -61,7 +61,7 @@ impl Default for Fit {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PresetError {
-    /// A name that no preset has.
+    /// There is no preset of that name.
     #[error("no preset `{preset}` for `{task}`; there are: {}", PRESETS.join(", "))]
     Unknown {
         /// Name of the task.
@@ -70,7 +70,7 @@ pub enum PresetError {
         preset: String,
     },
 
-    /// A file that is no preset.
+    /// The file is not a preset.
     #[error("{place} is not a preset file")]
     Malformed {
         /// The file.
@@ -106,7 +106,7 @@ const FILES: &[(&str, &str, &str)] = files!["arc", "binairo", "grid", "maze", "s
 ///
 /// # Errors
 ///
-/// [`PresetError::Unknown`] for a name that there is not.
+/// [`PresetError::Unknown`] for an unknown name.
 pub fn preset_text(task: &str, preset: &str) -> Result<&'static str, PresetError> {
     let found = FILES.iter().find(|(t, p, _)| (*t, *p) == (task, preset));
     found.map(|(.., text)| *text).ok_or_else(|| {
@@ -120,7 +120,7 @@ impl PresetFile {
     ///
     /// # Errors
     ///
-    /// [`PresetError::Unknown`] for a name that there is not.
+    /// [`PresetError::Unknown`] for an unknown name.
     pub fn embedded(task: &str, preset: &str) -> Result<Self, PresetError> {
         Self::parse(preset_text(task, preset)?, &format!("presets/{task}-{preset}.toml"))
     }
@@ -203,7 +203,7 @@ impl RunConfig {
     ///
     /// # Errors
     ///
-    /// [`PresetError::Unknown`] for a name that there is not.
+    /// [`PresetError::Unknown`] for an unknown name.
     pub fn preset(task: &str, preset: &str) -> Result<Self, PresetError> {
         Ok(PresetFile::embedded(task, preset)?.into_config())
     }

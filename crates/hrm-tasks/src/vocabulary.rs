@@ -21,10 +21,10 @@ use hrm_train::task::PADDING;
 
 use crate::TaskError;
 
-/// The character of padding, id 0, in vocabularies that do not say otherwise.
+/// The padding character, id 0, of vocabularies that state no other.
 pub const PADDING_CHAR: char = '_';
 
-/// An ordered list of distinct characters; the one of padding comes first.
+/// An ordered list of distinct characters; the padding character comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     chars: Vec<char>,
@@ -41,7 +41,7 @@ impl Vocabulary {
         Self::with_padding(PADDING_CHAR, symbols)
     }
 
-    /// Another character of padding, for symbols that may be [`PADDING_CHAR`].
+    /// With another padding character, for symbols that may include [`PADDING_CHAR`].
     ///
     /// # Panics
     ///
@@ -63,7 +63,7 @@ impl Vocabulary {
         is_new
     }
 
-    /// Distinct ids, padding included.
+    /// Number of ids, padding included.
     #[allow(clippy::len_without_is_empty)] // Never empty: padding is always there.
     pub fn len(&self) -> usize {
         self.chars.len()
@@ -110,7 +110,7 @@ impl Vocabulary {
         ids.iter().map(symbol).collect()
     }
 
-    /// Every character but padding, in order of id.
+    /// Every character except padding, in order of id.
     pub fn symbols(&self) -> String {
         self.chars[1..].iter().collect()
     }
@@ -119,23 +119,23 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Tokenizer`] with what the library says.
+    /// [`TaskError::Tokenizer`] with the message of the tokenizers library.
     pub fn save(&self, path: &Path) -> Result<(), TaskError> {
         let failed = |source| TaskError::Tokenizer { path: path.to_owned(), source };
         self.tokenizer().and_then(|tokenizer| tokenizer.save(path, true)).map_err(failed)
     }
 
-    /// Reads a vocabulary that [`save`](Self::save) wrote. Only the tokens are
-    /// looked at: the rest of the file says how other programs split text.
+    /// Reads a vocabulary that [`save`](Self::save) wrote. Only the tokens are read; the
+    /// rest of the file tells other programs how to split text.
     ///
     /// # Errors
     ///
     /// [`TaskError::Read`] if the file cannot be read, [`TaskError::Malformed`]
-    /// if it is no tokenizer, or its tokens are not single characters with
+    /// if it is not a tokenizer, or its tokens are not single characters with
     /// consecutive ids.
     pub fn load(path: &Path) -> Result<Self, TaskError> {
         let text = std::fs::read(path).map_err(TaskError::read(path))?;
-        // Not the tokenizer library's reader, which panics at some files.
+        // The reader of the tokenizers library panics on some malformed files.
         let file: TokenizerFile = serde_json::from_slice(&text).map_err(|err| {
             let place = format!("{}:{}:{}", path.display(), err.line(), err.column());
             TaskError::malformed(place, "a tokenizer", clipped(&err.to_string()))
@@ -175,7 +175,7 @@ impl Vocabulary {
     }
 }
 
-/// What is read of a tokenizer file.
+/// The part of a tokenizer file that is read.
 #[derive(Deserialize)]
 struct TokenizerFile {
     model: TokenizerModel,

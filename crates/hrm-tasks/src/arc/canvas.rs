@@ -57,11 +57,11 @@ pub fn place(grid: &Grid, offset: (usize, usize), side: usize, cells: &mut [u32]
 
 /// The grid that a canvas of `side` by `side` cells holds: the largest
 /// rectangle at its top left corner whose ids are all colours, the one with
-/// fewest rows among equals. `None` if the corner itself is no colour.
+/// fewest rows among equals. `None` if the corner itself is not a colour.
 ///
 /// # Panics
 ///
-/// If `side` is not in `1..=30` or `cells` is not `side * side` long.
+/// If `side` is not in `1..=30`, or `cells` is not `side * side` long.
 pub fn read(cells: &[u32], side: usize) -> Option<Grid> {
     assert!((1..=SIDE_MAX).contains(&side), "a canvas has 1 to 30 cells a side");
     assert_eq!(cells.len(), side * side, "a canvas has side * side cells");

@@ -6,42 +6,44 @@ use serde::{Deserialize, Serialize};
 use crate::cells::check_held_out;
 use crate::error::TaskError;
 
-/// Size of the canvas, and how tasks are varied, drawn and split.
+/// Size of the canvas, and how tasks are augmented, generated and split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ArcConfig {
-    /// Cells on each side of the canvas, `1..=30`: 30 as published. Tasks with a
-    /// larger grid are left out.
+    /// Cells on each side of the canvas, `1..=30`; 30 in the published setup.
+    /// Tasks with a larger grid are left out.
     pub canvas: usize,
-    /// Versions of each task beyond itself, at most 100 000. 1000 as published.
+    /// Augmented versions of each task beyond itself, at most 100,000; 1000 in the
+    /// published setup.
     pub augmentations: usize,
-    /// Whether training pairs are moved about the canvas. As published: yes.
+    /// Whether training pairs are placed at random positions on the canvas; yes in the
+    /// published setup.
     pub translate: bool,
-    /// Draws the built-in tasks, versions, offsets and what is held out.
+    /// Seed of built-in tasks, versions, positions and the held-out split.
     pub seed: u64,
-    /// Built-in data: training tasks, at most 100 000.
+    /// Number of built-in training tasks, at most 100,000.
     pub n_train: usize,
-    /// Built-in data: evaluation tasks, at most 100 000.
+    /// Number of built-in evaluation tasks, at most 100,000.
     pub n_eval: usize,
-    /// Share of the user's tasks, at least one if it is positive, that are
-    /// evaluation tasks when no file or folder is. `0 <= held_out < 1`.
+    /// Share of the tasks in data files that is held out for evaluation if no file or
+    /// folder holds evaluation tasks, `0 <= held_out < 1`; at least one task if positive.
     pub held_out: f64,
-    /// Built-in data: share of the tasks that follow two rules in turn, as
-    /// `recolour+rotate-0001` does. `0 <= compose <= 1`.
+    /// Share of the built-in tasks that apply two rules one after the other, as
+    /// `recolour+rotate-0001` does, `0 <= compose <= 1`.
     #[serde(default)]
     pub compose: f64,
 }
 
-/// Bounds memory: a set of all versions then still fits in a few gigabytes.
+/// Bounds memory: the set of all versions then fits in a few gigabytes.
 const N_AUGMENTATIONS_MAX: usize = 100_000;
 pub(super) const N_TASKS_MAX: usize = 100_000;
 
 impl ArcConfig {
-    /// Refuses settings outside their range.
+    /// Makes sure that the settings are in range.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Setting`] naming the first of them.
+    /// [`TaskError::Setting`] naming the first setting out of range.
     pub fn check(&self) -> Result<(), TaskError> {
         let ranges = [
             ("canvas", self.canvas, 1, SIDE_MAX),

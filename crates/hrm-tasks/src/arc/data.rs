@@ -16,7 +16,7 @@ use super::scorer::ArcScorer;
 use crate::published::BLANK_NAME;
 use crate::{PuzzleTask, TaskError};
 
-/// Files of base puzzles, in the folders that say what they are for.
+/// Files of base puzzles, in folders named after their role.
 const TRAINING: &str = "training/tasks.json";
 const EVALUATION: &str = "evaluation/tasks.json";
 
@@ -30,7 +30,8 @@ pub(crate) struct ArcData {
     eval: ArcExamples,
     side: usize,
     n_puzzle_ids: usize,
-    /// Hundreds of thousands of names that only few callers want to see.
+    /// Computed on demand: there are hundreds of thousands of names, and few callers need
+    /// them.
     identifiers: OnceLock<Vec<String>>,
     /// Tasks that do not fit on the canvas.
     left_out: Library,
@@ -38,14 +39,14 @@ pub(crate) struct ArcData {
 }
 
 impl ArcData {
-    /// Everything in `library`, each task in versions drawn for it. Tasks that
-    /// do not fit on the canvas are left out; of the others, a share of
-    /// `held_out` are for evaluation if none is.
+    /// Every task in `library`, each in randomly sampled versions. Tasks that do not fit
+    /// on the canvas are left out. If none of the others is an evaluation task, a share
+    /// `held_out` of them is held out for evaluation.
     ///
     /// # Errors
     ///
     /// [`TaskError::Setting`] if no task fits or there are too many versions,
-    /// [`TaskError::Empty`] without anything to learn.
+    /// [`TaskError::Empty`] if there is no training pair.
     pub(crate) fn new(
         config: &ArcConfig,
         library: Library,
@@ -100,13 +101,13 @@ impl ArcData {
         })
     }
 
-    /// The test pairs of everything in `library`, which was read at `place`, in
-    /// the versions that `identifiers` name.
+    /// The test pairs of every task in `library`, in the versions that `identifiers`
+    /// name. Messages call the origin of `library` `place`.
     ///
     /// # Errors
     ///
     /// [`TaskError::Setting`] if no task fits on the canvas,
-    /// [`TaskError::Empty`] without anything to ask.
+    /// [`TaskError::Empty`] if there is no test pair.
     pub(crate) fn for_eval(
         config: &ArcConfig,
         library: Library,
@@ -155,8 +156,7 @@ impl ArcData {
     }
 }
 
-/// The tasks that fit on the canvas, those that do not, and a remark about
-/// them.
+/// The tasks that fit on the canvas, those that do not, and a note about the latter.
 fn fitting(
     config: &ArcConfig,
     library: Library,

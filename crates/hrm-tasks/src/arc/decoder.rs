@@ -1,4 +1,4 @@
-//! ARC rows of a prepared data set, which know their task by name only.
+//! ARC rows of a prepared data set, whose tasks are known by name only.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::votes::TaskVotes;
 use crate::published::{Imported, Layout, Split};
 use crate::traits::{NameOf, RowDecoder};
 
-/// Canvases as rows of ids.
+/// Decodes canvases given as rows of token ids.
 pub(crate) struct Canvases {
     pub(crate) side: usize,
 }
@@ -22,14 +22,13 @@ impl RowDecoder for Canvases {
     }
 
     fn scorer<'a>(&'a self, name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
-        let (votes, asked) = (TaskVotes::new(self.side), BTreeMap::new());
-        Box::new(Votes { side: self.side, name_of, votes, asked })
+        let (votes, tasks) = (TaskVotes::new(self.side), BTreeMap::new());
+        Box::new(Votes { side: self.side, name_of, votes, tasks })
     }
 
-    /// The tasks in their own frame. What a task asks for in the test split are
-    /// its test pairs; the training split holds all others, without saying
-    /// which of them a training task had as test pairs, so all become train
-    /// pairs.
+    /// The tasks with their augmentations undone. The rows of the test split are test
+    /// pairs. The training split holds all other pairs and does not say which of them were
+    /// test pairs of a training task, so all of them become train pairs.
     fn import(&self, layout: &Layout) -> Imported {
         let mut imported = Imported::default();
         let mut tasks = BTreeMap::<&str, ArcTask>::new();
@@ -41,7 +40,7 @@ impl RowDecoder for Canvases {
                     version_of(&layout.identifiers[id])
                 };
                 let versions = 0..split.n_versions(group);
-                // Any version will do: what was done to it can be undone.
+                // Any version will do, because its augmentation can be undone.
                 let is_itself = |version: &usize| version_of(*version).1 == Augmentation::IDENTITY;
                 let version = versions.clone().find(is_itself).unwrap_or(0);
                 let (id, augmentation) = version_of(version);
@@ -68,9 +67,9 @@ impl RowDecoder for Canvases {
         });
 
         imported.n_puzzles = tasks.len();
-        let (asked, learnt): (Vec<_>, Vec<_>) =
+        let (tasks, learnt): (Vec<_>, Vec<_>) =
             tasks.iter().partition(|(_, task)| !task.test.is_empty());
-        for (role, tasks) in [("training", learnt), ("evaluation", asked)] {
+        for (role, tasks) in [("training", learnt), ("evaluation", tasks)] {
             if !tasks.is_empty() {
                 let text = json::combined(tasks.into_iter().map(|(id, task)| (*id, task)));
                 imported.files.push((format!("{role}/tasks.json"), text));
@@ -80,13 +79,12 @@ impl RowDecoder for Canvases {
     }
 }
 
-/// The task that a name is of, and what was done to it.
+/// The task that a name belongs to, and its augmentation.
 fn version_of(name: &str) -> (&str, Augmentation) {
     Augmentation::parse(name).unwrap_or((name, Augmentation::IDENTITY))
 }
 
-/// The grid that a canvas holds, wherever it lies; `None` if there is anything
-/// else on the canvas.
+/// The grid on a canvas, wherever it lies; `None` if the canvas holds anything else.
 fn found(cells: &[u32], side: usize) -> Option<Grid> {
     let used = || (0..cells.len()).filter(|cell| canvas::colour(cells[*cell]).is_some());
     let span = |place: fn(usize, usize) -> usize| {
@@ -107,22 +105,22 @@ fn found(cells: &[u32], side: usize) -> Option<Grid> {
     (again == cells).then_some(grid)
 }
 
-/// Collects the votes of all versions. Rows belong together if they ask the
-/// same of the same task, in the task's own frame.
+/// Collects the votes of all versions. Rows are votes on the same output if task and
+/// input are equal once the augmentation is undone.
 struct Votes<'a> {
     side: usize,
     name_of: NameOf<'a>,
     votes: TaskVotes,
-    /// Number of each task, and of each of its test inputs.
-    asked: BTreeMap<&'a str, (usize, BTreeMap<Option<Grid>, usize>)>,
+    /// The index of each task, and of each of its test inputs.
+    tasks: BTreeMap<&'a str, (usize, BTreeMap<Option<Grid>, usize>)>,
 }
 
 impl Scorer for Votes<'_> {
     fn add(&mut self, predicted: Prediction<'_>) -> Result<(), ScoreError> {
         let (name, augmentation) = version_of((self.name_of)(predicted.at));
         let in_frame = |ids| Some(augmentation.undo(&found(ids, self.side)?));
-        let asked = self.asked.entry(name);
-        let (task, tests) = asked.or_insert_with(|| (self.votes.task(name), BTreeMap::new()));
+        let tasks = self.tasks.entry(name);
+        let (task, tests) = tasks.or_insert_with(|| (self.votes.task(name), BTreeMap::new()));
         let test = tests.entry(in_frame(predicted.inputs));
         let test = test.or_insert_with(|| self.votes.test(*task, in_frame(predicted.labels)));
         Ok(self.votes.vote((*task, *test), &augmentation, &predicted)?)

@@ -1,7 +1,7 @@
 //! The pairs of ARC tasks as rows for the trainer.
 //!
-//! Every task keeps its pairs once, and of each version only its augmentation; a row is
-//! computed from both when it is read.
+//! Each task stores its pairs once, and for each version only the augmentation. A row is
+//! computed from the two when it is read.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -22,7 +22,7 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// The task itself, under an identifier that says nothing about it.
+    /// The task itself, under the blank identifier.
     pub(crate) const UNKNOWN: Self =
         Self { augmentation: Augmentation::IDENTITY, puzzle_id: BLANK_PUZZLE };
 }
@@ -34,14 +34,14 @@ pub(crate) struct Versioned {
     pub(crate) versions: Vec<Version>,
 }
 
-/// The versions that `identifiers` name, by task, of the tasks that are
-/// `wanted`. A task's own name wins over a version of another task.
+/// The versions that `identifiers` name, grouped by task, for the tasks in `wanted`. If a
+/// name is that of a task and also that of a version of another task, it is the task's.
 pub(crate) fn known_versions(
     identifiers: &[String],
     wanted: impl Fn(&str) -> bool,
 ) -> HashMap<String, Vec<Version>> {
     let mut known: HashMap<String, Vec<Version>> = HashMap::new();
-    // Identifier 0 is blank, whatever it is called.
+    // Identifier 0 is the blank one, whatever its name.
     for (name, puzzle_id) in identifiers.iter().zip(0..).skip(1) {
         let itself = wanted(name).then_some((name.as_str(), Augmentation::IDENTITY));
         let named = itself.or_else(|| Augmentation::parse(name).filter(|(id, _)| wanted(id)));
@@ -56,10 +56,10 @@ pub(crate) fn known_versions(
     known
 }
 
-/// A block of the generator: more words than two bounded draws take.
+/// Words in a block of the random generator: more than two bounded samples consume.
 const N_WORDS_PER_DRAW: u128 = 16;
 
-/// Some of the pairs of every task, in every version.
+/// A selection of each task's pairs, in every version.
 pub(crate) struct ArcExamples {
     tasks: Arc<[Versioned]>,
     /// Tasks with at least one row here.
@@ -69,9 +69,9 @@ pub(crate) struct ArcExamples {
 
 struct Group {
     task_idx: usize,
-    /// Which of the task's pairs are rows.
+    /// The indices of the task's pairs that are rows.
     pairs: Range<usize>,
-    /// What their offsets are read from, if they are moved about the canvas.
+    /// The random stream of the offsets, if grids are placed at random.
     offsets: Option<ChaCha8Rng>,
 }
 
@@ -112,7 +112,7 @@ impl ArcExamples {
         &self.tasks[group.task_idx].solved.pairs[group.pairs.clone()]
     }
 
-    /// What was done to a version.
+    /// The augmentation of a version.
     pub(crate) fn augmentation(&self, group: usize, version: usize) -> &Augmentation {
         &self.task(group).versions[version].augmentation
     }
@@ -121,20 +121,20 @@ impl ArcExamples {
         &self.tasks[self.groups[group].task_idx]
     }
 
-    /// The `(row, column)` of both grids' top left corner.
+    /// The `(row, column)` of the top left corner of both grids.
     fn offset(&self, RowId { group, version, row }: RowId, pair: &Pair) -> (usize, usize) {
         let Group { pairs, offsets, .. } = &self.groups[group];
         let Some(offsets) = offsets else { return (0, 0) };
-        // Draws at a place of their own in the task's stream, so that any row
-        // can be written without those before it: per version the number of
-        // the row that stays, then each row's offset.
+        // Each version has its own position in the task's stream, so that any row can be
+        // computed without the rows before it. There are first the index of the row that
+        // is not moved, then the offset of each row.
         let mut draws = offsets.clone();
         let seek = |draws: &mut ChaCha8Rng, place: usize| {
             let place = version as u128 * (pairs.len() as u128 + 1) + place as u128;
             draws.set_word_pos(place * N_WORDS_PER_DRAW);
         };
         seek(&mut draws, 0);
-        // One row of each version stays where evaluation will ask for it.
+        // One row of each version stays at the top left corner, where evaluation puts it.
         if draws.random_range(0..pairs.len() as u32) as usize == row {
             return (0, 0);
         }

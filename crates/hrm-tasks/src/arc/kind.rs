@@ -22,8 +22,8 @@ use crate::traits::{
 };
 use crate::vocabulary::Vocabulary;
 
-/// Up to here a canvas grows with the tasks of files: larger ones take more time
-/// than whoever asks for a small model has.
+/// Largest side to which a canvas grows to hold the tasks of files: a larger one takes
+/// more time than a user of a small model expects.
 const FITTED_CANVAS_MAX: usize = 12;
 
 impl ArcConfig {
@@ -74,8 +74,7 @@ impl FitToData for ArcConfig {
         Ok(Self { canvas, ..self })
     }
 
-    /// Tasks of files are as large as they are, up to 12 by 12; a canvas that is
-    /// larger already stays.
+    /// The canvas grows to hold the tasks of the files, up to 12 by 12; it never shrinks.
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
         if data.is_empty() {
             return Ok(self);
@@ -125,7 +124,7 @@ impl Queries for ArcConfig {
         query::parse(text, place, identifiers, self.canvas)
     }
 
-    /// The file of the ARC contest.
+    /// A submission file of the ARC Prize contest.
     fn export_answers(&self, answers: &[Answer]) -> Document {
         let text = submission::to_json(&query::submission(answers));
         Document { name: "submission.json", text }
@@ -145,8 +144,8 @@ impl Generate for ArcConfig {
         Ok(json::combined([(id.as_str(), &task.to_task())]))
     }
 
-    /// A combined file. Ids hold the seed, so that a model of the built-in
-    /// data does not take them for the tasks that it knows.
+    /// One JSON file with all tasks. Their ids contain the seed, so that a model trained on
+    /// the built-in data does not mistake them for the tasks that it knows.
     fn generate(&self, n: usize, seed: u64, out: &mut dyn Write) -> Result<(), TaskError> {
         self.check()?;
         if n > N_TASKS_MAX {

@@ -1,8 +1,8 @@
-//! A test: rows written on the fly are, in distribution, those of the published
-//! builder, which writes every version of every task to disk.
+//! Tests that rows computed on the fly have the same distribution as those of the
+//! published data builder, which writes every version of every task to disk.
 //!
-//! The builder is written again here, on nested lists and with nothing of this
-//! crate but the generator's streams.
+//! The builder is reimplemented here on nested lists. Of this crate it uses only the
+//! random streams.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -15,7 +15,7 @@ use hrm_train::task::{Examples, RowId, RowMut};
 use crate::arc::ArcConfig;
 use crate::{DataSource, PuzzleTask};
 
-/// Cells a side.
+/// Cells per side.
 const SIDE: usize = 5;
 
 type Rows = Vec<Vec<u8>>;
@@ -29,7 +29,7 @@ struct Puzzle {
     offsets: Vec<(usize, usize)>,
 }
 
-/// The versions of one task: itself, then up to `n` others that differ.
+/// The versions of one task: itself, then up to `n` different ones.
 fn versions(id: &str, pairs: &[(Rows, Rows)], n: usize, rng: &mut impl Rng) -> Vec<String> {
     let mut seen = HashSet::from([changed(pairs, 0, &(0..10).collect::<Vec<_>>())]);
     let mut names = vec![id.to_owned()];
@@ -45,7 +45,7 @@ fn versions(id: &str, pairs: &[(Rows, Rows)], n: usize, rng: &mut impl Rng) -> V
     names
 }
 
-/// A puzzle with its rows, all but one of them translated if wanted.
+/// A puzzle with its rows. With translation, all rows but one are moved.
 fn puzzle(name: &str, pairs: &[(Rows, Rows)], translate: bool, rng: &mut impl Rng) -> Puzzle {
     let (transform, image) = match name.rsplit_once("_t") {
         Some((_, ending)) => (
@@ -70,7 +70,7 @@ fn puzzle(name: &str, pairs: &[(Rows, Rows)], translate: bool, rng: &mut impl Rn
     Puzzle { name: name.to_owned(), rows, offsets }
 }
 
-/// Every grid transformed and with its colours replaced.
+/// Every grid transformed, and its colours permuted.
 fn changed(pairs: &[(Rows, Rows)], transform: usize, image: &[u8]) -> Vec<(Rows, Rows)> {
     let change = |grid: &Rows| -> Rows {
         let grid = match transform {
@@ -128,7 +128,7 @@ const TRAINING: &str = r#"{"a": {"train": [
 const EVALUATION: &str = r#"{"b": {"train": [{"input": [[0, 5]], "output": [[5, 0]]}],
     "test": [{"input": [[5, 5]], "output": [[0, 0]]}]}}"#;
 
-/// A task's id, its pairs, and how many of them are learnt.
+/// A task's id, its pairs, and how many of them are trained on.
 type WrittenTask = (&'static str, Vec<(Rows, Rows)>, usize);
 
 fn tasks() -> [WrittenTask; 2] {
@@ -161,7 +161,7 @@ fn on_the_fly(augmentations: usize, seed: u64) -> Box<dyn PuzzleTask> {
     config.open(&paths).unwrap()
 }
 
-/// The puzzles of one group as they are written on the fly.
+/// The puzzles of one group, computed on the fly.
 fn puzzles(data: &dyn PuzzleTask, examples: &dyn Examples, group: usize) -> Vec<Puzzle> {
     let puzzle = |version| {
         let mut puzzle_id = 0;
@@ -178,14 +178,14 @@ fn puzzles(data: &dyn PuzzleTask, examples: &dyn Examples, group: usize) -> Vec<
     (0..examples.n_versions(group)).map(puzzle).collect()
 }
 
-/// The first row and column that hold a colour.
+/// The first row and the first column with a colour.
 fn corner(cells: &[u32]) -> (usize, usize) {
     let used = || (0..cells.len()).filter(|idx| cells[*idx] > 1);
     let first = |place: fn(usize) -> usize| used().map(place).min().unwrap();
     (first(|idx| idx / SIDE), first(|idx| idx % SIDE))
 }
 
-/// Pearson's statistic for two samples of the same distribution.
+/// Pearson's chi-squared statistic of two samples.
 fn chi_square<K: Ord + Copy>(
     one: impl Iterator<Item = K>,
     other: impl Iterator<Item = K>,
@@ -199,7 +199,8 @@ fn chi_square<K: Ord + Copy>(
     (terms.sum(), counts.len() - 1)
 }
 
-/// Refuses what happens by chance about once in ten thousand times.
+/// Fails if two samples of one distribution would differ so much only once in ten
+/// thousand times.
 #[track_caller]
 fn alike<K: Ord + Copy>(one: impl Iterator<Item = K>, other: impl Iterator<Item = K>) {
     let (found, freedom) = chi_square(one, other);
@@ -224,7 +225,7 @@ fn every_row_is_one_that_the_builder_writes() {
         for found in &learnt {
             let want = puzzle(&found.name, &pairs[..*n_learnt], false, &mut rng);
             assert_eq!(found.rows.len(), want.rows.len());
-            // Moved back, by a builder that is told where to.
+            // The rows in place again, from the builder without translation.
             let back = |cells: &[u32], (top, left): (usize, usize)| {
                 let mut moved = cells.to_vec();
                 moved.rotate_left(top * SIDE + left);
@@ -244,7 +245,7 @@ fn every_row_is_one_that_the_builder_writes() {
     }
     assert_eq!(data.n_puzzle_ids(), n_puzzles);
 
-    // Evaluation asks every version, and nothing is moved.
+    // Evaluation uses every version, and moves no grid.
     let (id, pairs, n_learnt) = &tasks()[1];
     let asked = puzzles(data.as_ref(), data.eval(), 0);
     assert_eq!(data.eval().n_groups(), 1);

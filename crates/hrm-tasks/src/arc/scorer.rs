@@ -7,11 +7,11 @@ use hrm_train::task::{Prediction, Report, RowId, ScoreError, Scorer};
 use super::examples::ArcExamples;
 use super::votes::TaskVotes;
 
-/// Collects the votes of evaluation rows. Tasks without any row do not count.
+/// Collects the votes of evaluation rows. Tasks without rows do not count.
 pub(crate) struct ArcScorer<'a> {
     examples: &'a ArcExamples,
     votes: TaskVotes,
-    /// Number of each group with a row.
+    /// The index in the votes of each group with a row.
     tasks: BTreeMap<usize, usize>,
 }
 

@@ -1,9 +1,8 @@
-//! The ballots of many test inputs, on disk beyond a share of memory.
+//! The ballots of many test inputs, moved to disk when they take too much memory.
 //!
-//! A contest's hundreds of tasks, asked in a thousand versions each, are
-//! hundreds of thousands of grids. Ballots that have grown too large together
-//! are appended to an unnamed temporary file and started anew; a ballot's parts
-//! come together again when it is taken.
+//! Hundreds of tasks with a thousand versions each give hundreds of thousands of predicted
+//! grids. When the ballots reach the memory limit, they are appended to an unnamed
+//! temporary file and emptied. Taking a ballot merges its parts.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,22 +15,22 @@ use super::Ballot;
 /// Ballots by key, in order of keys.
 pub(crate) struct SpilledVotes<K> {
     in_memory: BTreeMap<K, Ballot>,
-    /// About the bytes in memory, and when to put them aside.
+    /// Approximate bytes in memory, and the limit at which they move to disk.
     n_bytes: usize,
     n_bytes_max: usize,
-    aside: Option<File>,
-    /// Where in the file each ballot's parts start.
+    file: Option<File>,
+    /// Offsets in the file of the parts of each ballot.
     parts: BTreeMap<K, Vec<u64>>,
 }
 
 impl<K: Copy + Ord> SpilledVotes<K> {
-    /// An empty one, of about `n_bytes_max` bytes in memory at most.
+    /// Without ballots; at most about `n_bytes_max` bytes stay in memory.
     pub(crate) fn new(n_bytes_max: usize) -> Self {
         Self {
             in_memory: BTreeMap::new(),
             n_bytes: 0,
             n_bytes_max,
-            aside: None,
+            file: None,
             parts: BTreeMap::new(),
         }
     }
@@ -40,24 +39,24 @@ impl<K: Copy + Ord> SpilledVotes<K> {
     ///
     /// # Errors
     ///
-    /// If the temporary file cannot be made or written.
+    /// If the temporary file cannot be created or written.
     pub(crate) fn add(&mut self, key: K, grid: Grid, q_halt: f32) -> io::Result<()> {
-        /// A grid and its place in a map, beside its cells.
+        /// Approximate bytes of a grid in a map, without its cells.
         const N_BYTES_PER_VOTE: usize = 96;
 
         self.n_bytes += N_BYTES_PER_VOTE + grid.cells().len();
         self.in_memory.entry(key).or_default().add(grid, q_halt);
-        if self.n_bytes > self.n_bytes_max { self.put_aside() } else { Ok(()) }
+        if self.n_bytes > self.n_bytes_max { self.spill() } else { Ok(()) }
     }
 
-    /// Takes the ballot of a key: empty if nobody voted.
+    /// Takes the ballot of a key; empty if there is no vote.
     ///
     /// # Errors
     ///
     /// If the temporary file cannot be read.
     pub(crate) fn take(&mut self, key: K) -> io::Result<Ballot> {
         let mut ballot = self.in_memory.remove(&key).unwrap_or_default();
-        if let (Some(file), Some(parts)) = (&self.aside, self.parts.remove(&key)) {
+        if let (Some(file), Some(parts)) = (&self.file, self.parts.remove(&key)) {
             let mut file = BufReader::new(file);
             for start in parts {
                 file.seek(SeekFrom::Start(start))?;
@@ -67,8 +66,8 @@ impl<K: Copy + Ord> SpilledVotes<K> {
         Ok(ballot)
     }
 
-    fn put_aside(&mut self) -> io::Result<()> {
-        let file = match &mut self.aside {
+    fn spill(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
             Some(file) => file,
             none => none.insert(tempfile::tempfile()?),
         };
@@ -102,7 +101,7 @@ mod tests {
                 tight.add(*key, grid.clone(), *q_halt).unwrap();
                 roomy.add(*key, grid, *q_halt).unwrap();
             }
-            prop_assert!(roomy.aside.is_none());
+            prop_assert!(roomy.file.is_none());
             for key in 0..6 {
                 let (tight, roomy) = (tight.take(key).unwrap(), roomy.take(key).unwrap());
                 prop_assert_eq!(tight.n_votes(), roomy.n_votes());

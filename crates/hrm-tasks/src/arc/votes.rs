@@ -1,4 +1,4 @@
-//! Predictions of all versions of the evaluation tasks, and their figures.
+//! Votes of all versions of the evaluation tasks, and the scores that follow from them.
 
 use hrm_puzzles::arc::submission::{self, Attempts, Submission};
 use hrm_puzzles::arc::{Augmentation, Grid};
@@ -7,8 +7,8 @@ use hrm_train::task::{Document, Prediction, Report, ScoreError};
 use super::spilled_votes::SpilledVotes;
 use super::{Ballot, canvas};
 
-/// Candidates that may be tried, and what a share of tasks solved so is called:
-/// a task counts if all its test outputs are right, or in proportion.
+/// Number of attempts, and the names of the two scores for it: a task counts only if all
+/// its test outputs are right, or in proportion to those that are.
 const TRIES: [(usize, &str, &str); 6] = [
     (1, "pass@1", "pass@1 partial"),
     (2, "pass@2", "pass@2 partial"),
@@ -18,23 +18,23 @@ const TRIES: [(usize, &str, &str); 6] = [
     (1000, "pass@1000", "pass@1000 partial"),
 ];
 
-/// Memory for votes; more of them are put on disk.
+/// Memory for votes in bytes; beyond it they move to disk.
 const N_BYTES_MAX: usize = 256 << 20;
 
-/// Which answer of the model a vote is.
+/// Whether a vote is the model's most likely answer or a sampled one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Vote {
     Likely,
     Sampled,
 }
 
-/// What became of one task.
+/// The result of one task.
 struct TaskScore {
     id: String,
-    /// Place of the right output among the candidates, 0 for the best, and the
-    /// number of candidates; by test input.
+    /// For each test input, the rank of the right output among the candidates, 0 for the
+    /// best, and the number of candidates.
     places: Vec<(Option<usize>, usize)>,
-    /// Votes, over all test inputs.
+    /// Number of votes over all test inputs.
     n_votes: usize,
 }
 
@@ -46,7 +46,7 @@ impl TaskScore {
     }
 }
 
-/// One task with the right outputs of its test inputs, as far as they are known.
+/// One task with the outputs of its test inputs, where they are known.
 struct TaskOutputs {
     id: String,
     outputs: Vec<Option<Grid>>,
@@ -54,8 +54,8 @@ struct TaskOutputs {
 
 /// The votes on the test inputs of some tasks.
 ///
-/// Figures are means over the tasks. A test input that no version answered with
-/// a readable grid is wrong.
+/// Scores are means over the tasks. A test input without a single readable vote counts as
+/// wrong.
 pub(crate) struct TaskVotes {
     /// Cells on each side of the canvas.
     side: usize,
@@ -65,29 +65,29 @@ pub(crate) struct TaskVotes {
 }
 
 impl TaskVotes {
-    /// Without tasks, for canvases of `side` by `side` cells.
+    /// No tasks yet, for canvases of `side` by `side` cells.
     pub(crate) fn new(side: usize) -> Self {
         Self { side, tasks: Vec::new(), ballots: SpilledVotes::new(N_BYTES_MAX) }
     }
 
-    /// Adds a task without test inputs; its number.
+    /// Adds a task without test inputs. Returns its index.
     pub(crate) fn task(&mut self, id: &str) -> usize {
         self.tasks.push(TaskOutputs { id: id.to_owned(), outputs: Vec::new() });
         self.tasks.len() - 1
     }
 
-    /// Adds a test input to a task; its number there.
+    /// Adds a test input to a task. Returns its index in the task.
     pub(crate) fn test(&mut self, task: usize, output: Option<Grid>) -> usize {
         let outputs = &mut self.tasks[task].outputs;
         outputs.push(output);
         outputs.len() - 1
     }
 
-    /// Counts what the model says of a version of a test input.
+    /// Counts the model's prediction for one version of a test input.
     ///
     /// # Errors
     ///
-    /// If votes cannot be put aside.
+    /// If votes cannot be written to disk.
     pub(crate) fn vote(
         &mut self,
         (task, test): (usize, usize),
@@ -121,11 +121,11 @@ impl TaskVotes {
         Ok((score, attempts))
     }
 
-    /// What the votes amount to.
+    /// The scores of all tasks.
     ///
     /// # Errors
     ///
-    /// If votes that were put aside cannot be read back.
+    /// If votes cannot be read back from disk.
     pub(crate) fn report(mut self) -> Result<Report, ScoreError> {
         let mut tasks = Vec::new();
         let mut submission = Submission::new();
@@ -147,8 +147,8 @@ impl TaskVotes {
     }
 }
 
-/// A line per task: how many of its test outputs are right within one and two
-/// attempts, and where the right ones stand, `-` for those nobody voted for.
+/// One line per task: how many of its test outputs are right within one and two attempts,
+/// and the ranks of the right outputs, `-` for one without votes.
 fn table(tasks: &[TaskScore]) -> Result<String, ScoreError> {
     let mut table = csv::Writer::from_writer(Vec::new());
     table.write_record(["task", "tests", "right@1", "right@2", "places", "candidates", "votes"])?;
@@ -170,8 +170,8 @@ fn table(tasks: &[TaskScore]) -> Result<String, ScoreError> {
     Ok(String::from_utf8(table.into_inner()?)?)
 }
 
-/// Candidates for an output, the best first: the ranking of the likely
-/// answers, with the favourite of the sampled ones, if it is another, second.
+/// Candidates for an output, best first: the ranking of the most likely answers. The
+/// winner among the sampled answers comes second if it differs from the first.
 fn candidates<'a>(likely: &'a Ballot, sampled: &'a Ballot) -> Vec<&'a Grid> {
     let mut candidates = likely.ranking();
     let first = candidates.first().copied();

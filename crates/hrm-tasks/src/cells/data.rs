@@ -1,4 +1,5 @@
-//! The data of a kind: both sides of the split, as the trainer and people see them.
+//! The data of a kind, training and evaluation side: rows for the trainer, statistics
+//! and drawings for people.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -16,7 +16,7 @@ use crate::error::TaskError;
 pub trait CellKind: Clone + Send + Sync + 'static {
     /// A question with its answer.
     type Puzzle: Clone + Send + Sync;
-    /// A question somebody wants answered.
+    /// A question to solve.
     type Question: Send + Sync;
 
     /// Short lower-case name.

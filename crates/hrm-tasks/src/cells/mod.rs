@@ -1,5 +1,5 @@
 //! Puzzles whose question and answer are one grid of cells each: what Sudoku, mazes
-//! and grids of characters do alike.
+//! and grids of characters share.
 //!
 //! A kind of puzzle is a value with its settings. It implements a few small traits, each
 //! with one job:

@@ -11,11 +11,12 @@ use crate::{TaskError, Vocabulary};
 /// The label where an answer has no cell.
 pub(super) const END: u32 = 1;
 
-/// Their characters in `tokenizer.json`. No grid holds a control character.
+/// The characters of padding and end in `tokenizer.json`: control characters, which no
+/// grid may contain.
 const PADDING_SYMBOL: char = '\0';
 const END_SYMBOL: char = '\u{3}';
 
-/// A rectangle that holds every grid of a kind, and the ids of its characters.
+/// A rectangle large enough for every grid of a kind, and the ids of the characters.
 #[derive(Clone, Debug)]
 pub(super) struct Canvas {
     pub(super) n_rows: usize,
@@ -24,8 +25,8 @@ pub(super) struct Canvas {
     ids: HashMap<char, u32>,
 }
 
-/// Padding and end, then `alphabet` with ids from 2 in order. A character that
-/// occurs twice counts once.
+/// Padding, end, then the characters of `alphabet` in order with ids from 2. A repeated
+/// character counts once.
 pub(super) fn vocabulary(alphabet: &str) -> Vocabulary {
     let mut seen = HashSet::from([PADDING_SYMBOL, END_SYMBOL]);
     let symbols = alphabet.chars().filter(|symbol| seen.insert(*symbol));
@@ -38,7 +39,7 @@ pub(super) fn vocabulary(alphabet: &str) -> Vocabulary {
 /// # Errors
 ///
 /// [`TaskError::Setting`] on `field` for an alphabet without characters, with
-/// one that occurs twice, or one that no grid may hold.
+/// one that occurs twice, or one that no grid may contain.
 pub(super) fn check_alphabet(field: &'static str, alphabet: &str) -> Result<(), TaskError> {
     let mut seen = HashSet::new();
     let refused = alphabet.chars().find(|symbol| symbol.is_control() || !seen.insert(*symbol));
@@ -106,8 +107,8 @@ impl Canvas {
         Ok(ids)
     }
 
-    /// The grid of a question, a label or a prediction. A row ends before the
-    /// first id that is no character.
+    /// The grid of a question, a label or a prediction. A row ends before the first id
+    /// without a character.
     pub(super) fn grid(&self, ids: &[u32]) -> Grid {
         let symbols: Vec<char> = self.alphabet.chars().collect();
         let symbol = |id: &u32| symbols.get(id.checked_sub(END + 1)? as usize).copied();
@@ -174,7 +175,7 @@ mod tests {
         let path = folder.path().join("tokenizer.json");
         vocabulary.save(&path).unwrap();
         assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary);
-        // A damaged file is no reason to panic.
+        // A damaged file must not cause a panic.
         assert_eq!(super::vocabulary("a\0ba").symbols(), "\u{3}ab");
     }
 

@@ -1,4 +1,4 @@
-//! The kind `grid`: whatever the files contain.
+//! The kind `grid`: any puzzles of characters in rows, read from files.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,11 +12,11 @@ use super::pair::CharacterGrid;
 use crate::cells::DataSettings;
 use crate::{FitToData, TaskError};
 
-/// More cells than any model of the published kind has.
+/// Largest number of cells: more than any published model has.
 const N_CELLS_MAX: usize = 1 << 16;
 
-/// Settings of grids. All but the last two are [fitted](FitToData::fitted_to) to the data
-/// that a model is trained on, and are what it knows afterwards.
+/// Settings of grids. All but the last two are [fitted](FitToData::fitted_to) to the
+/// training data and are fixed once a model is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GridConfig {

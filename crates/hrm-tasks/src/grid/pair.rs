@@ -38,7 +38,7 @@ pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
     /// The characters, each once.
     fn alphabet(&self) -> String;
 
-    /// `None`: only a label tells which answers are right.
+    /// The rules that tell right answers; `None` if only labels do.
     fn rules(&self) -> Option<&dyn Rules>;
 
     fn canvas(&self) -> Canvas {
@@ -46,12 +46,12 @@ pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
         Canvas::new(n_rows, n_columns, &self.alphabet())
     }
 
-    /// Ids of a question, `[n_cells]`.
+    /// Token ids of a question, `[n_cells]`.
     ///
     /// # Errors
     ///
-    /// [`TaskError`] at `place` for a grid that the canvas cannot hold, or that leaves some
-    /// of it empty although all puzzles have one size.
+    /// [`TaskError`] at `place` for a grid that does not fit on the canvas, or that does not
+    /// fill it although all puzzles have one size.
     fn question_ids(&self, question: &Grid, place: &str) -> Result<Vec<u32>, TaskError> {
         let (n_rows, n_columns) = self.size();
         if self.rules().is_some() {
@@ -63,7 +63,7 @@ pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
         self.canvas().inputs(question, place)
     }
 
-    /// The rule that an answer breaks, if there are rules and it does.
+    /// The rule that an answer breaks, if it breaks one.
     fn broken_rule(&self, question: &Grid, answer: &Grid) -> Option<String> {
         let rules = self.rules()?;
         answer.fits(question).and_then(|()| rules.check_answer(question, answer)).err()
@@ -148,8 +148,8 @@ impl<K: CharacterGrid> CellFiles for K {
 trait Encode: CharacterGrid {
     /// # Errors
     ///
-    /// [`TaskError`] naming the place of what the canvas cannot hold, or of an answer that
-    /// breaks a rule.
+    /// [`TaskError`] naming the place of a grid that does not fit on the canvas, or of an
+    /// answer that breaks a rule.
     fn pair(
         &self,
         question: &Grid,
@@ -184,7 +184,7 @@ impl<K: CharacterGrid> CellGenerator for K {
 
     fn sample(&self, rules: &&dyn Rules, rng: &mut ChaCha8Rng) -> Result<Pair, TaskError> {
         let (question, answer) = rules.puzzle(rng);
-        // A generator that breaks its own rules is found like a bad file.
+        // A generator that breaks its own rules is reported like a bad file.
         let place = |part: &str| format!("{part} of a generated puzzle");
         self.pair(&question, &place("question"), &answer, &place("answer"))
     }
@@ -214,7 +214,7 @@ impl<K: CharacterGrid> CellQueries for K {
         if parsed.in_lines { grid.in_lines() } else { grid.to_text() }
     }
 
-    /// By the rules, else by the label.
+    /// Checked by the rules, or by the label if there are none.
     fn verdict(&self, parsed: &ParsedGrid, tokens: &[u32]) -> Verdict {
         let answer = self.canvas().grid(tokens);
         if self.rules().is_some() {
@@ -322,7 +322,7 @@ impl<K: CharacterGrid> CellFigures for K {
     fn notes(&self, sides: &Sides<Pair>) -> Vec<String> {
         let mut notes = Vec::new();
         if self.rules().is_none() {
-            // What was found in the data: a wrong separator shows here.
+            // Shown to the user, because it reveals a wrong separator.
             let (n_rows, n_columns) = self.size();
             let n_symbols = self.vocabulary().len() - 2;
             notes.push(format!(

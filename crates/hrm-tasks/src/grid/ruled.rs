@@ -1,4 +1,4 @@
-//! A puzzle with rules as a kind with built-in data.
+//! Makes a kind with built-in data of a puzzle with rules.
 
 use std::path::PathBuf;
 

@@ -88,7 +88,7 @@ fn vocabulary() -> Vocabulary {
     Vocabulary::new(SYMBOLS.chars())
 }
 
-/// The characters of an answer. An id without a character is none of a maze either.
+/// The characters of an answer. An id without a character becomes one that no maze has.
 fn characters_of(tokens: &[u32]) -> Vec<char> {
     vocabulary().decode(tokens).chars().collect()
 }
@@ -117,7 +117,7 @@ impl FitToData for MazeConfig {
             let expected = format!("{SIDE_MIN} to {SIDE_MAX}");
             return Err(TaskError::setting("side", expected, format!("{n_cells} cells")));
         }
-        // A length that was chosen for this side stays, however ambitious.
+        // A path length that was set explicitly for this side is kept, even if it is long.
         let min_path = match side == self.side {
             true => self.min_path,
             false => maze::attainable_path(side, self.min_path),
@@ -213,9 +213,9 @@ impl CellVersions for MazeConfig {
     ) -> Cow<'a, SolvedMaze> {
         match Dihedral::ALL[version] {
             Dihedral::Identity => Cow::Borrowed(solved),
-            // Of many shortest paths the label shows the one that prefers some directions.
-            // Turned along, it would prefer others, and one model cannot learn both: it is
-            // computed for the turned maze.
+            // Among shortest paths, the label is chosen by an order of directions. Turning the
+            // label along with the maze would change that order, and one model cannot learn
+            // both. So the label is computed again for the turned maze.
             transform => Cow::Owned(SolvedMaze::new(solved.maze().turned(transform))),
         }
     }

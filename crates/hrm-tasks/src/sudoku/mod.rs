@@ -74,7 +74,7 @@ impl SudokuConfig {
         self.shape().expect("settings are checked before puzzles are read or sampled")
     }
 
-    /// The board of token ids; whatever is no digit becomes blank.
+    /// The board of token ids; an id that is not a digit becomes a blank.
     fn decode(&self, tokens: &[u32]) -> Board {
         let shape = self.checked_shape();
         let digit = |token: &u32| {
@@ -122,7 +122,7 @@ impl FitToData for SudokuConfig {
     }
 
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
-        // A row that is no board is reported by `open`, with its line.
+        // `open` reports a row that is not a board, with its line.
         let is_board = |n: &usize| n.isqrt().pow(2) == *n && Shape::new(n.isqrt()).is_ok();
         match records::n_cells(data)?.filter(is_board) {
             Some(n_cells) => self.with_cells(n_cells),
