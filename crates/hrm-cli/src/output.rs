@@ -30,7 +30,7 @@ fn exists(path: &Path) -> anyhow::Error {
 ///
 /// # Errors
 ///
-/// [`TaskError::Write`] if it exists or cannot be written.
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write) if it exists or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
     durable::write_new(path, bytes).map_err(TaskError::write(path))
 }

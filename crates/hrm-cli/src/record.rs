@@ -153,7 +153,7 @@ pub(crate) fn revision() -> String {
 ///
 /// # Errors
 ///
-/// [`TaskError::Read`] if a path cannot be read.
+/// [`PuzzleError::Read`] if a path cannot be read.
 pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, TaskError> {
     let mut hashes = BTreeMap::new();
     let mut pending = data.to_vec();

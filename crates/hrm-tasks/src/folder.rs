@@ -10,7 +10,7 @@ use crate::TaskError;
 ///
 /// # Errors
 ///
-/// [`TaskError::Write`], also if `out` exists. No folder is left behind.
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists. No folder is left behind.
 pub(crate) fn write_new<N: AsRef<Path>>(
     out: &Path,
     files: &[(N, String)],
@@ -30,7 +30,7 @@ pub(crate) fn write_new<N: AsRef<Path>>(
 ///
 /// # Errors
 ///
-/// [`TaskError::Malformed`] if it is not the only path.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is not the only path.
 pub(crate) fn alone<'a>(
     data: &'a [PathBuf],
     what: &str,

@@ -27,8 +27,8 @@ const N_BYTES_MAX: u64 = 1 << 24;
 ///
 /// # Errors
 ///
-/// [`TaskError::Malformed`] if the base puzzles of the rows are unknown,
-/// [`TaskError::Write`], also if `out` exists.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if the base puzzles of the rows are unknown,
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists.
 pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result<u64, TaskError> {
     let mut files = task.base_puzzles().ok_or_else(|| {
         let found = "rows that are prepared already; `hrm data import` finds some of them";
@@ -44,8 +44,8 @@ pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result
 ///
 /// # Errors
 ///
-/// [`TaskError::Malformed`] if it is not the only path, or for settings that are
-/// malformed; [`TaskError::Read`] if it cannot be read.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is not the only path, or for settings that are
+/// malformed; [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if it cannot be read.
 pub fn read(data: &[PathBuf]) -> Result<Option<TaskConfig>, TaskError> {
     let is_prepared = |path: &Path| path.join(SETTINGS).is_file();
     let Some(folder) = folder::alone(data, "a prepared set", is_prepared)? else {

@@ -83,7 +83,7 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Malformed`] at `place` for a character without an id.
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) at `place` for a character without an id.
     pub fn encode(&self, text: &str, place: &str) -> Result<Vec<u32>, TaskError> {
         let id_of = |(idx, symbol)| {
             self.id(symbol).ok_or_else(|| {
@@ -130,7 +130,7 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Read`] if the file cannot be read, [`TaskError::Malformed`]
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if the file cannot be read, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed)
     /// if it is not a tokenizer, or its tokens are not single characters with
     /// consecutive ids.
     pub fn load(path: &Path) -> Result<Self, TaskError> {

@@ -46,7 +46,7 @@ impl ArcData {
     /// # Errors
     ///
     /// [`TaskError::Setting`] if no task fits or there are too many versions,
-    /// [`TaskError::Empty`] if there is no training pair.
+    /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) if there is no training pair.
     pub(crate) fn new(
         config: &ArcConfig,
         library: Library,
@@ -107,7 +107,7 @@ impl ArcData {
     /// # Errors
     ///
     /// [`TaskError::Setting`] if no task fits on the canvas,
-    /// [`TaskError::Empty`] if there is no test pair.
+    /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) if there is no test pair.
     pub(crate) fn for_eval(
         config: &ArcConfig,
         library: Library,

@@ -71,7 +71,7 @@ impl Canvas {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Malformed`] at `place` for a grid that is larger than the
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) at `place` for a grid that is larger than the
     /// canvas, or a character that is not in the alphabet.
     pub(super) fn inputs(&self, question: &Grid, place: &str) -> Result<Vec<u32>, TaskError> {
         self.encode(question, PADDING, place)

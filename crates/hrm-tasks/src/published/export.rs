@@ -37,8 +37,8 @@ pub struct Exported {
 ///
 /// # Errors
 ///
-/// [`TaskError::Write`], also if there is something at `out`;
-/// [`TaskError::Malformed`] for more examples than `int32` counts.
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if there is something at `out`;
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for more examples than `int32` counts.
 pub fn export(
     task: &dyn PuzzleTask,
     out: &Path,

@@ -16,7 +16,7 @@ use crate::registry::TaskConfig;
 ///
 /// # Errors
 ///
-/// As opening the data set; [`TaskError::Malformed`] if it is of no kind, or
+/// As opening the data set; [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is of no kind, or
 /// could be of several. A puzzle that cannot be turned is no error, but listed.
 pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> {
     let sides = if is_split(folder) {

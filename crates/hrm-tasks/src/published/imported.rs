@@ -30,8 +30,8 @@ impl Imported {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Empty`] without files, [`TaskError::Malformed`] for several
-    /// files under one name, [`TaskError::Write`], also if there is something
+    /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without files, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for several
+    /// files under one name, [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if there is something
     /// at `out`.
     pub fn write(&self, out: &Path) -> Result<(), TaskError> {
         let is_file = out.extension().is_some();

@@ -28,7 +28,7 @@ impl Side {
 ///
 /// # Errors
 ///
-/// [`TaskError::Malformed`] if it is not the only path.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is not the only path.
 pub(crate) fn find(data: &[PathBuf]) -> Result<Option<&Path>, TaskError> {
     folder::alone(data, "a prepared data set", is_prepared)
 }
@@ -74,8 +74,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Read`] for a file that is missing or unreadable,
-    /// [`TaskError::Malformed`] naming a file that is wrong.
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) for a file that is missing or unreadable,
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming a file that is wrong.
     pub(super) fn open(folder: &Path, sides: &[Side]) -> Result<Self, TaskError> {
         let open = |side: Side| {
             sides.contains(&side).then(|| Split::open(&split_of(folder, side))).transpose()
@@ -110,7 +110,7 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Malformed`] with both sizes.
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) with both sizes.
     pub(super) fn check(
         &self,
         name: &str,

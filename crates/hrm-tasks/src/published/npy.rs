@@ -90,7 +90,7 @@ impl Array {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Read`] if it cannot be opened, [`TaskError::Malformed`] if
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if it cannot be opened, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if
     /// it is no such array or is shorter or longer than its header says.
     pub(crate) fn open(path: &Path, n_dims: usize) -> Result<Self, TaskError> {
         let file = File::open(path).map_err(TaskError::read(path))?;
@@ -297,7 +297,7 @@ impl ArrayWriter {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Write`], also if there is such a file.
+    /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if there is such a file.
     pub(crate) fn create(
         path: &Path,
         dtype: Dtype,
@@ -319,7 +319,7 @@ impl ArrayWriter {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Write`].
+    /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write).
     ///
     /// # Panics
     ///
@@ -344,7 +344,7 @@ impl ArrayWriter {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Write`].
+    /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write).
     ///
     /// # Panics
     ///

@@ -57,7 +57,7 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Read`]; [`TaskError::Malformed`] for what is no metadata, or
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read); [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for what is no metadata, or
     /// gives ids another meaning than tasks here do.
     pub(crate) fn read(folder: &Path) -> Result<Self, TaskError> {
         const N_BYTES_MAX: u64 = 1 << 20;
@@ -238,8 +238,8 @@ impl Split {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Read`] for a file that is missing or unreadable,
-    /// [`TaskError::Malformed`] naming a file that is wrong.
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) for a file that is missing or unreadable,
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming a file that is wrong.
     pub(crate) fn open(folder: &Path) -> Result<Self, TaskError> {
         let metadata = Metadata::read(folder)?;
         let mut split =
