@@ -182,7 +182,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String, PuzzleError> {
 
 // Tested here, since a build script has no tests of its own.
 #[cfg(test)]
-#[allow(dead_code)]
+#[allow(dead_code)] // Only cargo calls its `main`.
 #[path = "../build.rs"]
 mod build;
 
