@@ -1,6 +1,6 @@
 //! Records the git revision that the program is built from, for `run.json`.
 
-// The way to talk to cargo.
+// Cargo reads instructions from standard output.
 #![allow(clippy::print_stdout)]
 
 use std::ffi::OsStr;
@@ -11,14 +11,14 @@ fn main() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources = sources(package);
     println!("cargo::rustc-env=HRM_REVISION={}", revision(package, &sources));
-    // The sources decide whether there are changes, the others which commit it is.
+    // The sources decide whether there are changes; the other files name the commit.
     for path in sources.into_iter().chain(head_files(package)).filter(|path| path.exists()) {
         println!("cargo::rerun-if-changed={}", path.display());
     }
 }
 
 /// Files and folders that the program is built from. Tests are left out, so that a
-/// change to them does not build it again.
+/// change to them causes no rebuild.
 fn sources(package: &Path) -> Vec<PathBuf> {
     let root = package.join("../..");
     let packages = std::fs::read_dir(package.join("..")).into_iter().flatten().flatten();
@@ -34,7 +34,7 @@ fn sources(package: &Path) -> Vec<PathBuf> {
 /// if a file among `sources` differs from it. `unknown` outside a repository, or
 /// without git.
 pub(crate) fn revision(package: &Path, sources: &[PathBuf]) -> String {
-    // An unpacked archive may lie in a repository of something else.
+    // An unpacked archive may lie in the repository of another project.
     let is_tracked = git(package, ["ls-files", "--error-unmatch", "Cargo.toml"]).is_some();
     let Some(commit) = git(package, ["rev-parse", "HEAD"]).filter(|_| is_tracked) else {
         return "unknown".to_owned();

@@ -15,7 +15,7 @@ use crate::{progress, puzzle_text};
 pub(crate) struct Challenge {
     n_puzzles: usize,
     n_valid: usize,
-    /// Answers of puzzles without rules, or that the rules cannot decide.
+    /// Number of answers that no rules can check.
     n_unchecked: usize,
     n_segments: usize,
     /// The answers, in the format for submission.

@@ -74,7 +74,7 @@ impl Compute {
     ///
     /// If `HRM_CPU` does not name an instruction set of this machine.
     pub(crate) fn dtype(&self) -> anyhow::Result<DType> {
-        let has_bf16 = cpu_path()?.has_bf16();
+        let has_bf16 = cpu_isa()?.has_bf16();
         Ok(match self.dtype {
             Precision::Auto if self.device == DeviceKind::Cpu && has_bf16 => DType::BF16,
             Precision::Auto | Precision::F32 => DType::F32,
@@ -94,7 +94,7 @@ impl Compute {
 /// # Errors
 ///
 /// If `HRM_CPU` does not name an instruction set of this machine.
-pub(crate) fn cpu_path() -> anyhow::Result<Isa> {
+pub(crate) fn cpu_isa() -> anyhow::Result<Isa> {
     Isa::current().map_err(|err| usage(backend_message(&err)))
 }
 

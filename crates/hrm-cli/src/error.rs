@@ -1,6 +1,6 @@
 //! Errors of the program itself, and the message of a tensor library error.
 
-/// The user asked for something impossible: a flag, a name, a file.
+/// A flag, name or file of the user that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);

@@ -23,7 +23,8 @@ use crate::term::{note, result};
 pub(crate) struct Eval {
     /// Run or checkpoint folder.
     run: PathBuf,
-    /// Puzzles to evaluate on, all of them. Default: the test set of the run.
+    /// Evaluate on all puzzles in this file or folder; may be repeated. Default:
+    /// the test set of the run.
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
     /// Change one setting of the task, e.g. task.eval_givens=26; may be repeated.
@@ -33,8 +34,8 @@ pub(crate) struct Eval {
     /// the rules.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     challenge: Option<PathBuf>,
-    /// New folder for detailed results: for ARC submission.json and a table of
-    /// tasks, for a challenge the answers.
+    /// New folder for detailed results: submission.json and a table of tasks for
+    /// ARC, the answers for a challenge.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Number of segments per puzzle. Default: the maximum of training.
@@ -129,7 +130,7 @@ impl Eval {
     fn write(&self, documents: &[Document]) -> anyhow::Result<()> {
         let Some(out) = &self.out else { return Ok(()) };
         if documents.is_empty() {
-            note("This task has no detailed results.");
+            note(format!("This task has no detailed results: {} is not created.", out.display()));
             return Ok(());
         }
         output::new_folder(out, |folder| {

@@ -33,9 +33,9 @@ pub(crate) struct Export {
 enum Names {
     /// The names of the model: `inner.H_init`.
     Plain,
-    /// With the wrapper of the published training code: `model.inner.H_init`.
+    /// With the prefix of the published training code: `model.inner.H_init`.
     Wrapped,
-    /// As in its checkpoints of compiled models: `_orig_mod.model.inner.H_init`.
+    /// As the published code saves compiled models: `_orig_mod.model.inner.H_init`.
     Compiled,
 }
 

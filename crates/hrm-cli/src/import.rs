@@ -33,7 +33,8 @@ pub(crate) struct Import {
     /// Kind of puzzle. Default: the one with the vocabulary size of the checkpoint.
     #[arg(long, value_parser = task_names())]
     task: Option<String>,
-    /// Cells per puzzle. Default: that of the config, or the published one.
+    /// Number of cells per puzzle. Default: as in the config, else as in the
+    /// published data set.
     #[arg(long)]
     cells: Option<usize>,
     /// Print the result as one line of JSON.
@@ -107,7 +108,9 @@ impl Import {
         let beside = ["config.json", "all_config.yaml"].map(|name| self.file.with_file_name(name));
         let found = self.config.clone().or_else(|| beside.into_iter().find(|path| path.is_file()));
         let Some(path) = found else {
-            note("No config beside the weights: using the published heads, cycles and segments.");
+            note(
+                "No config found beside the weights: using the published heads, cycles and segments.",
+            );
             return Ok(Published::default());
         };
         let text = std::fs::read_to_string(&path).map_err(TaskError::read(&path))?;
@@ -181,7 +184,7 @@ impl Shapes {
 fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
     // A checkpoint without an H module is a Tiny Recursive Model.
     let is_recursive = shapes.n_h_layers == 0;
-    let family = if is_recursive { HrmConfig::tiny_recursive() } else { HrmConfig::paper() };
+    let defaults = if is_recursive { HrmConfig::tiny_recursive() } else { HrmConfig::paper() };
     let hidden_dim = shapes.hidden_dim;
     let positions = match shapes.mixer {
         _ if shapes.has_positions => Positions::Learned,
@@ -190,7 +193,7 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
     };
     let n_prefix_least = shapes.puzzle_dim.div_ceil(hidden_dim.max(1));
     let n_prefix_published = match published.puzzle_emb_len {
-        None if is_recursive => family.puzzle_embedding.n_positions,
+        None if is_recursive => defaults.puzzle_embedding.n_positions,
         None | Some(0) => n_prefix_least,
         Some(n) => n,
     };
@@ -201,7 +204,7 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
     };
     // Any expansion that rounds up to the inner dimension is right.
     let expansion = shapes.inner_dim as f64 * 1.5 / hidden_dim.max(1) as f64;
-    family.with(|HrmConfig { input, puzzle_embedding, block, recurrence, halting }| {
+    defaults.with(|HrmConfig { input, puzzle_embedding, block, recurrence, halting }| {
         input.vocab_size = shapes.vocab_size;
         input.n_cells = n_cells;
         input.n_puzzle_ids = shapes.n_puzzle_ids;
@@ -231,7 +234,7 @@ fn task_with_vocabulary(vocab_size: usize) -> anyhow::Result<&'static str> {
             .is_ok_and(|(task, _)| task.puzzle_kind().vocabulary().len() == vocab_size)
     });
     with_size.next().ok_or_else(|| {
-        usage(format!("no task has a vocabulary of {vocab_size}: give one with --task"))
+        usage(format!("no task has a vocabulary of size {vocab_size}: name the task with --task"))
     })
 }
 

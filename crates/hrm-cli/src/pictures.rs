@@ -1,6 +1,6 @@
 //! `--pictures`: renders answers of the model.
 //!
-//! An evaluation passes every answer by once. [`Answers`] keeps a few of them, as
+//! An evaluation produces every answer once. [`Answers`] keeps a few of them, as
 //! row ids and tokens; the puzzles themselves are read again when rendered.
 
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub(crate) struct Pictures {
     /// File format of the pictures.
     #[arg(long, value_enum, default_value_t = Format::Png, requires = "pictures")]
     picture_format: Format,
-    /// Also render each puzzle as a picture of its own.
+    /// Also render each puzzle to a separate file.
     #[arg(long, requires = "pictures")]
     picture_each: bool,
 }

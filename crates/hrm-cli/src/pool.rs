@@ -8,8 +8,8 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs `command` on one of `n_threads` threads; 0 means one per core.
 ///
-/// A thread outside the pool would wake another one for every operation and wait
-/// for it. A thread of the pool starts with the work, and others join in.
+/// A thread outside the pool would hand every operation to a pool thread and wait.
+/// A pool thread starts the work itself, and others join in.
 ///
 /// # Errors
 ///

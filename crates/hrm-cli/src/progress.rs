@@ -1,4 +1,4 @@
-//! Progress on standard error: a bar on a terminal, a plain line now and then
+//! Progress on standard error: a bar on a terminal, a plain line at intervals
 //! elsewhere.
 
 use std::time::{Duration, Instant};
@@ -60,14 +60,14 @@ impl Bar {
     /// unless a line was printed a moment ago.
     pub(crate) fn set_message(&mut self, message: String) {
         if self.bar.is_hidden() {
-            self.print_now_and_then(|| message);
+            self.print_at_intervals(|| message);
         } else {
             self.bar.set_message(message);
         }
     }
 
     /// Without a terminal, prints a line unless one was printed a moment ago.
-    fn print_now_and_then(&mut self, line: impl FnOnce() -> String) {
+    fn print_at_intervals(&mut self, line: impl FnOnce() -> String) {
         if self.bar.is_hidden() && self.last_line.elapsed() >= PLAIN_LINE_INTERVAL {
             self.last_line = Instant::now();
             note(line());
@@ -105,7 +105,7 @@ fn counter(n: u64, unit: &'static str) -> impl FnMut(u64) {
         if n_done >= n {
             bar.finish();
         } else {
-            bar.print_now_and_then(|| format!("{n_done} of {n} {unit}"));
+            bar.print_at_intervals(|| format!("{n_done} of {n} {unit}"));
         }
     }
 }
@@ -118,7 +118,7 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// A download of the file `name` that has yet to start.
+    /// A download of the file `name` that has not started.
     pub(crate) fn new(name: &str) -> Self {
         let name = name.to_owned();
         Self { bar: Bar::new(None, "{spinner} {msg}"), name, size: None }
@@ -141,7 +141,7 @@ impl Transfer {
     pub(crate) fn show(&mut self, n_done: u64) {
         self.bar.set_position(n_done);
         let (name, size) = (&self.name, self.size);
-        self.bar.print_now_and_then(|| {
+        self.bar.print_at_intervals(|| {
             let of = size.map_or(String::new(), |size| format!(" of {size}"));
             format!("{name}: {n_done}{of} bytes")
         });

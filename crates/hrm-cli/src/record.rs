@@ -29,7 +29,8 @@ pub(crate) struct RunRecord {
     pub(crate) data_sha256: BTreeMap<PathBuf, String>,
     /// Seed for weight initialisation, data order and halting exploration.
     pub(crate) seed: u64,
-    /// Training time that ends the run, unless the number of steps does.
+    /// Training time in minutes after which the run ends. `None`: it ends after a
+    /// number of steps.
     #[serde(default)]
     pub(crate) minutes: Option<f64>,
     /// Device that computes.

@@ -11,7 +11,7 @@ use crate::error::usage;
 const SET_BY_TASK: &[&str] =
     &["model.input.vocab_size", "model.input.n_cells", "model.input.n_puzzle_ids"];
 
-/// Applies `key=value` pairs in order, e.g. `model.hidden_dim=256`.
+/// Applies `key=value` pairs in order, e.g. `model.block.hidden_dim=256`.
 ///
 /// The number of prefix positions follows from the sizes of the puzzle embedding
 /// and the model, unless it is set or the preset has another one.
@@ -50,8 +50,8 @@ pub(crate) fn apply(config: RunConfig, pairs: &[String]) -> anyhow::Result<RunCo
     Ok(config)
 }
 
-/// The dotted key of a setting by its group, for one that is given without: `model.hidden_dim`
-/// is `model.block.hidden_dim`.
+/// The key of a setting, with its group. Older keys have no group: `model.hidden_dim` is
+/// `model.block.hidden_dim`.
 pub(crate) fn grouped(key: &str) -> String {
     let sections = [("model.", HrmConfig::RENAMED_KEYS), ("train.", TrainConfig::RENAMED_KEYS)];
     for (section, renamed) in sections {
@@ -70,7 +70,9 @@ pub(crate) fn grouped(key: &str) -> String {
 /// As [`apply`], and if a key belongs to another section.
 pub(crate) fn apply_to_task(task: TaskConfig, pairs: &[String]) -> anyhow::Result<TaskConfig> {
     if let Some(pair) = pairs.iter().find(|pair| !pair.starts_with("task.")) {
-        return Err(usage(format!("--set accepts only settings of `task.` here, found `{pair}`")));
+        return Err(usage(format!(
+            "--set accepts only task settings here (`task.KEY=VALUE`), found `{pair}`"
+        )));
     }
     // The other sections are not used.
     let (model, train) = (HrmConfig::paper(), TrainConfig::paper());

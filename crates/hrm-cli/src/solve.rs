@@ -138,7 +138,7 @@ fn newest_run(runs: &Path, task: &str) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// A random seed. It is printed for the user to repeat, so it has 32 bits only.
+/// A random seed. It has only 32 bits, since the user may type it again.
 fn random_seed() -> u64 {
     // The standard library's source of randomness: the keys of its hash maps.
     RandomState::new().build_hasher().finish() >> 32

@@ -22,16 +22,17 @@ pub(crate) struct TaskArgs {
 /// The data and the configuration of a task.
 #[derive(Args, Clone)]
 pub(crate) struct DataArgs {
-    /// Puzzle files or folders, or one folder prepared by the published code.
-    /// Default: built-in puzzles, for tasks that have a generator.
+    /// Puzzle file or folder; may be repeated. Or one folder prepared by
+    /// `hrm data prepare` or by the published code. Default: built-in puzzles, if
+    /// the task has a generator.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
-    /// Size of the model and of the training run. Default: tiny, or small with
-    /// --data.
+    /// Preset for the sizes of puzzles, model and training run. Default: tiny, or
+    /// small with --data.
     #[arg(long, value_parser = PRESETS)]
     preset: Option<String>,
-    /// Use the settings of a TOML file, e.g. a changed copy of a preset
-    /// (--print-config prints one).
+    /// Read the settings from a TOML file, e.g. an edited copy of a preset
+    /// (`hrm train TASK --print-config` prints one).
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub(crate) config: Option<PathBuf>,
     /// Change one setting, e.g. model.block.hidden_dim=256 or task.board=6; may
@@ -64,7 +65,7 @@ pub(crate) fn task_names() -> PossibleValuesParser {
 }
 
 impl TaskArgs {
-    /// Adds a setting, for flags that are short for one.
+    /// Adds a setting, for flags that are shorthand for one.
     pub(crate) fn with_setting(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.data_args.set.push(format!("{key}={value}"));
         self

@@ -21,16 +21,16 @@ use crate::trace::Trace;
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Kind of puzzle.
+    /// Kind of puzzle. Not needed with --config, --from or --resume.
     #[arg(value_parser = task_names(), required_unless_present_any = ["resume", "from", "config"])]
     task: Option<String>,
     #[command(flatten)]
     data_args: DataArgs,
-    /// Number of optimiser steps.
+    /// Number of optimiser steps; overrides train.steps.
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
-    /// Training time, instead of a number of steps; the learning rate then stays
-    /// constant after warm-up.
+    /// Train for this many minutes instead of a number of steps; the learning rate
+    /// then stays constant after warm-up.
     #[arg(long)]
     minutes: Option<f64>,
     /// Seed for weight initialisation, data order and halting exploration.
@@ -46,7 +46,7 @@ pub(crate) struct Train {
         ],
     )]
     resume: Option<PathBuf>,
-    /// Repeat the run that a run.json describes.
+    /// Start a new run with the settings, data and seed of this run.json.
     #[arg(
         long, value_name = "FILE",
         conflicts_with_all = [
@@ -55,13 +55,14 @@ pub(crate) struct Train {
         ],
     )]
     from: Option<PathBuf>,
-    /// Run folder. Default: the first free runs/TASK-PRESET-N.
+    /// Run folder to create. Default: runs/TASK-PRESET-N with the first free N.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace an existing run folder.
     #[arg(long)]
     force: bool,
-    /// Print the settings as a TOML file, with a comment for each, and do not train.
+    /// Print the settings as a TOML file and do not train. An unchanged preset has a
+    /// comment for each setting.
     #[arg(long, conflicts_with_all = ["resume", "from"])]
     print_config: bool,
     /// Print the result as one line of JSON.
@@ -147,7 +148,9 @@ impl Train {
         let task = match (&self.task, &self.data_args.config) {
             (Some(task), _) => task.clone(),
             (None, Some(path)) => read_preset(path)?.task.name().to_owned(),
-            (None, None) => return Err(usage("name a task, or a file of settings with --config")),
+            (None, None) => {
+                return Err(usage("name a task, or give a settings file with --config"));
+            }
         };
         Ok(TaskArgs { task, data_args: self.data_args.clone() })
     }
@@ -159,7 +162,9 @@ impl Train {
         }
         if let Some(minutes) = self.minutes {
             if !(minutes > 0.0 && minutes <= 1e6) {
-                return Err(usage(format!("--minutes must be in 0..=1e6, found {minutes}")));
+                return Err(usage(format!(
+                    "--minutes must be above 0 and at most 1000000, found {minutes}"
+                )));
             }
             if !config.train.schedule.curriculum.is_empty() {
                 let reason =
@@ -196,15 +201,15 @@ fn introduce(
     let kind = record.config.task.name();
     if record.data.is_empty() {
         note(format!(
-            "Training on built-in {kind} puzzles. To use other puzzles, add --data PATH: README.md \
-             lists the file formats, datasets/ published sets."
+            "Training on built-in {kind} puzzles. To use your own, add --data PATH; README.md lists \
+             the file formats. `hrm data fetch` downloads published puzzles."
         ));
     }
     task.notes().into_iter().for_each(note);
     let count = |examples: &dyn Examples| examples.n_groups();
     let held_out = match record.config.train.evaluation.n_validation {
         0 => String::new(),
-        n => format!(" ({n} for validation)"),
+        n => format!(" ({n} of them for validation)"),
     };
     note(format!(
         "{name}: {} parameters, {}{held_out} training and {} evaluation puzzles, run folder {}",
@@ -227,11 +232,12 @@ fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
     }
     let table = match evaluation {
         Some(evaluation) => scores::table(evaluation),
-        None => "No evaluation puzzles: nothing to report.\n".to_owned(),
+        None => "There are no evaluation puzzles, so there are no scores.\n".to_owned(),
     };
     let run = run.display();
+    let steps = if *n_steps == 1 { "step" } else { "steps" };
     Ok(result(format!(
-        "{n_steps} steps in {seconds:.0} s.\n{table}Try it: hrm solve {task} --run {run}\n"
+        "{n_steps} {steps} in {seconds:.0} s.\n{table}Try it: hrm solve {task} --run {run}\n"
     ))?)
 }
 

@@ -433,9 +433,9 @@ fn a_challenge_is_answered_without_labels() {
 /// A maze on one line.
 fn generated(here: &Path, kind: &str, seed: u64) -> String {
     let seed = format!("--seed={seed}");
-    let drawn = hrm(here, &["data", "generate", kind, "-n=1", &seed]);
-    assert_eq!(drawn.code, 0, "{}", drawn.stderr);
-    let line = drawn.stdout.lines().nth(1).unwrap();
+    let made = hrm(here, &["data", "generate", kind, "-n=1", &seed]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let line = made.stdout.lines().nth(1).unwrap();
     format!("{}\n", line.split(',').nth(1).unwrap())
 }
 

@@ -212,9 +212,9 @@ fn wrong_content_is_removed() {
 #[test]
 fn a_complete_file_is_not_downloaded_again() {
     let mazes = Mazes::new();
-    let n_asked = AtomicUsize::new(0);
+    let n_requests = AtomicUsize::new(0);
     let hub = mazes.hub(move |request, body| match request.path.as_str() {
-        "/store/test.csv" if n_asked.fetch_add(1, Ordering::SeqCst) == 0 => Reply::status(403),
+        "/store/test.csv" if n_requests.fetch_add(1, Ordering::SeqCst) == 0 => Reply::status(403),
         _ => ranged(request, body),
     });
     let ran = mazes.fetch(&hub, &[]);

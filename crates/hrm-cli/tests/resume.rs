@@ -98,7 +98,7 @@ fn a_run_killed_at_random_ends_like_one_that_was_not() {
 }
 
 #[test]
-fn so_does_a_run_with_variants() {
+fn a_run_with_variants_killed_at_random_ends_like_one_that_was_not() {
     kill_at_random(VARIANTS);
 }
 
@@ -217,7 +217,7 @@ fn a_run_is_resumed_from_the_checkpoint_before_a_damaged_one() {
 }
 
 #[test]
-fn a_full_disk_ends_a_run_and_costs_no_checkpoint() {
+fn a_full_disk_ends_a_run_and_loses_no_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let first = hrm(here, &[TRAIN, &["--steps=14", "--out=run"]].concat());

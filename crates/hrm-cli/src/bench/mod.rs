@@ -1,6 +1,6 @@
 //! `hrm bench`: measures the speed of the model on this machine.
 //!
-//! Each subcommand is one measurement in a process of its own, so that a script
+//! Each subcommand is one measurement in a separate process, so that a script
 //! can compare it with another program. Data and weights are random: the time does
 //! not depend on them.
 
@@ -20,7 +20,7 @@ pub(crate) struct Bench {
 enum Action {
     /// Time training steps or inference segments of a model of any size.
     Step(step::Step),
-    /// Break down the time of a step, and compare it with the peak of the machine.
+    /// Break down the time of a step, and compare its speed with the peak of the machine.
     Roofline(roofline::Roofline),
 }
 

@@ -17,7 +17,7 @@ use rand::Rng as _;
 use serde::Serialize;
 
 use super::flops::Flops;
-use crate::compute::{Compute, cpu_path};
+use crate::compute::{Compute, cpu_isa};
 use crate::error::usage;
 use crate::term::result;
 
@@ -34,7 +34,7 @@ pub(crate) struct Step {
     /// Number of timed steps.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
-    /// Number of steps before them that are not timed.
+    /// Number of untimed steps before the timed ones.
     #[arg(long, default_value_t = 3)]
     warmup: u32,
     /// Seed for weights, tokens and halting exploration.
@@ -148,7 +148,7 @@ impl Step {
         } else {
             self.time(started, &device, training(model, train_config, &batch, self.seed)?)?
         };
-        Ok((self.report(params, dtype, cpu_path()?, &timing), timing.spent))
+        Ok((self.report(params, dtype, cpu_isa()?, &timing), timing.spent))
     }
 
     /// Number of compute threads.
@@ -175,9 +175,9 @@ impl Step {
         let d = block.hidden_dim as f64;
         let inner = hrm_blocks::inner_dim(block.hidden_dim, block.expansion) as f64;
         let n_positions = (config.input.n_cells + config.puzzle_embedding.n_positions) as f64;
-        let rows = self.batch as f64 * n_positions;
+        let positions = self.batch as f64 * n_positions;
         let [weights, heads] =
-            [2.0 * rows * (4.0 * d * d + 3.0 * d * inner), 4.0 * rows * n_positions * d];
+            [2.0 * positions * (4.0 * d * d + 3.0 * d * inner), 4.0 * positions * n_positions * d];
 
         let (low, high) = (recurrence.n_l_layers as f64, recurrence.n_h_layers as f64);
         let cycles = recurrence.n_h_cycles as f64;
@@ -199,9 +199,9 @@ impl Step {
         if config.halting.n_segments_max > 1 {
             // Only one position of the next segment is read: its last block computes
             // queries for that one, and keys and values for the others.
-            let others = rows - self.batch as f64;
+            let others = positions - self.batch as f64;
             flops.matmul += segment * weights - 2.0 * others * (d * d + 3.0 * d * inner);
-            flops.attention += (segment - others / rows) * heads;
+            flops.attention += (segment - others / positions) * heads;
         }
         flops
     }
@@ -325,11 +325,11 @@ fn sample_exploration(rng: &mut ChaCha8Rng, n_segments_max: u32) -> Exploration 
 /// One segment per call, from the states of the previous one.
 fn inference(model: &Hrm, batch: &Batch) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
     let network = model.frozen()?;
-    let rows = model.puzzle_embeddings(batch.puzzle_ids())?;
+    let embeddings = model.puzzle_embeddings(batch.puzzle_ids())?;
     let tokens = batch.input_tensor(model.device())?;
     let mut states = network.initial_states(batch.n_rows())?;
     Ok(move || {
-        let input = network.encode(&tokens, rows.as_ref())?;
+        let input = network.encode(&tokens, embeddings.as_ref())?;
         states = network.segment(&states, &input)?.states;
         Ok(())
     })
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_sizes_are_published() {
+    fn the_default_sizes_are_those_of_the_published_model() {
         use clap::Parser;
 
         #[derive(Parser)]

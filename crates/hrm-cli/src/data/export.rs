@@ -19,8 +19,8 @@ pub(super) struct Export {
     /// File format.
     #[arg(long, value_enum, default_value_t = Layout::Npy)]
     layout: Layout,
-    /// New folder.
-    #[arg(long, value_name = "FOLDER")]
+    /// New folder to write to.
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print the result as one line of JSON.
     #[arg(long)]

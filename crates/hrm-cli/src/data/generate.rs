@@ -31,7 +31,7 @@ pub(super) struct Generate {
     /// Seed of the generator.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// New file. Default: standard output.
+    /// New file to write to. Default: standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -17,8 +17,8 @@ use crate::term::{note, result};
 pub(super) struct Prepare {
     #[command(flatten)]
     task_args: TaskArgs,
-    /// New folder.
-    #[arg(long, value_name = "FOLDER")]
+    /// New folder to write to.
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Print the result as one line of JSON.
     #[arg(long)]

@@ -21,13 +21,13 @@ pub(super) struct Show {
     /// Number of puzzles.
     #[arg(long, short, default_value_t = 3)]
     n: usize,
-    /// Side of the split.
+    /// Puzzles to show: those for training or for evaluation.
     #[arg(long, value_enum, default_value_t = Split::Train)]
     split: Split,
-    /// Render one picture to this new PNG file instead.
+    /// Render the puzzles to this new PNG file instead of the terminal.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     png: Option<PathBuf>,
-    /// Render one picture to this new SVG file instead.
+    /// Render the puzzles to this new SVG file instead of the terminal.
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     svg: Option<PathBuf>,
     /// Print one line of JSON per puzzle.

@@ -17,7 +17,7 @@ const N_LEAKS_SHOWN: usize = 10;
 pub(super) struct Stats {
     #[command(flatten)]
     task_args: TaskArgs,
-    /// Print one line of JSON.
+    /// Print the statistics as one line of JSON.
     #[arg(long)]
     json: bool,
 }

@@ -29,7 +29,7 @@ pub(crate) struct Golden {
 enum Action {
     /// Replay the training steps of golden files and compare every tensor.
     Check(Check),
-    /// Compare the output of a checkpoint with stored vectors.
+    /// Compare the output of a checkpoint with stored output of a reference.
     Vectors(Vectors),
 }
 
@@ -46,7 +46,7 @@ struct Check {
 
 #[derive(Args)]
 struct Vectors {
-    /// Run or checkpoint folder, e.g. of `hrm import`.
+    /// Run or checkpoint folder, e.g. one written by `hrm import`.
     run: PathBuf,
     /// Vector file: inputs, and outputs of a reference after each segment.
     file: PathBuf,
@@ -106,7 +106,10 @@ fn report(table: &Table, path: &Path, format: &Format) -> std::io::Result<bool> 
 
 fn verdict(n_failed: usize, n_files: usize) -> anyhow::Result<()> {
     if n_failed > 0 {
-        return Err(Failed(format!("{n_failed} of {n_files} golden files differ")).into());
+        return Err(Failed(format!(
+            "files that differ from the reference: {n_failed} of {n_files}"
+        ))
+        .into());
     }
     Ok(())
 }

@@ -31,8 +31,8 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
     let mut table = Table::new(dtype);
     for step in 0..n_steps {
         let exploration = exploration(golden, step)?;
-        let draws = StepRandomness { exploration: &exploration, seed: 0 };
-        let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), draws)?;
+        let randomness = StepRandomness { exploration: &exploration, seed: 0 };
+        let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), randomness)?;
         let mut gradients = trainer.backward(&forward)?;
         compare_forward(golden, step, &forward, &mut table)?;
         compare_gradients(golden, step, trainer.model(), &gradients, &mut table)?;
@@ -158,7 +158,7 @@ fn compare_gradients(
 
 /// The model config that the metadata describes.
 fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
-    let family = match golden.text("family") {
+    let mut config = match golden.text("family") {
         Some("hrm") => HrmConfig::paper(),
         Some("trm") => HrmConfig::tiny_recursive(),
         _ => return Err(golden.wrong("family", "`hrm` or `trm`")),
@@ -188,8 +188,7 @@ fn model_config(golden: &Golden) -> Result<HrmConfig, GoldenError> {
         Some("none") => Positions::None,
         _ => return Err(golden.wrong("pos", "`rope`, `learned` or `none`")),
     };
-    // Constants of the reference are not in the metadata.
-    let mut config = family;
+    // Other values are constants of the reference, which the metadata leaves out.
     config.input.vocab_size = golden.number("vocab")?;
     config.input.n_cells = golden.number("seq")?;
     config.input.n_puzzle_ids = golden.number("ids")?;

@@ -16,8 +16,8 @@ pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
     let network = model.frozen()?;
     let tokens = vectors.tensor("inputs")?.to_dtype(DType::U32)?.to_device(model.device())?;
     let ids = vectors.tensor("puzzle_identifiers")?.to_dtype(DType::U32)?.to_vec1::<u32>()?;
-    let rows = model.puzzle_embeddings(&ids)?;
-    let input = network.encode(&tokens, rows.as_ref())?;
+    let embeddings = model.puzzle_embeddings(&ids)?;
+    let input = network.encode(&tokens, embeddings.as_ref())?;
     let mut states = network.initial_states(ids.len())?;
 
     let mut table = Table::new(model.dtype());

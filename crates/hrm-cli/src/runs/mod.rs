@@ -24,7 +24,7 @@ pub(crate) struct Runs {
     /// settings are also compared.
     #[arg(default_value = "runs", value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// Compare the settings of all runs.
+    /// Also list the settings that differ between the runs.
     #[arg(long, conflicts_with = "json")]
     compare: bool,
     /// Plot loss and exact accuracy over steps to this new SVG file.

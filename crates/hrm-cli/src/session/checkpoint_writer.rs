@@ -1,5 +1,5 @@
-//! Checkpoints of a run: written in the background, thinned out, the best one
-//! marked.
+//! Checkpoints of a run: writes them in the background, removes old ones and marks
+//! the best.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl CheckpointWriter {
 
     /// Removes the newest checkpoints to return to an earlier one: the last, or
     /// if no checkpoint was written since the previous rollback, the one before
-    /// that. `None` stands for the start of the run.
+    /// that. `None` means the start of the run.
     ///
     /// # Errors
     ///

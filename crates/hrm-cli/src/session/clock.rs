@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn minutes_that_are_no_length_of_time_are_refused() {
+    fn minutes_that_are_not_a_length_of_time_are_refused() {
         assert!(matches!(Limit::new(7, None).unwrap(), Limit::Steps(7)));
         for minutes in [-1.0, f64::NAN, f64::INFINITY] {
             assert!(Limit::new(7, Some(minutes)).is_err(), "{minutes}");

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_of_no_puzzle_are_null() {
+    fn shares_are_null_until_a_puzzle_halts() {
         let mut window = MetricsWindow::open();
         let report = StepReport {
             step: 1,

@@ -5,7 +5,7 @@
 //! parts:
 //!
 //! ```text
-//! state.rs               what a checkpoint holds beside model and trainer
+//! state.rs               what a checkpoint holds besides model and trainer
 //! restore.rs             trainer and state, read from a checkpoint
 //! clock.rs               training time, and the limit that ends the run
 //! metrics.rs             metrics.jsonl and TensorBoard events
@@ -156,7 +156,7 @@ impl TrainingSession {
         // A process killed after it wrote its last checkpoint has left old ones.
         checkpoints.keep_newest(record.config.train.checkpoints.n_kept)?;
         if checkpoints.best()?.is_none() {
-            // Its checkpoint is gone, so it must not be compared with.
+            // Its checkpoint is gone, so later results must not be compared with it.
             state.best = None;
         }
         note(format!("Resuming {} after step {}.", path.display(), trainer.n_steps()));

@@ -28,7 +28,7 @@ pub(crate) struct RunState {
     pub(super) seconds: f64,
     /// Steps since the last line of metrics.
     pub(super) window: MetricsWindow,
-    /// Whether the evaluation that is due at this step has yet to run.
+    /// Whether the evaluation that is due at this step has not run yet.
     pub(super) awaits_evaluation: bool,
     /// The checkpoint with the best validation result.
     pub(super) best: Option<BestCheckpoint>,

@@ -54,7 +54,7 @@ impl Reply {
     /// The reply of a server that supports ranges: the missing part, if `etag` is
     /// that of the partial download.
     pub(crate) fn ranged(request: &Request, body: &[u8], etag: &str) -> Self {
-        let is_same = request.header("if-range").is_none_or(|asked| asked == etag);
+        let is_same = request.header("if-range").is_none_or(|requested| requested == etag);
         match request.range_start().filter(|_| is_same) {
             None => Self::ok(body),
             Some(start) if start >= body.len() => Self::status(416),

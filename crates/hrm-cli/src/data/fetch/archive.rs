@@ -69,7 +69,7 @@ pub(super) fn unpack(
         left = left.checked_sub(size).ok_or_else(|| FetchError::TooLarge {
             place: place.to_owned(),
             expected: limit,
-            found: "more, unpacked".to_owned(),
+            found: "more after unpacking".to_owned(),
         })?;
         // The library reports more bytes than declared as an error.
         let found =

@@ -27,7 +27,7 @@ const RETRY_AFTER_S_MAX: u64 = 60;
 /// A file on a server.
 pub(super) struct Remote<'a> {
     pub(super) url: &'a str,
-    /// Sent to that host only.
+    /// Sent only to the host of `url`.
     pub(super) token: Option<&'a str>,
     /// Size in bytes, if known in advance.
     pub(super) size: Option<u64>,

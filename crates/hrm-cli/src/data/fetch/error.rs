@@ -45,7 +45,7 @@ pub(crate) enum FetchError {
     Answer { url: String, expected: String, found: String },
 
     /// The connection closed before the end of the file.
-    #[error("{url}: expected {expected} bytes, found the end after {found}")]
+    #[error("{url}: expected {expected} bytes, received {found}")]
     Truncated {
         url: String,
         /// The size of the file, or `more` if it is unknown.

@@ -136,7 +136,7 @@ impl Manifest {
     /// of addresses and paths, so they must not lead elsewhere.
     fn problem(&self) -> Option<(&'static str, &'static str, String)> {
         if !is_name(&self.name) {
-            return Some(("name", "letters, digits and any of -_.", self.name.clone()));
+            return Some(("name", "made of letters, digits and `-_.`", self.name.clone()));
         }
         if !TaskConfig::NAMES.contains(&self.task.as_str()) {
             return Some(("task", "the name of a task", self.task.clone()));
@@ -156,7 +156,7 @@ impl Manifest {
             return Some(("licence", "a name, or \"not stated\"", self.licence.clone()));
         }
         if self.counts.is_empty() {
-            return Some(("counts", "at least one number", "none".to_owned()));
+            return Some(("counts", "a table with at least one number", "none".to_owned()));
         }
         for file in &self.files {
             let is_plain = file.name.split('/').all(is_name);
@@ -183,7 +183,7 @@ impl Manifest {
             }
         }
         if self.files.is_empty() {
-            return Some(("files", "at least one", "none".to_owned()));
+            return Some(("files", "a list of at least one file", "none".to_owned()));
         }
         let mut places: Vec<_> = self.files.iter().map(|file| file.place(&file.name)).collect();
         places.sort();
@@ -192,7 +192,7 @@ impl Manifest {
         }
         let countable: Vec<String> = self.files.iter().flat_map(File::countable).collect();
         if let Some(name) = self.counts.keys().find(|name| !countable.contains(name)) {
-            return Some(("counts", "of items in the files", name.clone()));
+            return Some(("counts", "limited to items in the files", name.clone()));
         }
         if !self.sha256.is_empty() && self.sha256.len() != self.files.len() {
             return Some(("sha256", "one hash per file", format!("{} hashes", self.sha256.len())));
@@ -296,7 +296,7 @@ counts = { training_tasks = 3 }
         refused(
             "\"example\"",
             "\"..\"",
-            "x.toml: name must be letters, digits and any of -_., found `..`",
+            "x.toml: name must be made of letters, digits and `-_.`, found `..`",
         );
         for source in ["a@b/c", "name", "a.example/name", "a/b/c", "/b", "a/"] {
             let want = format!("x.toml: source must be `owner/name`, found `{source}`");
@@ -334,16 +334,16 @@ counts = { training_tasks = 3 }
     }
 
     #[test]
-    fn counts_are_of_items_in_the_files() {
+    fn counts_of_items_that_are_not_in_the_files_are_refused() {
         refused(
             "training_tasks",
             "tasks",
-            "x.toml: counts must be of items in the files, found `tasks`",
+            "x.toml: counts must be limited to items in the files, found `tasks`",
         );
         refused(
             "arc-json\", into = \"training\"",
             "arc-json\"",
-            "x.toml: counts must be of items in the files, found `training_tasks`",
+            "x.toml: counts must be limited to items in the files, found `training_tasks`",
         );
     }
 
@@ -351,7 +351,7 @@ counts = { training_tasks = 3 }
     fn required_fields_are_not_empty() {
         let want = "x.toml: licence must be a name, or \"not stated\", found ` `";
         refused("MIT", " ", want);
-        let want = "x.toml: counts must be at least one number, found `none`";
+        let want = "x.toml: counts must be a table with at least one number, found `none`";
         refused("{ training_tasks = 3 }", "{}", want);
         refused("= 3", "= 0", "x.toml is not a manifest");
         let want = "x.toml: files.name must be a path in the repository or a pattern, found ``";

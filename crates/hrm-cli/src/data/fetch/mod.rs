@@ -4,7 +4,7 @@
 //! manifest.rs   describes a data set         source.rs    its addresses
 //! download.rs   downloads over HTTP          partial.rs   incomplete downloads
 //! archive.rs    unpacks an archive           check.rs     verifies the files
-//! staging.rs    the folder in the making     error.rs     why a fetch fails
+//! staging.rs    the staging folder           error.rs     why a fetch fails
 //! ```
 
 mod archive;
@@ -50,8 +50,8 @@ pub(super) struct Fetch {
     /// downloading them.
     #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
-    /// New folder. Default: data/NAME.
-    #[arg(long, value_name = "FOLDER")]
+    /// New folder to write to. Default: data/NAME.
+    #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the result as one line of JSON.
     #[arg(long)]

@@ -45,7 +45,7 @@ impl Hub {
         if std::env::var("HF_HOME").is_err()
             && std::env::home_dir().is_none_or(|home| home.as_os_str().is_empty())
         {
-            return Err(usage("there is no home folder: set HF_HOME to any folder"));
+            return Err(usage("no home folder found: set HF_HOME to any folder"));
         }
         let cache = Cache::from_env();
         let token = variable("HF_TOKEN").or_else(|| cache.token());

@@ -18,7 +18,7 @@ use hrm_base::durable;
 
 use super::error::FetchError;
 
-/// The folder in the making.
+/// The folder that is renamed to its final place when it is complete.
 pub(super) struct Staging {
     out: PathBuf,
     folder: PathBuf,

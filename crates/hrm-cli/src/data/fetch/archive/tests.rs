@@ -1,4 +1,4 @@
-//! Honest archives and malicious ones.
+//! Valid archives and malicious ones.
 
 use std::io::Write;
 
@@ -97,7 +97,7 @@ fn only_files_of_the_manifest_are_unpacked() {
 }
 
 #[test]
-fn paths_that_lead_out_are_refused() {
+fn paths_that_lead_out_of_the_archive_are_refused() {
     for name in ["../x.json", "data/../../x.json", "/data/a.json"] {
         let want = format!(
             ": entry `{name}`: expected a path inside the archive, found one that leads out of it"
@@ -126,7 +126,7 @@ fn links_and_foreign_names_are_refused() {
 #[test]
 fn archives_above_the_limit_are_not_unpacked() {
     let bomb = vec![0; LIMIT as usize + 1];
-    let want = ": expected at most 10000 bytes, found more, unpacked";
+    let want = ": expected at most 10000 bytes, found more after unpacking";
     refused(&[("data/a.json", &bomb)], |_| (), want);
     let half = vec![0; LIMIT as usize / 2 + 1];
     refused(&[("data/a.json", &half), ("data/b.json", &half)], |_| (), want);

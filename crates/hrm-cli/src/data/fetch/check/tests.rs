@@ -1,4 +1,4 @@
-//! Copies that match their manifest, and copies that do not.
+//! Data sets that match their manifest, and data sets that do not.
 
 use super::*;
 

@@ -103,7 +103,7 @@ fn only_progress_allows_more_attempts() {
 
     let dry = server(|_, request| Reply::ranged(request, &body(), "\"a\"").cut_after(0));
     let bench = Bench::new(&dry);
-    let err = bench.refused("expected 200000 bytes, found the end after 0");
+    let err = bench.refused("expected 200000 bytes, received 0");
     assert!(matches!(err, FetchError::Truncated { found: 0, .. }));
     assert_eq!(dry.requests().len(), N_TRIES as usize);
 }
@@ -204,7 +204,7 @@ fn a_claimed_length_that_is_too_large_is_an_error() {
             _ => Reply::ok(body.clone()).claiming(Some(body.len() + 10)),
         }
     });
-    Bench::new(&server).refused("expected 200010 bytes, found the end after 200000");
+    Bench::new(&server).refused("expected 200010 bytes, received 200000");
 }
 
 #[test]
