@@ -1,6 +1,6 @@
 //! Everything a pull request must pass, cheapest check first.
 //!
-//! The first failure ends it: later checks take longer and say less.
+//! It stops at the first failure: later checks take longer and are less specific.
 
 use std::time::Instant;
 
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_run_cheapest_first_without_the_skipped() {
+    fn steps_run_cheapest_first_except_skipped_ones() {
         check(&[], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Test, Step::Package]);
         check(
             &["--skip", "test"],

@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: looks for files that crash a reader.
+//! `cargo xtask fuzz`: searches for files that crash a reader.
 //!
 //! Targets run in parallel, one per core. The fuzzer is installed below `target/`
 //! if it is missing. It needs a nightly compiler.
@@ -39,7 +39,7 @@ impl Fuzz {
         ensure!(self.minutes > 0.0, "--minutes must be positive, found {}", self.minutes);
         let known = targets(sh)?;
         if let Some(unknown) = self.targets.iter().find(|target| !known.contains(target)) {
-            bail!("no target `{unknown}`; the targets are {}", known.join(", "));
+            bail!("no target `{unknown}`; the targets are: {}", known.join(", "));
         }
         let targets = if self.targets.is_empty() { known } else { self.targets };
         let runner = install(sh)?;

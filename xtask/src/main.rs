@@ -41,7 +41,7 @@ enum Command {
 /// Commands about the repository.
 #[derive(Subcommand)]
 enum Developer {
-    /// Run all tests, or those that `cargo test` would select from ARGS.
+    /// Run all tests, or those that ARGS select, as for `cargo test`.
     Test(PassedOn),
     /// Run everything a pull request must pass, cheapest check first.
     Ci(ci::Ci),
@@ -51,7 +51,7 @@ enum Developer {
     Package,
     /// Run benchmarks; compare with a baseline or with another implementation.
     Bench(bench::Bench),
-    /// Fuzz the readers of files from outside.
+    /// Fuzz the readers of external files.
     Fuzz(fuzz::Fuzz),
     /// Compile the workspace for CUDA; needs Linux and Python, but no GPU.
     CheckCuda,
@@ -82,8 +82,8 @@ enum Hrm {
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 struct PassedOn {
-    // Only makes clap accept anything. It would drop a leading `--`, which has a
-    // meaning for the program behind, so the raw arguments are passed on instead.
+    // Only makes clap accept any arguments. It would drop a leading `--`, which has a
+    // meaning for the program, so the raw arguments are passed on instead.
     #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
     _accepted: Vec<OsString>,
 }
@@ -145,7 +145,7 @@ fn workspace_root() -> anyhow::Result<PathBuf> {
     // Read at run time: checkouts that share a build folder share one xtask.
     let own_folder = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let own_folder = own_folder.context("xtask must be run by cargo: `cargo xtask <command>`")?;
-    let root = own_folder.parent().context("xtask is a folder of the workspace")?;
+    let root = own_folder.parent().context("xtask must be a folder of the workspace")?;
     Ok(root.to_owned())
 }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_tells_developer_commands_from_those_of_hrm() {
+    fn the_help_lists_developer_commands_apart_from_those_of_hrm() {
         let help = command().render_help().to_string();
         let (developer, hrm) = help.split_once("Commands of hrm").unwrap();
         for command in ["test", "ci", "tidy", "package", "bench", "fuzz", "check-cuda"] {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_hrm_are_never_ours() {
+    fn arguments_of_hrm_are_not_parsed_by_xtask() {
         for arguments in [
             vec!["--help"],
             vec!["-h"],

@@ -17,7 +17,7 @@ use crate::tidy::LAYERS;
 /// Crates from outside that the examples use, in the version of the workspace.
 const USED_IN_EXAMPLES: &[&str] = &["candle-core", "candle-nn", "rand"];
 
-/// Files that every package holds. Cargo leaves out a missing one without a word.
+/// Files that every package holds. Cargo silently leaves out a missing one.
 const FILES: &[&str] = &["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Packs all library crates and tests the packages.
@@ -33,19 +33,19 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     let target = target.into_std_path_buf();
     let workspace: Table = sh.read_file("Cargo.toml")?.parse()?;
     let version = field(&workspace, &["workspace", "package", "version"])?;
-    let version = version.as_str().context("the version must be a text")?;
+    let version = version.as_str().context("the version in Cargo.toml must be a string")?;
 
     let scope = LAYERS.iter().flat_map(|name| ["--package", name]);
-    // A check before a commit sees what is not committed, too.
+    // The check includes changes that are not committed yet.
     cmd!(sh, "cargo package --quiet --no-verify --allow-dirty {scope...}").run()?;
 
     let folder = target.join("package-check");
-    // Leaves nothing of an earlier check in the packages.
+    // Removes files of an earlier check.
     sh.remove_path(&folder)?;
     sh.create_dir(&folder)?;
     for name in LAYERS {
         let package = target.join(format!("package/{name}-{version}.crate"));
-        // Packed files are dated 2006. With these times, cargo would not notice a change.
+        // Packed files are dated 2006, so cargo would not notice a change: `-m` sets new times.
         cmd!(sh, "tar -xmzf {package} -C {folder}").quiet().run()?;
         for file in FILES {
             let path = folder.join(format!("{name}-{version}")).join(file);
@@ -74,10 +74,10 @@ fn manifest(workspace: &Table, version: &str) -> anyhow::Result<Value> {
     let mut profile = field(workspace, &["profile"])?.clone();
     let levels = profile.get_mut("dev").and_then(|dev| dev.get_mut("package"));
     let levels =
-        levels.and_then(Value::as_table_mut).context("[profile.dev.package] is missing")?;
+        levels.and_then(Value::as_table_mut).context("Cargo.toml must have profile.dev.package")?;
     for name in LAYERS {
         dependencies.insert((*name).to_owned(), Value::from(version));
-        // What packages need of each other is not in the registry yet.
+        // The packages depend on each other, and are not in the registry yet.
         let path = format!("../{name}-{version}");
         patches.insert((*name).to_owned(), table([("path", path.into())]));
         // Examples are small: compiling takes longer than running.

@@ -33,7 +33,7 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     for finding in &findings {
         println!("{finding}");
     }
-    anyhow::ensure!(findings.is_empty(), "tidy: {} to fix", findings.len());
+    anyhow::ensure!(findings.is_empty(), "tidy: problems to fix: {}", findings.len());
     Ok(())
 }
 
@@ -140,7 +140,7 @@ mod tests {
         write("high/src/lib.rs", "");
         let findings = crate_findings(root, &metadata(root).unwrap()).unwrap();
         let want =
-            "low/Cargo.toml: `hrm-kernels` must not depend on `hrm-core`: it is not below it";
+            "low/Cargo.toml: `hrm-kernels` must not depend on `hrm-core`, which is not below it";
         assert!(findings.iter().any(|finding| finding == want), "{findings:?}");
     }
 }

@@ -48,27 +48,27 @@ fn golden_check() -> Vec<&'static str> {
 }
 
 /// Runs `hrm` with `HRM_CPU` set.
-fn forced(path: &str, folder: &Path, args: &[&str]) -> Ran {
-    hrm_in(folder, args, "", &[(Isa::VARIABLE, path)])
+fn forced(isa: &str, folder: &Path, args: &[&str]) -> Ran {
+    hrm_in(folder, args, "", &[(Isa::VARIABLE, isa)])
 }
 
 #[test]
 fn every_instruction_set_reproduces_the_reference() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for path in Isa::available() {
-        let ran = forced(path.name(), here, &golden_check());
-        assert_eq!(ran.code, 0, "{path}: {} {}", ran.stdout, ran.stderr);
-        assert_eq!(ran.stdout.lines().count(), FILES.len(), "{path}: each file is reported");
+    for isa in Isa::available() {
+        let ran = forced(isa.name(), here, &golden_check());
+        assert_eq!(ran.code, 0, "{isa}: {} {}", ran.stdout, ran.stderr);
+        assert_eq!(ran.stdout.lines().count(), FILES.len(), "{isa}: each file is reported");
     }
 }
 
 #[test]
 fn the_selected_instruction_set_is_used() {
-    for path in Isa::available() {
-        let ran = forced(path.name(), Path::new("."), &BENCH);
-        assert_eq!(ran.code, 0, "{path}: {}", ran.stderr);
+    for isa in Isa::available() {
+        let ran = forced(isa.name(), Path::new("."), &BENCH);
+        assert_eq!(ran.code, 0, "{isa}: {}", ran.stderr);
         let report: Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!(report["cpu"], path.name());
+        assert_eq!(report["cpu"], isa.name());
     }
 }
 
@@ -77,18 +77,18 @@ fn an_unknown_instruction_set_is_refused_with_the_known_ones() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
     let train = |out| ["train", "sudoku", out].into_iter().chain(SHORT).collect::<Vec<_>>();
-    let trained = hrm(folder.path(), &train("--out=run"));
+    let trained = hrm(folder.isa(), &train("--out=run"));
     assert_eq!(trained.code, 0, "{}", trained.stderr);
 
-    let names: Vec<_> = Isa::available().iter().map(|path| path.name()).collect();
+    let names: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
     let why =
         format!("HRM_CPU must be one of this machine's instruction sets ({})", names.join(", "));
     let commands = [
         (here, golden_check()),
-        (folder.path(), train("--out=other")),
-        (folder.path(), vec!["eval", "run"]),
-        (folder.path(), vec!["solve", "sudoku", "--run=run"]),
-        (folder.path(), BENCH.to_vec()),
+        (folder.isa(), train("--out=other")),
+        (folder.isa(), vec!["eval", "run"]),
+        (folder.isa(), vec!["solve", "sudoku", "--run=run"]),
+        (folder.isa(), BENCH.to_vec()),
     ];
     for (folder, args) in commands {
         let ran = forced("sse9", folder, &args);
@@ -96,5 +96,5 @@ fn an_unknown_instruction_set_is_refused_with_the_known_ones() {
         let is_named = ran.stderr.contains(&why) && ran.stderr.contains("found `sse9`");
         assert!(is_named, "{args:?}: expected {why:?} in {}", ran.stderr);
     }
-    assert!(!folder.path().join("other").exists(), "a refused command leaves nothing behind");
+    assert!(!folder.isa().join("other").exists(), "a refused command leaves nothing behind");
 }

@@ -1,4 +1,4 @@
-//! Results of the benchmarks, and whether others are slower.
+//! Results of benchmarks, and a comparison that finds slowdowns.
 //!
 //! The result of a benchmark is its ratio to the calibration of the same run, since
 //! a slower machine is slower at both. It is slower than another if the ratio is
@@ -15,7 +15,7 @@ const MIN_GROWTH: f64 = 0.10;
 /// Growth up to this many combined spreads is noise.
 const NOISE_FACTOR: f64 = 3.0;
 
-/// Tolerance above which a comparison means little, which the table then says.
+/// Tolerance above which the table calls a comparison too noisy.
 const MAX_TOLERANCE: f64 = 0.5;
 
 /// One benchmark in one run.
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slower_machine_is_no_regression() {
+    fn a_slower_machine_is_not_a_regression() {
         let times = [("segment/tiny", 3e5), ("step/paper", 7e8)];
         check(&run(1.0, 0.01, &times), &run(4.0, 0.01, &times), &[]);
         check(&run(4.0, 0.01, &times), &run(1.0, 0.01, &times), &[]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comparison_that_means_little_says_so() {
+    fn a_noisy_comparison_is_marked() {
         let times = [("a", 1e6)];
         let verdict = |spread| Verdict::of(&run(1.0, spread, &times), &run(1.0, 0.0, &times));
         assert!(verdict(0.2).to_string().contains("too noisy to compare"));

@@ -163,7 +163,11 @@ impl Race {
         print!("\n{}\n{}", speeds(&outcomes), starts(&outcomes));
         let unmet: Vec<&str> =
             outcomes.iter().filter(|o| !o.is_met()).map(|outcome| outcome.case.name).collect();
-        anyhow::ensure!(unmet.is_empty(), "race: below the floor in {}", unmet.join(", "));
+        anyhow::ensure!(
+            unmet.is_empty(),
+            "race: the required speed was not reached in {}",
+            unmet.join(", ")
+        );
         Ok(())
     }
 }
@@ -191,7 +195,7 @@ impl Programs {
         cmd!(sh, "cargo build --release --package hrm-cli --bin hrm").run()?;
         let mut metadata = MetadataCommand::new();
         let metadata = metadata.manifest_path(root.join("Cargo.toml")).no_deps().exec();
-        let target = metadata.context("cannot ask cargo for its target folder")?.target_directory;
+        let target = metadata.context("cannot read the workspace's metadata")?.target_directory;
         let hrm = format!("release/hrm{}", std::env::consts::EXE_SUFFIX);
         Ok(Self { hrm: target.join(hrm).into(), python })
     }

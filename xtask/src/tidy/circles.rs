@@ -17,7 +17,7 @@ pub(crate) fn problems(root: &Path, imports: &BTreeSet<Import>) -> Vec<String> {
     for import in imports {
         let targets = graph.entry(&import.from).or_default();
         let name = targets.entry(&import.to).or_insert(&import.name);
-        // The longest path says most.
+        // The longest path is the most informative.
         if import.name.len() > name.len() {
             *name = &import.name;
         }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_is_no_circle_until_it_closes() {
+    fn a_chain_is_not_a_circle_until_it_closes() {
         let mut files = vec![
             ("lib.rs", "mod a; mod b; mod c; pub use a::A;"),
             ("a.rs", "use crate::b::{self, B}; pub struct A(B);"),
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_may_declare_and_re_export_but_not_use_what_uses_it() {
+    fn a_parent_may_declare_and_re_export_but_not_use_children_that_use_it() {
         let child = ("m/child.rs", "use super::LIMIT; pub struct Child; pub fn make() {}");
         let root = ("main.rs", "mod m;");
         let re_exports = "mod child; pub use child::Child; pub const LIMIT: usize = 3;";
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
+    fn a_missing_or_malformed_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let root: PathBuf = folder.path().join("lib.rs");
         std::fs::write(&root, "mod gone;").unwrap();

@@ -13,7 +13,7 @@ const PROGRAMS: &[&str] = &["hrm-cli", "hrm-benches", "xtask"];
 /// Below every layer, and for tests only.
 const TESTKIT: &str = "hrm-testkit";
 
-/// The exception: its golden command is a test for users.
+/// The exception: its command `golden` is a test that users run.
 const TESTKIT_USER: &str = "hrm-cli";
 
 /// One crate's dependency on another.
@@ -31,19 +31,21 @@ pub(crate) struct Edge<'a> {
 pub(crate) fn violation(edge: Edge<'_>) -> Option<String> {
     let Edge { user, used, is_dev } = edge;
     if PROGRAMS.contains(&used) {
-        return Some(format!("`{user}` must not depend on `{used}`: it is a program"));
+        return Some(format!("`{user}` must not depend on `{used}`, which is a program"));
     }
     if used == TESTKIT {
         let allowed = is_dev || user == TESTKIT_USER;
         return (!allowed).then(|| format!("`{user}` may use `{used}` in its tests only"));
     }
     if user == TESTKIT && LAYERS.contains(&used) {
-        return Some(format!("`{user}` must not depend on `{used}`: every layer's tests use it"));
+        return Some(format!(
+            "`{user}` must not depend on `{used}`: the tests of every layer use `{user}`"
+        ));
     }
     let height = |name: &str| LAYERS.iter().position(|layer| *layer == name);
     match (height(user), height(used)) {
         (Some(above), Some(below)) if below >= above => {
-            Some(format!("`{user}` must not depend on `{used}`: it is not below it"))
+            Some(format!("`{user}` must not depend on `{used}`, which is not below it"))
         }
         _ => None,
     }
@@ -66,8 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_crate_may_not_know_the_trainer() {
-        let want = Some("`hrm-kernels` must not depend on `hrm-train`: it is not below it");
+    fn a_kernel_crate_must_not_depend_on_the_trainer() {
+        let want = Some("`hrm-kernels` must not depend on `hrm-train`, which is not below it");
         check("hrm-kernels", "hrm-train", false, want);
         check("hrm-kernels", "hrm-train", true, want);
         check("hrm-train", "hrm-kernels", false, None);
@@ -93,14 +95,14 @@ mod tests {
 
     #[test]
     fn the_testkit_depends_on_no_layer() {
-        let want = "`hrm-testkit` must not depend on `hrm-core`: every layer's tests use it";
+        let want = "`hrm-testkit` must not depend on `hrm-core`: the tests of every layer use `hrm-testkit`";
         check("hrm-testkit", "hrm-core", false, Some(want));
         check("hrm-testkit", "candle-core", false, None);
     }
 
     #[test]
     fn nothing_depends_on_a_program() {
-        let want = Some("`xtask` must not depend on `hrm-cli`: it is a program");
+        let want = Some("`xtask` must not depend on `hrm-cli`, which is a program");
         check("xtask", "hrm-cli", false, want);
         assert!(violation(Edge { user: "hrm-cli", used: "xtask", is_dev: true }).is_some());
     }

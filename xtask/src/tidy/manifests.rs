@@ -6,7 +6,7 @@ use toml::{Table, Value};
 /// Fields of `[package]` that are inherited.
 const INHERITED: &[&str] = &["version", "edition", "rust-version", "license"];
 
-/// Fields of `[package]` that a published crate has beside them.
+/// Fields of `[package]` that a published crate has in addition.
 const PUBLISHED: &[&str] = &["readme", "keywords", "categories", "include"];
 
 /// What is wrong in the `Cargo.toml` of a crate.

@@ -1,4 +1,4 @@
-//! What no committed text may contain.
+//! Text that must not be committed.
 
 /// Hosts of package registries, in parts so that this file passes its own check.
 /// The source of packages is a setting of the user, not of the project.
@@ -13,7 +13,7 @@ const REGISTRIES: &[(&str, &str)] = &[
     ("proxy.golang", "org"),
 ];
 
-/// Seven of these mark a conflict of a merge.
+/// Seven of one of these in a row mark a merge conflict.
 const MERGE_MARKS: &[&str] = &["<", ">"];
 
 /// Problems of `text`, with line numbers counted from 1.
