@@ -77,7 +77,7 @@ fn an_unknown_instruction_set_is_refused_with_the_known_ones() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
     let train = |out| ["train", "sudoku", out].into_iter().chain(SHORT).collect::<Vec<_>>();
-    let trained = hrm(folder.isa(), &train("--out=run"));
+    let trained = hrm(folder.path(), &train("--out=run"));
     assert_eq!(trained.code, 0, "{}", trained.stderr);
 
     let names: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
@@ -85,10 +85,10 @@ fn an_unknown_instruction_set_is_refused_with_the_known_ones() {
         format!("HRM_CPU must be one of this machine's instruction sets ({})", names.join(", "));
     let commands = [
         (here, golden_check()),
-        (folder.isa(), train("--out=other")),
-        (folder.isa(), vec!["eval", "run"]),
-        (folder.isa(), vec!["solve", "sudoku", "--run=run"]),
-        (folder.isa(), BENCH.to_vec()),
+        (folder.path(), train("--out=other")),
+        (folder.path(), vec!["eval", "run"]),
+        (folder.path(), vec!["solve", "sudoku", "--run=run"]),
+        (folder.path(), BENCH.to_vec()),
     ];
     for (folder, args) in commands {
         let ran = forced("sse9", folder, &args);
@@ -96,5 +96,5 @@ fn an_unknown_instruction_set_is_refused_with_the_known_ones() {
         let is_named = ran.stderr.contains(&why) && ran.stderr.contains("found `sse9`");
         assert!(is_named, "{args:?}: expected {why:?} in {}", ran.stderr);
     }
-    assert!(!folder.isa().join("other").exists(), "a refused command leaves nothing behind");
+    assert!(!folder.path().join("other").exists(), "a refused command leaves nothing behind");
 }
