@@ -20,7 +20,7 @@ pub(super) struct Import {
     /// Kind of puzzle. Default: the one that fits the data.
     #[arg(value_parser = task_names())]
     task: Option<String>,
-    /// New folder, or new file if the data fit in one.
+    /// New folder; or a new file, with an extension, if the data needs only one.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
     /// Print the result as one line of JSON.
