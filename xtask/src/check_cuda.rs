@@ -21,7 +21,7 @@ const VERSION: &str = "13020";
 /// support.
 const COMPUTE_CAPABILITY: &str = "80";
 
-/// Checks the workspace with the feature `cuda`, in a target folder of its own.
+/// Checks the workspace with the feature `cuda`, in a separate target folder.
 pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     anyhow::ensure!(
         cfg!(target_os = "linux"),

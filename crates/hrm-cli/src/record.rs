@@ -181,7 +181,7 @@ pub(crate) fn sha256(path: &Path) -> Result<String, PuzzleError> {
     hrm_train::run::sha256(path).map_err(PuzzleError::read(path))
 }
 
-// Tested here, since a build script has no tests of its own.
+// Tested here, since cargo runs no tests of a build script.
 #[cfg(test)]
 #[allow(dead_code)] // Only cargo calls its `main`.
 #[path = "../build.rs"]

@@ -444,11 +444,11 @@ fn an_evaluation_of_arc_writes_attempts_and_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     train(here, "arc", &["--out=runs/a", "--json"]);
-    let args = ["eval", "runs/a", "--out=said", "--sample=0.5", "--seed=3", "--json"];
+    let args = ["eval", "runs/a", "--out=results", "--sample=0.5", "--seed=3", "--json"];
     let scored = json(&hrm(here, &args));
     assert!(scored["pass@1000"].is_number());
-    let table = fs::read_to_string(here.join("said/tasks.csv")).unwrap();
-    let submission = fs::read_to_string(here.join("said/submission.json")).unwrap();
+    let table = fs::read_to_string(here.join("results/tasks.csv")).unwrap();
+    let submission = fs::read_to_string(here.join("results/submission.json")).unwrap();
     let submission: Value = serde_json::from_str(&submission).unwrap();
     assert_eq!(submission.as_object().unwrap().len(), 3);
     assert_eq!(table.lines().count(), 4, "{table}");

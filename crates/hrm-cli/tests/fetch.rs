@@ -123,9 +123,9 @@ fn a_set_from_the_hub_is_verified_and_can_be_used_for_training() {
         "{}",
         ran.stderr
     );
-    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(said["counts"]["train_puzzles"], 600);
-    assert_eq!(said["next"], "hrm train maze --data data/mazes");
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["counts"]["train_puzzles"], 600);
+    assert_eq!(report["next"], "hrm train maze --data data/mazes");
     assert!(fs::read(mazes.path("data/mazes/train.csv")).unwrap() == mazes.train);
     assert!(fs::read(mazes.path("data/mazes/test.csv")).unwrap() == mazes.test);
     assert!(!mazes.path("data/mazes.part").exists());
@@ -133,7 +133,7 @@ fn a_set_from_the_hub_is_verified_and_can_be_used_for_training() {
         assert_eq!(request.header("authorization"), Some("Bearer secret"), "{}", request.path);
     }
 
-    let next = said["next"].as_str().unwrap().split(' ').skip(1);
+    let next = report["next"].as_str().unwrap().split(' ').skip(1);
     let mut args: Vec<_> = next.chain(["--preset=tiny", "--steps=1", "--json"]).collect();
     args.push("--set=train.batch_size=2");
     let trained = hrm(mazes.here.path(), &args);

@@ -1,4 +1,4 @@
-//! Data prepared by the published code or for it.
+//! Data prepared in the format of the published code, or by `hrm data prepare`.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]

@@ -93,7 +93,7 @@ impl Reply {
     }
 }
 
-/// A server on a port of its own, until the test ends.
+/// A server on a free port, until the test ends.
 pub(crate) struct Server {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,

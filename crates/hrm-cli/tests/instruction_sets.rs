@@ -1,5 +1,5 @@
 //! `HRM_CPU`: every instruction set of this machine reproduces the reference, and
-//! every command that computes refuses an unknown one.
+//! every command that runs a model rejects an unknown one.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
