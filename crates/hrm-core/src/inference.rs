@@ -156,7 +156,10 @@ mod tests {
             Vec::from_iter(0..10)
         );
         assert!(want.iter().zip(puzzles(10)).all(|((_, found, ..), puzzle)| *found == puzzle));
-        assert!(want.iter().any(|(.., n_segments)| *n_segments != want[0].3), "all halt at once");
+        assert!(
+            want.iter().any(|(.., n_segments)| *n_segments != want[0].3),
+            "all halt after the same segment"
+        );
         assert_eq!(answers(4), want);
         assert_eq!(answers(99), want);
     }

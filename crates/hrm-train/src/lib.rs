@@ -36,8 +36,8 @@
 //! # Not here
 //!
 //! - No puzzles: a [`task::Task`] is token ids in, token ids out.
-//! - No clocks and no terminal output: the caller of [`train`] sees each step and decides when
-//!   to stop.
+//! - No clocks and no terminal output: the caller of [`train`] sees each step and
+//!   decides when to stop.
 //!
 //! # Where to start
 //!

@@ -362,7 +362,7 @@ mod tests {
         .unwrap();
         assert_ne!(dense(trainer.averaged()), dense(trainer.model()));
         for (found, want) in dense(trainer.averaged()).iter().flatten().zip(want.iter().flatten()) {
-            assert!((found - want).abs() < 1e-6, "{found} is not {want}");
+            assert!((found - want).abs() < 1e-6, "found {found}, expected {want}");
         }
         // Puzzle embeddings are not averaged.
         let table = |model: &Hrm| {

@@ -72,7 +72,7 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> 
 ///
 /// # Errors
 ///
-/// [`PickleError`] naming the tensor, or the place in the pickle.
+/// [`PickleError`] naming the tensor, or the offset in the pickle.
 pub fn check_state_dict(bytes: &[u8]) -> Result<usize, PickleError> {
     let state_dict = Pickle::read(bytes)?;
     let mut n_tensors = 0;

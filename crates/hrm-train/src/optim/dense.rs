@@ -216,7 +216,10 @@ mod tests {
         let found = param.to_vec1::<f32>().unwrap();
         for ((found, start), slope) in found.into_iter().zip(STARTS).zip(SLOPES) {
             let want = by_hand(kind, start, &vec![slope; n_steps], size);
-            assert!((f64::from(found) - want).abs() < 1e-6, "{kind:?}: {found} is not {want}");
+            assert!(
+                (f64::from(found) - want).abs() < 1e-6,
+                "{kind:?}: found {found}, expected {want}"
+            );
         }
     }
 

@@ -31,7 +31,7 @@ impl Tile {
 /// An instruction set together with the operands it multiplies.
 ///
 /// Implementations are called only where the CPU has the instruction set:
-/// [`KernelImpl::select`] names no other, and [`with_simd`] is the one place that
+/// [`KernelImpl::select`] returns no other, and [`with_simd`] is the one place that
 /// turns a [`KernelImpl`] into a type.
 ///
 /// [`KernelImpl`]: super::KernelImpl
