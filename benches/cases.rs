@@ -8,9 +8,9 @@ use hrm_train::Batch;
 /// One shape, named after the run that it comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// What reports call it.
+    /// Name in reports.
     pub name: &'static str,
-    /// Puzzles side by side, `B`.
+    /// Puzzles per batch, `B`.
     pub batch_size: usize,
     config: fn() -> HrmConfig,
 }
@@ -24,7 +24,7 @@ pub const CASES: &[Case] = &[
     Case { name: "paper", batch_size: 2, config: HrmConfig::paper },
 ];
 
-/// The published schedule at the width of a laptop.
+/// The published schedule with a model small enough for a laptop.
 fn small() -> HrmConfig {
     HrmConfig::paper().with(|config| {
         config.puzzle_embedding.dim = 128;
@@ -40,23 +40,23 @@ impl Case {
     ///
     /// # Panics
     ///
-    /// If the shape is not sound.
+    /// If the config of the shape is invalid.
     pub fn model(self) -> Hrm {
-        Hrm::seeded((self.config)(), 1, &Device::Cpu).expect("a preset is sound")
+        Hrm::seeded((self.config)(), 1, &Device::Cpu).expect("every config in `CASES` is valid")
     }
 
     /// A batch with a token and a label in every cell.
     pub fn batch(self) -> Batch {
         let InputConfig { n_cells, vocab_size, .. } = (self.config)().input;
         let n_tokens = self.batch_size * n_cells;
-        // Any tokens but padding; time does not depend on which.
+        // Any tokens except padding; the time does not depend on them.
         let token = |idx: usize| 1 + (idx * 7 + idx / n_cells) % (vocab_size - 1);
         let inputs = (0..n_tokens).map(|idx| token(idx) as u32).collect();
         let labels = (0..n_tokens).map(|idx| token(idx + 1) as i64).collect();
         Batch::new(n_cells, inputs, labels, vec![0; self.batch_size])
     }
 
-    /// StepRandomness that let every puzzle halt as it likes.
+    /// Random numbers with which no puzzle explores, so the halting head alone decides.
     pub fn exploration(self) -> Vec<Exploration> {
         vec![Exploration { u: 1.0, min_segments: 2 }; self.batch_size]
     }

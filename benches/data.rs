@@ -1,4 +1,4 @@
-//! Rows as they are drawn for training, and the puzzles that they are made of.
+//! Writing training rows, solving Sudoku, and generating puzzles.
 //! Run: `cargo bench -p hrm-benches --bench data`.
 
 // The macros of criterion declare functions without documentation.
@@ -14,13 +14,13 @@ use hrm_tasks::{RunConfig, TaskConfig};
 use hrm_train::Batch;
 use hrm_train::task::RowId;
 
-/// Things per iteration, always the same ones.
+/// Rows or boards per iteration; each iteration uses the same ones.
 const N: u64 = 64;
 
-/// The published sizes with few base puzzles: what a row costs does not depend
-/// on how many there are.
-fn task(kind: &str) -> TaskConfig {
-    let mut task = RunConfig::preset(kind, "paper").expect("a kind that is listed").task;
+/// The published sizes with few base puzzles: the cost of a row does not depend on
+/// their number.
+fn task(name: &str) -> TaskConfig {
+    let mut task = RunConfig::preset(name, "paper").expect("a known task").task;
     match &mut task {
         TaskConfig::Arc(config) => (config.n_train, config.n_eval) = (100, 10),
         TaskConfig::Maze(config) => {
@@ -35,16 +35,16 @@ fn task(kind: &str) -> TaskConfig {
 fn rows(c: &mut Criterion) {
     let mut group = c.benchmark_group("rows");
     group.throughput(Throughput::Elements(N));
-    for kind in ["arc", "maze", "sudoku"] {
-        let task = task(kind).open(&[]).expect("built-in puzzles");
-        let places: Vec<RowId> = task.train().row_ids().collect();
-        // From everywhere, so that little is in a cache.
-        let step = (places.len() / N as usize).max(1);
-        let places: Vec<RowId> = places.into_iter().step_by(step).take(N as usize).collect();
+    for name in ["arc", "maze", "sudoku"] {
+        let task = task(name).open(&[]).expect("built-in puzzles");
+        let row_ids: Vec<RowId> = task.train().row_ids().collect();
+        // Spread over the whole set, so that little of it is in a cache.
+        let step = (row_ids.len() / N as usize).max(1);
+        let row_ids: Vec<RowId> = row_ids.into_iter().step_by(step).take(N as usize).collect();
         let mut batch = Batch::blank(N as usize, task.n_cells());
-        group.bench_function(kind, |bencher| {
+        group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                for (row, at) in places.iter().enumerate() {
+                for (row, at) in row_ids.iter().enumerate() {
                     batch.write(row, task.train(), *at);
                 }
                 black_box(batch.puzzle_ids().len())
@@ -81,15 +81,15 @@ fn sudoku(c: &mut Criterion) {
 }
 
 fn maze(c: &mut Criterion) {
-    // As long as the published ones, on a side that takes less than a second.
-    let generator = Generator::new(20, 60).expect("there are such mazes");
+    // Paths as in a published data set, on a grid small enough to take less than a second.
+    let generator = Generator::new(20, 60).expect("the side allows this path length");
     let mut group = c.benchmark_group("maze");
     group.throughput(Throughput::Elements(4)).sample_size(10);
     group.bench_function("generate-20", |bencher| {
         bencher.iter(|| {
             for number in 0..4 {
                 let maze = generator.maze(&mut stream(number, "maze"));
-                black_box(maze.expect("there are such mazes"));
+                black_box(maze.expect("such a maze is found"));
             }
         });
     });

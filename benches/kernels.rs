@@ -1,4 +1,4 @@
-//! Every fused sublayer, loss and optimiser pass compared with its reference, at the
+//! Fused sublayers, losses and Adam updates compared with their references, at the
 //! sizes of a training step.
 //! Run: `cargo bench -p hrm-benches --bench kernels`.
 
@@ -21,7 +21,7 @@ const EPS: f64 = 1e-5;
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     name: &'static str,
-    /// Puzzles, `B`: few, because the time per puzzle hardly depends on it.
+    /// Puzzles, `B`: few, because the time per puzzle hardly depends on their number.
     n_puzzles: usize,
     /// Positions per puzzle, `P + S`.
     n_positions: usize,
@@ -116,7 +116,7 @@ fn mlp(c: &mut Criterion, shape: Shape) -> Result<()> {
     })
 }
 
-/// Times the optimiser's pass over the largest matrix of a block.
+/// Times an Adam update of the largest matrix of a block.
 fn optimiser(c: &mut Criterion, shape: Shape) -> Result<()> {
     let step = AdamStep {
         beta1: 0.9,
@@ -174,7 +174,7 @@ fn losses(c: &mut Criterion) {
 /// A version of a loss.
 type Loss = fn(CellDistribution, f64, &Tensor, &Tensor) -> Result<Tensor>;
 
-/// A version of the optimiser's pass.
+/// A version of the Adam update.
 type Pass = fn(&Var, &mut Tensor, &mut Tensor, &Tensor, AdamStep) -> Result<()>;
 
 fn optimisers(c: &mut Criterion) {

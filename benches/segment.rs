@@ -12,9 +12,11 @@ fn segment(c: &mut Criterion) {
     for case in CASES {
         let (model, batch) = (case.model(), case.batch());
         let network = model.frozen().expect("a fresh model is complete");
-        let rows = model.puzzle_embeddings(batch.puzzle_ids()).expect("identifier 0 is known");
+        let embeddings =
+            model.puzzle_embeddings(batch.puzzle_ids()).expect("identifier 0 is known");
         let tokens = batch.input_tensor(model.device()).expect("the CPU holds a batch");
-        let input = network.encode(&tokens, rows.as_ref()).expect("tokens are in the vocabulary");
+        let input =
+            network.encode(&tokens, embeddings.as_ref()).expect("tokens are in the vocabulary");
         let states = network.initial_states(case.batch_size).expect("the CPU holds the states");
 
         let mut group = c.benchmark_group("segment");

@@ -21,8 +21,8 @@ fn step(c: &mut Criterion) {
         group.bench_function(case.name, |bencher| {
             bencher.iter(|| {
                 let place = |row: usize, batch: &mut Batch| batch.copy_row(row, &fresh);
-                let draws = StepRandomness { exploration: &exploration, seed: 0 };
-                black_box(trainer.step(place, draws).expect("the loss stays finite"))
+                let randomness = StepRandomness { exploration: &exploration, seed: 0 };
+                black_box(trainer.step(place, randomness).expect("the loss stays finite"))
             });
         });
         group.finish();

@@ -145,8 +145,8 @@ impl Block {
         x.mlp_block(&self.w_gate_up, &self.w_down, self.norm_eps)
     }
 
-    /// [`forward`](Self::forward) for the first position only: `[B, S, D]` becomes
-    /// `[B, 1, D]`.
+    /// [`forward`](Self::forward) that keeps only the first position of the result:
+    /// `[B, S, D]` becomes `[B, 1, D]`.
     ///
     /// # Errors
     ///

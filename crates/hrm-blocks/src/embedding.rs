@@ -8,8 +8,8 @@ use candle_core::{Result, Tensor};
 ///
 /// If an id is not below `V`.
 pub fn embed(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
-    let (n_rows, n_cells) = ids.dims2()?;
-    table.index_select(&ids.flatten_all()?, 0)?.reshape((n_rows, n_cells, table.dim(1)?))
+    let (n_puzzles, n_cells) = ids.dims2()?;
+    table.index_select(&ids.flatten_all()?, 0)?.reshape((n_puzzles, n_cells, table.dim(1)?))
 }
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_outside_the_table_is_refused() -> Result<()> {
+    fn an_id_outside_the_table_is_rejected() -> Result<()> {
         let ids = Tensor::new(&[[4u32]], &candle_core::Device::Cpu)?;
         assert!(embed(&ramp64((4, 3))?, &ids).is_err());
         Ok(())

@@ -8,8 +8,8 @@ use rand::Rng;
 pub enum Init {
     /// Every element has this value.
     Constant(f32),
-    /// A normal distribution truncated at two of its own standard deviations, scaled
-    /// so that the truncated distribution has standard deviation `std`.
+    /// A normal distribution truncated at two standard deviations, then scaled so that
+    /// the truncated distribution has standard deviation `std`.
     TruncatedNormal {
         /// Standard deviation of the samples.
         std: f64,
@@ -34,7 +34,8 @@ impl Init {
     }
 }
 
-/// Where the normal distribution is truncated, in its own standard deviations.
+/// Where the normal distribution is truncated, in standard deviations before
+/// truncation.
 const BOUND: f64 = 2.0;
 
 /// Standard deviation of a unit normal truncated at [`BOUND`]:
@@ -56,8 +57,8 @@ fn sample_unit_truncated_normal(rng: &mut ChaCha8Rng) -> f64 {
 
 /// Whether `u < e^-t`, for `t` in `0..=2`.
 fn is_below_bell(u: f64, t: f64) -> bool {
-    // Partial sums of the alternating series bound e^-t from below and above, and
-    // nearly always decide. Only if `u` is between them is e^-t computed.
+    // Partial sums of the alternating series bound e^-t from below and above, which
+    // nearly always decides. e^-t is computed only if `u` is between them.
     const ROUNDING: f64 = 1e-12;
     let below = 1.0 - t * (1.0 - t / 2.0 * (1.0 - t / 3.0 * (1.0 - t / 4.0 * (1.0 - t / 5.0))));
     let above = below + t.powi(6) / 720.0;

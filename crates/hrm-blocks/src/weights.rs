@@ -59,7 +59,7 @@ impl ParamSpec {
 #[non_exhaustive]
 pub enum WeightsError {
     /// A parameter of the model has no tensor.
-    #[error("no tensor `{name}`, which this model needs with shape {expected:?}")]
+    #[error("tensor `{name}` is missing, this model needs it with shape {expected:?}")]
     Missing {
         /// The parameter.
         name: String,
@@ -95,7 +95,7 @@ pub enum WeightsError {
     },
 
     /// The tensor backend failed.
-    #[error("cannot store tensor `{name}`")]
+    #[error("cannot create tensor `{name}` on the device")]
     Backend {
         /// The parameter.
         name: String,
@@ -178,7 +178,7 @@ impl Weights {
         Ok(Self { params, device: device.clone() })
     }
 
-    /// Copies the trained parameters and shares all others.
+    /// Weights with copies of the trained parameters; all others are shared.
     ///
     /// # Errors
     ///
@@ -195,7 +195,7 @@ impl Weights {
         Ok(Self { params, device: self.device.clone() })
     }
 
-    /// The device of the parameters.
+    /// The device that holds the parameters.
     pub fn device(&self) -> &Device {
         &self.device
     }
@@ -316,7 +316,7 @@ mod tests {
         HashMap::from([("b.weight".into(), zeros(&[2, 3])), ("a.start".into(), zeros(&[3]))])
     }
 
-    fn refusal(tensors: HashMap<String, Tensor>) -> String {
+    fn message(tensors: HashMap<String, Tensor>) -> String {
         Weights::from_tensors(&specs(), tensors, &Device::Cpu).unwrap_err().to_string()
     }
 
@@ -337,20 +337,23 @@ mod tests {
     fn tensors_that_do_not_fit_the_model_are_named() {
         let mut missing = tensors();
         missing.remove("a.start");
-        assert_eq!(refusal(missing), "no tensor `a.start`, which this model needs with shape [3]");
+        assert_eq!(
+            message(missing),
+            "tensor `a.start` is missing, this model needs it with shape [3]"
+        );
         let mut extra = tensors();
         extra.insert("c".into(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
-        assert_eq!(refusal(extra), "tensor `c` with shape [1] is not a parameter of this model");
+        assert_eq!(message(extra), "tensor `c` with shape [1] is not a parameter of this model");
         let mut transposed = tensors();
         transposed
             .insert("b.weight".into(), Tensor::zeros((3, 2), DType::F32, &Device::Cpu).unwrap());
         assert_eq!(
-            refusal(transposed),
+            message(transposed),
             "tensor `b.weight` has shape [3, 2], this model needs [2, 3]"
         );
         let mut nan = tensors();
         nan.insert("a.start".into(), Tensor::new(&[0f32, f32::NAN, 0.], &Device::Cpu).unwrap());
-        assert_eq!(refusal(nan), "tensor `a.start` holds values that are not finite");
+        assert_eq!(message(nan), "tensor `a.start` holds values that are not finite");
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn an_existing_run_is_kept_unless_forced() {
     let before = fs::read(here.join("run/metrics.jsonl")).unwrap();
     let refused = train(here, "sudoku", &["--out=run"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("run exists already"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("run already exists"), "{}", refused.stderr);
     assert_eq!(fs::read(here.join("run/metrics.jsonl")).unwrap(), before);
     assert_eq!(train(here, "sudoku", &["--out=run", "--force"]).code, 0);
 

@@ -1,5 +1,5 @@
-//! The model as candle's own models are used: built from a [`VarBuilder`], and
-//! called as a [`Module`].
+//! The model with the interface of candle's own models: built from a [`VarBuilder`],
+//! and called as a [`Module`].
 
 use std::collections::HashMap;
 
@@ -26,7 +26,7 @@ impl Hrm {
     /// # Errors
     ///
     /// [`ModelError`] if the sizes do not fit together, or if a parameter is missing,
-    /// has another shape, is not finite, or is a variable of another dtype than f32.
+    /// has another shape, is not finite, or is a variable whose dtype is not f32.
     ///
     /// ```
     /// use hrm_core::candle_core::{DType, Device, Module, Tensor};
@@ -51,7 +51,7 @@ impl Hrm {
         for ParamSpec { name, shape, init, .. } in &specs {
             let shape = shape.as_slice();
             let tensor = builder.get_with_hints_dtype(shape, name, hint(*init), DType::F32)?;
-            // A conversion would leave the model with variables of its own.
+            // A conversion would copy the variable, and the model would not share it.
             if tensor.is_variable() && tensor.dtype() != DType::F32 {
                 return Err(ModelError::Variable { name: name.clone(), found: tensor.dtype() });
             }
@@ -173,8 +173,8 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_do_not_fit_are_refused() {
-        let refusal = |builder: VarBuilder<'_>| match Hrm::new(&config(), builder).unwrap_err() {
+    fn parameters_that_do_not_fit_are_rejected() {
+        let message = |builder: VarBuilder<'_>| match Hrm::new(&config(), builder).unwrap_err() {
             ModelError::Backend(source) => source.to_string(),
             err => err.to_string(),
         };
@@ -185,19 +185,19 @@ mod tests {
         let builder = |tensors| VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu);
         let mut missing = tensors();
         missing.remove(crate::names::LM_HEAD);
-        assert!(refusal(builder(missing)).contains(crate::names::LM_HEAD));
+        assert!(message(builder(missing)).contains(crate::names::LM_HEAD));
         let mut reshaped = tensors();
         reshaped.insert(
             crate::names::LM_HEAD.to_owned(),
             Tensor::zeros((6, 8), DType::F32, &Device::Cpu).unwrap(),
         );
-        assert!(refusal(builder(reshaped)).contains(crate::names::LM_HEAD));
+        assert!(message(builder(reshaped)).contains(crate::names::LM_HEAD));
 
         let vars = VarMap::new();
         let shape = (config().input.vocab_size, config().block.hidden_dim);
         let init = candle_nn::Init::Const(0.0);
         vars.get(shape, crate::names::LM_HEAD, init, DType::BF16, &Device::Cpu).unwrap();
-        let err = refusal(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu));
+        let err = message(VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu));
         let want = "variable `inner.lm_head.weight` must have dtype f32, found bf16";
         assert!(err.starts_with(want), "{err}");
         let broken = config().with(|config| config.block.n_heads = 3);

@@ -1,4 +1,4 @@
-//! Why a model could not be built.
+//! The error of building a model.
 
 use hrm_blocks::WeightsError;
 
@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 #[non_exhaustive]
 pub enum ModelError {
     /// The sizes of its config do not fit together.
-    #[error("the model config is not usable")]
+    #[error("the model config is invalid")]
     Config(#[from] ConfigError),
 
     /// Its weights do not fit its config.

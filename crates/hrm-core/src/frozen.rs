@@ -8,9 +8,9 @@ use crate::variants::HaltRule;
 /// A model bound to its weights that records no gradients, whatever its arguments
 /// record: memory does not grow with the number of segments.
 ///
-/// It is a snapshot of the weights. [`Hrm::frozen`](crate::Hrm::frozen) makes one;
-/// everything for inference takes one. A [`Network`] is refused where gradients
-/// would be recorded by mistake:
+/// It is a snapshot of the weights. [`Hrm::frozen`](crate::Hrm::frozen) makes one, and
+/// all functions for inference take one. Passing a [`Network`] instead, which would
+/// record gradients by mistake, does not compile:
 ///
 /// ```compile_fail,E0308
 /// # use hrm_core::{Budget, Hrm, HrmConfig, RollingBatch, candle_core::Device};

@@ -18,11 +18,10 @@ pub struct PuzzleInput {
 }
 
 /// Solves puzzles in a rolling batch: whenever one is solved, the next takes its
-/// slot. At most `batch_size` puzzles are taken from `puzzles` ahead of their
-/// solution.
+/// slot. At most `batch_size` puzzles that are not solved yet are held in memory.
 ///
 /// `on_solved` receives each puzzle with its index in `puzzles` and its solution,
-/// in the order in which they are solved, and may end the work with an error.
+/// in the order in which they are solved. It may stop the loop by returning an error.
 ///
 /// # Errors
 ///
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_puzzle_is_solved_with_its_index_and_few_are_held() {
+    fn every_puzzle_is_solved_and_at_most_a_batch_of_them_is_held() {
         let model = model();
         // A halting head that depends on the state.
         let trained: Vec<_> = model.weights().trained().collect();
@@ -157,13 +156,16 @@ mod tests {
             Vec::from_iter(0..10)
         );
         assert!(want.iter().zip(puzzles(10)).all(|((_, found, ..), puzzle)| *found == puzzle));
-        assert!(want.iter().any(|(.., n_segments)| *n_segments != want[0].3), "all halt at once");
+        assert!(
+            want.iter().any(|(.., n_segments)| *n_segments != want[0].3),
+            "all halt after the same segment"
+        );
         assert_eq!(answers(4), want);
         assert_eq!(answers(99), want);
     }
 
     #[test]
-    fn errors_end_the_work() {
+    fn an_error_stops_solving() {
         let model = model();
         let budget = Budget::Fixed(size(1));
         let mut n_seen = 0;
@@ -173,14 +175,14 @@ mod tests {
         });
         assert_eq!((stopped.unwrap_err().to_string().as_str(), n_seen), ("enough", 3));
 
-        let refused = |puzzle: PuzzleInput| {
+        let message = |puzzle: PuzzleInput| {
             let puzzles = puzzles(1).chain([puzzle]);
             let result = solve_all(&model, puzzles, budget, size(2), |_, _, _| Ok::<(), Error>(()));
             result.unwrap_err().to_string()
         };
-        let short = refused(PuzzleInput { tokens: vec![1; 15], puzzle_id: 0 });
+        let short = message(PuzzleInput { tokens: vec![1; 15], puzzle_id: 0 });
         assert!(short.starts_with("puzzle 1 must have 16 tokens, found 15"), "{short}");
-        refused(PuzzleInput { tokens: vec![6; 16], puzzle_id: 0 });
-        refused(PuzzleInput { tokens: vec![1; 16], puzzle_id: 3 });
+        message(PuzzleInput { tokens: vec![6; 16], puzzle_id: 0 });
+        message(PuzzleInput { tokens: vec![1; 16], puzzle_id: 3 });
     }
 }

@@ -32,14 +32,14 @@
 //! - Random numbers depend only on a seed: for weights ([`Hrm::seeded`]) and random
 //!   initial states. Halting exploration receives its random numbers as an argument.
 //! - Reading a file of weights takes no more memory than the file's length plus
-//!   16 MB, and nothing that the file names is run.
+//!   16 MB, and code that the file names is never run.
 //!
 //! # Public boundary
 //!
-//! What this crate uses of candle and of the crates below in its signatures is
-//! re-exported here: [`candle_core`], [`candle_nn`], [`Weights`], [`rng`].
-//! [`model_folder`] and [`weight_file`] define file formats, which stay readable, as
-//! do flat configs ([`HrmConfig::RENAMED_KEYS`]).
+//! Items of candle and of the crates below that appear in signatures are re-exported
+//! here: [`candle_core`], [`candle_nn`], [`Weights`], [`rng`]. [`model_folder`] and
+//! [`weight_file`] define file formats. Files in these formats stay readable, as do
+//! flat configs ([`HrmConfig::RENAMED_KEYS`]).
 //!
 //! # Where to start
 //!

@@ -94,7 +94,7 @@ impl Hrm {
         Self { dtype, ..self }
     }
 
-    /// Sizes and schedule.
+    /// The config.
     pub fn config(&self) -> &HrmConfig {
         &self.config
     }
@@ -128,7 +128,7 @@ impl Hrm {
         self.network_with_schedule(Schedule::new(&self.config))
     }
 
-    /// As [`network`](Self::network), with another schedule than the config's.
+    /// As [`network`](Self::network), with `schedule` in place of that of the config.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Hrm {
     }
 
     /// The initial states of `n_puzzles` puzzles, `[B, P + S, D]` each, detached:
-    /// those of a [`network`](Self::network), without binding one.
+    /// the same as those of a [`network`](Self::network), without binding one.
     ///
     /// # Errors
     ///

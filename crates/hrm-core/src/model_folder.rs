@@ -1,4 +1,4 @@
-//! A model in a folder: its config, and its weights beside it.
+//! A model in a folder: its config and its weights.
 
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -168,25 +168,25 @@ mod tests {
     #[test]
     fn errors_name_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let refusal = || chain(&Hrm::load(folder.path(), &Device::Cpu).unwrap_err());
+        let message = || chain(&Hrm::load(folder.path(), &Device::Cpu).unwrap_err());
         let (config, weights) = (folder.path().join(CONFIG), folder.path().join(WEIGHTS));
-        assert!(refusal().starts_with(&format!("cannot read {}: ", config.display())));
+        assert!(message().starts_with(&format!("cannot read {}: ", config.display())));
         assert!(model().save(folder.path().join("none")).is_err());
 
         model().save(folder.path()).unwrap();
         let other = model().config().clone().with(|config| config.block.hidden_dim = 16);
         std::fs::write(&config, serde_json::to_string(&other).unwrap()).unwrap();
         let misfit = format!("{} does not fit the config beside it: ", weights.display());
-        assert!(refusal().starts_with(&misfit), "{}", refusal());
+        assert!(message().starts_with(&misfit), "{}", message());
         let unusable = other.with(|config| config.recurrence.n_l_cycles = 0);
         std::fs::write(&config, serde_json::to_string(&unusable).unwrap()).unwrap();
-        assert!(refusal().contains("`recurrence.n_l_cycles` must be at least 1"), "{}", refusal());
+        assert!(message().contains("`recurrence.n_l_cycles` must be at least 1"), "{}", message());
         std::fs::write(&config, "{}").unwrap();
         let wrong = format!("{} is not a model config: ", config.display());
-        assert!(refusal().starts_with(&wrong), "{}", refusal());
+        assert!(message().starts_with(&wrong), "{}", message());
 
         model().save(folder.path()).unwrap();
         std::fs::write(&weights, "").unwrap();
-        assert!(refusal().contains(&weights.display().to_string()), "{}", refusal());
+        assert!(message().contains(&weights.display().to_string()), "{}", message());
     }
 }

@@ -76,7 +76,7 @@ pub struct Network {
     tracked: Blocks,
     /// The same weights, detached, so that the other updates keep no activations.
     detached: Blocks,
-    /// Whether any update is recorded.
+    /// Whether updates are recorded for the backward pass.
     records: bool,
     /// The dtype of activations.
     dtype: DType,
@@ -125,7 +125,7 @@ impl Network {
         })
     }
 
-    /// The same network, without any gradient.
+    /// The same network, detached: it records no gradients.
     pub(crate) fn detach(&self) -> Self {
         Self {
             token_table: self.token_table.detach(),
@@ -219,7 +219,7 @@ impl Network {
 
     /// The halting logits after one more segment, without gradient: `[B, 2]`, f32.
     ///
-    /// They depend on one position only, so the last block computes no other.
+    /// They depend on the first position only, so the last block computes no other.
     ///
     /// # Errors
     ///
@@ -243,8 +243,8 @@ impl Network {
         }
     }
 
-    /// Runs updates without gradient. Without a graph, a few puzzles at a time can go
-    /// through all of them.
+    /// Runs updates without gradient. As no graph is recorded, a few puzzles at a time
+    /// go through all updates.
     fn without_gradient(
         &self,
         updates: &[Update],
@@ -523,7 +523,7 @@ mod tests {
         }
         let want = damped.read_halting(&found)?;
         assert_close("halting", &damped.halting_after(&before, &input)?, &want, Tol::F32_KERNEL);
-        // The gradient passes the mixing, scaled.
+        // Mixing scales the gradient.
         let [whole, scaled] = [after, found]
             .map(|s| (&s.z_h * ramp(s.z_h.shape()).unwrap()).unwrap().sum_all().unwrap())
             .map(|loss| loss.backward().unwrap());

@@ -1,4 +1,4 @@
-//! The order of updates within a segment, and where gradients begin.
+//! The order of updates within a segment, and the update at which gradients begin.
 
 use std::fmt;
 
@@ -57,7 +57,7 @@ impl Schedule {
         Self { updates, n_tracked }
     }
 
-    /// The schedule of a model with this config, but with these numbers of cycles.
+    /// The schedule of a model with this config, but `n_h_cycles` and `n_l_cycles`.
     ///
     /// # Panics
     ///
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flat_model_applies_as_many_blocks() {
+    fn a_flat_model_applies_the_same_number_of_blocks() {
         // Two cycles of two fast updates and a slow one, of 4 blocks each, apply
         // 24 blocks: three updates of 8.
         check((2, 2), Modules::Flat, "last-update", "FF|F");

@@ -12,7 +12,7 @@ use crate::network::States;
 pub enum Budget {
     /// Always this many segments, as in the published evaluation.
     Fixed(NonZeroUsize),
-    /// Until the halting head says to halt, and at most this many segments.
+    /// Until the halting head says to halt, but at most this many segments.
     UntilHalt(NonZeroUsize),
 }
 
@@ -120,8 +120,8 @@ impl<'a> RollingBatch<'a> {
         Ok(())
     }
 
-    /// Runs one segment of every active puzzle. Returns the puzzles that are solved
-    /// by it, by number, and removes them.
+    /// Runs one segment of every active puzzle. Removes the puzzles that it solves, and
+    /// returns them by number.
     ///
     /// # Errors
     ///
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn leaving_early_does_not_change_the_others() -> Result<()> {
+    fn a_puzzle_that_halts_early_does_not_change_the_others() -> Result<()> {
         let model = model_that_halts();
         let network = model.frozen()?;
         let embeddings = model.puzzle_embeddings(&[0, 0, 0])?;

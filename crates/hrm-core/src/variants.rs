@@ -1,4 +1,4 @@
-//! Model variants. The first of each enum is the published HRM
+//! Model variants. The first variant of each enum is that of the published HRM
 //! (arXiv 2506.21734).
 
 use std::fmt;

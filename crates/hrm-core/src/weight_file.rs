@@ -65,13 +65,13 @@ pub enum WeightFileError {
     },
 
     /// The tensor backend failed.
-    #[error("cannot hold tensor `{name}` of {}", .path.display())]
+    #[error("cannot create tensor `{name}` of {}", .path.display())]
     Tensor {
         /// The file.
         path: PathBuf,
         /// The tensor.
         name: String,
-        /// What the backend says.
+        /// The error of the backend.
         #[source]
         source: candle_core::Error,
     },
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_survives_its_file() {
+    fn weights_are_read_back_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         let model = model();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_refused_at_every_length() {
+    fn a_truncated_file_is_rejected_at_every_length() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         write(model().weights(), &path).unwrap();

@@ -28,11 +28,12 @@ fn write(path: &Path, pickle: &[u8], n_storage_bytes: usize) {
     writer.finish().unwrap();
 }
 
+/// Pickle opcodes of a text.
 fn text(text: &str) -> Vec<u8> {
     [b"X", (text.len() as u32).to_le_bytes().as_slice(), text.as_bytes()].concat()
 }
 
-/// A tensor of this shape and strides, as a view of the storage.
+/// Pickle opcodes of a tensor of this shape and strides, as a view of the storage.
 fn tensor(shape: [u32; 2], strides: [u32; 2]) -> Vec<u8> {
     let pair = |[a, b]: [u32; 2]| {
         [b"J", a.to_le_bytes().as_slice(), b"J", &b.to_le_bytes(), b"\x86"].concat()
@@ -69,7 +70,7 @@ fn memory_is_bounded_by_the_length_of_the_file() {
             Err(err) => Err(err.source().unwrap().to_string()),
         }
     };
-    let refusal = |name: &str, pickle: &[u8], n_storage_bytes: usize, expected: &str| {
+    let expect_error = |name: &str, pickle: &[u8], n_storage_bytes: usize, expected: &str| {
         let err = check(name, pickle, n_storage_bytes).unwrap_err();
         assert!(err.contains(expected), "{name}: {err}");
     };
@@ -83,25 +84,25 @@ fn memory_is_bounded_by_the_length_of_the_file() {
     };
     let whole = tensor([512, 512], [512, 1]);
     assert_eq!(check("few views", &shared(4, &whole), MB), Ok(4));
-    refusal("many views", &shared(10_000, &whole), MB, "the tensors take more than");
+    expect_error("many views", &shared(10_000, &whole), MB, "the tensors take more than");
     let empty = tensor([0, 0], [0, 1]);
     assert_eq!(check("empty views", &shared(2000, &empty), 0), Ok(2000));
-    refusal("many empty views", &shared(50_000, &empty), 0, "the tensors take more than");
+    expect_error("many empty views", &shared(50_000, &empty), 0, "the tensors take more than");
 
     // One large tensor, stored row by row and column by column.
     let single = |value: &[u8]| [b"\x80\x02}", entry(0, value).as_slice(), b"."].concat();
     assert_eq!(check("large", &single(&tensor([4096, 3000], [3000, 1])), 48 * MB), Ok(1));
     assert_eq!(check("transposed", &single(&tensor([4096, 3000], [1, 4096])), 48 * MB), Ok(1));
 
-    // A length that the file does not have, tuples of twice the one before, nesting.
+    // A length beyond the end of the file, tuples that double in size, nesting.
     let huge = [b"\x80\x02}X", u32::MAX.to_le_bytes().as_slice(), b"abc"].concat();
-    refusal("huge length", &huge, 4, "ends early");
+    expect_error("huge length", &huge, 4, "ends early");
     for (name, piece) in [("doubling", &b"q\x00h\x00\x86"[..]), ("nesting", b"\x85")] {
         let pickle = [b"\x80\x02)", piece.repeat(60_000).as_slice(), b"."].concat();
-        refusal(name, &pickle, 4, "no dictionary of tensors");
+        expect_error(name, &pickle, 4, "no dictionary of tensors");
     }
 
-    // More objects, references, tuple items, entries and memo entries than are read.
+    // More objects, references, tuple items, entries and memo entries than allowed.
     for (name, start, piece) in [
         ("objects", &b""[..], &b")"[..]),
         ("references", b"K\x01q\x00", b"h\x00"),
@@ -109,12 +110,12 @@ fn memory_is_bounded_by_the_length_of_the_file() {
         ("entries", b"K\x01q\x00}", b"h\x00h\x00s"),
     ] {
         let pickle = [b"\x80\x02", start, &piece.repeat(1_000_000)].concat();
-        refusal(name, &pickle, 4, "more objects");
+        expect_error(name, &pickle, 4, "more objects");
     }
     let keys = (0..3_000_000u32).flat_map(|key| [b"r", key.to_le_bytes().as_slice()].concat());
     let memo = [b"\x80\x02K\x01".to_vec(), keys.collect()].concat();
-    refusal("memo", &memo, 4, "more objects");
+    expect_error("memo", &memo, 4, "more objects");
 
     let name = [text(&"n".repeat(15 * MB)), tensor([1, 1], [1, 1])].concat();
-    refusal("long name", &[b"\x80\x02}", name.as_slice(), b"s."].concat(), 4, "a short name");
+    expect_error("long name", &[b"\x80\x02}", name.as_slice(), b"s."].concat(), 4, "a short name");
 }

@@ -1,4 +1,4 @@
-//! One step of Adam, with a quotient or with an arc tangent in its place.
+//! One step of Adam, with a quotient or an arc tangent.
 //!
 //! ```text
 //! m <- b1 m + (1 - b1) c g,   v <- b2 v + (1 - b2) (c g)^2
@@ -29,22 +29,22 @@ pub struct AdamStep {
     pub beta2: f64,
     /// Factor of the gradient, `c`.
     pub gradient_scale: f64,
-    /// How the mean is compared with its root mean square.
+    /// How the mean gradient is scaled by its root mean square.
     pub ratio: AdamRatio,
     /// Factor of the ratio: the learning rate over the bias correction of the mean.
     pub step_size: f64,
     /// Factor of the parameter: 1 without weight decay.
     pub param_scale: f64,
-    /// Bias correction of the root mean square, by which it is divided.
+    /// Bias correction of the root mean square, which is divided by it.
     pub root_correction: f64,
 }
 
-/// How a mean gradient is compared with its root mean square.
+/// How a mean gradient is scaled by its root mean square.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AdamRatio {
-    /// By `atan2(mean, root)`, which needs no epsilon.
+    /// `atan2(mean, root)`, which needs no epsilon.
     Atan2,
-    /// By `mean / (root + epsilon)`.
+    /// `mean / (root + epsilon)`.
     Quotient {
         /// Added to the root to keep it from being 0.
         epsilon: f64,
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn angles_are_right_on_every_isa() {
+    fn angles_agree_with_the_standard_library_on_every_isa() {
         for isa in Isa::available() {
             let kernel = KernelImpl::select(DType::F32, isa).unwrap();
             with_simd!(kernel, V => check_angles::<V>());
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_of_different_shapes_are_refused() -> Result<()> {
+    fn tensors_of_different_shapes_are_rejected() -> Result<()> {
         let param = Var::from_tensor(&ramp(3)?)?;
         let [mut m, mut v] = [(); 2].map(|()| param.zeros_like().unwrap());
         let grad = Tensor::zeros(4, DType::F32, &Device::Cpu)?;

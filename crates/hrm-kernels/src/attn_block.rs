@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_that_do_not_fit_are_refused() -> Result<()> {
+    fn arguments_that_do_not_fit_are_rejected() -> Result<()> {
         let (x, f32) = (ramp((1, 3, 4))?, DType::F32);
         let (w_qkv, w_o) = (Weight::new(ramp((12, 4))?, f32)?, Weight::new(ramp((4, 4))?, f32)?);
         let message = |result: Result<Tensor>| result.unwrap_err().to_string();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_zero_are_refused_but_an_empty_batch_is_not() -> Result<()> {
+    fn sizes_of_zero_are_rejected_but_an_empty_batch_is_not() -> Result<()> {
         let f32 = DType::F32;
         for (n_positions, width, n_heads, why) in [
             (0, 4, 2, "at least 1 position and 1 channel, found 0 and 4"),

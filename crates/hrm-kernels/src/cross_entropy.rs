@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn ignored_cells_carry_no_loss_and_no_gradient() -> Result<()> {
+    fn ignored_cells_have_no_loss_and_no_gradient() -> Result<()> {
         let logits = candle_core::Var::from_tensor(&ramp((2, 3, 5))?)?;
         let loss = cross_entropy(CellDistribution::Stablemax, 0.0, logits.as_tensor(), &labels()?)?;
         let cells = loss.to_vec2::<f64>()?;
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_outside_the_vocabulary_is_refused() -> Result<()> {
+    fn a_label_outside_the_vocabulary_is_rejected() -> Result<()> {
         let labels = Tensor::new(&[[5i64]], &Device::Cpu)?;
         assert!(
             cross_entropy(CellDistribution::Stablemax, 0.0, &ramp((1, 1, 5))?, &labels).is_err()

@@ -1,4 +1,4 @@
-//! Hidden states of some puzzles, passed from sublayer to sublayer.
+//! Hidden states of one or more puzzles, passed from sublayer to sublayer.
 //!
 //! [`Hidden`] is either a tensor, on any device and tracked or not, or a chunk of a
 //! batch on the CPU that is updated in place and untracked. Code that updates hidden
@@ -22,7 +22,7 @@ use crate::weight::Weight;
 /// few enough to fit into a cache.
 const POSITIONS_PER_CHUNK: usize = 384;
 
-/// Hidden states `[B, S, D]` of some puzzles.
+/// Hidden states `[B, S, D]` of one or more puzzles.
 #[derive(Debug)]
 pub struct Hidden<'a>(State<'a>);
 
@@ -61,7 +61,7 @@ impl Hidden<'_> {
         }
     }
 
-    /// Positions and channels.
+    /// Positions and channels, `S` and `D`.
     fn shape(&self) -> [usize; 2] {
         match &self.0 {
             State::Tensor(x) => [x.dim(1).unwrap_or(0), x.dim(2).unwrap_or(0)],
@@ -226,7 +226,7 @@ impl Chunk<'_> {
         let kernel = Some(self.kernel);
         if sublayer.w_in().kernel() != kernel || sublayer.w_out().kernel() != kernel {
             candle_core::bail!(
-                "{}: the weights are bound for another dtype than the hidden states",
+                "{}: the weights are not bound for the dtype of the hidden states",
                 S::NAME
             );
         }
@@ -329,7 +329,7 @@ fn chunk_by_chunk<V: Simd<Elem: Operand>, const N: usize>(
     })
     .collect();
     if chunks.is_empty() {
-        // Without values too, the update decides the shape of the result.
+        // The update determines the shape of the result, even of an empty batch.
         chunks.push([(); N].map(|()| &mut [][..]));
     }
     let results = chunks.into_par_iter().with_max_len(1).map(|chunk| {
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_batch_has_the_shape_that_the_update_gives_it() -> Result<()> {
+    fn the_update_determines_the_shape_of_an_empty_batch() -> Result<()> {
         let [first] = in_chunks([&ramp((0, 3, 4))?], DType::F32, |[z]| z.keep_first())?;
         assert_eq!(first.dims3()?, (0, 1, 4));
         let [swapped] = in_chunks([&ramp((0, 3, 4))?], DType::F32, |[z]| z.transpose())?;
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_zero_are_refused_where_a_position_or_channel_is_needed() -> Result<()> {
+    fn sizes_of_zero_are_rejected_where_a_position_or_channel_is_needed() -> Result<()> {
         let (w_qkv, w_o) = (Weight::new(ramp((12, 4))?, DType::F32)?, ramp((4, 4))?);
         let w_o = Weight::new(w_o, DType::F32)?;
         let no_position = ramp((2, 0, 4))?;

@@ -1,5 +1,5 @@
 //! Differentiable functions of tensors, from a matrix product up to a whole
-//! post-norm sublayer, and the optimiser's pass over a parameter.
+//! post-norm sublayer, and the Adam update of a parameter.
 //!
 //! # Place in the stack
 //!
@@ -31,22 +31,22 @@
 //!   of [`binary_cross_entropy_with_logits`], and [`in_chunks`], which is untracked.
 //! - Results do not depend on timing: the same machine, threads and instruction set
 //!   give the same bits.
-//! - Sums of products, norms and softmax are at least f32; losses are f64. Weights
-//!   and their gradients are f32.
-//! - Arguments that do not fit are an error, not a panic, sizes of 0 included.
+//! - Sums of products, norms and softmax are computed in f32 or wider, losses in f64.
+//!   Weights and their gradients are f32.
+//! - Arguments that do not fit, including sizes of 0, give an error, not a panic.
 //!
 //! # Not here
 //!
 //! - No parameters, modules or configuration: weights are arguments.
 //! - None of the tensor library's own fused softmax, norm or rotary functions: they
-//!   return tensors without a backward node, which would freeze everything beneath.
+//!   return tensors without a backward node, so no gradient would reach their inputs.
 //!
 //! # Where to start
 //!
-//! [`attn_block`] and [`mlp_block`] are the two halves of a transformer block and
-//! call everything else but the losses.
+//! [`attn_block`] and [`mlp_block`] are the two halves of a transformer block; most
+//! other modules serve them.
 
-// Named for its `x86-v4` feature: the plain matrix products run through it.
+// A dependency only for its `x86-v4` feature: candle's matrix products use this crate.
 use gemm as _;
 
 mod accumulator;

@@ -15,9 +15,9 @@ pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if inner == 0 {
         candle_core::bail!("linear needs at least 1 input channel, found 0");
     }
-    let rows = x.reshape(((), inner))?;
+    let flat = x.reshape(((), inner))?;
     *shape.last_mut().expect("a tensor with an inner size has an axis") = weight.dim(0)?;
-    rows.matmul(&weight.t()?)?.reshape(shape)
+    flat.matmul(&weight.t()?)?.reshape(shape)
 }
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn inner_sizes_that_differ_or_are_zero_are_refused() -> Result<()> {
+    fn inner_sizes_that_differ_or_are_zero_are_rejected() -> Result<()> {
         let message = |x: &Tensor| linear(x, &ramp64((4, 0)).unwrap()).unwrap_err().to_string();
         assert!(message(&ramp64((2, 0))?).contains("at least 1 input channel, found 0"));
         assert!(linear(&ramp64((2, 3))?, &ramp64((4, 5))?).is_err());

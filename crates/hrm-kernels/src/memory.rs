@@ -5,8 +5,8 @@
 //! mapped and cleared again.
 
 /// Asks the system's allocator to keep freed memory for later requests instead of
-/// returning it to the system. Call it at the start of a program that computes most
-/// of the time. Does nothing except on Linux with glibc.
+/// returning it to the system. Call it at the start of a program that spends most of its
+/// time computing. It has an effect only on Linux with glibc.
 pub fn keep_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {

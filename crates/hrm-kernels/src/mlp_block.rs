@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_that_do_not_fit_are_refused() -> Result<()> {
+    fn weights_that_do_not_fit_are_rejected() -> Result<()> {
         let f32 = candle_core::DType::F32;
         let (w_gate_up, w_down) = (Weight::gated(ramp((12, 4))?, f32)?, ramp((4, 5))?);
         let err = mlp_block(&ramp((1, 2, 4))?, &w_gate_up, &Weight::new(w_down, f32)?, 1e-5);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_zero_are_refused_but_an_empty_batch_is_not() -> Result<()> {
+    fn sizes_of_zero_are_rejected_but_an_empty_batch_is_not() -> Result<()> {
         let f32 = candle_core::DType::F32;
         for (width, inner) in [(0, 6), (4, 0), (0, 0)] {
             let (w_gate_up, w_down) = (ramp((2 * inner, width))?, ramp((width, inner))?);

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_positions_are_refused() -> Result<()> {
+    fn too_many_positions_and_odd_head_sizes_are_rejected() -> Result<()> {
         let rotary = Rotary::new(2, 4, 10_000.0, &Device::Cpu)?;
         assert!(rotary.apply(&ramp((1, 1, 3, 4))?).is_err());
         assert!(Rotary::new(2, 3, 10_000.0, &Device::Cpu).is_err());

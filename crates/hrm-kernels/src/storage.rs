@@ -1,4 +1,4 @@
-//! Between tensors and fused kernels: the elements of tensors on the CPU.
+//! Conversions between tensors and the operands of fused kernels on the CPU.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,7 @@ use crate::operand::Operand;
 /// The dtype of hidden states between sublayers that compute in `dtype`.
 ///
 /// On the CPU, fused kernels round to their operands as they read, so hidden states
-/// stay f32: sums of them are not rounded to bf16, and are plain vector code.
+/// stay f32: sums of hidden states are not rounded to bf16.
 pub fn activation_dtype(dtype: DType, device: &Device) -> DType {
     let is_fused = Isa::current().is_ok_and(|isa| KernelImpl::select(dtype, isa).is_some());
     if device.is_cpu() && is_fused { DType::F32 } else { dtype }

@@ -20,7 +20,7 @@ pub(crate) trait Sublayer<V: Simd<Elem: Operand>>: Clone + Send + Sync + 'static
     /// Results of the forward pass that the backward pass needs.
     type Saved: Send + 'static;
 
-    /// The name for messages.
+    /// Name of the operation, for error messages.
     const NAME: &str;
 
     /// The first weight.
@@ -32,7 +32,7 @@ pub(crate) trait Sublayer<V: Simd<Elem: Operand>>: Clone + Send + Sync + 'static
     /// Replaces hidden states by the result.
     fn forward(&self, x: &mut [V::Elem], threads: Threads) -> Self::Saved;
 
-    /// [`forward`](Self::forward) without a backward pass to come.
+    /// [`forward`](Self::forward) without saving anything for a backward pass.
     fn forward_only(&self, x: &mut [V::Elem], threads: Threads) {
         self.forward(x, threads);
     }
@@ -144,8 +144,8 @@ pub(crate) mod tests {
         let x = Var::from_tensor(x)?;
         let weights = [Var::from_tensor(weights[0])?, Var::from_tensor(weights[1])?];
         let y = f(x.as_tensor(), [weights[0].as_tensor(), weights[1].as_tensor()])?;
-        // Not a ramp, because `y` is close to the ramp `x`: of a gradient parallel to
-        // `y`, only rounding errors pass the norm.
+        // Not a ramp, because `y` is close to the ramp `x`: the backward pass of the
+        // norm reduces a gradient parallel to `y` to rounding errors.
         let direction = (ramp(y.shape())? * 9.0)?.cos()?;
         let loss = (y.to_dtype(DType::F32)? * direction)?.sum_all()?;
         let grads = loss.backward()?;
@@ -159,8 +159,8 @@ pub(crate) mod tests {
     /// In bf16 every number has a rounding error of 2^-8, and how much these add up
     /// depends on the sublayer. The yardstick is the error of the reference composed
     /// in bf16. The fused version rounds in other places (the result of the norm,
-    /// where the reference rounds its argument); its error is similar in most cases,
-    /// and may be 2.5 times as large where few roundings leave it to chance.
+    /// where the reference rounds its argument); its error is similar in most cases.
+    /// With few roundings it varies by chance, so it may be 2.5 times as large.
     pub(crate) fn check_agreement(
         name: &str,
         x: &Tensor,
@@ -194,8 +194,8 @@ pub(crate) mod tests {
             let found = value_and_gradients(&bf16, tensors, bound(DType::BF16))?;
             assert_eq!(found[0].dtype(), DType::BF16);
             assert_eq!(found[2].dtype(), DType::F32, "weights and their gradients are f32");
-            // A single channel is normalised to its sign: its gradient is zero but for
-            // eps and rounding errors.
+            // A single channel is normalised to its sign: its gradient is zero except
+            // for eps and rounding errors.
             let n_comparable = if x.dim(candle_core::D::Minus1)? > 1 { NAMES.len() } else { 1 };
             for (idx, what) in NAMES.iter().enumerate().take(n_comparable) {
                 let error = relative_rms(&found[idx], &expected[idx]);

@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use crate::cpu::profile::{Part, section};
 use crate::storage::{is_plain_f32, with_values};
 
-/// The sum of the squares of all elements, in f64. It is reproducible, and does not
-/// depend on the number of threads.
+/// The sum of the squares of all elements, in f64. The result does not depend on the
+/// number of threads.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! A weight matrix together with its packed forms.
 //!
-//! Products read weights in another order than tensors store them. Packing costs
-//! a pass over the weight, and a weight is used many times between two optimiser
+//! Products do not read weights in the order in which tensors store them. Packing
+//! costs a pass over the weight, and a weight is used many times between two optimiser
 //! steps; it is therefore packed once, when it is bound.
 
 use std::sync::Arc;

@@ -41,9 +41,9 @@ impl Tol {
 pub struct Difference {
     /// Largest absolute difference; infinite if any element is NaN.
     pub worst: f64,
-    /// The same as a fraction of the largest magnitude of the expected tensor.
+    /// `worst` as a fraction of the largest magnitude of the expected tensor.
     pub worst_relative: f64,
-    /// The index of that element.
+    /// The index of the element with the largest difference.
     pub index: Vec<usize>,
     /// The value found there.
     pub found: f64,
@@ -134,8 +134,8 @@ pub fn assert_close(name: &str, found: &Tensor, expected: &Tensor, tol: Tol) {
 }
 
 /// The root mean square of the difference, as a fraction of that of the expected
-/// tensor. A single outlier hardly changes it; use it where every element has a
-/// rounding error of its own.
+/// tensor. A single outlier hardly changes it; use it where the elements have
+/// independent rounding errors.
 ///
 /// # Panics
 ///
@@ -151,6 +151,7 @@ pub fn relative_rms(found: &Tensor, expected: &Tensor) -> f64 {
     if error == 0.0 { 0.0 } else { error / size.max(f64::MIN_POSITIVE) }
 }
 
+/// The index along each axis of element `flat` of a tensor of shape `dims`.
 fn unravel(mut flat: usize, dims: &[usize]) -> Vec<usize> {
     let mut index: Vec<usize> = dims
         .iter()

@@ -56,11 +56,12 @@ pub fn check_gradient(name: &str, x: &Tensor, f: impl Fn(&Tensor) -> Result<Tens
     assert_eq!(x.dtype(), DType::F64, "`{name}` must be f64 for finite differences");
     let (_, grad) = value_and_grad(x, &f).unwrap_or_else(|err| panic!("`{name}`: {err}"));
     let slopes = slopes(x, &f).unwrap_or_else(|err| panic!("`{name}`: {err}"));
-    // A step of 1e-5 leaves a truncation error of about 1e-10.
+    // With a step of 1e-5, the truncation error is about 1e-10.
     let tol = crate::Tol { absolute: 1e-8, relative: 1e-7 };
     crate::assert_close(name, &grad, &slopes, tol);
 }
 
+/// Central differences of the weighted sum of `f(x)` along each element of `x`.
 fn slopes(x: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     const STEP: f64 = 1e-5;
     let values = x.flatten_all()?.to_vec1::<f64>()?;

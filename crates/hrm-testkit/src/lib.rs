@@ -1,4 +1,4 @@
-//! What tests share: inputs, tolerances, comparisons, finite differences, golden
+//! Shared parts of tests: inputs, tolerances, comparisons, finite differences, golden
 //! files.
 //!
 //! A failed comparison names the tensor, its worst element and the index, because
@@ -35,8 +35,8 @@
 //!
 //! # Not here
 //!
-//! - Nothing of the model: this crate depends on no other crate of the workspace, so
-//!   that the tests of any of them can use it.
+//! - No model: this crate depends on no other crate of the workspace, so that the tests
+//!   of any of them can use it.
 
 mod compare;
 mod golden;

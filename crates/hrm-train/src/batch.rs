@@ -58,7 +58,7 @@ impl Batch {
         }
     }
 
-    /// Replaces one row by the same row of another batch with as many cells.
+    /// Replaces one row by the same row of another batch with the same number of cells.
     pub fn copy_row(&mut self, row: usize, from: &Self) {
         let cells = row * self.n_cells..(row + 1) * self.n_cells;
         self.inputs[cells.clone()].copy_from_slice(&from.inputs[cells.clone()]);

@@ -1,4 +1,4 @@
-//! The carry: what one segment passes on to the next.
+//! The carry: the state that one segment passes on to the next.
 
 use candle_core::{Result, Tensor};
 use hrm_base::rng::stream;
@@ -37,7 +37,7 @@ impl Carry {
     }
 
     /// Gives every halted row a new puzzle and initial states. `place` writes the
-    /// puzzle of one row; `seed` decides random initial states.
+    /// puzzle of one row; `seed` determines random initial states.
     ///
     /// # Errors
     ///
@@ -62,7 +62,8 @@ impl Carry {
 
     /// Resets rows to initial states.
     fn restart(&mut self, model: &Hrm, fresh: &[usize], seed: u64) -> Result<()> {
-        // Initial states, one per fresh row or one for all, are put in front of the others.
+        // The initial states, one per fresh row or one for all, come before those of the
+        // carry.
         let initial: Vec<States> = match model.config().recurrence.initial_states {
             InitialStates::Fixed => vec![model.initial_states(1)?],
             InitialStates::Random => fresh
@@ -86,7 +87,7 @@ impl Carry {
     }
 
     /// Adds truncated normal noise of standard deviation `std` to both hidden states;
-    /// `seed` decides the noise.
+    /// `seed` determines the noise.
     ///
     /// # Errors
     ///
@@ -127,8 +128,8 @@ mod tests {
 
     #[test]
     fn fresh_rows_restart_and_others_continue() {
-        for starts in [InitialStates::Fixed, InitialStates::Random] {
-            let model = model(starts);
+        for initial_states in [InitialStates::Fixed, InitialStates::Random] {
+            let model = model(initial_states);
             let mut carry = Carry::empty(&model, 3).unwrap();
             carry.refill(&model, |_, _| (), 1).unwrap();
             let first = per_row(&carry.states.z_h);
@@ -142,8 +143,8 @@ mod tests {
             assert_eq!([&then[0], &then[2]], [&noisy[0], &noisy[2]]);
             assert_ne!(then[1], noisy[1]);
             // Random initial states differ each time.
-            assert_eq!(then[1] == first[1], starts == InitialStates::Fixed);
-            assert_eq!(first[0] == first[1], starts == InitialStates::Fixed);
+            assert_eq!(then[1] == first[1], initial_states == InitialStates::Fixed);
+            assert_eq!(first[0] == first[1], initial_states == InitialStates::Fixed);
         }
     }
 

@@ -31,7 +31,7 @@ pub enum TrainError {
         task: usize,
     },
 
-    /// The task has no training examples, or no evaluation examples.
+    /// The task has no examples for training, or none for evaluation.
     #[error("the task has no {what} examples")]
     NoExamples {
         /// `training` or `evaluation`.
@@ -49,8 +49,8 @@ pub enum TrainError {
         gradient_norm: f64,
     },
 
-    /// The run folder exists already.
-    #[error("{} exists already", .path.display())]
+    /// The run folder already exists.
+    #[error("{} already exists", .path.display())]
     RunExists {
         /// The folder.
         path: PathBuf,
@@ -130,7 +130,7 @@ pub enum TrainError {
     },
 
     /// The weights of a checkpoint could not be read or written.
-    #[error("cannot use the weights of a checkpoint")]
+    #[error("cannot read or write the weights of a checkpoint")]
     Weights(#[from] WeightFileError),
 
     /// The task's scorer failed, e.g. because the disk is full.

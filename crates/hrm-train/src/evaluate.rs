@@ -1,4 +1,4 @@
-//! How many puzzles are answered right.
+//! Evaluation: the share of puzzles that a model answers correctly.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,14 +13,15 @@ use rand::Rng;
 use crate::TrainError;
 use crate::task::{Document, Examples, PADDING, Prediction, RowId, RowMut, Task};
 
-/// How to ask.
+/// Options of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvalOptions {
-    /// Segments per row.
+    /// Number of segments per row.
     pub budget: Budget,
-    /// Rows at a time.
+    /// Rows per batch. 0 counts as 1.
     pub batch_size: usize,
-    /// How to sample a second answer to each row, beside the most likely one.
+    /// How to sample a second answer to each row, besides the most likely one. `None`:
+    /// no second answer.
     pub sampling: Option<Sampling>,
 }
 
@@ -29,57 +30,58 @@ pub struct EvalOptions {
 pub struct Sampling {
     /// Divides the logits. Near 0, samples are the most likely tokens.
     pub temperature: f64,
-    /// Seed. The samples of a row depend on it, the row and its logits only.
+    /// Seed. The samples of a row depend only on the seed, the row's address and its
+    /// logits.
     pub seed: u64,
 }
 
 /// The result of an evaluation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation {
-    /// Rows asked.
+    /// Rows evaluated.
     pub n_rows: u64,
-    /// Rows whose labelled cells are all right.
+    /// Rows whose labelled cells are all correct.
     pub n_exact: u64,
     /// Labelled cells.
     pub n_cells: u64,
-    /// Those of them that are right.
+    /// Labelled cells that are correct.
     pub n_cells_right: u64,
-    /// Rows where the halting head said whether the answer is right.
+    /// Rows where the halting head predicted correctly whether the answer is correct.
     pub n_halting_right: u64,
     /// Segments run, over all rows.
     pub n_segments: u64,
-    /// The task's own figures, by name, shares in `0..=1`.
+    /// The task's own metrics by name, as shares in `0..=1`.
     pub scores: Vec<(&'static str, f64)>,
-    /// Files that the task offers about the answers.
+    /// The task's files with details, for callers that save them.
     pub documents: Vec<Document>,
 }
 
 impl Evaluation {
-    /// Share of rows whose labelled cells are all right.
+    /// Share of rows whose labelled cells are all correct.
     pub fn exact(&self) -> f64 {
         share(self.n_exact, self.n_rows)
     }
 
-    /// Share of labelled cells that are right.
+    /// Share of labelled cells that are correct.
     pub fn cells(&self) -> f64 {
         share(self.n_cells_right, self.n_cells)
     }
 
-    /// Share of rows where the sign of the halting logit says whether the
-    /// answer is right.
+    /// Share of rows where the sign of the halting logit predicts whether the answer is
+    /// correct: positive or zero if it is.
     pub fn halting(&self) -> f64 {
         share(self.n_halting_right, self.n_rows)
     }
 
-    /// Segments per row.
+    /// Mean number of segments per row.
     pub fn mean_segments(&self) -> f64 {
         share(self.n_segments, self.n_rows)
     }
 
     fn add(&mut self, labels: &[u32], solution: &Solution) {
-        let asked = || labels.iter().zip(&solution.tokens).filter(|(l, _)| **l != PADDING);
-        let n_cells = asked().count() as u64;
-        let n_right = asked().filter(|(label, token)| label == token).count() as u64;
+        let labelled = || labels.iter().zip(&solution.tokens).filter(|(l, _)| **l != PADDING);
+        let n_cells = labelled().count() as u64;
+        let n_right = labelled().filter(|(label, token)| label == token).count() as u64;
         let is_exact = n_right == n_cells;
         self.n_rows += 1;
         self.n_exact += u64::from(is_exact);
@@ -90,14 +92,14 @@ impl Evaluation {
     }
 }
 
-/// Asks every evaluation row of `task`. `observe` is shown each answer, and may
-/// end the evaluation with an error of its own.
+/// Evaluates the model on every evaluation row of `task`. `observe` receives each
+/// answer, and may stop the evaluation by returning an error.
 ///
 /// # Errors
 ///
 /// [`TrainError::NoExamples`] without evaluation rows, [`TrainError::Mismatch`]
 /// if model and task differ in size, [`TrainError::Score`] if answers cannot be
-/// kept, [`TrainError::Backend`] if the backend fails, and those of `observe`.
+/// stored, [`TrainError::Backend`] if the backend fails, and errors of `observe`.
 pub fn evaluate<E: From<TrainError>>(
     model: &Hrm,
     task: &dyn Task,
@@ -107,7 +109,7 @@ pub fn evaluate<E: From<TrainError>>(
     check_sizes(model.config(), task)?;
     let mut evaluation = Evaluation::default();
     let mut scorer = task.scorer();
-    // Place and labels of the rows that are not answered yet.
+    // Address and labels of the rows that are not answered yet, by index.
     let unanswered: RefCell<HashMap<usize, (RowId, Vec<u32>)>> = RefCell::default();
     let inputs = task.eval().row_ids().enumerate().map(|(index, at)| {
         let (input, labels) = read_row(task.eval(), at, task.n_cells());
@@ -144,7 +146,8 @@ pub fn evaluate<E: From<TrainError>>(
     Ok(evaluation)
 }
 
-/// An error of the caller of [`evaluate`]. Errors of the backend become one.
+/// An error of the type of [`evaluate`]'s caller, to which errors of the backend
+/// convert.
 struct Failure<E>(E);
 
 impl<E: From<TrainError>> From<candle_core::Error> for Failure<E> {
@@ -166,14 +169,14 @@ impl Sampling {
     }
 }
 
-/// Makes sure that the model can hold the task's examples.
+/// Checks that the model's sizes fit the task's examples.
 pub(crate) fn check_sizes(config: &HrmConfig, task: &dyn Task) -> Result<(), TrainError> {
     let exactly = |field, model: usize, task: usize| {
         if model == task { Ok(()) } else { Err(TrainError::Mismatch { field, model, task }) }
     };
     exactly("vocab_size", config.input.vocab_size, task.vocab_size())?;
     exactly("n_cells", config.input.n_cells, task.n_cells())?;
-    // A model may know more puzzles than a task asks about.
+    // A model may have more puzzle identifiers than the task needs.
     if config.input.n_puzzle_ids < task.n_puzzle_ids() {
         let (model, task) = (config.input.n_puzzle_ids, task.n_puzzle_ids());
         return Err(TrainError::Mismatch { field: "n_puzzle_ids", model, task });

@@ -15,9 +15,9 @@
 //!
 //! # Public boundary
 //!
-//! - [`task`]: what a puzzle must offer to be trained on ([`task::Task`],
+//! - [`task`]: the interface that a puzzle must implement ([`task::Task`],
 //!   [`task::Examples`], [`task::Scorer`]); [`ValidationSplit`] wraps a task.
-//! - [`TrainConfig`]: all settings, in groups, which a file may state in part.
+//! - [`TrainConfig`]: all settings, in groups; a file may omit any of them.
 //! - [`Trainer`] and [`train`]: one step, and the loop over steps; [`evaluate`] measures
 //!   a model.
 //! - [`optim`]: the optimisers, also for other candle models.
@@ -25,19 +25,19 @@
 //!
 //! # Invariants
 //!
-//! - The seed and a [`DataCursor`] decide all further randomness of a run: a trainer
-//!   restored from a [`Snapshot`] continues bit for bit.
+//! - A [`DataCursor`] determines all further randomness of a run: a trainer restored
+//!   from a [`Snapshot`] continues bit for bit.
 //! - Gradients never cross from one segment to the next: a [`Carry`] is detached.
 //! - A loss or gradient that is not finite never reaches the weights.
-//! - A run folder has one writer, and its last checkpoint is intact whenever the process
+//! - A run folder has one writer, and its last checkpoint is intact even if the process
 //!   is killed.
 //! - Every key in a file of a run keeps its meaning: [`TrainConfig`] loads flat files too.
 //!
 //! # Not here
 //!
 //! - No puzzles: a [`task::Task`] is token ids in, token ids out.
-//! - No clocks and no terminal: the caller of [`train`] sees each step and decides when
-//!   to stop.
+//! - No clocks and no terminal output: the caller of [`train`] sees each step and
+//!   decides when to stop.
 //!
 //! # Where to start
 //!

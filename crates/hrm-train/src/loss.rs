@@ -22,9 +22,9 @@ pub struct SegmentLoss {
 }
 
 impl SegmentLoss {
-    /// Computes the loss of `out` for the labels of `batch`. `exact` says,
-    /// per row, whether all labelled cells are predicted correctly. `continue_targets`,
-    /// one per row, is absent if the halting head does not learn to continue.
+    /// Computes the loss of `out` for the labels of `batch`. `exact` has an entry per
+    /// row: whether all labelled cells are predicted correctly. `continue_targets`, one
+    /// per row, is `None` if the halting head does not learn to continue.
     ///
     /// # Errors
     ///

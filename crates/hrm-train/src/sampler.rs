@@ -2,7 +2,7 @@
 //!
 //! As in the published code: groups in random order; one random version of each; its
 //! rows in random order until the batch is full. Rows of the last group that do not
-//! fit are dropped, so a batch never depends on the one before.
+//! fit are dropped, so a batch never depends on the previous one.
 
 use hrm_base::rng::stream;
 use rand::Rng;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::TrainError;
 use crate::task::{Examples, RowId};
 
-/// A position in the sequence of batches. Together with the seed it decides all
+/// A position in the sequence of batches. Together with the seed it determines all
 /// further batches, because every batch and every pass over the groups has its own
 /// random stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ pub struct TrainingSampler<'a> {
 }
 
 impl<'a> TrainingSampler<'a> {
-    /// The sequence of `seed`, from `cursor` on.
+    /// The sequence that `seed` determines, starting at `cursor`.
     ///
     /// # Errors
     ///
@@ -59,7 +59,7 @@ impl<'a> TrainingSampler<'a> {
         self.cursor
     }
 
-    /// The addresses of the next batch.
+    /// The addresses of the `batch_size` rows of the next batch.
     pub fn next_batch(&mut self, batch_size: usize) -> Vec<RowId> {
         let mut rng = stream(self.seed, &format!("training batch {}", self.cursor.n_batches));
         self.cursor.n_batches += 1;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn every_version_is_sampled_and_the_seed_decides() {
+    fn every_version_is_sampled_and_the_seed_determines_the_batch() {
         let stairs = Stairs(4);
         let batch = |seed| {
             TrainingSampler::new(&stairs, seed, SamplerCursor::default()).unwrap().next_batch(200)
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_data_set_without_rows_is_refused() {
+    fn a_data_set_without_rows_is_rejected() {
         let start = SamplerCursor::default();
         assert!(TrainingSampler::new(&Stairs(1), 1, start).is_err());
         assert!(TrainingSampler::new(&Stairs(0), 1, start).is_err());

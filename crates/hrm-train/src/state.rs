@@ -1,4 +1,4 @@
-//! The state of a trainer in files, beside those of the model.
+//! The state of a trainer, in files beside those of the model.
 //!
 //! ```text
 //! trainer.json           steps, and the progress of every row in its puzzle
@@ -148,8 +148,8 @@ impl Trainer {
     ///
     /// # Errors
     ///
-    /// [`TrainError::State`] if the files do not fit the model and the settings, or an
-    /// error of reading them.
+    /// [`TrainError::State`] if the files do not fit the model and the settings, or
+    /// another [`TrainError`] if they cannot be read.
     pub fn restore(model: Hrm, config: TrainConfig, folder: &Path) -> Result<Self, TrainError> {
         config.check()?;
         let record: Record = read_json(&folder.join(RECORD))?;
@@ -164,8 +164,8 @@ impl Trainer {
             return Err(TrainError::State {
                 path: folder.join(RECORD),
                 what: "carries".to_owned(),
-                expected: format!("{n_carries} of {n_rows} rows"),
-                found: format!("{sizes:?}"),
+                expected: format!("{n_carries} of batch size {n_rows}"),
+                found: format!("batch sizes {sizes:?}"),
             });
         }
         let initial = model.initial_states(n_rows)?;

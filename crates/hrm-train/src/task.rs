@@ -12,7 +12,7 @@
 /// Token id of padding, in inputs and labels. A cell with this label has no loss.
 pub const PADDING: u32 = 0;
 
-/// The puzzle identifier of rows without their own.
+/// The puzzle identifier of rows that have no identifier of their own.
 pub const BLANK_PUZZLE: u32 = 0;
 
 /// The address of one example.
@@ -83,7 +83,7 @@ pub(crate) fn every_row<'a, E: Examples + ?Sized>(
     })
 }
 
-/// A kind of puzzle with its data, as the trainer sees it.
+/// A puzzle with its data, as the trainer sees it.
 pub trait Task: Send + Sync {
     /// Short lower-case name, e.g. `sudoku`.
     fn name(&self) -> &'static str;
@@ -100,7 +100,7 @@ pub trait Task: Send + Sync {
     /// Training examples.
     fn train(&self) -> &dyn Examples;
 
-    /// Evaluation examples. Never trained on.
+    /// Evaluation examples, which are never trained on.
     fn eval(&self) -> &dyn Examples;
 
     /// A new scorer of answers to [`eval`](Self::eval).

@@ -19,8 +19,8 @@ use crate::trainer::{StepRandomness, StepReport, Trainer};
 /// Number of batches that a background thread prepares ahead of their step.
 const N_BATCHES_AHEAD: usize = 2;
 
-/// The position of a run in its random data: the seed that decides batches, halting
-/// exploration and random states, and how far the batches have been used.
+/// The position of a run in its random data: the seed of batches, halting exploration
+/// and random states, and the position in the sequence of batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataCursor {
@@ -53,8 +53,8 @@ impl DataCursor {
     }
 }
 
-/// Trains on `task` for the configured number of steps, from `cursor` on. `watch` is
-/// called after every step with the cursor of the next one, and may end training.
+/// Trains on `task` up to the configured number of steps, starting at `cursor`. `watch`
+/// is called after every step with the cursor of the next one, and may stop training.
 ///
 /// # Errors
 ///
@@ -75,8 +75,8 @@ pub fn train<E: From<TrainError>>(
         let (full_sender, full) = mpsc::sync_channel(N_BATCHES_AHEAD);
         let (used_sender, used) = mpsc::channel();
         scope.spawn(move || {
-            // A whole batch is sampled although only halted rows take a puzzle of it:
-            // the published code drops the others too, and its epochs depend on it.
+            // A whole batch is sampled although only halted rows take a puzzle from it:
+            // the published code drops the others too, and its epochs depend on that.
             loop {
                 let mut batch =
                     used.try_recv().unwrap_or_else(|_| Batch::blank(n_rows, task.n_cells()));
@@ -129,7 +129,7 @@ mod tests {
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
 
-    /// The answer is the question.
+    /// A task whose answers equal its questions.
     struct Copying;
 
     impl Examples for Copying {
@@ -227,12 +227,12 @@ mod tests {
         let weight = parameter(hrm_core::names::Q_WEIGHT);
         weight.set(&hrm_testkit::ramp((2, 16)).unwrap()).unwrap();
         let network = model.frozen().unwrap();
-        let places: Vec<RowId> = Copying.row_ids().collect();
-        let batch = crate::Batch::read(&Copying, &places, 6);
+        let row_ids: Vec<RowId> = Copying.row_ids().collect();
+        let batch = crate::Batch::read(&Copying, &row_ids, 6);
         let embeddings = model.puzzle_embeddings(batch.puzzle_ids()).unwrap();
         let tokens = batch.input_tensor(model.device()).unwrap();
         let input = network.encode(&tokens, embeddings.as_ref()).unwrap();
-        let states = network.initial_states(places.len()).unwrap();
+        let states = network.initial_states(row_ids.len()).unwrap();
         let q = network.segment(&states, &input).unwrap().q.mean(0).unwrap();
         let bias = parameter(hrm_core::names::Q_BIAS);
         bias.set(&(bias.as_detached_tensor() - q).unwrap()).unwrap();
@@ -254,11 +254,14 @@ mod tests {
         assert!(n_rows < n_segments && n_segments < 3 * n_rows, "{n_segments} segments");
         assert_eq!(sampled(7, 3).0, rows);
         assert_ne!(sampled(7, 4).0, rows);
-        assert!(rows.iter().any(|(_, tokens)| *tokens != rows[0].1), "rows sample alike");
+        assert!(
+            rows.iter().any(|(_, tokens)| *tokens != rows[0].1),
+            "all rows have the same samples"
+        );
     }
 
     #[test]
-    fn copying_is_learnt_and_evaluated() {
+    fn the_copying_task_is_learnt_and_evaluated() {
         let mut trainer = trainer(60);
         let never_stop = |_: &Trainer, _: &StepReport, _: DataCursor| {
             Ok::<_, TrainError>(ControlFlow::Continue(()))
@@ -292,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_the_losses() {
+    fn the_seed_determines_the_losses() {
         assert_eq!(losses(4, 5), losses(4, 5));
         assert_ne!(losses(4, 5), losses(4, 6));
     }
@@ -321,7 +324,7 @@ mod tests {
             assert_eq!(written(&snapshot), before);
             let unchanged =
                 bits(&trainer).iter().zip(&before).filter(|(now, then)| now == then).count();
-            assert_eq!(unchanged, 1, "only the config is as before");
+            assert_eq!(unchanged, 1, "only the config is unchanged");
         }
     }
 
@@ -359,7 +362,7 @@ mod tests {
         .unwrap();
         assert_ne!(dense(trainer.averaged()), dense(trainer.model()));
         for (found, want) in dense(trainer.averaged()).iter().flatten().zip(want.iter().flatten()) {
-            assert!((found - want).abs() < 1e-6, "{found} is not {want}");
+            assert!((found - want).abs() < 1e-6, "found {found}, expected {want}");
         }
         // Puzzle embeddings are not averaged.
         let table = |model: &Hrm| {
@@ -379,7 +382,7 @@ mod tests {
             ("smoothed", |_, train| train.loss.label_smoothing = 0.1),
             ("noise", |_, train| train.state_noise = 0.01),
             ("carries round-robin", |_, train| train.n_carries = 3),
-            ("random starts", |model, _| {
+            ("random initial states", |model, _| {
                 model.recurrence.initial_states = hrm_core::InitialStates::Random
             }),
             ("damped", |model, _| model.recurrence.damping = 0.05),
@@ -397,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_that_is_off_changes_no_bit() {
+    fn a_disabled_variant_does_not_change_the_losses() {
         let off = |model: &mut HrmConfig, train: &mut TrainConfig| {
             model.recurrence.damping = 0.0;
             train.optimiser.clip_norm = 1e9;
@@ -435,11 +438,11 @@ mod tests {
     #[test]
     fn steps_that_are_not_finite_are_skipped_and_counted() {
         let mut trainer = with(100, |_, train| train.recovery.n_skipped_max = 2);
-        let spoil = |trainer: &Trainer, value: f32| {
+        let overwrite = |trainer: &Trainer, value: f32| {
             let (_, var) = trainer.model().weights().trained().last().unwrap();
             let first = var.as_detached_tensor().copy().unwrap();
-            let spoilt = first.ones_like().unwrap().affine(f64::from(value), 0.0).unwrap();
-            var.set(&spoilt).unwrap();
+            let constant = first.ones_like().unwrap().affine(f64::from(value), 0.0).unwrap();
+            var.set(&constant).unwrap();
             first
         };
         let hold = [Exploration { u: 0.0, min_segments: 3 }; 12];
@@ -453,7 +456,7 @@ mod tests {
             (report, n_placed)
         };
         assert!(!step(&mut trainer).0.unwrap().is_skipped);
-        let intact = spoil(&trainer, f32::NAN);
+        let intact = overwrite(&trainer, f32::NAN);
         let before = dense(trainer.model());
         let (report, n_placed) = step(&mut trainer);
         let report = report.unwrap();
@@ -468,7 +471,7 @@ mod tests {
         assert!(!report.unwrap().is_skipped);
         assert_eq!(n_placed, 12);
 
-        spoil(&trainer, f32::INFINITY);
+        overwrite(&trainer, f32::INFINITY);
         for _ in 0..2 {
             assert!(step(&mut trainer).0.unwrap().is_skipped);
         }
@@ -531,11 +534,14 @@ mod tests {
 
         let other = TrainConfig { batch_size: 5, ..halting.config().clone() };
         let err = restore(other).unwrap_err().to_string();
-        assert!(err.ends_with("`carries` must be 2 of 5 rows, found [12, 12]"), "{err}");
+        assert!(
+            err.ends_with("`carries` must be 2 of batch size 5, found batch sizes [12, 12]"),
+            "{err}"
+        );
     }
 
     #[test]
-    fn watch_may_end_training() {
+    fn watch_can_stop_training() {
         let mut trainer = trainer(100);
         train(&mut trainer, &Copying, DataCursor::new(1), |_, report, _| {
             let done = report.step == 3;
@@ -550,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn another_size_is_refused_before_the_first_step() {
+    fn a_model_of_another_size_is_rejected_before_the_first_step() {
         let config = HrmConfig::tiny().with(|config| config.input.n_cells = 6);
         let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
         let mut trainer =

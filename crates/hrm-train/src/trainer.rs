@@ -103,7 +103,7 @@ pub struct Gradients {
     pub dense: GradStore,
     /// Gradient of each row's puzzle embedding, `[B, E]`.
     pub puzzle_embeddings: Option<Tensor>,
-    /// Norm of the dense gradients together.
+    /// Norm of all dense gradients together.
     pub norm: f64,
     /// Whether all gradients are finite.
     pub are_finite: bool,
@@ -313,7 +313,7 @@ impl Trainer {
         Ok(())
     }
 
-    /// Passes the hidden states on to the next step, detached.
+    /// Stores the hidden states for the next step, detached, and reports on this one.
     ///
     /// # Errors
     ///
@@ -395,7 +395,7 @@ impl Trainer {
         }
     }
 
-    /// Whether each row halts after this segment.
+    /// Whether each row halts after this segment, `[B]`.
     fn halted(
         &self,
         carry: &Carry,
@@ -413,7 +413,8 @@ impl Trainer {
             .collect())
     }
 
-    /// Targets of the continue logit, from one more segment without gradient.
+    /// Targets of the continue logit, per row, from one more segment without gradient.
+    /// `None` if they are not trained.
     fn continue_targets(
         &self,
         carry: &Carry,
@@ -433,7 +434,7 @@ impl Trainer {
     }
 
     fn n_segments_max(&self) -> u32 {
-        // `HrmConfig::check` bounds it.
+        // `HrmConfig::check` limits it, so it fits.
         self.model.config().halting.n_segments_max as u32
     }
 }

@@ -1,7 +1,7 @@
 //! A validation split of the training set, to choose a checkpoint.
 //!
-//! Choosing by the evaluation set would bias its results. So some training puzzles
-//! are held back from training. A puzzle with one row is held back entirely, with all
+//! Choosing a checkpoint by the evaluation set would bias its results, so some training
+//! puzzles are held back from training. A puzzle with one row is held back entirely, with all
 //! its versions. Of a puzzle with several rows only the last row is held back, in all
 //! versions: a model cannot answer questions about an ARC task that it has never
 //! seen.
@@ -39,7 +39,7 @@ enum Part {
 }
 
 impl<'a> ValidationSplit<'a> {
-    /// Holds back `n` training puzzles of `task`, chosen by `seed`. `n` may be 0.
+    /// Holds back `n` training puzzles of `task`, sampled with `seed`. `n` may be 0.
     ///
     /// # Errors
     ///
@@ -48,7 +48,8 @@ impl<'a> ValidationSplit<'a> {
         let examples = task.train();
         let n_groups = examples.n_groups();
         if n > 0 && n >= n_groups {
-            let (field, expected) = ("evaluation.n_validation", "fewer than the training puzzles");
+            let (field, expected) =
+                ("evaluation.n_validation", "less than the number of training puzzles");
             return Err(TrainError::Setting { field, expected, found: n.to_string() });
         }
         let held_back =
@@ -128,7 +129,7 @@ impl Examples for Slice<'_> {
     }
 }
 
-/// The part of [`Task`] that the split does not change.
+/// The methods of [`Task`] that a split does not change.
 macro_rules! delegate_sizes {
     () => {
         fn name(&self) -> &'static str {
@@ -187,7 +188,7 @@ impl Task for Validation<'_> {
     }
 }
 
-/// A scorer without metrics: those of a task are about its evaluation set.
+/// A scorer without metrics: those of a task are defined on its evaluation set only.
 pub(crate) struct NoMetrics;
 
 impl Scorer for NoMetrics {
@@ -204,7 +205,7 @@ impl Scorer for NoMetrics {
 mod tests {
     use super::*;
 
-    /// 40 groups of 3 versions; every other has one row, the others have four.
+    /// 40 groups of 3 versions; versions of even groups have one row, others have four.
     struct Numbered;
 
     impl Examples for Numbered {
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_chooses_what_is_held_back() {
+    fn the_seed_determines_which_puzzles_are_held_back() {
         let split = |n, seed| ValidationSplit::new(&Numbered, n, seed).unwrap();
         let held = |seed| numbers(split(10, seed).validation().eval());
         assert_eq!(held(1), held(1));
@@ -296,7 +297,8 @@ mod tests {
         let err = ValidationSplit::new(&Numbered, 40, 1).err().unwrap().to_string();
         assert_eq!(
             err,
-            "train.evaluation.n_validation must be fewer than the training puzzles, found 40"
+            "train.evaluation.n_validation must be less than the number of training puzzles, \
+             found 40"
         );
     }
 }

@@ -1,8 +1,8 @@
 //! The peak memory of a training step does not depend on the number of cycles and
-//! segments, because only the last updates of a segment record gradients and no
-//! record crosses to the next segment.
+//! segments, because only the last updates of a segment record a graph for gradients,
+//! and no graph crosses to the next segment.
 //!
-//! Every byte of the process is counted. So this file holds only one test, and its
+//! Every byte of the process is counted, so this file holds only one test, and its
 //! steps run on one thread: the number of buffers that a thread pool caches depends on
 //! timing.
 
@@ -41,7 +41,7 @@ fn memory_grows_with_rows_but_not_with_cycles_or_segments() {
 }
 
 fn check(dtype: DType) {
-    // 1 x 1 cycles have no update without a record, and so no states of that kind.
+    // Not 1 x 1: there, every update records a graph, so no memory is used for others.
     let reference = bytes_of_step(config(2, 2), dtype, N_ROWS);
     let tolerance = TOLERANCE * reference;
 
@@ -69,7 +69,7 @@ fn check(dtype: DType) {
         let rise = peak - first;
         assert!(rise < tolerance, "the peak of step {step} is {rise} bytes higher: {peaks:?}");
     }
-    // A record that lived for one step too long would not raise the peaks either.
+    // A graph that is kept for one step too long might not raise the peaks.
     let kept = MEMORY.current_usage() as f64 - at_start;
     assert!(kept < tolerance, "{kept} bytes are held from one step to the next");
 }

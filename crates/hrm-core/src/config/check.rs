@@ -1,4 +1,4 @@
-//! Whether the sizes of a config fit together.
+//! Checks that the sizes of a config fit together.
 
 use hrm_blocks::{BlockDims, MixerDims, inner_dim};
 

@@ -38,7 +38,7 @@ impl HrmConfig {
     ];
 }
 
-/// Reads a config in groups and refuses unknown keys.
+/// Reads a config in groups and rejects unknown keys.
 #[derive(Deserialize)]
 #[serde(remote = "HrmConfig", deny_unknown_fields)]
 struct Grouped {
@@ -99,7 +99,7 @@ mod tests {
         "positions": "learned", "rope_base": 100.0, "norm_eps": 0.001
     }"#;
 
-    /// The config that [`FLAT`] states.
+    /// The config in [`FLAT`].
     fn flat_config() -> HrmConfig {
         HrmConfig::paper().with(|config| {
             config.input.vocab_size = 12;
@@ -195,21 +195,21 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_refused() {
-        let refusal = |json: &str| read(json).unwrap_err();
-        let err = refusal(&with_key(FLAT, "n_layers", 4.into()));
+    fn unknown_keys_are_rejected() {
+        let message = |json: &str| read(json).unwrap_err();
+        let err = message(&with_key(FLAT, "n_layers", 4.into()));
         assert!(err.starts_with("unknown field `n_layers`"), "{err}");
         let grouped = serde_json::to_string(&HrmConfig::tiny()).unwrap();
-        let err = refusal(&grouped.replace("\"n_heads\"", "\"n_hats\""));
+        let err = message(&grouped.replace("\"n_heads\"", "\"n_hats\""));
         assert!(err.starts_with("unknown field `n_hats`"), "{err}");
-        let err = refusal(&with_key(&grouped, "optimiser", serde_json::json!({})));
+        let err = message(&with_key(&grouped, "optimiser", serde_json::json!({})));
         assert!(err.starts_with("unknown field `optimiser`"), "{err}");
-        assert!(refusal("{}").starts_with("missing field"));
-        assert!(refusal("[]").contains("invalid"));
+        assert!(message("{}").starts_with("missing field"));
+        assert!(message("[]").contains("invalid"));
     }
 
     #[test]
-    fn a_setting_given_twice_is_refused() {
+    fn a_setting_given_twice_is_rejected() {
         let grouped = serde_json::to_string(&HrmConfig::tiny()).unwrap();
         let err = read(&with_key(&grouped, "hidden_dim", 64.into())).unwrap_err();
         let want = "`hidden_dim` and `block.hidden_dim` are the same setting: give only one";

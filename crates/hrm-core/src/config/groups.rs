@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::variants::{GradientSpan, HaltRule, InitialStates, Modules};
 
-/// What the model reads and predicts.
+/// Sizes of the model's input and output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputConfig {
@@ -23,7 +23,7 @@ pub struct PuzzleEmbeddingConfig {
     /// Channels of the embedding, `E`. 0 disables puzzle embeddings.
     pub dim: usize,
     /// Number of prefix positions that hold the embedding, `P`: usually
-    /// `ceil(E / D)`. The embedding is zero-padded to `P * D` channels.
+    /// `ceil(E / D)`. The embedding is zero-padded or cut to `P * D` channels.
     pub n_positions: usize,
 }
 

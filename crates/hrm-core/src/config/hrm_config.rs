@@ -17,7 +17,7 @@ use crate::variants::{GradientSpan, HaltRule, InitialStates, Modules};
 /// config, with the keys of [`RENAMED_KEYS`](Self::RENAMED_KEYS), is read as well.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HrmConfig {
-    /// What the model reads and predicts.
+    /// Sizes of the model's input and output.
     pub input: InputConfig,
     /// A learned embedding per puzzle identifier.
     pub puzzle_embedding: PuzzleEmbeddingConfig,

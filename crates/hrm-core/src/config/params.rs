@@ -24,7 +24,7 @@ impl HrmConfig {
         let mut params = vec![
             ParamSpec::trained(names::TOKENS, [vocab_size, d], per_channel),
             ParamSpec::trained(names::LM_HEAD, [vocab_size, d], per_channel),
-            // Halting starts out unlikely, and equally so for every puzzle.
+            // At first, halting is unlikely, and equally so for every puzzle.
             ParamSpec::trained(names::Q_WEIGHT, [2, d], Init::Constant(0.0)),
             ParamSpec::trained(names::Q_BIAS, [2], Init::Constant(-5.0)),
             fixed(names::H_INIT),
@@ -57,7 +57,7 @@ impl HrmConfig {
     }
 
     /// Number of trained parameters, without puzzle embeddings: the model size
-    /// as the literature states it.
+    /// stated in the literature.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Why a file is not a PyTorch checkpoint.
+//! The error of reading a PyTorch checkpoint.
 
 /// A file is not a PyTorch checkpoint that holds a state dict.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ pub enum PickleError {
         found: String,
     },
 
-    /// The tensors together are larger than the file.
+    /// The tensors together take more memory than the length of the file allows.
     #[error("tensor `{name}`: the tensors take more than the {limit} bytes that the file allows")]
     TooLarge {
         /// The first tensor beyond the limit.
@@ -59,11 +59,11 @@ pub enum PickleError {
     },
 
     /// The tensor backend failed.
-    #[error("cannot hold tensor `{name}`")]
+    #[error("cannot create tensor `{name}`")]
     Backend {
         /// The tensor.
         name: String,
-        /// What the backend says.
+        /// The error of the backend.
         #[source]
         source: candle_core::Error,
     },

@@ -2,8 +2,9 @@
 //!
 //! Objects live side by side in one list and refer to each other by index, so a
 //! memoised object is never copied, nesting needs no stack, and memory is bounded by
-//! [`N_MAX`] whatever the pickle says. Text stays in the pickle. Objects that no
-//! state dict needs become [`Node::Other`]; nothing that the pickle names is run.
+//! [`N_MAX`] whatever the pickle says. Text is borrowed from the pickle. Objects
+//! that no state dict needs become [`Node::Other`]; code that the pickle names is never
+//! run.
 
 use std::collections::HashMap;
 
@@ -41,7 +42,7 @@ pub(super) enum Node<'a> {
     Other,
 }
 
-/// What a pickle holds.
+/// The objects of a pickle.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
     nodes: Vec<Node<'a>>,
@@ -111,7 +112,7 @@ impl<'a> Pickle<'a> {
     }
 }
 
-/// The state while opcodes are run.
+/// The state of the machine while it runs opcodes.
 struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -123,7 +124,7 @@ struct Machine<'a> {
 type Step<T> = Result<T, &'static str>;
 
 impl<'a> Machine<'a> {
-    /// Runs one opcode. True after the last one.
+    /// Runs one opcode. Returns true after the last one.
     fn step(&mut self) -> Step<bool> {
         let [opcode] = self.array()?;
         match opcode {
@@ -298,7 +299,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Where on the stack the objects after the last mark start.
+    /// Position on the stack of the first object after the last mark.
     fn marked(&self) -> Step<usize> {
         let mark = self.stack.iter().rposition(|id| *id == MARK);
         Ok(mark.ok_or("no mark on the stack")? + 1)
@@ -337,7 +338,7 @@ impl<'a> Machine<'a> {
     fn set_item(&mut self, key: Id, value: Id) -> Step<()> {
         let dict = self.last()?;
         if !matches!(self.pickle.node(dict), Node::Dict) {
-            return Err("an item of something else than a dictionary");
+            return Err("an item of something other than a dictionary");
         }
         push(&mut self.pickle.entries, [dict, key, value])
     }
@@ -355,7 +356,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-const EMPTY: &str = "an object is missing on the stack";
+const EMPTY: &str = "an object is missing from the stack";
 const TOO_MANY: &str = "more objects than any state dict has";
 
 fn push<T>(list: &mut Vec<T>, item: T) -> Step<()> {
@@ -381,7 +382,7 @@ fn long(bytes: &[u8]) -> Step<i64> {
 mod tests {
     use super::*;
 
-    fn refusal(bytes: &[u8]) -> (usize, &'static str) {
+    fn syntax_error(bytes: &[u8]) -> (usize, &'static str) {
         match Pickle::read(bytes) {
             Err(PickleError::Syntax { at, what }) => (at, what),
             other => panic!("{other:?}"),
@@ -423,25 +424,28 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_refused_with_its_place() {
-        assert_eq!(refusal(b""), (0, "the pickle ends early"));
-        assert_eq!(refusal(b"K\x01"), (2, "the pickle ends early"));
-        assert_eq!(refusal(b"K\x01\xff."), (2, "an opcode that state dicts do not need"));
-        assert_eq!(refusal(b"X\xff\xff\xff\xffabc."), (0, "the pickle ends early"));
-        assert_eq!(refusal(b"\x8a\xff\x01\x02."), (0, "the pickle ends early"));
-        assert_eq!(refusal(b"\x8a\x09123456789.").1, "an integer of more than 64 bits");
-        assert_eq!(refusal(b"X\x01\0\0\0\xff.").1, "text is not UTF-8");
-        assert_eq!(refusal(b"K\x01\x86.").1, EMPTY);
-        assert_eq!(refusal(b"(\x85.").1, EMPTY);
-        assert_eq!(refusal(b"(.").1, EMPTY);
-        assert_eq!(refusal(b"K\x01t.").1, "no mark on the stack");
-        assert_eq!(refusal(b"K\x01K\x02K\x03s.").1, "an item of something else than a dictionary");
-        assert_eq!(refusal(b"}(K\x01u.").1, "a key without a value");
-        assert_eq!(refusal(b"h\x01.").1, "nothing is memoised under this number");
+    fn a_malformed_pickle_is_rejected_with_the_offset() {
+        assert_eq!(syntax_error(b""), (0, "the pickle ends early"));
+        assert_eq!(syntax_error(b"K\x01"), (2, "the pickle ends early"));
+        assert_eq!(syntax_error(b"K\x01\xff."), (2, "an opcode that state dicts do not need"));
+        assert_eq!(syntax_error(b"X\xff\xff\xff\xffabc."), (0, "the pickle ends early"));
+        assert_eq!(syntax_error(b"\x8a\xff\x01\x02."), (0, "the pickle ends early"));
+        assert_eq!(syntax_error(b"\x8a\x09123456789.").1, "an integer of more than 64 bits");
+        assert_eq!(syntax_error(b"X\x01\0\0\0\xff.").1, "text is not UTF-8");
+        assert_eq!(syntax_error(b"K\x01\x86.").1, EMPTY);
+        assert_eq!(syntax_error(b"(\x85.").1, EMPTY);
+        assert_eq!(syntax_error(b"(.").1, EMPTY);
+        assert_eq!(syntax_error(b"K\x01t.").1, "no mark on the stack");
+        assert_eq!(
+            syntax_error(b"K\x01K\x02K\x03s.").1,
+            "an item of something other than a dictionary"
+        );
+        assert_eq!(syntax_error(b"}(K\x01u.").1, "a key without a value");
+        assert_eq!(syntax_error(b"h\x01.").1, "nothing is memoised under this number");
     }
 
     #[test]
-    fn pickles_that_grow_are_refused() {
+    fn pickles_with_too_many_objects_are_rejected() {
         let repeated = |start: &[u8], piece: &[u8]| [start, &piece.repeat(N_MAX + 1)].concat();
         for bomb in [
             // Objects, references, marks, items of tuples, entries of dictionaries.
@@ -451,11 +455,11 @@ mod tests {
             repeated(b"K\x01q\0", b"(h\0h\0h\0h\0t"),
             repeated(b"K\x01q\0}", b"h\0h\0s"),
         ] {
-            assert_eq!(refusal(&bomb).1, TOO_MANY);
+            assert_eq!(syntax_error(&bomb).1, TOO_MANY);
         }
         let keys: Vec<u8> =
             (0..=N_MAX as u32).flat_map(|key| [&b"r"[..], &key.to_le_bytes()].concat()).collect();
-        assert_eq!(refusal(&[b"K\x01", keys.as_slice()].concat()).1, TOO_MANY);
+        assert_eq!(syntax_error(&[b"K\x01", keys.as_slice()].concat()).1, TOO_MANY);
         // A tuple of twice the one before, which copies would make 2^1000 long.
         let doubled = [b"K\x01".as_slice(), &b"q\0h\0\x86".repeat(1000), b"."].concat();
         assert_eq!(root(&doubled), "a tuple of length 2");

@@ -1,8 +1,8 @@
 //! PyTorch checkpoints: a zip archive with a pickled state dict, and a file of raw
 //! numbers per storage.
 //!
-//! The archive's checksums are verified, so a damaged file is refused rather than
-//! read as other weights. Reading takes no more memory than the file's length plus
+//! The archive's checksums are verified, so a damaged file is rejected rather than
+//! read with wrong weights. Reading takes no more memory than the file's length plus
 //! 16 MB: objects of the pickle are bounded in number, and tensors in total size.
 
 mod error;
@@ -20,18 +20,18 @@ use zip::read::ZipFile;
 pub use self::error::PickleError;
 use self::machine::{Id, Node, Pickle};
 
-/// Largest pickle that is read. That of a large model has some thousand tensors of a
-/// hundred bytes each.
+/// Largest pickle that is read. That of a large model describes a few thousand tensors
+/// in about a hundred bytes each.
 const N_PICKLE_BYTES_MAX: u64 = 16 << 20;
 
 /// Bytes that the tensors may take beyond the length of the file, because some view
 /// the same storage.
 const N_SHARED_BYTES_MAX: u64 = 6 << 20;
 
-/// Bytes that a tensor takes beside its elements, generously.
+/// A generous estimate of the bytes that a tensor takes beside its elements.
 const N_BYTES_PER_TENSOR: u64 = 1 << 10;
 
-/// Bytes of a storage in memory at a time. A multiple of every element's size.
+/// Bytes of a storage that are in memory at a time. A multiple of every element's size.
 const N_CHUNK_BYTES: usize = 2 << 20;
 
 /// Longest name of a tensor or a storage, in bytes.
@@ -51,7 +51,7 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> 
     let n_file_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
     let mut archive = ZipArchive::new(std::io::BufReader::new(file))?;
     let pickle = find_pickle(&archive)?;
-    let folder = pickle.strip_suffix("data.pkl").expect("that is how it was found");
+    let folder = pickle.strip_suffix("data.pkl").expect("the pickle was found by this suffix");
 
     let bytes = read_pickle(&mut archive, &pickle, n_file_bytes)?;
     let state_dict = Pickle::read(&bytes)?;
@@ -72,7 +72,7 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> 
 ///
 /// # Errors
 ///
-/// [`PickleError`] naming the tensor, or the place in the pickle.
+/// [`PickleError`] naming the tensor, or the offset in the pickle.
 pub fn check_state_dict(bytes: &[u8]) -> Result<usize, PickleError> {
     let state_dict = Pickle::read(bytes)?;
     let mut n_tensors = 0;
@@ -329,7 +329,7 @@ impl<'a> View<'a> {
 
     /// Number of elements, if all are within a storage of `n_stored` elements.
     fn n_elements_within(&self, n_stored: usize) -> Option<usize> {
-        // Also without axes of length 0, the product must be a number.
+        // Without the axes of length 0, the product must not overflow either.
         self.shape.iter().try_fold(1usize, |n, dim| n.checked_mul((*dim).max(1)))?;
         // Strides of 0 can make a view larger than its storage; no weight is.
         let n_elements = self.n_elements().filter(|n| *n <= n_stored)?;
@@ -381,8 +381,8 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// Pickle opcodes of a tensor: a view of storage `0`, made of `kind`.
-    fn tensor(kind: &str, offset: u8, shape: &[u8], strides: &[u8]) -> Vec<u8> {
+    /// Pickle opcodes of a tensor: a view of storage `0`, of the class `storage_class`.
+    fn tensor(storage_class: &str, offset: u8, shape: &[u8], strides: &[u8]) -> Vec<u8> {
         let mut ops = Vec::new();
         let int = |n: &u8| [b'K', *n];
         let text = |ops: &mut Vec<u8>, text: &str| {
@@ -392,7 +392,7 @@ mod tests {
         };
         ops.extend(b"ctorch._utils\n_rebuild_tensor_v2\n((");
         text(&mut ops, "storage");
-        ops.extend(format!("ctorch\n{kind}\n").as_bytes());
+        ops.extend(format!("ctorch\n{storage_class}\n").as_bytes());
         text(&mut ops, "0");
         text(&mut ops, "cpu");
         ops.extend(b"K\x09tQ");
@@ -456,12 +456,12 @@ mod tests {
     }
 
     #[test]
-    fn anything_but_a_state_dict_is_refused() {
+    fn anything_but_a_state_dict_is_rejected() {
         let floats = six_floats();
         let message = |value: &[u8]| opened(&checkpoint(value, Some(&floats))).unwrap_err();
         // A number instead of a tensor.
         assert_eq!(message(b"K\x01"), "`data.pkl` holds no dictionary of tensors");
-        // Rebuilt from nothing at all.
+        // A tensor without arguments.
         let bare = b"ctorch._utils\n_rebuild_tensor_v2\n)R";
         let want = "tensor `x`: expected a storage, an offset, a shape and strides, found a tuple of length 0";
         assert_eq!(message(bare), want);
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_or_short_file_is_refused() {
+    fn a_damaged_or_short_file_is_rejected() {
         let floats = six_floats();
         let whole = checkpoint(&tensor("FloatStorage", 0, &[2, 3], &[3, 1]), Some(&floats));
         for len in [0, 1, whole.len() / 2, whole.len() - 1] {

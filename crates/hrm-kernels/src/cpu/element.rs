@@ -27,7 +27,7 @@ impl Element for f32 {
 impl Element for bf16 {
     #[inline(always)]
     fn from_f32(x: f32) -> Self {
-        // Free of branches, so that loops over it become vector code.
+        // No branches, so that the compiler can vectorise loops over it.
         let bits = x.to_bits();
         let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1));
         let kept = if x.is_nan() { bits | 0x0040_0000 } else { rounded };

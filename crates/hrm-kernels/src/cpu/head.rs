@@ -6,7 +6,7 @@
 //!
 //! Scores are computed transposed: one row per key, with as many queries next to
 //! each other as a tile has columns. The softmax then runs down the columns, where
-//! each lane of a vector belongs to another query, so that nothing is summed across
+//! each lane of a vector belongs to a different query, so that nothing is summed across
 //! a vector, and its result is already packed for the product with the values.
 //! Scores exist for a few queries at a time; the backward pass recomputes them.
 

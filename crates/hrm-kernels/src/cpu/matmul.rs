@@ -1,8 +1,8 @@
 //! Matrix products on packed operands.
 //!
-//! [`matmul`] passes its result on tile by tile, while each tile is in the
-//! first-level cache, so that the next operation (an activation, a sum, a
-//! conversion) needs no pass over memory of its own.
+//! [`matmul`] hands out its result tile by tile, while each tile is in the first-level
+//! cache, so that the next operation (an activation, a sum, a conversion) needs no
+//! separate pass over memory.
 
 use rayon::prelude::*;
 
@@ -205,7 +205,7 @@ impl<E: Element> Panels<E> {
             );
         };
         match threads {
-            // Packing on one thread counts towards the product that it is for.
+            // On one thread, the time of packing counts as part of the product.
             Threads::One => write_panels(0, &mut self.data),
             Threads::All => {
                 let n_together = threads.piece_len(self.data.len() / panel_len, PANELS);
@@ -448,10 +448,10 @@ pub(crate) fn matmul_into<V: Simd>(
 }
 
 /// Rows of both factors that are multiplied together: enough to make adding up the
-/// tiles cheap, few enough to keep a piece of them in the second-level cache.
+/// tiles cheap, few enough for a piece of them to stay in the second-level cache.
 const ROWS_PER_BLOCK: usize = 3072;
 
-/// Tiles of such a piece, next to each other.
+/// Adjacent tiles per piece.
 const TILES_PER_PIECE: usize = 16;
 
 /// Computes `left^T right`, `[N, K]` f32, for `left: [M, N]` and `right: [M, K]`:

@@ -6,13 +6,16 @@
 //! matmul      packed operands, loops over tiles
 //! vector_ops  norm, activation and rotation of one hidden vector
 //! head        one head of attention
-//! mlp, attn   the two sublayers, forward and backward; post_norm is their end
-//! threads     how work is split;  scratch  memory that is reused
-//! profile     where the time goes;  peak  what the hardware could do
+//! mlp, attn   the two sublayers, forward and backward
+//! post_norm   residual sum and norm at the end of both sublayers
+//! threads     how work is split across threads
+//! scratch     reusable buffers
+//! profile     time of each part of a training step
+//! peak        measured peak rate of the hardware
 //! ```
 //!
-//! Everything above a tile is written once, for every instruction set and both
-//! dtypes. Operands of products are f32 or bf16; sums are always f32.
+//! Everything above the level of a tile is written once, for every instruction set
+//! and both dtypes. Operands of products are f32 or bf16; sums are always f32.
 
 pub(crate) mod attn;
 mod element;

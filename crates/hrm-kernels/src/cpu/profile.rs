@@ -1,4 +1,4 @@
-//! Where the time of a training step goes.
+//! Time of each part of a training step.
 //!
 //! While profiling is off, a section costs one load. While it is on, each section
 //! adds its duration to its [`Part`], summed over all threads.
@@ -72,6 +72,7 @@ pub(crate) fn section(part: Part) -> Section {
     Section { part, start: IS_ON.load(Ordering::Relaxed).then(Instant::now) }
 }
 
+/// A running measurement of one part, which ends when it is dropped.
 pub(crate) struct Section {
     part: Part,
     start: Option<Instant>,

@@ -24,7 +24,7 @@ thread_local! {
 pub(crate) fn scratch<E: Element>(len: usize) -> Scratch<E> {
     let n_lines = (len * size_of::<E>()).div_ceil(size_of::<Line>());
     let mut lines = IDLE.with_borrow_mut(|idle| {
-        // The shortest that is long enough, else the longest.
+        // The shortest buffer that is long enough, else the longest.
         let best = idle.partition_point(|lines| lines.len() < n_lines);
         if best < idle.len() { idle.remove(best) } else { idle.pop().unwrap_or_default() }
     });

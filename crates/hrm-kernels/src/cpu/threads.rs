@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_respect_the_maximum_and_every_thread_gets_one() {
+    fn pieces_respect_the_maximum_and_every_thread_gets_a_piece() {
         for (len, len_max) in [(1, 4), (7, 3), (82, 96), (2624, 96), (5, 0)] {
             for threads in [Threads::One, Threads::All] {
                 let piece = threads.piece_len(len, len_max);

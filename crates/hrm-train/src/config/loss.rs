@@ -1,4 +1,4 @@
-//! What is minimised.
+//! Settings of the loss.
 
 use hrm_kernels::CellDistribution;
 use serde::{Deserialize, Serialize};

@@ -18,8 +18,8 @@ pub use optimiser::{OptimiserConfig, OptimiserKind, PuzzleEmbeddingOptimiserConf
 pub use run::{CheckpointConfig, EvaluationConfig, RecoveryConfig};
 pub use schedule::{CurriculumStage, Decay, ScheduleConfig};
 
-/// Settings of a training run. A file need not state all of them; the others are
-/// those of [`paper`](Self::paper).
+/// Settings of a training run. A file may omit settings, which then have their values
+/// in [`paper`](Self::paper).
 ///
 /// Flat files, which have every setting at the top level, load too: see
 /// [`RENAMED_KEYS`](Self::RENAMED_KEYS).
@@ -33,8 +33,8 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Puzzles per step. At least 1.
     pub batch_size: usize,
-    /// Number of independent carries, used round-robin. At least 1. With more
-    /// carries, more steps on other puzzles lie between two segments of a puzzle.
+    /// Number of independent carries, used round-robin. At least 1. With `n` carries,
+    /// a puzzle is trained on in every `n`-th step.
     pub n_carries: usize,
     /// Standard deviation of the noise added to the hidden states after each
     /// segment of training, in `0..=1` (arXiv 2605.21488: 0.01).
@@ -57,7 +57,7 @@ pub struct TrainConfig {
 
 impl Serialize for TrainConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The derived function, which `remote` makes an inherent one.
+        // The derived function, which is inherent because of `remote`.
         Self::serialize(self, serializer)
     }
 }
@@ -73,12 +73,12 @@ impl<'de> Deserialize<'de> for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Old key and new dotted key of each setting that has two, e.g.
+    /// Flat key and dotted key of each setting that has both, e.g.
     /// `("learning_rate", "optimiser.learning_rate")`. Files may use either.
     pub const RENAMED_KEYS: &[(&str, &str)] = renamed_keys::RENAMED_KEYS;
 
-    /// Largest fixed number of steps: f64, in which schedules are computed, counts
-    /// this far exactly.
+    /// Largest fixed number of steps: schedules are computed in f64, which represents
+    /// every integer up to this one.
     pub const STEPS_MAX: u64 = 1 << 53;
 
     /// Value of [`steps`](Self::steps) for a run without a fixed number of steps,
@@ -187,8 +187,8 @@ impl TrainConfig {
         self.recovery.check()
     }
 
-    /// Checks that the number of steps is fixed and in its range: for runs that
-    /// nothing else ends.
+    /// Checks that the number of steps is fixed and in its range: for runs without
+    /// another stopping condition.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! How parameters follow their gradients.
+//! Settings of the optimisers.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +39,8 @@ pub struct OptimiserConfig {
     /// to it. 0: no clipping.
     pub clip_norm: f64,
     /// Decay rate of an exponential moving average of the dense weights, in
-    /// `0..1`. The average is what is evaluated and saved (arXiv 2510.04871:
-    /// 0.999). 0: no average.
+    /// `0..1`. The average is evaluated and saved in place of the weights
+    /// (arXiv 2510.04871: 0.999). 0: no average.
     pub ema: f64,
 }
 

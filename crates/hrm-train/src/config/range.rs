@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::error::TrainError;
 
 /// Checks that the setting `field` is in `range`, which `expected` describes. NaN
-/// is in no range.
+/// is outside every range.
 ///
 /// # Errors
 ///
@@ -19,7 +19,7 @@ pub(super) fn check_range<T: PartialOrd + ToString>(
     if range.contains(&value) { Ok(()) } else { refuse(field, expected, value) }
 }
 
-/// The error of the setting `field`.
+/// Returns [`TrainError::Setting`] for the setting `field`.
 pub(super) fn refuse<T: ToString>(
     field: &'static str,
     expected: &'static str,

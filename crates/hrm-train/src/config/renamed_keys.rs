@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Key in the flat layout and dotted key of each setting that belongs to a group.
+/// The key in the flat layout, and the dotted key, of each setting in a group.
 pub(super) const RENAMED_KEYS: &[(&str, &str)] = &[
     ("optimiser", "optimiser.kind"),
     ("learning_rate", "optimiser.learning_rate"),
@@ -33,9 +33,9 @@ pub(super) const RENAMED_KEYS: &[(&str, &str)] = &[
 ///
 /// # Errors
 ///
-/// If a setting is there twice, or its group is not a table.
+/// If a setting is given twice, or its group is not a table.
 pub(super) fn move_renamed(settings: &mut Map<String, Value>) -> Result<(), String> {
-    // All flat keys leave before any is placed: `optimiser` is also a group.
+    // All flat keys are removed before any is inserted: `optimiser` is also a group.
     let mut moved = Vec::new();
     for (old, new) in RENAMED_KEYS {
         let is_group = new.split('.').next() == Some(*old);
@@ -45,12 +45,12 @@ pub(super) fn move_renamed(settings: &mut Map<String, Value>) -> Result<(), Stri
     }
     for (old, new, value) in moved {
         let (group, field) = new.split_once('.').unwrap_or(("", new));
-        let group = settings.entry(group).or_insert_with(|| Map::new().into());
-        let Some(group) = group.as_object_mut() else {
-            return Err(format!("`{old}` means `{new}`, but that group is not a table"));
+        let fields = settings.entry(group).or_insert_with(|| Map::new().into());
+        let Some(fields) = fields.as_object_mut() else {
+            return Err(format!("`{group}` must be a group of settings"));
         };
-        if group.insert(field.to_owned(), value).is_some() {
-            return Err(format!("`{old}` means `{new}`: found both, keep the second"));
+        if fields.insert(field.to_owned(), value).is_some() {
+            return Err(format!("`{old}` and `{new}` are the same setting: give only one"));
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! When a run is evaluated and saved, and how it recovers.
+//! Settings of evaluation, checkpoints and recovery.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::error::TrainError;
 pub struct EvaluationConfig {
     /// Steps between evaluations. 0: only at the end.
     pub interval: u64,
-    /// Training puzzles that are held back to choose the best checkpoint. 0: no
+    /// Number of training puzzles held back to choose the best checkpoint. 0: no
     /// validation.
     pub n_validation: usize,
     /// Consecutive evaluations without improvement that end the run. 0: never.
@@ -26,7 +26,7 @@ impl EvaluationConfig {
     /// [`TrainError::Setting`] if they do not.
     pub fn check(&self) -> Result<(), TrainError> {
         if self.patience > 0 && (self.n_validation == 0 || self.interval == 0) {
-            let expected = "0 without `evaluation.n_validation` and `evaluation.interval`";
+            let expected = "0 unless `evaluation.n_validation` and `evaluation.interval` are set";
             return refuse("evaluation.patience", expected, self.patience);
         }
         Ok(())
@@ -62,15 +62,14 @@ impl CheckpointConfig {
     }
 }
 
-/// What happens when a loss or a gradient is not finite.
+/// Recovery from a loss or a gradient that is not finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecoveryConfig {
     /// Consecutive steps that may be skipped before the run returns to its last
     /// checkpoint.
     pub n_skipped_max: u64,
-    /// Number of times that the run may return to a checkpoint. 0: it stops
-    /// instead.
+    /// Maximum number of returns to a checkpoint. 0: the run stops instead.
     pub n_rollbacks_max: u64,
     /// Factor of the learning rates after each return, in `0..=1`.
     pub rollback_rate: f64,

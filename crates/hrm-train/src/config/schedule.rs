@@ -38,7 +38,7 @@ pub enum Decay {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CurriculumStage {
-    /// Where the stage ends, as a share of all steps. In `0..=1`.
+    /// End of the stage, as a share of all steps. In `0..=1`.
     pub until: f64,
     /// Slow updates per segment. At least 1.
     pub n_h_cycles: usize,

@@ -1,7 +1,7 @@
 use super::*;
 use serde_json::json;
 
-/// Every setting in the flat layout, none of them at its default.
+/// Every setting in the flat layout, each different from its default.
 const FLAT: &str = r#"{
     "batch_size": 32,
     "n_carries": 3,
@@ -114,7 +114,7 @@ fn read(text: &str) -> Result<TrainConfig, String> {
 fn a_flat_file_loads_to_the_same_config() {
     assert_eq!(read(FLAT).unwrap(), wanted());
     wanted().check().unwrap();
-    // Every flat key is in the file, so the table lacks none.
+    // The file has exactly the flat keys of the table and the four ungrouped settings.
     let flat: serde_json::Map<String, Value> = serde_json::from_str(FLAT).unwrap();
     for (old, _) in TrainConfig::RENAMED_KEYS {
         assert!(flat.contains_key(*old), "{old}");
@@ -123,9 +123,9 @@ fn a_flat_file_loads_to_the_same_config() {
 }
 
 #[test]
-fn a_config_survives_its_file() {
-    let default_and_not = [TrainConfig::paper(), wanted()];
-    for config in default_and_not {
+fn a_config_is_read_back_unchanged() {
+    let configs = [TrainConfig::paper(), wanted()];
+    for config in configs {
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(read(&text).unwrap(), config);
     }
@@ -155,7 +155,7 @@ fn toml_loads_too() {
 }
 
 #[test]
-fn settings_that_a_file_omits_are_published_ones() {
+fn omitted_settings_have_their_published_values() {
     let paper = TrainConfig::paper;
     assert_eq!(read("{}").unwrap(), paper());
     assert_eq!(read(r#"{"steps": 7}"#).unwrap(), TrainConfig { steps: 7, ..paper() });
@@ -172,18 +172,18 @@ fn settings_that_a_file_omits_are_published_ones() {
 }
 
 #[test]
-fn unknown_and_doubled_settings_are_refused_by_name() {
+fn unknown_and_duplicate_settings_are_rejected_by_name() {
     for (text, want) in [
         (json!({"speed": 1}), "unknown field `speed`"),
         (json!({"optimiser": {"speed": 1}}), "unknown field `speed`"),
         (json!({"optimiser": {"ema": 0.5, "optimiser": "muon"}}), "unknown field `optimiser`"),
         (
             json!({"ema": 0.5, "optimiser": {"ema": 0.5}}),
-            "`ema` means `optimiser.ema`: found both, keep the second",
+            "`ema` and `optimiser.ema` are the same setting: give only one",
         ),
         (
             json!({"ema": 0.5, "cell_loss": "softmax", "loss": 3}),
-            "`cell_loss` means `loss.cells`, but that group is not a table",
+            "`loss` must be a group of settings",
         ),
         (json!({"optimiser": "sgd"}), "unknown variant `sgd`"),
         (json!({"decay": 3}), "invalid type"),
@@ -209,8 +209,8 @@ fn settings_out_of_range_are_named() {
     );
     assert_eq!(
         message(|train| train.evaluation.patience = 2),
-        "train.evaluation.patience must be 0 without `evaluation.n_validation` and \
-         `evaluation.interval`, found 2"
+        "train.evaluation.patience must be 0 unless `evaluation.n_validation` and \
+         `evaluation.interval` are set, found 2"
     );
     assert_eq!(
         message(|train| train.checkpoints.n_kept = 0),

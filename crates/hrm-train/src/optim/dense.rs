@@ -61,7 +61,8 @@ impl Optimiser {
     }
 
     /// An optimiser of the parameters of an HRM after `n_steps` steps. `moments`
-    /// receives each parameter by name, and whether it needs the mean square.
+    /// returns the moments of a parameter, given its name, the parameter, and whether
+    /// the mean square is needed.
     pub(crate) fn restored<'a, E>(
         params: impl IntoIterator<Item = (&'a str, &'a Var)>,
         config: &OptimiserConfig,
@@ -122,9 +123,9 @@ impl Optimiser {
 impl candle_nn::Optimizer for Optimiser {
     type Config = OptimiserConfig;
 
-    /// An optimiser of `vars`, of which those that are not floats stay as they are.
-    /// Without names, Muon moves every matrix along orthogonal matrices: leave
-    /// embeddings and heads to another optimiser.
+    /// An optimiser of `vars`. Variables that are not floats are left unchanged.
+    /// Without names, Muon moves every matrix along orthogonal matrices: use another
+    /// optimiser for embeddings and heads.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl candle_nn::Optimizer for Optimiser {
     fn new(vars: Vec<Var>, config: OptimiserConfig) -> Result<Self> {
         config.check().map_err(Error::wrap)?;
         if config.ema != 0.0 {
-            candle_core::bail!("`ema` must be 0 for an optimiser by itself, found {}", config.ema);
+            candle_core::bail!("`ema` must be 0 outside a trainer, found {}", config.ema);
         }
         let param = |var: Var| {
             let moments = Moments::zero(&var, !is_orthogonal(&config, &var))?;
@@ -179,7 +180,7 @@ mod tests {
         OptimiserConfig { kind, ..OptimiserConfig::default() }
     }
 
-    /// One parameter under the gradients given, by the formula in f64.
+    /// One parameter after a step along each of `grads`, by the formula in f64.
     fn by_hand(kind: OptimiserKind, mut p: f64, grads: &[f64], size: StepSize) -> f64 {
         let (b1, b2) = (0.9, 0.95);
         let (mut m, mut v) = (0.0, 0.0);
@@ -215,7 +216,10 @@ mod tests {
         let found = param.to_vec1::<f32>().unwrap();
         for ((found, start), slope) in found.into_iter().zip(STARTS).zip(SLOPES) {
             let want = by_hand(kind, start, &vec![slope; n_steps], size);
-            assert!((f64::from(found) - want).abs() < 1e-6, "{kind:?}: {found} is not {want}");
+            assert!(
+                (f64::from(found) - want).abs() < 1e-6,
+                "{kind:?}: found {found}, expected {want}"
+            );
         }
     }
 
@@ -271,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn candle_users_can_mix_dtypes_and_shapes() -> Result<()> {
+    fn the_candle_interface_accepts_mixed_dtypes_and_shapes() -> Result<()> {
         for kind in KINDS {
             let device = &Device::Cpu;
             let floats = [
@@ -303,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_without_meaning_are_refused() {
+    fn settings_out_of_range_are_rejected() {
         let message = |config| Optimiser::new(Vec::new(), config).unwrap_err().to_string();
         let wrong = OptimiserConfig { beta1: 2.0, ..OptimiserConfig::default() };
         let text = message(wrong);
@@ -314,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_without_gradient_stays() -> Result<()> {
+    fn a_parameter_without_gradient_is_unchanged() -> Result<()> {
         for kind in KINDS {
             let (moved, still) = (Var::new(1f32, &Device::Cpu)?, Var::new(1f32, &Device::Cpu)?);
             let named = [("moved", &moved), ("still", &still)];

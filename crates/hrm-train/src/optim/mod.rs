@@ -1,5 +1,5 @@
-//! Optimisers: [`Optimiser`] for dense weights, [`sign_sgd`] for the puzzle
-//! embeddings that a batch uses.
+//! Optimisers: [`Optimiser`] for dense weights, [`sign_sgd`] for the puzzle embeddings
+//! of a batch.
 //!
 //! [`Optimiser`] is a [`candle_nn::Optimizer`], so it trains any candle model:
 //!

@@ -21,7 +21,7 @@ const STEP_RMS: f64 = 0.2;
 /// Iterations of [`orthogonal`].
 const N_ITERATIONS: usize = 5;
 
-/// Added to the norm of a matrix, so that a tiny matrix is not blown up.
+/// Added to the norm of a matrix, so that a zero matrix is not divided by 0.
 const NORM_EPS: f64 = 1e-7;
 
 /// Coefficients of the quintic `a x + b x^3 + c x^5`, which quickly moves singular
@@ -48,7 +48,7 @@ pub(super) fn step(
 /// A matrix with the singular vectors of `matrix` and singular values near 1.
 fn orthogonal(matrix: &Tensor) -> Result<Tensor> {
     let (n_rows, n_columns) = matrix.dims2()?;
-    // Of the two Gram matrices, that of the shorter side is the smaller product.
+    // The Gram matrix of the shorter side is the smaller of the two.
     let is_tall = n_rows > n_columns;
     let matrix = if is_tall { matrix.t()?.contiguous()? } else { matrix.clone() };
     let [a, b, c] = QUINTIC;

@@ -4,8 +4,8 @@
 //! p <- p (1 - lr wd) - lr sign(sum of the gradients of this identifier)
 //! ```
 //!
-//! Only the embeddings of identifiers in the batch move, and each moves once however
-//! often its identifier occurs.
+//! Only the embeddings of identifiers in the batch move. Each moves once, however often
+//! its identifier occurs.
 
 use std::collections::BTreeMap;
 

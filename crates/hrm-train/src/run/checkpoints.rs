@@ -38,7 +38,7 @@ impl Checkpoints {
         let checkpoints = &self.path;
         let name = checkpoint_name(step);
         let (partial, done) = (checkpoints.join(format!("{name}.tmp")), checkpoints.join(&name));
-        // Left by a failed attempt; nothing names it.
+        // Left by a failed attempt; nothing refers to it.
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(writing(&partial))?;
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Settings, seed and data of the run.
+/// Record of the run: settings, seed and data.
 pub const RECORD: &str = "run.json";
 /// Metrics over time.
 pub const METRICS: &str = "metrics.jsonl";
@@ -10,9 +10,9 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const LOCK: &str = "lock";
 /// Folder of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
-/// Name of the newest checkpoint.
+/// File with the name of the newest checkpoint.
 pub const LATEST: &str = "latest";
-/// Name of the best checkpoint by validation.
+/// File with the name of the best checkpoint by validation.
 pub const BEST: &str = "best";
 /// Model config of a checkpoint.
 pub const CONFIG: &str = "config.json";

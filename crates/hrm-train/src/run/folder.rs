@@ -66,7 +66,7 @@ impl RunFolder {
         let created = Self::create_new(path, record);
         match &created {
             Ok(_) => fs::remove_dir_all(&replaced).map_err(writing(&replaced))?,
-            // The first error matters more than one of putting the run back.
+            // An error of restoring the old run must not hide the first one.
             Err(_) => drop(fs::rename(&replaced, path)),
         }
         created
@@ -110,7 +110,7 @@ impl RunFolder {
                     return Ok(Resumed { folder, checkpoint: Some(checkpoint), damaged });
                 }
                 Err(err) => {
-                    // Its name is needed for the checkpoint that will be written again.
+                    // The name must be free for the checkpoint that replaces it.
                     let renamed = checkpoint.with_extension("damaged");
                     let _ = fs::remove_dir_all(&renamed);
                     fs::rename(&checkpoint, &renamed).map_err(writing(&renamed))?;
@@ -142,7 +142,7 @@ impl RunFolder {
         self.metrics_len
     }
 
-    /// Removes metrics after the first `n_bytes`, of steps that will be repeated.
+    /// Removes metrics after the first `n_bytes`: those of steps that will be repeated.
     ///
     /// # Errors
     ///
@@ -204,7 +204,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    /// A run folder with seed `seed`, in a folder of its own.
+    /// A run folder whose record has the seed `seed`, in a temporary folder.
     fn run(seed: u32) -> (tempfile::TempDir, PathBuf) {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("run");
@@ -249,10 +249,10 @@ mod tests {
     }
 
     #[test]
-    fn a_run_stays_if_the_new_one_cannot_be_created() {
+    fn the_old_run_is_kept_if_the_new_one_cannot_be_created() {
         let (parent, path) = run(1);
         fs::write(path.join("checkpoints/old"), "").unwrap();
-        // JSON has no keys that are lists.
+        // JSON does not allow lists as keys.
         let no_json = BTreeMap::from([([1, 2], 3)]);
         assert!(matches!(RunFolder::create(&path, &no_json, true), Err(TrainError::Json { .. })));
         assert_eq!(record(&path), r#"{"seed":1}"#);
@@ -272,7 +272,7 @@ mod tests {
         assert!(RunFolder::create(Path::new(".."), &json!({}), true).is_err());
     }
 
-    /// Threads stand for processes: each opens the lock file itself.
+    /// Threads simulate processes: each opens the lock file itself.
     #[test]
     fn no_two_processes_hold_a_run_that_is_being_replaced() {
         let (_parent, path) = run(0);

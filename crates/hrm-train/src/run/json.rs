@@ -31,6 +31,7 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TrainError>
     durable::replace(path, text.as_bytes()).map_err(writing(path))
 }
 
+/// A value as JSON text; `path` is the file named in an error.
 pub(super) fn to_json(
     path: &Path,
     value: &impl Serialize,

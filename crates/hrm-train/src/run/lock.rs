@@ -44,8 +44,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     open.is_ok_and(|open| named.is_ok_and(|named| id(open) == id(named)))
 }
 
-/// Whether `file` is the file at `path`: other systems rename no folder with an open
-/// file.
+/// Whether `file` is the file at `path`: always true, since other systems do not rename
+/// a folder with an open file.
 #[cfg(not(unix))]
 fn is_at(_: &File, _: &Path) -> bool {
     true

@@ -30,7 +30,7 @@ pub use checksums::sha256;
 pub use folder::{Resumed, RunFolder};
 pub use json::{read_json, write_json};
 
-/// The checkpoint that `path` stands for: `path` itself if it holds a model; for a run
+/// The checkpoint that `path` refers to: `path` itself if it holds a model; for a run
 /// folder, its best checkpoint by validation, or the latest if there is no best.
 ///
 /// # Errors
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_checkpoint_is_kept_and_stands_for_the_run() {
+    fn the_best_checkpoint_is_kept_and_found_for_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let run = RunFolder::create(&path, &json!({}), false).unwrap();
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(checkpoints.roll_back(9).unwrap().as_ref(), Some(&saved[0]));
         save(&run, &model(1), 2).unwrap();
 
-        // Seven digits come after six.
+        // Seven digits sort after six.
         let saved = [999_999, 1_000_000].map(|step| save(&run, &model(1), step).unwrap());
         assert_eq!(checkpoints.roll_back(1).unwrap().as_ref(), Some(&saved[0]));
         assert_eq!(saved.each_ref().map(|checkpoint| checkpoint.exists()), [true, false]);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_that_do_not_fit_their_config_are_refused() {
+    fn weights_that_do_not_fit_their_config_are_rejected() {
         let folder = tempfile::tempdir().unwrap();
         model(1).save(folder.path()).unwrap();
         let config = model(1).config().clone().with(|config| config.block.hidden_dim = 16);

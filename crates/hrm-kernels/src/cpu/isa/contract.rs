@@ -1,4 +1,4 @@
-//! What every instruction set must do, checked on each one that the CPU has.
+//! Tests that every instruction set must pass, run on each one that the CPU has.
 
 use super::simd::{Simd, exp, sigmoid};
 use super::{Isa, Portable};
@@ -17,7 +17,7 @@ fn integers<V: Simd>(n: usize, seed: usize) -> Vec<V::Elem> {
 
 fn check_tiles<V: Simd>() {
     for depth in [1usize, 2, 3, 16, 33] {
-        // As many steps as a panel has; columns of the padding are zero.
+        // As many steps as a panel has; elements of the padding are zero.
         let n_steps = depth.div_ceil(V::GROUP);
         let b = integers::<V>(depth * V::NR, 2);
         let mut panel = vec![V::Elem::default(); n_steps * V::GROUP * V::NR];
@@ -152,9 +152,9 @@ macro_rules! contract {
 
             contract! { @tests $simd:
                 tiles_are_exact_on_small_integers => check_tiles,
-                rounding_is_that_of_the_operand => check_rounding,
+                rounding_agrees_with_the_operand_type => check_rounding,
                 interleaving_groups_consecutive_rows => check_interleaving,
-                exponentials_are_right_to_the_last_places => check_exponentials,
+                exponentials_are_accurate_to_the_last_places => check_exponentials,
                 activations_are_as_precise_as_operands => check_activations,
             }
         }

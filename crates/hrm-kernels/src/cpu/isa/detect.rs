@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_instruction_set_is_refused_with_the_available_ones() {
+    fn an_unknown_instruction_set_is_rejected_with_a_list_of_the_available_ones() {
         let message = Isa::choose(Some("sse9")).unwrap_err();
         assert!(message.starts_with("HRM_CPU must be one of"), "{message}");
         assert!(message.contains("portable") && message.ends_with("found `sse9`"), "{message}");

@@ -1,4 +1,4 @@
-//! Which implementation computes activations of a dtype.
+//! Which implementation runs for a dtype on an instruction set.
 
 use candle_core::DType;
 
@@ -26,7 +26,7 @@ impl KernelImpl {
         match (dtype, isa) {
             #[cfg(target_arch = "x86_64")]
             (DType::BF16, Isa::Avx512Bf16) => Some(Self::Avx512Bf16),
-            // Without dot products of bf16, such activations are computed in f32.
+            // Without dot products of bf16, bf16 activations are computed in f32.
             #[cfg(target_arch = "x86_64")]
             (DType::F32, Isa::Avx512Bf16) | (DType::F32 | DType::BF16, Isa::Avx512) => {
                 Some(Self::Avx512)

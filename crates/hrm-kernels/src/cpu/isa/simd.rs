@@ -31,7 +31,7 @@ impl Tile {
 /// An instruction set together with the operands it multiplies.
 ///
 /// Implementations are called only where the CPU has the instruction set:
-/// [`KernelImpl::select`] names no other, and [`with_simd`] is the one place that
+/// [`KernelImpl::select`] returns no other, and [`with_simd`] is the one place that
 /// turns a [`KernelImpl`] into a type.
 ///
 /// [`KernelImpl`]: super::KernelImpl
@@ -47,7 +47,7 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Columns of a tile, an even number.
     const NR: usize;
 
-    /// Runs `f`, compiled for this instruction set as far as it is inlined.
+    /// Runs `f`. The code inlined into it is compiled for this instruction set.
     fn vectorized<R>(f: impl FnOnce() -> R) -> R;
 
     /// Computes one tile of `n_rows <= MR` rows, sums of `depth` products each;
@@ -147,7 +147,7 @@ pub(crate) fn sigmoid<V: Simd>(x: f32) -> f32 {
 macro_rules! by_rows {
     ($n_rows:expr, $kernel:ident, [$($n:literal)+], $arguments:tt) => {
         match $n_rows {
-            // SAFETY: passes on what the caller of `tile` promises.
+            // SAFETY: the caller of `tile` promises what the kernel requires.
             $($n => unsafe { by_rows!(@call $kernel, $n, $arguments) },)+
             n => unreachable!("a tile of {n} rows"),
         }
