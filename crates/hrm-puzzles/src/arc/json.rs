@@ -201,7 +201,7 @@ fn grid(value: &Value, place: &str) -> Result<Grid, PuzzleError> {
         }
         let n_cols = cells.first().map_or(row.len(), Vec::len);
         if row.len() != n_cols {
-            let expected = format!("{n_cols} colours, as in row 1");
+            let expected = format!("as many colours as in row 1 ({n_cols})");
             return Err(PuzzleError::malformed(place, expected, row.len().to_string()));
         }
         let colours = row.iter().enumerate().map(|(col_idx, value)| {
@@ -225,10 +225,10 @@ fn array<'a>(value: &'a Value, place: &str, expected: &str) -> Result<&'a [Value
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::Bool(_) => "a truth value".to_owned(),
+        Value::Bool(_) => "a Boolean".to_owned(),
         Value::Number(number) => format!("the number {}", clipped(&number.to_string())),
         Value::String(text) => format!("the text {:?}", clipped(text)),
-        Value::Array(items) => format!("an array of {}", items.len()),
+        Value::Array(items) => format!("an array of length {}", items.len()),
         Value::Object(_) => "an object".to_owned(),
     }
 }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_and_combined_tasks_are_told_apart() {
+    fn bare_and_combined_tasks_are_distinguished() {
         let bare = r#"{"name": "any", "train": [{"input": [[1, 2]], "output": [[3]]}],
                        "test": [{"input": [[4]]}, {"input": [[5]], "output": [[6]]}]}"#;
         let task = ArcTask {
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_structure_is_refused_with_its_place() {
+    fn wrong_structure_is_rejected_with_its_place() {
         refused("{}", "a.json holds no tasks");
         refused("", "a.json:1:0: expected a JSON object, found EOF while parsing a value");
         refused(
@@ -317,13 +317,13 @@ mod tests {
     }
 
     #[test]
-    fn wrong_grids_are_refused_with_their_place() {
+    fn wrong_grids_are_rejected_with_their_place() {
         let place = "a.json: task `x`, train[0].input";
         let refused =
             |grid: &str, want: &str| refused(&with_input(grid), &format!("{place}{want}"));
         refused("[]", ": expected 1 to 30 rows, found 0");
         refused("[[]]", ", row 1: expected 1 to 30 colours, found 0");
-        refused("[[1, 2], [3]]", ", row 2: expected 2 colours, as in row 1, found 1");
+        refused("[[1, 2], [3]]", ", row 2: expected as many colours as in row 1 (2), found 1");
         refused("[[1], 2]", ", row 2: expected an array of colours, found the number 2");
         refused("[[0, 10]]", ", row 1, column 2: expected a colour, 0 to 9, found the number 10");
         refused("[[-1]]", ", row 1, column 1: expected a colour, 0 to 9, found the number -1");

@@ -46,7 +46,7 @@ impl SolvedMaze {
         match walk(&maze, &answer) {
             Err(fault) => refused("the maze with a path", fault.to_string()),
             Ok(n_moves) if n_moves > n_moves_min => {
-                let expected = format!("a shortest path, {n_moves_min} moves");
+                let expected = format!("a path with the fewest moves ({n_moves_min})");
                 refused(&expected, format!("{n_moves} moves"))
             }
             Ok(_) => {

@@ -51,7 +51,7 @@ impl Shape {
         [row, column, row / self.box_rows * boxes_per_row + column / self.box_columns]
     }
 
-    /// The position of a cell for messages, counted from 1.
+    /// The row and column of a cell for messages, counted from 1.
     pub fn name_of(self, cell: usize) -> String {
         format!("row {}, column {}", cell / self.side + 1, cell % self.side + 1)
     }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_checked_in_all_three_units() {
+    fn rows_columns_and_boxes_are_checked() {
         let shape = Shape::new(4).unwrap();
         assert!(four(SOLVED).is_solved(shape));
         assert!(!four("123434122143432.").is_solved(shape));
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_board_is_refused() {
+    fn text_that_is_not_a_board_is_rejected() {
         let message =
             |text: &str| Board::parse(Shape::new(9).unwrap(), text, "x").unwrap_err().to_string();
         assert_eq!(message("12"), "x: expected 81 characters, found 2");
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_are_dots_or_zeros_and_letters_follow_nine() {
+    fn blanks_are_dots_or_zeros_and_letters_are_digits_above_nine() {
         assert_eq!(four("0...............").to_text(), ".".repeat(16));
         let sixteen = Shape::new(16).unwrap();
         let text = format!("G{}", ".".repeat(255));

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_checked_by_the_rules_alone() {
+    fn answers_are_checked_by_the_rules_and_the_givens() {
         let shape = Shape::new(4).unwrap();
         let board = |text| Board::parse(shape, text, "test").unwrap();
         let check = |question, answer| board(answer).check_answer(shape, &board(question)).err();

@@ -190,7 +190,7 @@ fn records_that_are_no_puzzles_are_refused() {
     assert_eq!(answer("S   #   G"), format!("{path} the path breaks off at row 1, column 1"));
     assert_eq!(
         message("S   # G  ", "Soo #oGoo"),
-        format!("{field} a shortest path, 2 moves, found 6 moves")
+        format!("{field} a path with the fewest moves (2), found 6 moves")
     );
     assert_eq!(
         message("S# ## ##G", "S# ##o##G"),
