@@ -92,7 +92,7 @@ pub struct Split {
 ///
 /// Without any `test.csv`, a share `held_out` of the records is held out for
 /// evaluation: at least one if the share is positive, but never the last training
-/// record. The held-out records are sampled with `seed`, wherever they are in the files.
+/// record. They are a random sample that `seed` determines.
 ///
 /// # Errors
 ///

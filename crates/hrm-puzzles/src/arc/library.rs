@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn solutions_complete_their_challenges() {
+    fn outputs_of_challenges_are_read_from_the_solutions_file() {
         let solutions = r#"{"x": [[[1]], [[2]]], "unused": []}"#;
         let files =
             [("evaluation_challenges.json", OPEN), ("evaluation_solutions.json", solutions)];

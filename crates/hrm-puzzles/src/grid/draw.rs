@@ -74,8 +74,8 @@ fn line(grid: &Grid, question: &Grid, row: usize, width: usize, style: Style) ->
     (text, grid.rows()[row].len() * width + 2)
 }
 
-/// A character as shown in a cell of its own, and the number of terminal columns that
-/// it occupies. Zero-width characters combine with the preceding one, so they get a
+/// A character as shown in its own cell, and the number of terminal columns that it
+/// occupies. Zero-width characters combine with the preceding one, so they get a
 /// dotted circle to combine with.
 fn shown(symbol: char) -> (String, usize) {
     match symbol.width() {

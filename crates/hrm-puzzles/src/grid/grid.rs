@@ -37,8 +37,8 @@ impl Grid {
         if grid.rows.is_empty() {
             return Err(PuzzleError::malformed(place, "at least one cell", "none"));
         }
-        let refused = grid.cells().find(|(_, symbol)| symbol.is_control());
-        if let Some((at, symbol)) = refused {
+        let rejected = grid.cells().find(|(_, symbol)| symbol.is_control());
+        if let Some((at, symbol)) = rejected {
             let found = format!("{symbol:?} at {}", cell_name(at));
             return Err(PuzzleError::malformed(place, "printable characters", found));
         }

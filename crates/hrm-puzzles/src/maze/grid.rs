@@ -220,7 +220,7 @@ pub fn check_side(side: usize) -> Result<(), PuzzleError> {
 fn size_in_words(n_chars: usize) -> String {
     let side = n_chars.isqrt();
     match side * side == n_chars && side >= SIDE_MIN {
-        true => format!("{n_chars}, a side of {side}"),
+        true => format!("{n_chars}, as for side {side}"),
         false => n_chars.to_string(),
     }
 }
@@ -257,7 +257,10 @@ pub(super) mod tests {
         }
 
         #[test]
-        fn text_that_parses_is_written_back_unchanged(text in "[# SGox\n]{0,20}", side in 0usize..5) {
+        fn text_that_parses_is_written_back_unchanged(
+            text in "[# SGox\n]{0,20}",
+            side in 0usize..5,
+        ) {
             if let Ok(maze) = Maze::parse(&text, side, "test") {
                 prop_assert_eq!(maze.to_text(&[]), text);
             }
@@ -293,7 +296,7 @@ pub(super) mod tests {
         assert_eq!(message("SG ", 2), "f:2: expected 4 characters for side 2, found 3");
         assert_eq!(
             message("S G      ", 2),
-            "f:2: expected 4 characters for side 2, found 9, a side of 3"
+            "f:2: expected 4 characters for side 2, found 9, as for side 3"
         );
         assert_eq!(
             message("SGo ", 2),

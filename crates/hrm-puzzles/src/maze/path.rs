@@ -175,7 +175,10 @@ mod tests {
         }
 
         #[test]
-        fn a_path_with_a_missing_or_additional_mark_is_rejected(maze in any_maze(6), cell in 0usize..36) {
+        fn a_path_with_a_missing_or_additional_mark_is_rejected(
+            maze in any_maze(6),
+            cell in 0usize..36,
+        ) {
             let cell = cell % maze.cells().len();
             if let Some(path) = shortest_path(&maze) {
                 let mut answer = maze.symbols(&path);

@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(message(3, "SG"), "f:1: expected 9 characters for side 3, found 2");
         assert_eq!(
             message(3, "S  G"),
-            "f:1: expected 9 characters for side 3, found 4, a side of 2"
+            "f:1: expected 9 characters for side 3, found 4, as for side 2"
         );
         let want = "f:3: expected 3 lines of 3 characters for side 3, found 2 lines of up to 2";
         assert_eq!(message(3, "\n\nS#\n G\n"), want);

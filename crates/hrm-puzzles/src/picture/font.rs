@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_lie_where_they_are_drawn() {
+    fn dots_have_the_positions_of_the_sheet() {
         assert_eq!(dots(' ').count(), 0);
         assert_eq!(dots('-').collect::<Vec<_>>(), [(0, 3), (1, 3), (2, 3), (3, 3), (4, 3)]);
         assert_eq!(dots('\\').next(), Some((0, 1)));

@@ -173,13 +173,13 @@ mod tests {
             answer: &answer,
         };
         let panels = characters(&view);
-        let drawn = |panel: &Panel| -> (String, String) {
+        let text = |panel: &Panel| -> (String, String) {
             let symbol = |cell: &Cell| cell.symbol.unwrap_or('-');
             (panel.heading.clone(), panel.cells().iter().map(symbol).collect())
         };
         let want = [("input", "-a--"), ("prediction", "b-?-"), ("truth", "b-a-")];
         let want = want.map(|(heading, cells)| (heading.to_owned(), cells.to_owned()));
-        assert_eq!(panels.iter().map(drawn).collect::<Vec<_>>(), want);
+        assert_eq!(panels.iter().map(text).collect::<Vec<_>>(), want);
         assert_eq!((panels[0].n_rows(), panels[0].n_cols()), (2, 2));
         assert_eq!((view.n_labels(), view.n_wrong()), (2, 1));
 

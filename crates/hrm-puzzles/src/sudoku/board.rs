@@ -91,7 +91,7 @@ impl Board {
         if n_chars != shape.n_cells() {
             let side = n_chars.isqrt();
             let hint = if side * side == n_chars && Shape::new(side).is_ok() {
-                format!(", a board of {side}")
+                format!(", as for side {side}")
             } else {
                 String::new()
             };
@@ -246,7 +246,7 @@ mod tests {
         let message =
             |text: &str| Board::parse(Shape::new(9).unwrap(), text, "x").unwrap_err().to_string();
         assert_eq!(message("12"), "x: expected 81 characters, found 2");
-        let hint = "x: expected 81 characters, found 16, a board of 4";
+        let hint = "x: expected 81 characters, found 16, as for side 4";
         assert_eq!(message(SOLVED), hint);
         let text = format!("{}x", ".".repeat(80));
         let want = "x: expected `.` or one of 123456789, found 'x' at row 9, column 9";

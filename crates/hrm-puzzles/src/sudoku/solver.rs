@@ -237,7 +237,10 @@ mod tests {
         }
 
         #[test]
-        fn a_cell_can_differ_exactly_if_a_solution_differs_there((shape, puzzle) in any_board(), at: usize) {
+        fn a_cell_can_differ_exactly_if_a_solution_differs_there(
+            (shape, puzzle) in any_board(),
+            at: usize,
+        ) {
             let Some(known) = reference::solutions(shape, &puzzle, 51) else { return Ok(()) };
             prop_assume!(known.len() <= 50);
             let cell = at % shape.n_cells();
