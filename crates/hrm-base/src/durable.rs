@@ -1,30 +1,27 @@
-//! Files and folders that appear whole or not at all.
+//! Files and folders that appear complete or not at all.
 //!
-//! What is written lies under a temporary name beside its place, is synced and
-//! then renamed. A program that is killed, or a power cut, leaves nothing half
-//! written under the final name.
+//! Contents are written under a temporary name in the same folder, synced, and then
+//! renamed. So a crash or a power cut leaves nothing incomplete under the final name.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes a file that is not there yet.
+/// Creates a file with these contents.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::AlreadyExists`] if there is something at `path`, or a
-/// failed write.
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists, or any error of writing.
 pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     new_file(path, |err| err, |file| file.write_all(bytes))
 }
 
-/// Writes a file that is not there yet, as its bytes come.
+/// Creates a file whose contents `fill` writes, and returns the result of `fill`.
 ///
 /// # Errors
 ///
-/// What `fill` returns, or what `failed` makes of
-/// [`io::ErrorKind::AlreadyExists`] if there is something at `path`, or of a
-/// failed write. Then there is no file.
+/// Errors of `fill`, and errors of writing converted by `failed`, such as
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists. No file is created then.
 pub fn new_file<T, E>(
     path: &Path,
     failed: impl Fn(io::Error) -> E,
@@ -40,11 +37,11 @@ pub fn new_file<T, E>(
     Ok(filled)
 }
 
-/// Writes a file, in place of what is there.
+/// Writes a file, or replaces it if it exists.
 ///
 /// # Errors
 ///
-/// A failed write; then what was there still is.
+/// Any error of writing; an existing file is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary(0o666).tempfile_in(parent(path))?;
     file.write_all(bytes)?;
@@ -53,22 +50,22 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(parent(path))
 }
 
-/// Makes a folder that is not there yet, with the folders above it. `fill`
-/// writes into one of another name beside it, which then takes its place; what
-/// it writes, it makes durable, except for the folder itself.
+/// Creates a folder, with its parents, and returns the result of `fill`.
+///
+/// `fill` receives a temporary folder, which is renamed once it returns. It must sync the
+/// files and subfolders that it writes; the folder itself is synced here.
 ///
 /// # Errors
 ///
-/// What `fill` returns, or what `failed` makes of
-/// [`io::ErrorKind::AlreadyExists`] if there is something at `path`, or of a
-/// failed write. Then no folder was made.
+/// Errors of `fill`, and errors of writing converted by `failed`, such as
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists. The folder is not created then.
 pub fn new_folder<T, E>(
     path: &Path,
     failed: impl Fn(io::Error) -> E,
     fill: impl FnOnce(&Path) -> Result<T, E>,
 ) -> Result<T, E> {
     let must_be_free = || match path.symlink_metadata() {
-        // A dangling link is something, too.
+        // A dangling link counts as existing.
         Ok(_) => Err(failed(io::ErrorKind::AlreadyExists.into())),
         Err(_) => Ok(()),
     };
@@ -79,23 +76,23 @@ pub fn new_folder<T, E>(
     sync_folder(temporary.path()).map_err(&failed)?;
     must_be_free()?;
     fs::rename(temporary.path(), path).map_err(&failed)?;
-    // It has moved: there is nothing left to remove.
+    // The folder was renamed, so there is nothing to remove.
     let _ = temporary.keep();
     sync_folder(parent(path)).map_err(&failed)?;
     Ok(filled)
 }
 
-/// Makes the entries of a folder durable, where the platform can.
+/// Syncs the entries of a folder to disk. Does nothing on platforms other than Unix.
 ///
 /// # Errors
 ///
 /// If the folder cannot be opened or synced.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    // Elsewhere a folder cannot be opened as a file.
+    // On other platforms, a folder cannot be opened as a file.
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// The folder that a path lies in.
+/// The folder that contains `path`; `.` if the path is a bare name.
 pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -103,7 +100,8 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Temporary files and folders, with the rights of any other that a user makes.
+/// A builder of temporary files and folders with the permissions `mode`, less the umask, as
+/// for any new file. On platforms other than Unix, `mode` is ignored.
 fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.suffix(".tmp");
@@ -121,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_written_over_only_when_that_is_meant() {
+    fn only_replace_overwrites_an_existing_file() {
         let here = tempfile::tempdir().unwrap();
         let path = here.path().join("a.txt");
         write_new(&path, b"one").unwrap();
@@ -130,12 +128,12 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one");
         replace(&path, b"three").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
-        // No temporary file stays behind.
+        // No temporary file is left.
         assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_file_that_cannot_be_replaced_stays() {
+    fn a_failed_replacement_leaves_the_target_unchanged() {
         let here = tempfile::tempdir().unwrap();
         let path = here.path().join("folder");
         fs::create_dir(&path).unwrap();
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_filled_does_not_appear() {
+    fn a_folder_is_created_only_if_filling_it_succeeds() {
         let here = tempfile::tempdir().unwrap();
         let path = here.path().join("new/place/");
         let text = |err: io::Error| err.to_string();
@@ -166,7 +164,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_is_put_over_a_dangling_link() {
+    fn a_dangling_link_is_not_overwritten() {
         let here = tempfile::tempdir().unwrap();
         let link = here.path().join("link");
         std::os::unix::fs::symlink(here.path().join("nowhere"), &link).unwrap();
@@ -177,7 +175,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn others_may_read_what_the_user_lets_them() {
+    fn new_files_have_default_permissions() {
         let here = tempfile::tempdir().unwrap();
         let (ours, theirs) = (here.path().join("ours"), here.path().join("theirs"));
         write_new(&ours, b"").unwrap();

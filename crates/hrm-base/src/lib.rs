@@ -1,8 +1,8 @@
-//! What makes a run repeatable and safe to kill.
+//! Reproducible randomness, and files that survive a crash.
 //!
 //! - [`rng`]: random streams named by a seed and a purpose, the same on every
 //!   machine.
-//! - [`durable`]: files and folders that appear whole or not at all, whenever the
+//! - [`durable`]: files and folders that appear complete or not at all, even if the
 //!   program is killed.
 //!
 //! # Place in the stack

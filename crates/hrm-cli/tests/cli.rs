@@ -220,7 +220,11 @@ fn bad_data_is_refused_with_its_location() {
         ("missing.csv", None, "cannot read missing.csv"),
         ("empty.csv", Some(String::new()), "empty.csv holds no puzzles"),
         ("header.csv", Some("a,b\n".into()), "header.csv:1: expected a header"),
-        ("fields.csv", Some(csv("x,y,z")), "fields.csv:2: expected 4 fields, found 3"),
+        (
+            "fields.csv",
+            Some(csv("x,y,z")),
+            "fields.csv:2: expected as many fields as in the header (4), found 3",
+        ),
         ("short.csv", Some(csv(&format!("x,1...,{solved},0"))), "short.csv:2"),
         (
             "letter.csv",

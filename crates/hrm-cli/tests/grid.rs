@@ -107,7 +107,8 @@ fn unknown_characters_and_sizes_are_refused_with_their_location() {
     let why = "bad.csv:1: expected a header that names question and answer once";
     refused(&["train", "grid", "--data=bad.csv"], why);
     fs::write(here.join("bad.csv"), "question,answer\nab,ba\nab\n").unwrap();
-    refused(&["train", "grid", "--data=bad.csv"], "bad.csv:3: expected 2 fields, found 1");
+    let why = "bad.csv:3: expected as many fields as in the header (2), found 1";
+    refused(&["train", "grid", "--data=bad.csv"], why);
     fs::write(here.join("bad.csv"), "question,answer\nab,\u{1b}[2J\n").unwrap();
     refused(&["train", "grid", "--data=bad.csv"], "bad.csv:2: field `answer`: expected printable");
     let args =

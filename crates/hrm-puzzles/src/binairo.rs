@@ -56,13 +56,13 @@ impl Rules for Binairo {
     }
 
     fn draw(&self, question: &Grid, answer: &Grid, style: Style) -> String {
-        let stone = |(symbol, asked): (&char, &char)| {
+        let stone = |(symbol, given): (&char, &char)| {
             let stone = ['·', '○', '●'][".01".find(*symbol).unwrap_or(0)];
-            let is_new = style == Style::Ansi && symbol != asked;
+            let is_new = style == Style::Ansi && symbol != given;
             if is_new { format!(" \x1b[1;32m{stone}\x1b[0m") } else { format!(" {stone}") }
         };
         let row =
-            |row: &[char], asked: &[char]| row.iter().zip(asked).map(stone).collect::<String>();
+            |row: &[char], given: &[char]| row.iter().zip(given).map(stone).collect::<String>();
         let rows = question.rows().iter().zip(answer.rows());
         rows.map(|(q, a)| format!("{}   {}\n", row(q, q), row(a, q))).collect()
     }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_filled_in_is_coloured() {
+    fn filled_cells_are_coloured() {
         let (question, answer) = (grid("1./.."), grid("10/01"));
         let draw = |style| Binairo { side: 2 }.draw(&question, &answer, style);
         assert_eq!(draw(Style::Plain), " ● ·    ● ○\n · ·    ○ ●\n");

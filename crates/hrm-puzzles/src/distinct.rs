@@ -49,7 +49,7 @@ pub fn distinct<T: Send, K: Hash, E: From<PuzzleError> + Send>(
     let (mut n_found, mut n_attempts) = (0, 0);
     while n_found < n {
         if n_attempts == n_attempts_max {
-            let found = format!("{n} (only {n_found} distinct puzzles found)");
+            let found = format!("{n} (distinct puzzles found: {n_found})");
             let expected = "at most the number of distinct puzzles";
             return Err(PuzzleError::setting(field, expected, found).into());
         }
@@ -87,18 +87,19 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_equal_puzzles_counts_and_taken_ones_do_not() {
+    fn of_equal_puzzles_the_first_is_kept_and_taken_puzzles_are_skipped() {
         let mut taken = Taken::default();
         assert_eq!(sampled(2, &mut taken).unwrap(), [0, 1]);
         assert_eq!(sampled(2, &mut taken).unwrap(), [4, 2]);
         assert!(sampled(0, &mut taken).unwrap().is_empty());
         let err = sampled(9, &mut Taken::default()).unwrap_err().to_string();
-        let want = "n must be at most the number of distinct puzzles, found 9 (only 4 distinct puzzles found)";
+        let want =
+            "n must be at most the number of distinct puzzles, found 9 (distinct puzzles found: 4)";
         assert_eq!(err, want);
     }
 
     #[test]
-    fn a_failing_sample_or_callback_ends_it() {
+    fn errors_of_the_sampler_and_of_the_callback_are_returned() {
         let failed = |n| PuzzleError::setting("n", "good", n);
         let sample = |attempt| if attempt < 5 { Ok(attempt) } else { Err(failed(attempt)) };
         let run = |n, n_heard| {

@@ -1,8 +1,8 @@
-//! Why a puzzle, a file of puzzles or a request for puzzles was refused.
+//! Errors of reading, writing and generating puzzles.
 
 use std::path::{Path, PathBuf};
 
-/// A puzzle, a file of puzzles or a request for puzzles was refused.
+/// A puzzle or a setting was rejected, or a file could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PuzzleError {

@@ -92,7 +92,7 @@ pub struct Split {
 ///
 /// Without any `test.csv`, a share `held_out` of the records is held out for
 /// evaluation: at least one if the share is positive, but never the last training
-/// record. `seed` determines which records, independent of the meaning of their order.
+/// record. They are a random sample that `seed` determines.
 ///
 /// # Errors
 ///
@@ -227,7 +227,7 @@ fn visit_columns(
         })?;
         let place = place_of(row.position());
         if row.len() != header.len() {
-            let expected = format!("{} fields", header.len());
+            let expected = format!("as many fields as in the header ({})", header.len());
             let found = row.len().to_string();
             return Err(PuzzleError::malformed(place, expected, found));
         }
@@ -352,13 +352,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_held_out_of_no_records() {
+    fn without_records_both_sides_of_the_split_are_empty() {
         let split = split(&[], 0.1, 1).unwrap();
         assert!(split.train.is_empty() && split.eval.is_empty());
     }
 
     #[test]
-    fn what_is_held_out_is_not_learnt_and_does_not_follow_the_file() {
+    fn held_out_records_are_sampled_and_not_in_the_training_set() {
         let folder = tempfile::tempdir().unwrap();
         let data = [file(folder.path(), "a.csv", 100)];
         let questions = |located: &[Located]| -> Vec<usize> {
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_file_is_refused_with_its_line() {
+    fn a_malformed_file_is_rejected_with_its_line() {
         assert_eq!(message(""), "x.csv holds no puzzles");
         assert_eq!(message("source,question,answer,rating\n"), "x.csv holds no puzzles");
         let want = "x.csv:1: expected a header that names question and answer once, found";
@@ -397,7 +397,7 @@ mod tests {
         assert_eq!(message("answer\n"), format!("{want} \"answer\""));
         let twice = "question,answer,question";
         assert_eq!(message(&format!("{twice}\n")), format!("{want} \"{twice}\""));
-        let want = "x.csv:3: expected 4 fields, found 3";
+        let want = "x.csv:3: expected as many fields as in the header (4), found 3";
         assert_eq!(message("source,question,answer,rating\na,b,c,d\na,b,c\n"), want);
         assert!(message("source,question,answer,rating\n\u{ff}a,b\n").contains("x.csv:2"));
     }

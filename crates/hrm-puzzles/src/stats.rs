@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_has_four_figures_or_none() {
+    fn a_spread_has_four_figures_or_is_empty() {
         let figures = spread("moves", [9, 1, 2].into_iter());
         let want =
             [("moves min", 1.0), ("moves mean", 4.0), ("moves median", 2.0), ("moves max", 9.0)];
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn few_values_are_counted_one_by_one_and_many_in_ranges() {
+    fn few_values_are_counted_individually_and_many_in_ranges() {
         let few = by_value("n".to_owned(), [17, 19, 17].into_iter());
         assert_eq!(bins(few), named(&[("17", 2), ("18", 0), ("19", 1)]));
         let many = by_value("n".to_owned(), [3, 4, 5, 62].into_iter());
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn doubling_ranges_hold_every_value_once() {
+    fn doubling_ranges_count_every_value_once() {
         let doubling = by_doubling("n".to_owned(), [0, 1, 2, 3, 4, 9].into_iter());
         let want = [("0", 1), ("1", 1), ("2..3", 2), ("4..7", 1), ("8..15", 1)];
         assert_eq!(bins(doubling), named(&want));

@@ -50,7 +50,7 @@ fn text_that_is_no_puzzle_is_refused() {
     assert!(matches!(err, SolveError::Puzzle(_)), "{err:?}");
     assert_eq!(
         err.to_string(),
-        "puzzle:1: expected 36 characters for side 6, found 4, a side of 2"
+        "puzzle:1: expected 36 characters for side 6, found 4, as for side 2"
     );
 }
 

@@ -106,16 +106,15 @@ pub fn distinct(task: &str, pairs: &[Pair], n: usize, seed: u64) -> Vec<Augmenta
 /// Determines which augmentations of a task produce the same version, without computing
 /// the versions.
 ///
-/// A grid is its pattern (which cells are alike) and the colours of the
-/// pattern's parts in order of first appearance. A transform decides the
-/// pattern, a permutation the colours, so two versions are equal exactly if
-/// both agree.
+/// A grid consists of a pattern (which cells have equal colours) and its colours in order of
+/// first appearance. The transform determines the pattern and the permutation the colours,
+/// so two versions are equal exactly if both agree.
 struct Fingerprints {
     by_transform: [Fingerprint; 8],
 }
 
 struct Fingerprint {
-    /// The first transform that gives the same pattern.
+    /// The first transform with the same pattern.
     pattern: usize,
     /// The task's colours by their first appearance under the transform.
     colours: Vec<u8>,
@@ -132,11 +131,11 @@ impl Fingerprints {
         Self { by_transform }
     }
 
-    /// Equal for two augmentations exactly if they make the same version.
+    /// A value that is equal for two augmentations exactly if they produce the same version.
     fn of(&self, augmentation: &Augmentation) -> u64 {
         let fingerprint = &self.by_transform[augmentation.transform.number()];
-        // Ten colours of four bits and the pattern's three fit in 64 bits. All
-        // transforms see the same set of colours, so lengths never differ.
+        // Ten colours of four bits and a pattern of three bits fit in 64 bits. All transforms
+        // have the same set of colours, so lengths never differ.
         fingerprint.colours.iter().fold(fingerprint.pattern as u64, |packed, colour| {
             packed << 4 | u64::from(augmentation.colours[usize::from(*colour)])
         })
@@ -178,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_named_after_what_was_done() {
+    fn a_version_is_named_after_its_augmentation() {
         let text = "a_b_t6_0213456789";
         let (task, augmentation) = Augmentation::parse(text).unwrap();
         assert_eq!(task, "a_b");
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_sound_ending_are_not_versions() {
+    fn names_without_a_valid_suffix_are_not_versions() {
         for name in [
             "",
             "007bbfb7",
@@ -206,10 +205,10 @@ mod tests {
     }
 
     #[test]
-    fn a_symmetric_task_of_one_colour_has_nine_versions() {
+    fn a_task_of_one_cell_has_a_version_per_colour() {
         let dot = grid("5");
         let pairs = [Pair { input: dot.clone(), output: dot }];
-        // The eight other colours; nothing to turn.
+        // One for each of the eight other colours; rotations have no effect.
         assert_eq!(distinct("dot", &pairs, 100, 1).len(), 8);
         let blank = grid("0");
         let pairs = [Pair { input: blank.clone(), output: blank }];
@@ -222,7 +221,7 @@ mod tests {
         let pairs = [Pair { input: grid("012 340"), output: grid("567 089") }];
         let names: Vec<_> =
             distinct("007bbfb7", &pairs, 4, 7).iter().map(|found| found.name("007bbfb7")).collect();
-        // Models know tasks by these names: another draw is another data set.
+        // Checkpoints refer to tasks by these names, so they must not change.
         let want = [
             "007bbfb7_t3_0216935478",
             "007bbfb7_t1_0764918352",
@@ -261,10 +260,10 @@ mod tests {
             let input = Grid::from_fn(2, 2, |row, col| cells[row * 2 + col]);
             let pairs = [Pair { output: input.map(|colour| (colour + 1) % 3), input }];
             let fingerprints = Fingerprints::new(&pairs);
-            let drawn: Vec<_> =
+            let sampled: Vec<_> =
                 seeds.iter().map(|seed| Augmentation::sample(&mut stream(*seed, "test"))).collect();
-            for one in &drawn {
-                for other in &drawn {
+            for one in &sampled {
+                for other in &sampled {
                     prop_assert_eq!(
                         fingerprints.of(one) == fingerprints.of(other),
                         version(&pairs, one) == version(&pairs, other)
@@ -274,7 +273,7 @@ mod tests {
         }
 
         #[test]
-        fn versions_are_distinct_and_a_function_of_the_seed(
+        fn versions_are_distinct_and_determined_by_the_seed(
             input in any_grid(3), output in any_grid(3), seed: u64,
         ) {
             let pairs = [Pair { input, output }];

@@ -108,7 +108,7 @@ mod tests {
     use crate::arc::grid::tests::grid;
 
     #[test]
-    fn panels_stand_side_by_side() {
+    fn panels_are_rendered_side_by_side() {
         let panels = [
             TextPanel::of_grid("in", &grid("123 456")),
             TextPanel { heading: "guess", rows: vec![vec![Some('0'), Some('|'), None, Some('x')]] },

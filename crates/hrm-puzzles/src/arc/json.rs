@@ -60,7 +60,7 @@ pub fn parse(text: &[u8], file: &str, stem: &str) -> Result<Vec<(String, ArcTask
         Part(String, Value),
     }
     // JSON values are many times larger than grids, so each task is converted before
-    // the next is read. The other entries show later whether it was a task.
+    // the next is read. Whether the file is a bare task is known only at the end.
     let entries = entries(text, file, |key, value| {
         if matches!(key.as_str(), "train" | "test") && !value.is_object() {
             return Entry::Part(key, value);
@@ -201,7 +201,7 @@ fn grid(value: &Value, place: &str) -> Result<Grid, PuzzleError> {
         }
         let n_cols = cells.first().map_or(row.len(), Vec::len);
         if row.len() != n_cols {
-            let expected = format!("{n_cols} colours, as in row 1");
+            let expected = format!("as many colours as in row 1 ({n_cols})");
             return Err(PuzzleError::malformed(place, expected, row.len().to_string()));
         }
         let colours = row.iter().enumerate().map(|(col_idx, value)| {
@@ -225,10 +225,10 @@ fn array<'a>(value: &'a Value, place: &str, expected: &str) -> Result<&'a [Value
 fn kind(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::Bool(_) => "a truth value".to_owned(),
+        Value::Bool(_) => "a Boolean".to_owned(),
         Value::Number(number) => format!("the number {}", clipped(&number.to_string())),
         Value::String(text) => format!("the text {:?}", clipped(text)),
-        Value::Array(items) => format!("an array of {}", items.len()),
+        Value::Array(items) => format!("an array of length {}", items.len()),
         Value::Object(_) => "an object".to_owned(),
     }
 }
@@ -240,7 +240,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[track_caller]
-    fn refused(text: &str, want: &str) {
+    fn rejected(text: &str, want: &str) {
         let err = parse(text.as_bytes(), "a.json", "a").unwrap_err();
         assert_eq!(err.to_string(), want, "{text}");
     }
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_and_combined_tasks_are_told_apart() {
+    fn bare_and_combined_tasks_are_distinguished() {
         let bare = r#"{"name": "any", "train": [{"input": [[1, 2]], "output": [[3]]}],
                        "test": [{"input": [[4]]}, {"input": [[5]], "output": [[6]]}]}"#;
         let task = ArcTask {
@@ -278,63 +278,63 @@ mod tests {
     }
 
     #[test]
-    fn wrong_structure_is_refused_with_its_place() {
-        refused("{}", "a.json holds no tasks");
-        refused("", "a.json:1:0: expected a JSON object, found EOF while parsing a value");
-        refused(
+    fn wrong_structure_is_rejected_with_its_place() {
+        rejected("{}", "a.json holds no tasks");
+        rejected("", "a.json:1:0: expected a JSON object, found EOF while parsing a value");
+        rejected(
             "[1]",
             "a.json:1:0: expected a JSON object, found invalid type: sequence, expected an object",
         );
-        refused(
+        rejected(
             r#"{"x": 1}"#,
             "a.json: task `x`: expected an object with train and test, found the number 1",
         );
-        refused(
+        rejected(
             r#"{"x": {}}"#,
             "a.json: task `x`, train: expected an array of pairs, found nothing",
         );
-        refused(
+        rejected(
             r#"{"train": 3}"#,
             "a.json: task `a`, train: expected an array of pairs, found the number 3",
         );
-        refused(
+        rejected(
             r#"{"train": [], "other": 1}"#,
             "a.json: task `a`, test: expected an array of pairs, found nothing",
         );
-        refused(
+        rejected(
             r#"{"train": [7], "test": []}"#,
             "a.json: task `a`, train[0]: expected an object with input and output, \
              found the number 7",
         );
-        refused(
+        rejected(
             r#"{"train": [{"input": [[1]]}], "test": []}"#,
             "a.json: task `a`, train[0].output: expected an array of rows, found nothing",
         );
-        refused(
+        rejected(
             r#"{"train": [], "test": [{"output": [[1]]}]}"#,
             "a.json: task `a`, test[0].input: expected an array of rows, found nothing",
         );
     }
 
     #[test]
-    fn wrong_grids_are_refused_with_their_place() {
+    fn wrong_grids_are_rejected_with_their_place() {
         let place = "a.json: task `x`, train[0].input";
-        let refused =
-            |grid: &str, want: &str| refused(&with_input(grid), &format!("{place}{want}"));
-        refused("[]", ": expected 1 to 30 rows, found 0");
-        refused("[[]]", ", row 1: expected 1 to 30 colours, found 0");
-        refused("[[1, 2], [3]]", ", row 2: expected 2 colours, as in row 1, found 1");
-        refused("[[1], 2]", ", row 2: expected an array of colours, found the number 2");
-        refused("[[0, 10]]", ", row 1, column 2: expected a colour, 0 to 9, found the number 10");
-        refused("[[-1]]", ", row 1, column 1: expected a colour, 0 to 9, found the number -1");
-        refused("[[1.0]]", ", row 1, column 1: expected a colour, 0 to 9, found the number 1.0");
-        refused("[[null]]", ", row 1, column 1: expected a colour, 0 to 9, found nothing");
-        refused(&format!("[{}[1]]", "[1],".repeat(30)), ": expected 1 to 30 rows, found 31");
-        refused(
+        let rejected =
+            |grid: &str, want: &str| rejected(&with_input(grid), &format!("{place}{want}"));
+        rejected("[]", ": expected 1 to 30 rows, found 0");
+        rejected("[[]]", ", row 1: expected 1 to 30 colours, found 0");
+        rejected("[[1, 2], [3]]", ", row 2: expected as many colours as in row 1 (2), found 1");
+        rejected("[[1], 2]", ", row 2: expected an array of colours, found the number 2");
+        rejected("[[0, 10]]", ", row 1, column 2: expected a colour, 0 to 9, found the number 10");
+        rejected("[[-1]]", ", row 1, column 1: expected a colour, 0 to 9, found the number -1");
+        rejected("[[1.0]]", ", row 1, column 1: expected a colour, 0 to 9, found the number 1.0");
+        rejected("[[null]]", ", row 1, column 1: expected a colour, 0 to 9, found nothing");
+        rejected(&format!("[{}[1]]", "[1],".repeat(30)), ": expected 1 to 30 rows, found 31");
+        rejected(
             &format!("[[{}1]]", "1,".repeat(30)),
             ", row 1: expected 1 to 30 colours, found 31",
         );
-        refused(
+        rejected(
             "[[99999999999999999999999999]]",
             ", row 1, column 1: expected a colour, 0 to 9, found the number 1e+26",
         );

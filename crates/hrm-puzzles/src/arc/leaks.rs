@@ -68,11 +68,11 @@ pub fn leaks(tasks: &[(&str, &SolvedTask)]) -> Vec<Leak> {
             by_id.entry(task.id.as_str()).or_insert(idx);
             by_pairs.entry(sorted(&forms[idx])).or_insert(idx);
         }
-        let n_learnt = match task.role {
+        let n_for_training = match task.role {
             Role::Training => task.pairs.len(),
             Role::Evaluation => task.n_train,
         };
-        for (pair_idx, form) in forms[idx][..n_learnt].iter().enumerate() {
+        for (pair_idx, form) in forms[idx][..n_for_training].iter().enumerate() {
             by_pair.entry(form).or_default().push((idx, pair_idx));
         }
     }
@@ -86,11 +86,11 @@ pub fn leaks(tasks: &[(&str, &SolvedTask)]) -> Vec<Leak> {
             return leak((*name).to_owned(), tasks[*other].0.to_owned(), SAME_TASK);
         }
         (task.n_train..task.pairs.len()).find_map(|test_idx| {
-            let learnt = by_pair.get(forms[idx][test_idx].as_slice())?;
-            let gives_away = |(other, pair_idx): &&(usize, usize)| {
+            let train_pairs = by_pair.get(forms[idx][test_idx].as_slice())?;
+            let is_leak = |(other, pair_idx): &&(usize, usize)| {
                 *other != idx || task.pairs[*pair_idx] == task.pairs[test_idx]
             };
-            let (other, pair_idx) = learnt.iter().find(gives_away)?;
+            let (other, pair_idx) = train_pairs.iter().find(is_leak)?;
             leak(pair_name(tasks[idx], test_idx), pair_name(tasks[*other], *pair_idx), SAME_PAIR)
         })
     };
@@ -121,7 +121,7 @@ fn pair_name((name, task): (&str, &SolvedTask), idx: usize) -> String {
 /// A form that is equal for two pairs exactly if one is a version of the other.
 fn canonical(pair: &Pair) -> Vec<u8> {
     let forms = Dihedral::ALL.map(|transform| numbered(pair, transform));
-    forms.into_iter().min().expect("there are eight")
+    forms.into_iter().min().expect("there are eight transforms")
 }
 
 /// Sizes and cells of both transformed grids, with colours other than 0 numbered from 1
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn leaks_are_found_in_any_guise() {
+    fn leaks_are_found_in_augmented_tasks() {
         let (one, two, three) =
             (pair("120 340", "1 2"), pair("12 34", "0"), pair("111 220 345", "5"));
         let turned = |pair: &Pair| Pair {
@@ -189,30 +189,30 @@ mod tests {
         let want =
             "part, test[0] < known, train[1]: the same pair, perhaps turned, flipped or recoloured";
         assert_eq!(found(&tasks), [want]);
-        // A train pair is no secret.
+        // The train pairs of an evaluation task may occur in training.
         let tasks = [known, eval("part", &[turned(&two), pair("1", "2")])];
         assert_eq!(found(&tasks), [""; 0]);
     }
 
     #[test]
-    fn evaluation_tasks_give_each_other_away_but_not_themselves() {
+    fn a_test_pair_may_resemble_train_pairs_of_its_own_task_but_not_of_others() {
         let eval = |id: &str, pairs: &[Pair]| task(id, Role::Evaluation, 1, pairs);
-        let (asked, recoloured) = (pair("12", "21"), pair("13", "31"));
-        let alone = eval("a", &[recoloured.clone(), asked.clone()]);
+        let (test, recoloured) = (pair("12", "21"), pair("13", "31"));
+        let alone = eval("a", &[recoloured.clone(), test.clone()]);
         assert_eq!(found(std::slice::from_ref(&alone)), [""; 0]);
-        let other = eval("b", &[asked.clone(), pair("0", "1")]);
+        let other = eval("b", &[test.clone(), pair("0", "1")]);
         assert_eq!(found(&[alone, other]).len(), 1);
-        assert_eq!(found(&[eval("a", &[asked.clone(), asked])]).len(), 1);
+        assert_eq!(found(&[eval("a", &[test.clone(), test])]).len(), 1);
     }
 
     #[test]
-    fn the_background_is_a_colour_of_its_own() {
+    fn the_background_is_never_recoloured() {
         assert_ne!(canonical(&pair("01", "10")), canonical(&pair("12", "21")));
         assert_eq!(canonical(&pair("01", "10")), canonical(&pair("05", "50")));
     }
 
     #[test]
-    fn distributions_count_each_side() {
+    fn distributions_are_separate_for_each_side_of_the_split() {
         let training = task("a", Role::Training, 1, &[pair("12 34", "1"), pair("0", "1")]);
         let tasks = [("a", &training)];
         let found = distributions(&tasks);
@@ -244,16 +244,16 @@ mod tests {
                 input: augmentation.apply(&pair.input),
                 output: augmentation.apply(&pair.output),
             };
-            let drawn = Augmentation::sample(&mut stream(seed, "test"));
+            let sampled = Augmentation::sample(&mut stream(seed, "test"));
             let pair = Pair { input, output };
-            prop_assert_eq!(canonical(&version(&drawn, &pair)), canonical(&pair));
+            prop_assert_eq!(canonical(&version(&sampled, &pair)), canonical(&pair));
 
             let of = |cells: &[u8]| Pair {
                 input: Grid::from_fn(1, 2, |_, col| cells[col]),
                 output: Grid::from_fn(1, 2, |_, col| cells[2 + col]),
             };
             let (one, other) = (of(&cells), of(&others));
-            // Three colours: 1 and 2 change places or not.
+            // With three colours, the only permutation besides the identity swaps 1 and 2.
             let swap = |grid: &Grid| grid.map(|colour| [0, 2, 1][usize::from(colour)]);
             let swapped = Pair { input: swap(&one.input), output: swap(&one.output) };
             let reach = Dihedral::ALL.iter().flat_map(|transform| {

@@ -239,7 +239,7 @@ fn read_file(path: &Path) -> Result<Vec<(String, ArcTask)>, PuzzleError> {
         let outputs = solutions.get(id).map_or(&[][..], Vec::as_slice);
         if outputs.len() != task.test.len() {
             let place = format!("{file}: task `{}`", clipped(id));
-            let expected = format!("{} grids, one per test pair", task.test.len());
+            let expected = format!("one grid per test pair ({})", task.test.len());
             return Err(PuzzleError::malformed(place, expected, outputs.len().to_string()));
         }
         for (test, output) in task.test.iter_mut().zip(outputs) {
@@ -294,8 +294,8 @@ mod tests {
     const OTHER: &str = r#"{"train": [], "test": [{"input": [[3]], "output": [[5]]}]}"#;
     const OPEN: &str = r#"{"x": {"train": [], "test": [{"input": [[3]]}, {"input": [[4]]}]}}"#;
 
-    /// Writes files into a new folder and reads `paths` of it. In messages the
-    /// folder is called `DIR`.
+    /// Writes files into a new folder and reads `paths` in it. In error messages, the folder
+    /// is replaced by `DIR`.
     fn read_from(files: &[(&str, &str)], paths: &[&str]) -> Result<Vec<(String, Role)>, String> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_follow_names() {
+    fn roles_depend_on_names_of_files_and_folders() {
         let files = [("d/a.json", BARE), ("d/b_evaluation.json", BARE), ("d/notes.txt", "?")];
         let want = vec![is("a", Role::Training), is("b_evaluation", Role::Evaluation)];
         assert_eq!(read_from(&files, &["d"]), Ok(want.clone()));
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_may_be_met_again_but_not_changed() {
+    fn an_id_may_repeat_with_the_same_task_only() {
         let files = [("a.json", BARE), ("evaluation/a.json", BARE), ("other/a.json", OTHER)];
         for paths in [["a.json", "evaluation"], ["evaluation", "a.json"]] {
             assert_eq!(read_from(&files, &paths), Ok(vec![is("a", Role::Evaluation)]));
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn tasks_read_apart_keep_both_sides() {
+    fn reading_apart_keeps_different_tasks_with_the_same_id() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for (name, text) in [("t.json", BARE), ("same/t.json", BARE), ("evaluation/t.json", OTHER)]
@@ -357,8 +357,8 @@ mod tests {
     }
 
     #[test]
-    fn solutions_complete_their_challenges() {
-        let solutions = r#"{"x": [[[1]], [[2]]], "unasked": []}"#;
+    fn outputs_of_challenges_are_read_from_the_solutions_file() {
+        let solutions = r#"{"x": [[[1]], [[2]]], "unused": []}"#;
         let files =
             [("evaluation_challenges.json", OPEN), ("evaluation_solutions.json", solutions)];
         let want = Ok(vec![is("x", Role::Evaluation)]);
@@ -377,14 +377,14 @@ mod tests {
         for (solutions, n_found) in [("{}", 0), (r#"{"x": [[[1]]]}"#, 1)] {
             let files = [("challenges.json", OPEN), ("solutions.json", solutions)];
             let want = format!(
-                "DIR/solutions.json: task `x`: expected 2 grids, one per test pair, found {n_found}"
+                "DIR/solutions.json: task `x`: expected one grid per test pair (2), found {n_found}"
             );
             assert_eq!(read_from(&files, &["challenges.json"]), Err(want));
         }
     }
 
     #[test]
-    fn paths_without_tasks_are_refused() {
+    fn paths_without_tasks_are_rejected() {
         assert_eq!(read_from(&[("d/notes.txt", "")], &["d"]), Err("DIR/d holds no tasks".into()));
         assert_eq!(read_from(&[], &["none.json"]), Err("cannot read DIR/none.json".into()));
     }

@@ -1,4 +1,4 @@
-//! Pairs as panels of a picture, and the colours of their cells.
+//! Draws pairs as panels of a picture, and defines the colours of their cells.
 //!
 //! A canvas of `side` by `side` symbols holds a grid of digits `0`..`9` anywhere on it;
 //! `|` marks where the grid ends.
@@ -28,7 +28,7 @@ const LINES: Colour = [85, 85, 85];
 /// A cell outside the grid.
 const OUTSIDE: Colour = [240, 240, 240];
 
-/// Input, prediction and output of a pair, cropped to the grids.
+/// Draws input, prediction and output of a pair, cropped to the grids.
 pub fn panels(side: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
     let panel = |part: &Part| {
         let window = window(side, view, *part);
@@ -121,7 +121,7 @@ mod tests {
                 &PuzzleView { question: &question, prediction: Some(prediction), answer: &answer },
             )
         };
-        // Beyond the marks of the end nothing is asked.
+        // Cells beyond the marks of the end have no label.
         let mut right = answer.clone();
         right[15] = Some('3');
         let found = show(&right);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_at_all_is_still_drawn() {
+    fn an_empty_question_and_answer_can_be_drawn() {
         let prediction = canvas_of("1 2", (0, 0), 3);
         let view = PuzzleView { question: &[], prediction: Some(&prediction), answer: &[] };
         let sizes: Vec<_> = panels(3, &view).iter().map(size).collect();

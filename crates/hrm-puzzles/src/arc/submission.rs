@@ -44,7 +44,7 @@ mod tests {
     use crate::arc::grid::tests::grid;
 
     #[test]
-    fn two_grids_are_handed_in_whatever_there_is() {
+    fn two_grids_are_submitted_for_any_number_of_candidates() {
         let (a, b, c) = (grid("1 2"), grid("3"), grid("4"));
         let attempts = |candidates: &[&Grid]| Attempts::new(candidates);
         let pair = |attempt_1: &Grid, attempt_2: &Grid| Attempts {

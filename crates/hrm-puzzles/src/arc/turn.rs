@@ -54,7 +54,7 @@ mod tests {
         }
 
         #[test]
-        fn turns_add_up(grid in any_grid(8)) {
+        fn two_quarter_turns_are_a_half_turn(grid in any_grid(8)) {
             let turn = Dihedral::QuarterTurn;
             let half = turn.apply(&turn.apply(&grid));
             prop_assert_eq!(&half, &Dihedral::HalfTurn.apply(&grid));

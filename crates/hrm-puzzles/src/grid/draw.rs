@@ -74,8 +74,8 @@ fn line(grid: &Grid, question: &Grid, row: usize, width: usize, style: Style) ->
     (text, grid.rows()[row].len() * width + 2)
 }
 
-/// A character as shown in a cell of its own, and the number of terminal columns that
-/// it occupies. Zero-width characters combine with the preceding one, so they get a
+/// A character as shown in its own cell, and the number of terminal columns that it
+/// occupies. Zero-width characters combine with the preceding one, so they get a
 /// dotted circle to combine with.
 fn shown(symbol: char) -> (String, usize) {
     match symbol.width() {
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn ragged_grids_stand_side_by_side() {
+    fn ragged_grids_are_rendered_side_by_side() {
         let want = ["|12|    |1 |", "|3.4|   ||", "        |4|", ""].join("\n");
         assert_eq!(plain("12/3.4", "1 //4"), want);
         assert_eq!(plain("1/2", "1"), "|1|   |1|\n|2|\n");
     }
 
     #[test]
-    fn single_rows_of_square_length_are_squares() {
+    fn single_rows_of_square_length_are_rendered_as_squares() {
         let board = "1..........4....";
         let want = ["|1...|", "|....|", "|...4|", "|....|"].map(|row| format!("{row}   {row}\n"));
         assert_eq!(plain(board, board), want.concat());
@@ -110,19 +110,19 @@ mod tests {
     }
 
     #[test]
-    fn columns_stay_aligned_whatever_the_width_of_a_character() {
+    fn columns_stay_aligned_for_characters_of_any_width() {
         assert_eq!(plain("象a", "a\u{301}"), "|象a |   |a \u{25cc}\u{301} |\n");
     }
 
     #[test]
-    fn what_does_not_fit_beside_stands_below() {
+    fn an_answer_that_does_not_fit_beside_is_placed_below() {
         let row = "ab".repeat(19);
         assert_eq!(plain(&row, &row).lines().count(), 3);
         assert_eq!(plain(&row[..30], &row[..30]).lines().count(), 1);
     }
 
     #[test]
-    fn what_was_changed_is_coloured() {
+    fn changed_cells_are_coloured() {
         let want = "|.a|   |\x1b[1;32mb\x1b[0ma\x1b[1;32mc\x1b[0m|\n";
         assert_eq!(pair(&grid(".a"), &grid("bac"), Style::Ansi), want);
     }

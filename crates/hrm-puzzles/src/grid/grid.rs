@@ -37,8 +37,8 @@ impl Grid {
         if grid.rows.is_empty() {
             return Err(PuzzleError::malformed(place, "at least one cell", "none"));
         }
-        let refused = grid.cells().find(|(_, symbol)| symbol.is_control());
-        if let Some((at, symbol)) = refused {
+        let rejected = grid.cells().find(|(_, symbol)| symbol.is_control());
+        if let Some((at, symbol)) = rejected {
             let found = format!("{symbol:?} at {}", cell_name(at));
             return Err(PuzzleError::malformed(place, "printable characters", found));
         }
@@ -104,7 +104,7 @@ impl Grid {
         let differs = (0..n_rows).find(|row| n_cells(self, *row) != n_cells(question, *row));
         differs.map_or(Ok(()), |row| {
             let (found, wanted) = (n_cells(self, row), n_cells(question, row));
-            Err(format!("row {} has {found} cells and not {wanted}", row + 1))
+            Err(format!("row {} has length {found}, not {wanted}", row + 1))
         })
     }
 
@@ -164,7 +164,7 @@ pub(crate) mod tests {
     pub(crate) const SYMBOLS: &str = "ab0 _./é\u{301}象🙂,\"";
 
     #[test]
-    fn rows_are_lines_or_lie_between_slashes() {
+    fn rows_are_separated_by_line_breaks_or_slashes() {
         let rows = |text: &str| -> Vec<String> {
             grid(text).rows().iter().map(|row| row.iter().collect()).collect()
         };
@@ -184,7 +184,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_no_grid_is_refused() {
+    fn text_that_is_not_a_grid_is_rejected() {
         let message = |text: &str| Grid::parse(text, "f").unwrap_err().to_string();
         for text in ["", "/", "//", "\n", "\n\r\n"] {
             assert_eq!(message(text), "f: expected at least one cell, found none", "{text:?}");
@@ -196,12 +196,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_answer_fits_and_keeps_its_question() {
+    fn an_answer_must_fit_and_keep_its_question() {
         let question = grid("1./.2");
         assert_eq!(grid("13/42").fits(&question), Ok(()));
-        let message = Err("row 2 has 1 cells and not 2".to_owned());
+        let message = Err("row 2 has length 1, not 2".to_owned());
         assert_eq!(grid("13/4").fits(&question), message);
-        let message = Err("row 3 has 2 cells and not 0".to_owned());
+        let message = Err("row 3 has length 2, not 0".to_owned());
         assert_eq!(grid("13/42/11").fits(&question), message);
 
         assert_eq!(grid("13/42").keeps(&question, '.'), Ok(()));
@@ -213,7 +213,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(grid in any_grid()) {
+        fn a_grid_survives_a_round_trip(grid in any_grid()) {
             prop_assert_eq!(&Grid::parse(&grid.to_text(), "test").unwrap(), &grid);
             if grid.n_rows() > 1 {
                 prop_assert_eq!(&Grid::parse(&grid.in_lines(), "test").unwrap(), &grid);

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_grid_is_read() {
+    fn every_text_form_of_grids_is_parsed() {
         let (one, other) = (grid("ab/b"), grid("b"));
         assert_eq!(questions("ab/b"), std::slice::from_ref(&one));
         assert_eq!(questions("ab\r\nb\r\n"), std::slice::from_ref(&one));

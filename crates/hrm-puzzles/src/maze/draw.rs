@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn coloured_mazes_are_runs_of_blocks() {
+    fn coloured_mazes_are_blocks_with_one_code_per_run_of_equal_cells() {
         let want = [
             "\x1b[1;38;2;255;255;255;48;2;0;135;0mS \x1b[0m\x1b[48;2;68;68;68m  \x1b[0m",
             "\x1b[48;2;255;175;0m    \x1b[0m",
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_maze_is_drawn_below_its_question() {
+    fn a_wide_answer_is_placed_below_its_question() {
         let n_lines = |side: usize, style| {
             let cells = vec![Some(' '); side * side];
             pair(side, &cells, &cells, style).lines().count()

@@ -68,7 +68,8 @@ impl Generator {
             passed_over.get_or_insert(maze);
         }
         passed_over.ok_or_else(|| {
-            let expected = format!("a length found among {n_tries_max} mazes of side {side}");
+            let expected =
+                format!("short enough to occur among {n_tries_max} random mazes of side {side}");
             PuzzleError::setting("min_path", expected, min_path)
         })
     }
@@ -126,7 +127,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn paths_are_long_enough_and_walls_as_many_as_promised(
+        fn paths_are_long_enough_and_the_number_of_walls_is_in_range(
             side in 2usize..=14,
             wanted in 0usize..40,
             seed: u64,
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_size_is_found() {
+    fn mazes_of_the_published_size_are_found() {
         let generator = Generator::new(30, 110).unwrap();
         let maze = generator.maze(&mut stream(1, "test")).unwrap();
         assert!(shortest_path(&maze).unwrap().len() >= 110);
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_side_has_an_attainable_path() {
+    fn attainable_paths_are_in_range_for_every_side() {
         let min_path = attainable_path(SIDE_MAX, usize::MAX);
         Generator::new(SIDE_MAX, min_path).unwrap().maze(&mut stream(1, "test")).unwrap();
         assert_eq!(attainable_path(usize::MAX, 5), 5);
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_cannot_be_met_are_refused() {
+    fn impossible_settings_are_rejected() {
         let message = |side, min_path| Generator::new(side, min_path).unwrap_err().to_string();
         assert_eq!(message(1, 2), "side must be 2 to 100, found 1");
         assert_eq!(message(101, 2), "side must be 2 to 100, found 101");
@@ -167,7 +168,7 @@ mod tests {
         let generator = Generator { n_tries_max: 10, ..Generator::new(10, 70).unwrap() };
         assert_eq!(
             generator.maze(&mut stream(1, "test")).unwrap_err().to_string(),
-            "min_path must be a length found among 10 mazes of side 10, found 70"
+            "min_path must be short enough to occur among 10 random mazes of side 10, found 70"
         );
     }
 }

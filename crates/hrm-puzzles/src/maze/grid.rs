@@ -220,7 +220,7 @@ pub fn check_side(side: usize) -> Result<(), PuzzleError> {
 fn size_in_words(n_chars: usize) -> String {
     let side = n_chars.isqrt();
     match side * side == n_chars && side >= SIDE_MIN {
-        true => format!("{n_chars}, a side of {side}"),
+        true => format!("{n_chars}, as for side {side}"),
         false => n_chars.to_string(),
     }
 }
@@ -251,13 +251,16 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn a_printed_maze_is_read_back(maze in any_maze(8)) {
+        fn a_maze_survives_a_round_trip(maze in any_maze(8)) {
             let text = maze.to_text(&[]);
             prop_assert_eq!(&Maze::parse(&text, maze.side(), "test").unwrap(), &maze);
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "[# SGox\n]{0,20}", side in 0usize..5) {
+        fn text_that_parses_is_written_back_unchanged(
+            text in "[# SGox\n]{0,20}",
+            side in 0usize..5,
+        ) {
             if let Ok(maze) = Maze::parse(&text, side, "test") {
                 prop_assert_eq!(maze.to_text(&[]), text);
             }
@@ -265,7 +268,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn neighbours_come_down_left_right_up() {
+    fn neighbours_are_in_the_order_down_left_right_up() {
         let of = |cell| neighbours(3, cell).collect::<Vec<_>>();
         assert_eq!(of(4), [7, 3, 5, 1]);
         assert_eq!(of(0), [3, 1]);
@@ -283,7 +286,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_maze_is_refused() {
+    fn text_that_is_not_a_maze_is_rejected() {
         let message = |text: &str, side| Maze::parse(text, side, "f:2").unwrap_err().to_string();
         assert_eq!(message("SG", 1), "side must be 2 to 100, found 1");
         assert_eq!(
@@ -293,7 +296,7 @@ pub(super) mod tests {
         assert_eq!(message("SG ", 2), "f:2: expected 4 characters for side 2, found 3");
         assert_eq!(
             message("S G      ", 2),
-            "f:2: expected 4 characters for side 2, found 9, a side of 3"
+            "f:2: expected 4 characters for side 2, found 9, as for side 3"
         );
         assert_eq!(
             message("SGo ", 2),

@@ -48,8 +48,8 @@ pub fn walk(maze: &Maze, answer: &[char]) -> Result<usize, Fault> {
     while at != maze.goal() {
         on_path[at] = true;
         let can_enter = |cell: &usize| (is_mark(*cell) || *cell == maze.goal()) && !on_path[*cell];
-        let mut ways_on = neighbours(maze.side(), at).filter(can_enter);
-        at = match (ways_on.next(), ways_on.next()) {
+        let mut next_cells = neighbours(maze.side(), at).filter(can_enter);
+        at = match (next_cells.next(), next_cells.next()) {
             (Some(next), None) => next,
             (None, _) => return Err(Fault::BreaksOff(maze.spot(at))),
             (Some(_), Some(_)) => return Err(Fault::Branches(maze.spot(at))),
@@ -166,7 +166,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(128))]
 
         #[test]
-        fn the_shortest_path_is_a_path_and_shortest(maze in any_maze(6)) {
+        fn the_shortest_path_is_valid_and_has_the_fewest_moves(maze in any_maze(6)) {
             let path = shortest_path(&maze);
             prop_assert_eq!(path.as_ref().map(|path| path.len() - 1), moves_by_relaxation(&maze));
             if let Some(path) = path {
@@ -175,7 +175,10 @@ mod tests {
         }
 
         #[test]
-        fn no_mark_of_a_path_can_be_missing_or_added(maze in any_maze(6), cell in 0usize..36) {
+        fn a_path_with_a_missing_or_additional_mark_is_rejected(
+            maze in any_maze(6),
+            cell in 0usize..36,
+        ) {
             let cell = cell % maze.cells().len();
             if let Some(path) = shortest_path(&maze) {
                 let mut answer = maze.symbols(&path);
@@ -185,14 +188,14 @@ mod tests {
         }
 
         #[test]
-        fn any_answer_can_be_walked(maze in any_maze(5), answer in "[# SGo_?]{25}") {
+        fn no_answer_makes_walk_panic(maze in any_maze(5), answer in "[# SGo_?]{25}") {
             let answer: Vec<char> = answer.chars().collect();
             let _ = walk(&maze, &answer[..maze.cells().len()]);
         }
     }
 
     #[test]
-    fn ties_go_down_left_right_up() {
+    fn ties_are_broken_in_the_order_down_left_right_up() {
         #[track_caller]
         fn check(rows: &[&str], want: &str) {
             let maze = maze(rows);
@@ -205,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_named_with_their_place() {
+    fn faults_name_the_first_wrong_cell() {
         let maze = maze(&["S  ", " # ", "  G"]);
         let walked = |text: &str| {
             let answer: Vec<char> = text.chars().collect();
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_need_no_marks_and_walls_stop() {
+    fn adjacent_start_and_goal_need_no_marks_and_walls_block() {
         let walked = |rows: &[&str]| {
             let maze = maze(rows);
             walk(&maze, &maze.symbols(&[]))
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_checked_by_the_rules_alone() {
+    fn answers_are_checked_by_the_rules() {
         let rows = ["S  ", " # ", "  G"];
         assert_eq!(verdict(&rows, "Soo #o  G"), Verdict::Valid);
         let why = "the path breaks off at row 1, column 2";

@@ -1,4 +1,4 @@
-//! Mazes as panels of a picture, and the colours of their cells.
+//! Draws mazes as panels of a picture, and defines the colours of their cells.
 
 use super::PATH;
 use super::grid::Cell as MazeCell;
@@ -12,7 +12,7 @@ const PATH_COLOUR: Colour = [255, 175, 0];
 const LINES: Colour = [200, 200, 200];
 const WHITE: Colour = [255, 255, 255];
 
-/// Question, prediction and answer of a maze with this side.
+/// Draws question, prediction and answer of a maze with this side.
 pub fn panels(side: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
     let panel = |part: &Part| {
         let look = |cell| look(view.symbol(*part, cell));

@@ -32,22 +32,22 @@ impl SolvedMaze {
     pub fn from_record(located: &Located, side: usize) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
         let maze = Maze::parse(&record.question, side, &located.field("question"))?;
-        let refused = |expected: &str, found: String| {
+        let rejected = |expected: &str, found: String| {
             Err(PuzzleError::malformed(located.field("answer"), expected, found))
         };
         let answer: Vec<char> = record.answer.chars().collect();
         if answer.len() != side * side {
-            return refused(&format!("{} characters", side * side), answer.len().to_string());
+            return rejected(&format!("{} characters", side * side), answer.len().to_string());
         }
         let Some(shortest) = shortest_path(&maze) else {
-            return refused("a path", "a goal that cannot be reached".to_owned());
+            return rejected("a path", "a goal that cannot be reached".to_owned());
         };
         let n_moves_min = shortest.len() - 1;
         match walk(&maze, &answer) {
-            Err(fault) => refused("the maze with a path", fault.to_string()),
+            Err(fault) => rejected("the maze with a path", fault.to_string()),
             Ok(n_moves) if n_moves > n_moves_min => {
-                let expected = format!("a shortest path, {n_moves_min} moves");
-                refused(&expected, format!("{n_moves} moves"))
+                let expected = format!("a path with the fewest moves ({n_moves_min})");
+                rejected(&expected, format!("{n_moves} moves"))
             }
             Ok(_) => {
                 let is_on_path = |cell: &usize| answer[*cell] != maze.cells()[*cell].symbol();

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_maze_is_read() {
+    fn every_text_form_of_mazes_is_parsed() {
         let csv = "source,question,answer,rating\nx,S #   # G,anything,\ny,\"S #   # G\",,\n";
         assert_eq!(texts(3, csv), ["S #   # G"; 2]);
         assert_eq!(texts(3, "S #   # G"), ["S #   # G"]);
@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_maze_is_refused_with_its_line() {
+    fn text_that_is_not_a_maze_is_rejected_with_its_line() {
         let message =
             |side: usize, text: &str| parse_mazes(side, text, "f").unwrap_err().to_string();
         assert_eq!(message(3, " \n\n"), "f holds no mazes");
         assert_eq!(message(3, "SG"), "f:1: expected 9 characters for side 3, found 2");
         assert_eq!(
             message(3, "S  G"),
-            "f:1: expected 9 characters for side 3, found 4, a side of 2"
+            "f:1: expected 9 characters for side 3, found 4, as for side 2"
         );
         let want = "f:3: expected 3 lines of 3 characters for side 3, found 2 lines of up to 2";
         assert_eq!(message(3, "\n\nS#\n G\n"), want);
@@ -138,7 +138,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_drawn_maze_is_read_back_whatever_was_stripped(
+        fn a_drawn_maze_is_parsed_with_or_without_trailing_spaces(
             mazes in proptest::collection::vec(any_maze(5), 1..4),
             stripped: bool,
         ) {
@@ -156,13 +156,13 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_parsed_or_refused(text in "[# SGo,\n]{0,40}", side in 0usize..6) {
+        fn no_text_makes_the_parser_panic(text in "[# SGo,\n]{0,40}", side in 0usize..6) {
             let _ = parse_mazes(side, &text, "test");
         }
     }
 
     #[test]
-    fn a_maze_whose_last_rows_are_free_is_told_by_its_lines() {
+    fn a_maze_whose_last_rows_are_free_is_parsed_as_drawn() {
         let maze = maze(&["SG ", "   ", "   "]);
         assert_eq!(parse_mazes(3, "SG \n   \n   \n", "test").unwrap(), (Form::Drawn, vec![maze]));
     }

@@ -57,7 +57,7 @@ mod tests {
         }
 
         #[test]
-        fn turns_and_flips_add_up(maze in any_maze(8)) {
+        fn turns_and_flips_compose(maze in any_maze(8)) {
             let turn = Dihedral::QuarterTurn;
             let half = maze.turned(turn).turned(turn);
             prop_assert_eq!(&half, &maze.turned(Dihedral::HalfTurn));
@@ -67,7 +67,7 @@ mod tests {
         }
 
         #[test]
-        fn a_turned_maze_is_as_far_to_solve_and_the_same_maze(
+        fn a_turned_maze_has_an_equally_long_path_and_the_same_canonical_form(
             maze in any_maze(8),
             number in 0usize..8,
         ) {

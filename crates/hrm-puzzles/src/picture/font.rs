@@ -1,18 +1,18 @@
-//! Letters of 5 by 7 dots, for pictures made of pixels.
+//! A bitmap font with characters of 5 by 7 dots, for PNG pictures.
 
-/// Dots across a character.
+/// Width of a character, in dots.
 pub(super) const WIDTH: usize = 5;
 
-/// Dots down a character.
+/// Height of a character without its descender, in dots.
 pub(super) const HEIGHT: usize = 7;
 
-/// Dots below the line that hanging characters reach.
+/// Depth of descenders below the baseline, in dots.
 pub(super) const DESCENT: usize = 2;
 
-/// Dots from one character to the next.
+/// Distance from one character to the next, in dots.
 pub(super) const ADVANCE: usize = WIDTH + 1;
 
-/// Characters, and under each its dots.
+/// Lines of characters, with the dots of each character below it.
 const SHEET: [[&str; 1 + HEIGHT]; 7] = [
     [
         "0     1     2     3     4     5     6     7     8     9    ",
@@ -86,13 +86,13 @@ const SHEET: [[&str; 1 + HEIGHT]; 7] = [
     ],
 ];
 
-/// Characters that hang below the line.
+/// Characters that are placed [`DESCENT`] dots lower than others.
 const HANGING: &str = "gpqy,;";
 
-/// A box, for characters that have no dots here.
+/// The dots of characters that the font does not have: a box.
 const BOX: [&str; HEIGHT] = ["#####", "#...#", "#...#", "#...#", "#...#", "#...#", "#####"];
 
-/// The dots of a character as (column, row) from its top left corner.
+/// The dots of a character as `(column, row)`, counted from its top left corner.
 pub(super) fn dots(symbol: char) -> impl Iterator<Item = (usize, usize)> {
     let rows = rows(symbol);
     let top = if HANGING.contains(symbol) { DESCENT } else { 0 };
@@ -102,6 +102,7 @@ pub(super) fn dots(symbol: char) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
+/// The dots of a character, one line per row; `#` is a dot.
 fn rows(symbol: char) -> [&'static str; HEIGHT] {
     for [names, rows @ ..] in &SHEET {
         let column = names.chars().step_by(ADVANCE).position(|name| name == symbol);
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_lie_where_they_are_drawn() {
+    fn dots_have_the_positions_of_the_sheet() {
         assert_eq!(dots(' ').count(), 0);
         assert_eq!(dots('-').collect::<Vec<_>>(), [(0, 3), (1, 3), (2, 3), (3, 3), (4, 3)]);
         assert_eq!(dots('\\').next(), Some((0, 1)));

@@ -1,24 +1,27 @@
-//! Where everything on a page goes.
+//! The positions of everything on a page, in pixels.
 
 use super::scene::{Area, Form, Scene, text_width};
 use super::{Colour, Panel, Picture, PuzzlePicture, font};
 use crate::clipped;
 
-/// Around the page.
+/// Space between the contents and the edges of the page.
 const MARGIN: usize = 20;
-/// Between a puzzle and the next, so that panels are seen to belong together.
+/// Space between puzzles: larger than `GAP`, so that the panels of a puzzle form a group.
 const APART: usize = 40;
-/// Between the panels of a puzzle.
+/// Space between the panels of a puzzle.
 const GAP: usize = 16;
-/// The width of a dot of titles, captions and headings, and their line.
+/// Width of a dot in titles, captions and headings.
 const DOT: usize = 2;
+/// Height of a line of text.
 const LINE: usize = (font::HEIGHT + font::DESCENT) * DOT + 4;
-/// A panel's longer side, about; cells are no smaller and no larger than these.
+/// Approximate length of the longer side of a panel.
 const PANEL: usize = 240;
+/// Limits of the distance from one cell to the next.
 const CELL_MIN: usize = 9;
 const CELL_MAX: usize = 40;
-/// Thin lines between cells, thick ones between boxes.
+/// Thickness of lines between cells.
 const THIN: usize = 1;
+/// Thickness of lines between boxes.
 const THICK: usize = 3;
 
 const PAPER: Colour = [255, 255, 255];
@@ -26,7 +29,7 @@ const INK: Colour = [30, 30, 30];
 const FAINT: Colour = [110, 110, 110];
 const WRONG: Colour = [214, 0, 0];
 
-/// Puts every puzzle on a page, in rows and columns.
+/// Lays out all puzzles on one page, in rows and columns.
 pub(super) fn scene(picture: &Picture) -> Scene {
     let tiles: Vec<Tile<'_>> = picture.puzzles.iter().map(Tile::new).collect();
     let n_columns = picture.n_columns.unwrap_or_else(|| n_columns(&tiles)).max(1);
@@ -36,7 +39,7 @@ pub(super) fn scene(picture: &Picture) -> Scene {
     let width = columns.max(text_width(&picture.title, DOT)) + 2 * MARGIN;
 
     let mut scene = Scene { width, ..Scene::default() };
-    // Under everything; its height is known when the last puzzle is placed.
+    // The background. Its height is set once all puzzles are placed.
     let page = Area { x: 0, y: 0, width, height: 0 };
     scene.add("page", page, PAPER, Form::Full);
     let mut y = MARGIN;
@@ -55,7 +58,7 @@ pub(super) fn scene(picture: &Picture) -> Scene {
     scene
 }
 
-/// The fewest columns that make a page about four wide and three high.
+/// The smallest number of columns with which the page is wider than high, by 4 to 3 or more.
 fn n_columns(tiles: &[Tile<'_>]) -> usize {
     let width = tiles.iter().map(Tile::width).max().unwrap_or(0) + APART;
     let height = tiles.iter().map(Tile::height).max().unwrap_or(0) + APART / 2;
@@ -72,7 +75,7 @@ struct Tile<'a> {
 impl<'a> Tile<'a> {
     fn new(puzzle: &'a PuzzlePicture) -> Self {
         let sides = puzzle.panels.iter().map(|panel| panel.n_rows().max(panel.n_cols()));
-        // The same for all panels, so that they can be compared.
+        // The same cell size for all panels, so that they can be compared.
         let cell = (PANEL / sides.max().unwrap_or(0).max(1)).clamp(CELL_MIN, CELL_MAX);
         let panels = puzzle.panels.iter().map(|panel| (panel, Grid::new(panel, cell)));
         Self { caption: clipped(&puzzle.caption), panels: panels.collect() }
@@ -85,11 +88,11 @@ impl<'a> Tile<'a> {
     }
 
     fn height(&self) -> usize {
-        let highest = self.panels.iter().map(|(_, grid)| grid.height()).max().unwrap_or(0);
-        self.top() + highest
+        let tallest = self.panels.iter().map(|(_, grid)| grid.height()).max().unwrap_or(0);
+        self.top() + tallest
     }
 
-    /// Where panels begin, under caption and headings.
+    /// Height of caption and headings, below which the panels begin.
     fn top(&self) -> usize {
         let has_headings = self.panels.iter().any(|(panel, _)| !panel.heading.is_empty());
         let n_lines = usize::from(!self.caption.is_empty()) + usize::from(has_headings);
@@ -109,13 +112,14 @@ impl<'a> Tile<'a> {
     }
 }
 
+/// Width of a panel and its heading.
 fn slot_width((panel, grid): &(&Panel, Grid)) -> usize {
     grid.width().max(text_width(&panel.heading, DOT))
 }
 
-/// Where the cells of a panel are.
+/// The positions of a panel's cells, relative to its top left corner.
 struct Grid {
-    /// From one cell to the next, a thin line included.
+    /// Distance from one cell to the next, including a thin line.
     pitch: usize,
     /// Left edges of the cells, and the right edge of the panel.
     xs: Vec<usize>,
@@ -128,7 +132,7 @@ impl Grid {
         let edges = |n: usize, per_box: Option<usize>| {
             let line = if per_box.is_some() { THICK } else { THIN };
             let edge = |idx: usize| {
-                // A line that is thick takes the place of a thin one.
+                // A thick line replaces a thin one.
                 let n_thick = per_box.map_or(0, |per_box| idx / per_box.max(1));
                 line + idx * pitch + n_thick * (line - THIN)
             };
@@ -151,7 +155,7 @@ impl Grid {
         scene.add("panel", whole, panel.lines, Form::Full);
         let side = self.pitch - THIN;
         let mark = (side / 8).max(1);
-        // Seven dots in about six tenths of a cell.
+        // A symbol is about six tenths as high as its cell.
         let dot = (side * 6 / 10 / font::HEIGHT).max(1);
         for (idx, cell) in panel.cells().iter().enumerate() {
             let (row, col) = (idx / panel.n_cols(), idx % panel.n_cols());

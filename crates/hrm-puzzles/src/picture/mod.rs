@@ -2,18 +2,17 @@
 //!
 //! ```text
 //! PuzzleView  the characters of question, prediction and answer
-//! Panel       a grid of coloured cells; each puzzle draws one per part
-//! Picture     panels with captions, one puzzle or many, laid out once for both
-//!             formats
+//! Panel       a grid of coloured cells: one per part of a puzzle
+//! Picture     the panels of one or more puzzles, with captions
 //! ```
 //!
-//! A wrong cell is framed by a dark line with a light one inside, so that the mark
-//! shows on every colour.
+//! A wrong cell is framed by a red line with a white line inside, so that the mark is
+//! visible on every colour.
 //!
 //! # Where to start
 //!
 //! The `panels` function of each puzzle, e.g. [`sudoku::panels`](crate::sudoku::panels),
-//! or [`characters`] for any puzzle; [`Picture`] takes what they return.
+//! or [`characters`] for any puzzle, returns the panels for a [`Picture`].
 
 mod font;
 mod layout;
@@ -34,16 +33,16 @@ pub use view::{Part, PuzzleView, Symbol, Window, characters, characters_in_rows}
 use crate::PuzzleError;
 
 impl Picture {
-    /// The picture as a complete SVG file.
+    /// Renders the picture as a complete SVG file.
     pub fn to_svg(&self) -> String {
         svg::write(&layout::scene(self))
     }
 
-    /// The picture as the bytes of a PNG file, 8 bits of red, green and blue.
+    /// Renders the picture as a complete PNG file, in RGB with 8 bits per channel.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::PictureSize`] beyond [`N_PIXELS_MAX`].
+    /// [`PuzzleError::PictureSize`] if it has more than [`N_PIXELS_MAX`] pixels.
     pub fn to_png(&self) -> Result<Vec<u8>, PuzzleError> {
         png::encode(&layout::scene(self))
     }

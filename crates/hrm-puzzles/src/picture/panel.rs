@@ -1,33 +1,33 @@
-//! A grid of cells: what every puzzle becomes before it is drawn.
+//! A grid of coloured cells: the form in which every puzzle is drawn.
 
-/// Red, green and blue.
+/// Red, green and blue, 0 to 255 each.
 pub type Colour = [u8; 3];
 
-/// One square.
+/// One square of a panel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cell {
-    /// Its colour.
+    /// Colour of the square.
     pub fill: Colour,
-    /// The character in its middle.
+    /// Character in the middle, if any.
     pub symbol: Option<char>,
-    /// The colour of that character.
+    /// Colour of that character.
     pub ink: Colour,
     /// Whether it is marked as wrong.
     pub is_wrong: bool,
 }
 
 impl Cell {
-    /// A cell without a character.
+    /// Creates a cell without a character.
     pub fn plain(fill: Colour) -> Self {
         Self { fill, symbol: None, ink: [0, 0, 0], is_wrong: false }
     }
 
-    /// A cell with a character.
+    /// Creates a cell with a character.
     pub fn with_symbol(symbol: char, ink: Colour, fill: Colour) -> Self {
         Self { fill, symbol: Some(symbol), ink, is_wrong: false }
     }
 
-    /// A cell whose token the puzzle does not have, or not there.
+    /// Creates a cell whose predicted token is not valid in the puzzle.
     pub fn unknown() -> Self {
         Self::with_symbol('?', [255, 255, 255], [135, 0, 135])
     }
@@ -36,10 +36,11 @@ impl Cell {
 /// A grid of cells under a heading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {
-    /// Written above; may be empty.
+    /// Written above the cells; may be empty.
     pub heading: String,
+    /// Colour of the lines between cells.
     pub(super) lines: Colour,
-    /// Rows and columns between thick lines; none are thick without it.
+    /// Number of rows and columns between thick lines; `None` for thin lines only.
     pub(super) boxes: Option<(usize, usize)>,
     n_rows: usize,
     n_cols: usize,
@@ -48,7 +49,7 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// The panel whose cell at `(row, column)` is `cell(row, column)`.
+    /// Creates a panel whose cell at `(row, column)` is `cell(row, column)`.
     pub fn from_fn(
         heading: impl Into<String>,
         (n_rows, n_cols): (usize, usize),
@@ -60,27 +61,28 @@ impl Panel {
         Self { heading: heading.into(), lines: [170, 170, 170], boxes: None, n_rows, n_cols, cells }
     }
 
-    /// The same with lines of another colour.
+    /// The same panel with lines of another colour.
     pub fn with_lines(self, lines: Colour) -> Self {
         Self { lines, ..self }
     }
 
-    /// The same with thick lines around it and after so many rows and columns.
+    /// The same panel with thick lines around it and after every `n_rows` rows and `n_cols`
+    /// columns.
     pub fn with_boxes(self, n_rows: usize, n_cols: usize) -> Self {
         Self { boxes: Some((n_rows, n_cols)), ..self }
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.n_rows
     }
 
-    /// Columns.
+    /// Number of columns.
     pub fn n_cols(&self) -> usize {
         self.n_cols
     }
 
-    /// Cells row by row, `[n_rows * n_cols]`.
+    /// All cells, row by row, `[n_rows * n_cols]`.
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }

@@ -1,17 +1,17 @@
-//! A scene as PNG.
+//! Renders a scene as PNG.
 
 use super::scene::{Area, Form, Scene, Shape};
 use super::{Colour, font};
 use crate::PuzzleError;
 
-/// Largest number of pixels of a PNG: 64 Mi, at three bytes each in memory.
+/// Largest number of pixels of a PNG: 64 Mi, which take 192 MiB of memory.
 pub const N_PIXELS_MAX: usize = 1 << 26;
 
-/// The whole file.
+/// Encodes a scene as a complete PNG file.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::PictureSize`] beyond [`N_PIXELS_MAX`].
+/// [`PuzzleError::PictureSize`] if it has more than [`N_PIXELS_MAX`] pixels.
 pub(super) fn encode(scene: &Scene) -> Result<Vec<u8>, PuzzleError> {
     let Scene { width, height, shapes } = scene;
     let (width, height) = (*width, *height);
@@ -25,7 +25,7 @@ pub(super) fn encode(scene: &Scene) -> Result<Vec<u8>, PuzzleError> {
     }
     const IN_MEMORY: &str = "a page has at least a pixel, and is written to memory";
     let mut bytes = Vec::new();
-    // As many pixels as are allowed have sides that fit.
+    // The limit on pixels ensures that both sides fit into `u32`.
     let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
@@ -35,7 +35,7 @@ pub(super) fn encode(scene: &Scene) -> Result<Vec<u8>, PuzzleError> {
     Ok(bytes)
 }
 
-/// Pixels row by row.
+/// The pixels of a page, row by row.
 struct Canvas {
     width: usize,
     height: usize,
@@ -71,7 +71,7 @@ impl Canvas {
         }
     }
 
-    /// Paints what lies on the page of an area.
+    /// Paints the part of an area that lies on the page.
     fn fill(&mut self, area: Area, colour: Colour) {
         let columns = area.x.min(self.width)..(area.x + area.width).min(self.width);
         for y in area.y.min(self.height)..(area.y + area.height).min(self.height) {

@@ -1,11 +1,10 @@
-//! A picture as shapes at their places: what SVG and PNG both are made from.
+//! A picture as a list of positioned shapes, from which both SVG and PNG are rendered.
 //!
-//! Lengths are whole units from the top left corner; a pixel of a PNG and a
-//! pixel of an SVG at its natural size are one unit.
+//! Lengths are whole pixels, measured from the top left corner.
 
 use super::{Colour, font};
 
-/// Shapes, later ones over earlier ones, on a page.
+/// The shapes on a page; later shapes cover earlier ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scene {
     pub(super) width: usize,
@@ -16,7 +15,7 @@ pub(super) struct Scene {
 /// One shape.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Shape {
-    /// What it is of: its class in SVG.
+    /// What the shape shows, e.g. `cell`; its class in SVG.
     pub(super) class: &'static str,
     pub(super) area: Area,
     pub(super) colour: Colour,
@@ -26,11 +25,11 @@ pub(super) struct Shape {
 /// How a shape fills its area.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Form {
-    /// All of it.
+    /// Filled completely.
     Full,
-    /// A border of this thickness.
+    /// A border of this thickness along the inside of the area.
     Frame(usize),
-    /// Characters, [`font::ADVANCE`] dots each, a dot being this wide.
+    /// Text, and the width of a dot; a character takes [`font::ADVANCE`] dots.
     Text(String, usize),
 }
 
@@ -44,7 +43,7 @@ pub(super) struct Area {
 }
 
 impl Area {
-    /// Without a border of `by` on each side.
+    /// The area without a border of `by` pixels on each side.
     pub(super) fn shrunk(self, by: usize) -> Self {
         let length = |length: usize| length.saturating_sub(2 * by);
         let (width, height) = (length(self.width), length(self.height));
@@ -53,12 +52,13 @@ impl Area {
 }
 
 impl Scene {
-    /// Adds a full or framed area.
+    /// Adds a shape.
     pub(super) fn add(&mut self, class: &'static str, area: Area, colour: Colour, form: Form) {
         self.shapes.push(Shape { class, area, colour, form });
     }
 
-    /// Adds text with its top left corner at `(x, y)`; nothing if it is empty.
+    /// Adds text with its top left corner at `(x, y)` and dots that are `dot` wide; does
+    /// nothing if the text is empty.
     pub(super) fn write(
         &mut self,
         class: &'static str,
@@ -78,7 +78,7 @@ impl Scene {
     }
 }
 
-/// The width of a text whose dots are `dot` wide.
+/// Width of a text whose dots are `dot` wide.
 pub(super) fn text_width(text: &str, dot: usize) -> usize {
     (text.chars().count() * font::ADVANCE).saturating_sub(1) * dot
 }

@@ -1,11 +1,11 @@
-//! A scene as SVG.
+//! Renders a scene as SVG.
 
 use std::fmt::Write;
 
 use super::scene::{Form, Scene, Shape};
 use super::{Colour, font};
 
-/// The whole file.
+/// Formats a scene as a complete SVG file.
 pub(super) fn write(scene: &Scene) -> String {
     let Scene { width, height, shapes } = scene;
     let mut svg = format!(
@@ -41,11 +41,12 @@ fn element(shape: &Shape) -> String {
             rect(x + half, y + half, width - t, height - t, &paint)
         }
         Form::Text(text, dot) => {
-            // Capitals of common fonts are seven tenths of the size, and
-            // characters of equal width six tenths: as many as the dots here.
+            // In common monospaced fonts, capitals are about 0.7 times as high as the font
+            // size and characters 0.6 times as wide, which matches 7 dots in height and an
+            // advance of 6.
             let size = font::HEIGHT * dot * 10 / 7;
             let (middle, baseline) = (x + width / 2.0, y + (font::HEIGHT * dot) as f64);
-            // Keeps a wider font from running into what stands beside.
+            // Keeps text in a wider font from overlapping its neighbours.
             let fit = match text.chars().count() {
                 1 => String::new(),
                 _ => format!(" textLength=\"{width}\""),
@@ -63,7 +64,7 @@ fn hex([red, green, blue]: Colour) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// Text as XML has it; a character that XML does not allow becomes `U+FFFD`.
+/// Escapes text for XML; characters that XML does not allow become `U+FFFD`.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for symbol in text.chars() {

@@ -1,4 +1,4 @@
-//! Pictures as a whole: both formats, read back.
+//! Tests of whole pictures: both formats are rendered and parsed again.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::layout::scene;
 use super::scene::{Area, Form, Scene};
 use super::*;
 
-/// A panel of plain cells in two colours, marked where `is_wrong`.
+/// A chequered panel whose cells are marked as wrong where `is_wrong` says so.
 fn panel(n_rows: usize, n_cols: usize, is_wrong: fn(usize, usize) -> bool) -> Panel {
     Panel::from_fn("heading", (n_rows, n_cols), |row, col| Cell {
         is_wrong: is_wrong(row, col),
@@ -41,7 +41,7 @@ fn overlap(a: Area, b: Area) -> bool {
 }
 
 #[test]
-fn svg_is_xml_that_holds_every_cell_and_mark() {
+fn svg_is_xml_with_every_cell_and_mark() {
     let picture = picture(vec![PuzzlePicture {
         caption: "<b> & \"c\" \u{0}".to_owned(),
         panels: vec![panel(2, 3, |_, _| false), panel(2, 3, |row, _| row == 1)],
@@ -102,7 +102,7 @@ fn text_of_a_png_lies_within_its_area() {
 }
 
 #[test]
-fn a_picture_beyond_memory_is_refused_as_png() {
+fn a_png_with_too_many_pixels_is_rejected() {
     let puzzle =
         PuzzlePicture { caption: String::new(), panels: vec![panel(100, 100, |_, _| false)] };
     let picture = picture(vec![puzzle; 90]);
@@ -129,7 +129,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn nothing_overlaps_and_all_is_on_the_page(
+    fn panels_and_texts_do_not_overlap_and_lie_on_the_page(
         title in "[a-z ]{0,40}",
         puzzles in prop::collection::vec(any_puzzle(), 0..9),
         n_columns in prop::option::of(prop_oneof![0usize..12, Just(usize::MAX)]),
@@ -143,7 +143,7 @@ proptest! {
         }
         let n_panels: usize = picture.puzzles.iter().map(|puzzle| puzzle.panels.len()).sum();
         prop_assert_eq!(areas(&scene, "panel").len(), n_panels);
-        // Panels and every text outside of them, each against each.
+        // No two panels, or texts outside panels, overlap.
         let outside = ["title", "caption", "heading", "panel"].map(|class| areas(&scene, class));
         let outside = outside.concat();
         for (idx, one) in outside.iter().enumerate() {
@@ -151,7 +151,7 @@ proptest! {
                 prop_assert!(!overlap(*one, *other), "{:?} and {:?}", one, other);
             }
         }
-        // Every cell within one panel, no cell over another of the same panel.
+        // Every cell lies in exactly one panel.
         for cell in areas(&scene, "cell") {
             let panels = areas(&scene, "panel");
             prop_assert_eq!(panels.iter().filter(|panel| overlap(**panel, cell)).count(), 1);
@@ -161,7 +161,7 @@ proptest! {
 }
 
 #[test]
-fn a_frame_takes_no_more_than_its_area() {
+fn a_thick_frame_does_not_exceed_its_area() {
     let area = Area { x: 1, y: 1, width: 2, height: 1 };
     let mut scene = Scene { width: 4, height: 3, ..Scene::default() };
     scene.add("x", area, [9; 3], Form::Frame(5));

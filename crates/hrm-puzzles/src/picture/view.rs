@@ -1,11 +1,11 @@
-//! The characters of one puzzle to draw, and the look that any puzzle has.
+//! The characters of a puzzle to draw, and the default appearance of puzzles.
 
 use std::ops::Range;
 
 use super::{Cell, Colour, Panel};
 
-/// The character of a cell, if it has one. `None` lies outside the puzzle; in an
-/// answer it is a cell of which nothing is expected.
+/// The character of a cell. `None` is a cell outside the puzzle or, in an answer, a cell
+/// without a label.
 pub type Symbol = Option<char>;
 
 /// One puzzle, row by row, `[n_cells]` symbols each. Cells beyond the end of a slice
@@ -71,8 +71,8 @@ impl PuzzleView<'_> {
         (0..self.answer.len()).filter(|cell| self.is_wrong(*cell)).count()
     }
 
-    /// The cells of a part inside `window`, drawn by `look` from their index; wrong
-    /// cells of the prediction are marked.
+    /// Draws the cells of a part inside `window`; `look` maps the index of a cell to its
+    /// appearance. Wrong cells of the prediction are marked.
     pub fn panel(&self, part: Part, window: &Window, look: impl Fn(usize) -> Cell) -> Panel {
         let heading = match part {
             Part::Question => "input",
@@ -109,7 +109,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// A whole square.
+    /// All cells of a square puzzle.
     pub fn square(side: usize) -> Self {
         Self { n_cols: side, rows: 0..side, cols: 0..side }
     }
@@ -130,15 +130,15 @@ impl Window {
     }
 }
 
-/// The look of a puzzle of unknown shape: its characters, in a square.
+/// Draws a puzzle of unknown shape: its characters, arranged in a square.
 pub fn characters(view: &PuzzleView<'_>) -> Vec<Panel> {
     let n_cells = view.n_cells();
     let root = n_cells.isqrt();
     characters_in_rows(if root * root == n_cells { root } else { root + 1 }, view)
 }
 
-/// The look of a puzzle with rows of `n_cols` cells: its characters. Cells outside the
-/// puzzle and control characters are grey.
+/// Draws a puzzle with rows of `n_cols` cells: its characters. Cells outside the puzzle
+/// and control characters are grey.
 pub fn characters_in_rows(n_cols: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
     let n_rows = view.n_cells().div_ceil(n_cols.max(1));
     let window = Window { n_cols, rows: 0..n_rows, cols: 0..n_cols };
@@ -164,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn any_puzzle_is_drawn_by_its_characters() {
+    fn any_puzzle_can_be_drawn_by_its_characters() {
         let prediction = [Some('b'), Some(' '), Some(char::REPLACEMENT_CHARACTER)];
         let answer = [Some('b'), None, Some('a')];
         let view = PuzzleView {
@@ -173,13 +173,13 @@ mod tests {
             answer: &answer,
         };
         let panels = characters(&view);
-        let drawn = |panel: &Panel| -> (String, String) {
+        let text = |panel: &Panel| -> (String, String) {
             let symbol = |cell: &Cell| cell.symbol.unwrap_or('-');
             (panel.heading.clone(), panel.cells().iter().map(symbol).collect())
         };
         let want = [("input", "-a--"), ("prediction", "b-?-"), ("truth", "b-a-")];
         let want = want.map(|(heading, cells)| (heading.to_owned(), cells.to_owned()));
-        assert_eq!(panels.iter().map(drawn).collect::<Vec<_>>(), want);
+        assert_eq!(panels.iter().map(text).collect::<Vec<_>>(), want);
         assert_eq!((panels[0].n_rows(), panels[0].n_cols()), (2, 2));
         assert_eq!((view.n_labels(), view.n_wrong()), (2, 1));
 
@@ -207,7 +207,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the slices hold and however long they are.
+        /// The slices have any contents and lengths.
         #[test]
         fn exactly_the_wrong_cells_of_the_prediction_are_marked(
             question in symbols(), prediction in symbols(), answer in symbols(),

@@ -51,7 +51,7 @@ impl Shape {
         [row, column, row / self.box_rows * boxes_per_row + column / self.box_columns]
     }
 
-    /// The position of a cell for messages, counted from 1.
+    /// The row and column of a cell for messages, counted from 1.
     pub fn name_of(self, cell: usize) -> String {
         format!("row {}, column {}", cell / self.side + 1, cell % self.side + 1)
     }
@@ -91,7 +91,7 @@ impl Board {
         if n_chars != shape.n_cells() {
             let side = n_chars.isqrt();
             let hint = if side * side == n_chars && Shape::new(side).is_ok() {
-                format!(", a board of {side}")
+                format!(", as for side {side}")
             } else {
                 String::new()
             };
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_checked_in_all_three_units() {
+    fn rows_columns_and_boxes_are_checked() {
         let shape = Shape::new(4).unwrap();
         assert!(four(SOLVED).is_solved(shape));
         assert!(!four("123434122143432.").is_solved(shape));
@@ -242,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_board_is_refused() {
+    fn text_that_is_not_a_board_is_rejected() {
         let message =
             |text: &str| Board::parse(Shape::new(9).unwrap(), text, "x").unwrap_err().to_string();
         assert_eq!(message("12"), "x: expected 81 characters, found 2");
-        let hint = "x: expected 81 characters, found 16, a board of 4";
+        let hint = "x: expected 81 characters, found 16, as for side 4";
         assert_eq!(message(SOLVED), hint);
         let text = format!("{}x", ".".repeat(80));
         let want = "x: expected `.` or one of 123456789, found 'x' at row 9, column 9";
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_are_dots_or_zeros_and_letters_follow_nine() {
+    fn blanks_are_dots_or_zeros_and_letters_are_digits_above_nine() {
         assert_eq!(four("0...............").to_text(), ".".repeat(16));
         let sixteen = Shape::new(16).unwrap();
         let text = format!("G{}", ".".repeat(255));

@@ -41,9 +41,9 @@ pub fn side_by_side(shape: Shape, question: &Board, answer: &Board, style: Style
             }
             line
         };
-        let asked = line(question, &|_| Mark::Given);
-        let answered = line(answer, &mark);
-        text.push_str(format!("{asked}   {answered}").trim_end());
+        let left = line(question, &|_| Mark::Given);
+        let right = line(answer, &mark);
+        text.push_str(format!("{left}   {right}").trim_end());
         text.push('\n');
     }
     text
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn question_and_answer_stand_side_by_side() {
+    fn question_and_answer_are_rendered_side_by_side() {
         let shape = Shape::new(4).unwrap();
         let board = |text| Board::parse(shape, text, "test").unwrap();
         let (question, answer) = (board("1..........3...."), board("1234341221.34321"));

@@ -160,7 +160,7 @@ impl Coloured {
         }
     }
 
-    /// The same board with one line given a colour of its own.
+    /// The same board with a unique colour for one line.
     fn with_picked(&self, line: Line) -> Self {
         let mut picked = self.clone();
         match line {
@@ -217,8 +217,7 @@ fn agree(one: &Coloured, other: &Coloured) -> bool {
 }
 
 /// Initial colour of each line: the structure of the digit maps from this line to each
-/// other line. On a full board, where every line meets the same digits, these maps
-/// still differ.
+/// other line. These maps differ even on a full board, where every line has all digits.
 fn first_colours(side: usize, n_group: usize, cell: impl Fn(usize, usize) -> u8) -> Vec<u64> {
     let ways = |from: usize, to: usize| {
         let mut next = [0u8; 17];
@@ -293,7 +292,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn symmetric_puzzles_are_the_same(
+        fn images_under_a_symmetry_are_equivalent(
             seed in any::<u64>(),
             side in prop::sample::select(vec![4usize, 6, 9, 16]),
         ) {
@@ -305,7 +304,7 @@ mod tests {
         }
 
         #[test]
-        fn a_given_more_or_elsewhere_is_another_puzzle(seed in any::<u64>(), at: usize) {
+        fn removing_or_changing_a_given_yields_another_puzzle(seed in any::<u64>(), at: usize) {
             for side in [9, 16] {
                 let shape = Shape::new(side).unwrap();
                 let board = puzzle(shape, seed - seed % 3 + 1);
@@ -326,7 +325,7 @@ mod tests {
         }
     }
 
-    /// All images of a board of four: 2 x 2^2 row orders, as many column orders, 4!
+    /// All images of a board of side 4: 2 x 2^2 row orders, 2 x 2^2 column orders, 4!
     /// relabellings, and transposition.
     fn all_images(board: &Board) -> std::collections::HashSet<Board> {
         let shape = Shape::new(4).unwrap();
@@ -340,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn small_boards_are_the_same_exactly_if_one_is_an_image_of_the_other() {
+    fn small_boards_are_equivalent_exactly_if_one_is_an_image_of_the_other() {
         let shape = Shape::new(4).unwrap();
         let boards: Vec<Board> =
             (0..30).map(|seed| minimal_puzzle(shape, 0, &mut stream(seed, "test")).0).collect();
@@ -353,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_leave_their_band_only_with_it() {
+    fn rows_cannot_be_swapped_across_bands() {
         // The same rows, but two are swapped across bands.
         let shape = Shape::new(9).unwrap();
         let board = puzzle(shape, 1);
@@ -368,9 +367,9 @@ mod tests {
     }
 
     #[test]
-    fn boards_that_look_alike_everywhere_are_told_apart() {
-        // Two full boards of four, one from each equivalence class. In both, every row,
-        // column and digit meets all others.
+    fn full_boards_of_different_classes_are_distinguished() {
+        // One full board of side 4 from each equivalence class. In both, every row, column
+        // and digit meets all others.
         let shape = Shape::new(4).unwrap();
         let board = |text| Board::parse(shape, text, "test").unwrap();
         let (cyclic, other) = (board("1234341223414123"), board("1234341221434321"));

@@ -37,7 +37,7 @@ impl Generator {
         Self { shape, solver: Solver::new(shape) }
     }
 
-    /// See [`minimal_puzzle`].
+    /// Samples a puzzle and its solution; see [`minimal_puzzle`].
     pub fn puzzle(&self, reveal: usize, rng: &mut impl Rng) -> (Board, Board) {
         loop {
             let solution = self.solved(rng);
@@ -49,7 +49,7 @@ impl Generator {
         }
     }
 
-    /// See [`solved_board`].
+    /// Samples a solved board; see [`solved_board`].
     fn solved(&self, rng: &mut impl Rng) -> Board {
         let blank = Board::blank(self.shape);
         let board = self.solver.fill(&blank, rng).expect("an empty board has solutions");
@@ -98,7 +98,7 @@ mod tests {
     use hrm_base::rng::stream;
 
     #[test]
-    fn puzzles_have_one_solution_and_no_given_to_spare() {
+    fn puzzles_have_one_solution_and_no_redundant_given() {
         for side in [4, 6, 9, 16] {
             let shape = Shape::new(side).unwrap();
             let solver = Solver::new(shape);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_decides_the_puzzle() {
+    fn the_seed_determines_the_puzzle() {
         let shape = Shape::new(4).unwrap();
         let puzzle = |seed| minimal_puzzle(shape, 3, &mut stream(seed, "test"));
         assert_eq!(puzzle(3), puzzle(3));

@@ -79,16 +79,16 @@ mod tests {
     use hrm_base::rng::stream;
 
     #[test]
-    fn a_hard_puzzle_is_minimal_and_as_hard_as_asked() {
+    fn a_hard_puzzle_is_minimal_and_reaches_the_requested_rating() {
         for (side, rating_min) in [(6, 2), (9, 12)] {
             let shape = Shape::new(side).unwrap();
-            let draw = |seed| {
-                let drawn = Generator::new(shape).hard_puzzle(rating_min, &mut stream(seed, "t"));
-                drawn.unwrap()
+            let sample = |seed| {
+                let found = Generator::new(shape).hard_puzzle(rating_min, &mut stream(seed, "t"));
+                found.unwrap()
             };
-            let (puzzle, solution) = draw(1);
-            assert_eq!(draw(1), (puzzle.clone(), solution.clone()));
-            assert_ne!(draw(2).0, puzzle);
+            let (puzzle, solution) = sample(1);
+            assert_eq!(sample(1), (puzzle.clone(), solution.clone()));
+            assert_ne!(sample(2).0, puzzle);
             let solver = Solver::new(shape);
             assert!(solver.rate(&puzzle, u64::MAX) >= rating_min);
             assert_eq!(solver.search(&puzzle, 2, u64::MAX).solutions, [solution]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rating_out_of_reach_ends_the_search() {
+    fn the_search_stops_if_the_rating_is_out_of_reach() {
         let generator = Generator::new(Shape::new(4).unwrap());
         let n_tried = generator.hard_puzzle(1_000, &mut stream(1, "test")).unwrap_err();
         assert_eq!(n_tried, n_steps_max(4));

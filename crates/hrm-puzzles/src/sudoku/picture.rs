@@ -1,4 +1,4 @@
-//! Boards as panels of a picture.
+//! Draws boards as panels of a picture.
 
 use super::Shape;
 use crate::picture::{Cell, Colour, Panel, Part, PuzzleView, Window};
@@ -10,7 +10,7 @@ const GIVEN: Colour = [228, 228, 228];
 const BLACK: Colour = [0, 0, 0];
 const BLUE: Colour = [0, 70, 190];
 
-/// Question, prediction and answer, with lines between boxes.
+/// Draws question, prediction and answer, with thick lines between boxes.
 pub fn panels(shape: Shape, view: &PuzzleView<'_>) -> Vec<Panel> {
     let Shape { side, box_rows, box_columns } = shape;
     let panel = |part: &Part| {
@@ -21,6 +21,7 @@ pub fn panels(shape: Shape, view: &PuzzleView<'_>) -> Vec<Panel> {
     view.parts().iter().map(panel).collect()
 }
 
+/// The picture cell of one cell of a part.
 fn look(shape: Shape, view: &PuzzleView<'_>, part: Part, cell: usize) -> Cell {
     match view.symbol(part, cell) {
         None | Some('.') => Cell::plain(PAPER),

@@ -25,17 +25,20 @@ impl Puzzle {
         let Located { record, .. } = located;
         let question = Board::parse(shape, &record.question, &located.field("question"))?;
         let answer = Board::parse(shape, &record.answer, &located.field("answer"))?;
-        let refused = |expected: &str, found: String| {
+        let rejected = |expected: &str, found: String| {
             Err(PuzzleError::malformed(located.field("answer"), expected, found))
         };
         if let Some(cell) = answer.cells().iter().position(|digit| *digit == 0) {
-            return refused("a digit in every cell", format!("a blank at {}", shape.name_of(cell)));
+            return rejected(
+                "a digit in every cell",
+                format!("a blank at {}", shape.name_of(cell)),
+            );
         }
         if let Some(clash) = answer.clash(shape) {
-            return refused("a board that obeys the rules", clash.to_string());
+            return rejected("a board that obeys the rules", clash.to_string());
         }
         if !answer.keeps(&question) {
-            return refused("the givens of the question", "other digits".to_owned());
+            return rejected("the givens of the question", "other digits".to_owned());
         }
         let rating = record.rating.trim().parse().ok();
         Ok(Self { question, answer, rating })
@@ -76,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_checked_by_the_rules_alone() {
+    fn answers_are_checked_by_the_rules_and_the_givens() {
         let shape = Shape::new(4).unwrap();
         let board = |text| Board::parse(shape, text, "test").unwrap();
         let check = |question, answer| board(answer).check_answer(shape, &board(question)).err();

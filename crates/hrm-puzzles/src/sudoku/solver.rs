@@ -225,7 +225,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn the_solutions_are_those_of_the_reference((shape, puzzle) in any_board()) {
+        fn solutions_agree_with_the_reference((shape, puzzle) in any_board()) {
             let Some(few) = reference::solutions(shape, &puzzle, 51) else { return Ok(()) };
             if few.len() <= 50 {
                 prop_assert_eq!(solutions(shape, &puzzle, usize::MAX), few);
@@ -237,14 +237,17 @@ mod tests {
         }
 
         #[test]
-        fn a_cell_can_differ_where_a_solution_says_so((shape, puzzle) in any_board(), at: usize) {
+        fn a_cell_can_differ_exactly_if_a_solution_differs_there(
+            (shape, puzzle) in any_board(),
+            at: usize,
+        ) {
             let Some(known) = reference::solutions(shape, &puzzle, 51) else { return Ok(()) };
             prop_assume!(known.len() <= 50);
             let cell = at % shape.n_cells();
             for digit in 1..=shape.side as u8 {
                 let differs = known.iter().any(|solution| solution.cells()[cell] != digit);
-                let told = Solver::new(shape).can_differ(&puzzle, cell, digit, u64::MAX);
-                prop_assert_eq!(told, Some(differs));
+                let found = Solver::new(shape).can_differ(&puzzle, cell, digit, u64::MAX);
+                prop_assert_eq!(found, Some(differs));
             }
         }
     }
@@ -279,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn hard_puzzles_have_their_one_solution_and_a_rating() {
+    fn hard_puzzles_have_one_solution_and_a_fixed_rating() {
         // A published 17-clue puzzle, and a hard puzzle with 21 clues.
         let texts = [
             "000000010400000000020000000000050407008000300001090000300400200050100000000806000",
@@ -299,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_of_guesses_is_kept() {
+    fn the_budget_of_guesses_is_not_exceeded() {
         let shape = Shape::new(9).unwrap();
         let search = Solver::new(shape).search(&Board::blank(shape), usize::MAX, 100);
         assert!(!search.is_complete && search.n_guesses == 100);

@@ -94,7 +94,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn a_symmetric_board_is_still_solved_and_can_be_undone(
+        fn a_symmetry_preserves_solved_boards_and_can_be_undone(
             seed in any::<u64>(),
             side in prop::sample::select(vec![4usize, 6, 9]),
         ) {

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_puzzle_is_read() {
+    fn every_text_form_of_puzzles_is_parsed() {
         let want = Board::parse(four(), PUZZLE, "test").unwrap();
         let drawn = "1...\n....\n...4\n....\n";
         let csv = format!("source,question,answer,rating\nx,{PUZZLE},{SOLVED},0\n");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_puzzle_is_refused_with_its_line() {
+    fn text_that_is_not_a_puzzle_is_rejected_with_its_line() {
         let message = |text: &str| parse_boards(four(), text, "f").unwrap_err().to_string();
         assert_eq!(message(" \n"), "f holds no puzzles");
         assert_eq!(message("12"), "f:1: expected 16 characters, found 2");

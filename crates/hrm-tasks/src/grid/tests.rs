@@ -113,7 +113,7 @@ fn what_a_model_does_not_know_is_named_with_file_and_line() {
     let want = "b.csv:3: field `answer`: expected at most 1 row of 2 cells, found 2 of 1";
     assert_eq!(message("ab,a/b"), want);
     assert_eq!(message(",ab"), format!("{question} at least one cell, found none"));
-    assert_eq!(message("ab"), "b.csv:3: expected 2 fields, found 1");
+    assert_eq!(message("ab"), "b.csv:3: expected as many fields as in the header (2), found 1");
     // The lines of a record that spans some are counted.
     let want = "b.csv:5: field `answer`: expected at least one cell, found none";
     assert_eq!(message("\"a\n\",ab\na,"), want);
@@ -206,7 +206,7 @@ fn only_a_label_tells_what_is_right() {
     assert_eq!(verdict(labelled, "ba/a"), Verdict::Expected);
     let wrong = "1 of 3 cells differ from the label".to_owned();
     assert_eq!(verdict(labelled, "ba/b"), Verdict::Invalid(wrong));
-    let wrong = "row 2 has 0 cells and not 1".to_owned();
+    let wrong = "row 2 has length 0, not 1".to_owned();
     assert_eq!(verdict(labelled, "ba"), Verdict::Invalid(wrong));
 }
 
@@ -293,8 +293,8 @@ fn settings_and_generators_are_checked() {
     assert_eq!(message(Ruled { held_out: 1.0, ..shout() }), want);
     let want = "task.n_train must be at most 1000000, found 1000001";
     assert_eq!(message(Ruled { n_train: 1_000_001, ..shout() }), want);
-    let want = "task.n_train must be at most the number of distinct puzzles, found 60 (only 54 \
-                distinct puzzles found)";
+    let want = "task.n_train must be at most the number of distinct puzzles, found 60 \
+                (distinct puzzles found: 54)";
     assert_eq!(message(Ruled { n_train: 60, ..shout() }), want);
     let broken = Ruled { rules: Shout { columns: 6, broken: true }, ..shout() };
     let want = "answer of a generated puzzle: expected an answer that obeys the rules, found a is \
@@ -318,14 +318,14 @@ fn generated_files_are_read_and_other_files_are_checked() {
         message.replace(&path.display().to_string(), "a.csv")
     };
     assert_eq!(message("aaaaaa/bbbbbb", "AAAAAA/BBBBBB"), "");
-    let want = "a.csv:2: field `question`: expected 2 rows of 6 cells, found row 2 has 5 \
-                cells and not 6";
+    let want = "a.csv:2: field `question`: expected 2 rows of 6 cells, found row 2 has \
+                length 5, not 6";
     assert_eq!(message("aaaaaa/bbbbb", "AAAAAA/BBBBB"), want);
     let want = "a.csv:2: field `answer`: expected an answer that obeys the rules, found b is \
                 not loud";
     assert_eq!(message("aaaaaa/bbbbbb", "AAAAAA/BBBBBb"), want);
     let want = "a.csv:2: field `answer`: expected an answer that obeys the rules, found row 2 \
-                has 0 cells and not 6";
+                has length 0, not 6";
     assert_eq!(message("aaaaaa/bbbbbb", "AAAAAA"), want);
 }
 
@@ -344,7 +344,7 @@ fn answers_are_checked_by_the_rules() {
     assert_eq!(verdict(&right), Verdict::Valid);
     assert_eq!(verdict(&question), Verdict::Invalid("a is not loud".to_owned()));
     let ragged = Grid::parse("AA", "test").unwrap();
-    let wrong = "row 1 has 2 cells and not 6".to_owned();
+    let wrong = "row 1 has length 2, not 6".to_owned();
     assert_eq!(verdict(&ragged), Verdict::Invalid(wrong));
 
     let task = shout().open(&[]).unwrap();

@@ -171,7 +171,10 @@ fn any_shortest_path_is_an_answer() {
 fn records_that_are_no_puzzles_are_refused() {
     let question = |text: &str| message(text, "");
     let field = "a.csv:2: field `question`: expected";
-    assert_eq!(question("SG  "), format!("{field} 9 characters for side 3, found 4, a side of 2"));
+    assert_eq!(
+        question("SG  "),
+        format!("{field} 9 characters for side 3, found 4, as for side 2")
+    );
     assert_eq!(question("SG#######S"), format!("{field} 9 characters for side 3, found 10"));
     assert_eq!(
         question("S   o   G"),
@@ -190,7 +193,7 @@ fn records_that_are_no_puzzles_are_refused() {
     assert_eq!(answer("S   #   G"), format!("{path} the path breaks off at row 1, column 1"));
     assert_eq!(
         message("S   # G  ", "Soo #oGoo"),
-        format!("{field} a shortest path, 2 moves, found 6 moves")
+        format!("{field} a path with the fewest moves (2), found 6 moves")
     );
     assert_eq!(
         message("S# ## ##G", "S# ##o##G"),

@@ -1,4 +1,4 @@
-//! Tasks drawn from the families, in turn and all different.
+//! Distinct tasks sampled from all families in turn.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,11 +14,11 @@ use crate::PuzzleError;
 use crate::arc::Pair;
 use crate::arc::library::{Role, SolvedTask};
 
-/// Draws tasks that are pairwise different, and evaluation tasks whose test
-/// pairs are learnt in no task.
+/// Samples distinct tasks. Test pairs of evaluation tasks occur in no training task, and
+/// not among the train pairs of evaluation tasks.
 ///
-/// Each task has random streams of its own, so the threads that draw them do
-/// not matter.
+/// Each task has its own random streams, so the result does not depend on the number of
+/// threads.
 pub struct BuiltIn {
     families: Vec<&'static Family>,
     compositions: Compositions,
@@ -26,32 +26,34 @@ pub struct BuiltIn {
     compose: f64,
     side: usize,
     seed: u64,
+    /// The pairs of each task so far.
     seen: HashSet<Vec<Pair>>,
     /// Pairs of training tasks, and train pairs of evaluation tasks.
-    learnt: HashSet<Pair>,
+    train_pairs: HashSet<Pair>,
     /// Test pairs of evaluation tasks.
-    asked: HashSet<Pair>,
+    test_pairs: HashSet<Pair>,
     n_composed: usize,
-    /// Tasks of each composition so far, by its name.
+    /// Number of tasks so far, by the name of their family or composition.
     n_sampled: HashMap<String, usize>,
 }
 
-/// A task that is yet to be drawn.
+/// A task that has not been sampled yet.
 struct Planned {
     id: String,
     composition: Composition,
 }
 
-/// A drawn task, and the number of the try that gave it.
+/// The pairs of a task, its number of train pairs, and the number of the attempt that
+/// produced it.
 type Sampled = (Vec<Pair>, usize, usize);
 
 impl BuiltIn {
-    /// For grids of up to `side` cells a side. A share of `compose` of the
-    /// tasks follows two rules in turn.
+    /// Prepares tasks with grids of up to `side` cells per side. A share `compose` of the
+    /// tasks applies two rules in sequence.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] if no family fits.
+    /// [`PuzzleError::Setting`] if the side is too small for every family.
     pub fn new(side: usize, compose: f64, seed: u64) -> Result<Self, PuzzleError> {
         let families: Vec<_> = FAMILIES.iter().filter(|family| family.side_min <= side).collect();
         if families.is_empty() {
@@ -64,19 +66,19 @@ impl BuiltIn {
             side,
             seed,
             seen: HashSet::new(),
-            learnt: HashSet::new(),
-            asked: HashSet::new(),
+            train_pairs: HashSet::new(),
+            test_pairs: HashSet::new(),
             n_composed: 0,
             n_sampled: HashMap::new(),
         })
     }
 
-    /// `n` more tasks with their ids, from all families in turn. `tag` stands
-    /// in each id between the family's name and the number.
+    /// Samples `n` more tasks, from all families in turn, with their ids
+    /// `{family}{tag}-{number}`.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] if the canvas is too small for so many.
+    /// [`PuzzleError::Setting`] if the canvas is too small for `n` more distinct tasks.
     pub fn sample(
         &mut self,
         n: usize,
@@ -87,11 +89,10 @@ impl BuiltIn {
         let drafts: Vec<_> = planned.par_iter().map(|task| self.sample_from(task, 0)).collect();
         let mut tasks = Vec::with_capacity(n);
         for (task, mut draft) in planned.into_iter().zip(drafts) {
-            // Which of two tasks that clash is drawn again depends on their
-            // order alone.
+            // Of two conflicting tasks, always the later one is sampled again.
             let (pairs, n_train) = loop {
                 let Some((pairs, n_train, attempt)) = draft else {
-                    let expected = "large enough for so many different tasks";
+                    let expected = "large enough for the requested number of distinct tasks";
                     return Err(PuzzleError::setting("canvas", expected, self.side));
                 };
                 if self.admit(&pairs, n_train, role) {
@@ -105,26 +106,26 @@ impl BuiltIn {
         Ok(tasks)
     }
 
-    /// Takes note of a task, unless it clashes with an earlier one.
+    /// Records a task and returns true, unless it conflicts with an earlier one.
     fn admit(&mut self, pairs: &[Pair], n_train: usize, role: Role) -> bool {
-        let n_learnt = match role {
+        let n_for_training = match role {
             Role::Training => pairs.len(),
             Role::Evaluation => n_train,
         };
-        let (learnt, asked) = pairs.split_at(n_learnt);
-        let is_apart = learnt.iter().all(|pair| !self.asked.contains(pair))
-            && asked.iter().all(|pair| !self.learnt.contains(pair));
-        let is_new = is_apart && self.seen.insert(pairs.to_vec());
+        let (train, test) = pairs.split_at(n_for_training);
+        let is_disjoint = train.iter().all(|pair| !self.test_pairs.contains(pair))
+            && test.iter().all(|pair| !self.train_pairs.contains(pair));
+        let is_new = is_disjoint && self.seen.insert(pairs.to_vec());
         if is_new {
-            self.learnt.extend(learnt.iter().cloned());
-            self.asked.extend(asked.iter().cloned());
+            self.train_pairs.extend(train.iter().cloned());
+            self.test_pairs.extend(test.iter().cloned());
         }
         is_new
     }
 
-    /// What the next `n` tasks are drawn from, and what they are called.
+    /// Chooses the families and ids of the next `n` tasks.
     fn plan(&mut self, n: usize, tag: &str) -> Vec<Planned> {
-        // Spread evenly: one more whenever the share reaches another whole.
+        // Compositions are spread evenly over the tasks.
         let n_composed = |n: usize| (n as f64 * self.compose) as usize;
         let composed: Vec<_> = (0..n).map(|idx| n_composed(idx)..n_composed(idx + 1)).collect();
         let mut planned = Vec::with_capacity(n);
@@ -143,7 +144,8 @@ impl BuiltIn {
         planned
     }
 
-    /// The first draw from try `start` on that comes to something.
+    /// Samples a task: the first attempt, from number `start` on, that succeeds. `None` if
+    /// all fail.
     fn sample_from(&self, Planned { id, composition }: &Planned, start: usize) -> Option<Sampled> {
         const N_TRIES: usize = 1000;
 
@@ -161,13 +163,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_without_room_is_an_error() {
+    fn a_family_without_samples_is_an_error() {
         static CRAMPED: Family =
             crate::arc::families::family::rule("cramped", 3, |_| Box::new(|_| None));
         let built_in = BuiltIn::new(3, 0.0, 1).unwrap();
         let mut built_in = BuiltIn { families: vec![&CRAMPED], ..built_in };
         let err = built_in.sample(1, Role::Training, "").unwrap_err();
-        let want = "canvas must be large enough for so many different tasks, found 3";
+        let want =
+            "canvas must be large enough for the requested number of distinct tasks, found 3";
         assert_eq!(err.to_string(), want);
     }
 }

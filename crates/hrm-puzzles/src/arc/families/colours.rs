@@ -1,16 +1,16 @@
-//! Rules about colours, wherever they are.
+//! Rules about colours, mostly independent of position.
 
 use super::family::Step;
 use super::sketch::{BLANK, Sketch, TURNS};
 use crate::arc::Grid;
 
-/// One colour becomes another.
+/// One colour is replaced by another.
 pub(super) fn recolour(sketch: &mut Sketch) -> Step {
     let [from, to, other, another] = sketch.colours();
     each_cell(&[from, other, another], move |colour| if colour == from { to } else { colour })
 }
 
-/// Two colours change places.
+/// Two colours are swapped.
 pub(super) fn swap_colours(sketch: &mut Sketch) -> Step {
     let [one, two, other] = sketch.colours();
     each_cell(&[one, two, other], move |colour| match colour {
@@ -20,13 +20,13 @@ pub(super) fn swap_colours(sketch: &mut Sketch) -> Step {
     })
 }
 
-/// Everything but one colour is wiped out.
+/// All colours except one become blank.
 pub(super) fn keep_colour(sketch: &mut Sketch) -> Step {
     let [kept, other, another] = sketch.colours();
     each_cell(&[kept, other, another], move |colour| if colour == kept { kept } else { BLANK })
 }
 
-/// One colour is wiped out.
+/// One colour becomes blank.
 pub(super) fn drop_colour(sketch: &mut Sketch) -> Step {
     let [dropped, other, another] = sketch.colours();
     each_cell(
@@ -37,18 +37,18 @@ pub(super) fn drop_colour(sketch: &mut Sketch) -> Step {
     )
 }
 
-/// Figure becomes background and background a figure of another colour.
+/// Coloured cells become blank, and blank cells take another colour.
 pub(super) fn negative(sketch: &mut Sketch) -> Step {
     let [figure, inverse] = sketch.colours();
     each_cell(&[figure], move |colour| if colour == BLANK { inverse } else { BLANK })
 }
 
-/// A rule that looks at one cell at a time.
+/// A step that maps each cell on its own.
 fn each_cell(palette: &[u8], new: impl Fn(u8) -> u8 + 'static) -> Step {
     Step::new(palette, move |picture| Some(picture.map(&new)))
 }
 
-/// In every second line the figure takes another colour.
+/// Coloured cells in every second row or column take another colour.
 pub(super) fn parity(sketch: &mut Sketch) -> Step {
     let [figure, other] = sketch.colours();
     let direction = sketch.pick(&TURNS[..2]);

@@ -1,11 +1,11 @@
-//! Tasks of one family, or of two as one: the outputs of the first are the
-//! inputs of the second.
+//! Tasks of one family, or of two composed: the outputs of the first are the inputs of the
+//! second.
 
-use super::family::{Draw, Family, Rule, Step};
+use super::family::{Family, Rule, Sampler, Step};
 use super::sketch::Sketch;
 use crate::arc::Pair;
 
-/// What a task is drawn from: one family, or two in turn.
+/// The source of a task: one family, or two applied in sequence.
 #[derive(Clone, Copy)]
 pub(super) struct Composition {
     pub(super) first: &'static Family,
@@ -18,7 +18,7 @@ impl Composition {
         Self { first: family, second: None }
     }
 
-    /// What ids of its tasks start with: `rotate`, `recolour+rotate`.
+    /// First part of the ids of its tasks: `rotate`, `recolour+rotate`.
     pub(super) fn name(&self) -> String {
         match self.second {
             Some(second) => format!("{}+{}", self.first.name, second.name),
@@ -26,33 +26,35 @@ impl Composition {
         }
     }
 
-    /// The rule of one task.
+    /// Samples the rule of one task.
     pub(super) fn rule(&self, sketch: &mut Sketch) -> Rule {
-        let Some(Draw::Step { draw, growth }) = self.second.map(|second| second.draw) else {
+        let second = self.second.map(|second| second.sampler);
+        let Some(Sampler::Step { sample, growth }) = second else {
             return self.first.rule(sketch);
         };
         let side_max = sketch.side_max() / growth;
         let first = sketch.within(side_max, |sketch| self.first.rule(sketch));
-        then(first, draw(sketch), side_max)
+        then(first, sample(sketch), side_max)
     }
 }
 
-/// `first` on grids of up to `side_max` cells a side, then `second`.
+/// The rule that applies `first` to grids of up to `side_max` cells per side, then `second`.
+/// Pairs that do not show the effect of both are skipped.
 fn then(first: Rule, second: Step, side_max: usize) -> Rule {
     Box::new(move |sketch| {
         let (input, between) = sketch.within(side_max, &first)?;
         let output = (second.apply)(&between)?;
-        // Nobody could tell a step that changes nothing, and a blank grid may
-        // have come about in any way.
+        // A step without effect could not be inferred from the examples, and an output of
+        // one colour could result from many rules.
         let first_matters = (second.apply)(&input).is_none_or(|without| without != output);
         let both_matter = input != between && between != output && first_matters;
-        let is_blank = output.cells().iter().all(|colour| *colour == output.at(0, 0));
-        (both_matter && !is_blank).then_some((input, output))
+        let is_uniform = output.cells().iter().all(|colour| *colour == output.at(0, 0));
+        (both_matter && !is_uniform).then_some((input, output))
     })
 }
 
-/// The pairs of one task and how many of them are train pairs. `None` if the
-/// parameters drawn do not allow enough different pairs.
+/// Samples the pairs of one task, train pairs first; also returns the number of train
+/// pairs. `None` if the sampled parameters allow too few distinct pairs.
 pub(super) fn sample_task(
     composition: &Composition,
     sketch: &mut Sketch,
@@ -65,12 +67,12 @@ pub(super) fn sample_task(
     let mut pairs: Vec<Pair> = Vec::new();
     for _ in 0..N_TRIES {
         if pairs.len() == n_train + n_test {
-            // Nothing can be learnt from outputs that are always the same.
+            // If all train outputs were equal, the task could be solved by copying one.
             let varies = pairs[1..n_train].iter().any(|pair| pair.output != pairs[0].output);
             return varies.then_some((pairs, n_train));
         }
         if let Some((input, output)) = rule(sketch)
-            // A pair on which the rule does nothing teaches nothing.
+            // A pair that the rule leaves unchanged shows nothing about the rule.
             && input != output
             && pairs.iter().all(|pair| pair.input != input)
         {

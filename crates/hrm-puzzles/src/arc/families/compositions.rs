@@ -1,32 +1,32 @@
-//! The list of all compositions that make sense.
+//! All useful compositions of two families.
 
 use hrm_base::rng::stream;
 
 use super::composition::{Composition, sample_task};
-use super::family::{Draw, Family};
+use super::family::{Family, Sampler};
 use super::list::FAMILIES;
 use super::sketch::Sketch;
 
-/// Compositions in an order that visits all families, first and second, early
-/// and begins again after the last.
+/// Compositions in an order that soon includes every family, as first and as second rule.
+/// After the last comes the first again.
 pub(super) struct Compositions {
     side: usize,
     seconds: Vec<&'static Family>,
-    /// Those found so far.
+    /// Useful compositions found so far.
     found: Vec<Composition>,
-    /// Place in the list of all pairs of families from which to look on.
+    /// Index of the next pair of families to examine.
     next: usize,
 }
 
 impl Compositions {
-    /// For grids of up to `side` cells a side.
+    /// Compositions for grids of up to `side` cells per side.
     pub(super) fn new(side: usize) -> Self {
-        let is_step = |family: &&Family| matches!(family.draw, Draw::Step { .. });
+        let is_step = |family: &&Family| matches!(family.sampler, Sampler::Step { .. });
         let seconds = FAMILIES.iter().filter(is_step).collect();
         Self { side, seconds, found: Vec::new(), next: 0 }
     }
 
-    /// The composition at place `idx`.
+    /// The composition with index `idx`, modulo their number.
     pub(super) fn get(&mut self, idx: usize) -> Composition {
         let n_pairs = FAMILIES.len() * self.seconds.len();
         while self.found.len() <= idx && self.next < n_pairs {
@@ -35,28 +35,30 @@ impl Compositions {
             let second = self.seconds[(at + round) % self.seconds.len()];
             self.next += 1;
             let composition = Composition { first, second: Some(second) };
-            if self.is_sound(first, second) && is_drawable(&composition, self.side) {
+            if self.fits(first, second) && can_be_sampled(&composition, self.side) {
                 self.found.push(composition);
             }
         }
-        // Never empty: cells can be recoloured and then turned on any canvas.
+        // Never empty: `recolour+rotate` works on every canvas.
         self.found[idx % self.found.len()]
     }
 
-    fn is_sound(&self, first: &Family, second: &Family) -> bool {
-        let Draw::Step { growth, .. } = second.draw else { return false };
-        first.goes_on && first.name != second.name && first.side_min * growth <= self.side
+    /// Whether `second` can follow `first` on a canvas of this side.
+    fn fits(&self, first: &Family, second: &Family) -> bool {
+        let Sampler::Step { growth, .. } = second.sampler else { return false };
+        first.output_is_picture && first.name != second.name && first.side_min * growth <= self.side
     }
 }
 
-/// Whether tasks come of it: some pairs of families undo or hide each other.
-fn is_drawable(composition: &Composition, side: usize) -> bool {
+/// Whether tasks of a composition are easy to sample. Some pairs of families undo or hide
+/// each other.
+fn can_be_sampled(composition: &Composition, side: usize) -> bool {
     const N_TRIES: usize = 30;
     const N_WANTED: usize = 3;
 
-    // The same for every seed, so that all know the same compositions.
+    // The stream does not depend on the user's seed, so the list is the same for all seeds.
     let rng = stream(0, &format!("arc composition {} on {side}", composition.name()));
     let mut sketch = Sketch::new(rng, side);
-    let drawn = (0..N_TRIES).filter(|_| sample_task(composition, &mut sketch).is_some());
-    drawn.take(N_WANTED).count() == N_WANTED
+    let sampled = (0..N_TRIES).filter(|_| sample_task(composition, &mut sketch).is_some());
+    sampled.take(N_WANTED).count() == N_WANTED
 }

@@ -5,7 +5,7 @@ use super::sketch::{BLANK, Sketch, TURNS, count, paint, turned};
 use crate::Dihedral;
 use crate::arc::{Grid, N_COLOURS};
 
-/// The answer is a single cell, of the colour that occurs most.
+/// The output is a single cell of the most frequent colour.
 pub(super) fn most_common(_: &mut Sketch) -> Rule {
     Box::new(|sketch| {
         let (n_rows, n_cols) = (sketch.side(3), sketch.side(3));
@@ -16,7 +16,7 @@ pub(super) fn most_common(_: &mut Sketch) -> Rule {
     })
 }
 
-/// Every row takes the colour that it has most of.
+/// Every row, or every column, takes its most frequent colour.
 pub(super) fn majority_rows(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS[..2]);
     let palette: [u8; 3] = sketch.colours();
@@ -37,7 +37,7 @@ pub(super) fn majority_rows(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// The colour that occurs most. A tie has no answer.
+/// The most frequent colour; `None` on a tie.
 fn majority(cells: &[u8]) -> Option<u8> {
     let mut counts: Vec<_> = (0..N_COLOURS)
         .map(|colour| (cells.iter().filter(|found| **found == colour).count(), colour))
@@ -47,7 +47,7 @@ fn majority(cells: &[u8]) -> Option<u8> {
     (n_first > n_second).then_some(winner)
 }
 
-/// The answer is a row with one cell for every cell of the counted colour.
+/// The output is a row with one cell for every cell of the counted colour.
 pub(super) fn count_bar(sketch: &mut Sketch) -> Rule {
     let [counted, other] = sketch.colours();
     Box::new(move |sketch| {
@@ -64,7 +64,7 @@ pub(super) fn count_bar(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// The answer is a row with one cell for every object, large or small.
+/// The output is a row with one cell for every object, whatever its size.
 pub(super) fn count_objects(sketch: &mut Sketch) -> Rule {
     let [object, tally] = sketch.colours();
     Box::new(move |sketch| {
@@ -76,7 +76,7 @@ pub(super) fn count_objects(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// The answer lists the objects' colours, from the largest object down.
+/// The output is a column with the colours of the objects, the largest object first.
 pub(super) fn rank_objects(_: &mut Sketch) -> Rule {
     Box::new(|sketch| {
         let mut input = sketch.blank(7);
@@ -86,13 +86,13 @@ pub(super) fn rank_objects(_: &mut Sketch) -> Rule {
         areas.sort_by_key(|area| std::cmp::Reverse(area.n_cells()));
         areas.dedup_by_key(|area| area.n_cells());
         areas.iter().zip(palette).for_each(|(area, colour)| paint(&mut input, *area, colour));
-        // A list of one would be no list.
+        // A single object would not show the order.
         let ranked = areas.len() > 1;
         ranked.then(|| (input, Grid::from_fn(areas.len(), 1, |rank, _| palette[rank])))
     })
 }
 
-/// The picture grows by the number of its colours.
+/// The picture is scaled up by the number of its colours.
 pub(super) fn scale_by_colours(_: &mut Sketch) -> Rule {
     Box::new(|sketch| {
         let factor = sketch.between(2, (sketch.side_max() / 2).min(4));
@@ -106,7 +106,7 @@ pub(super) fn scale_by_colours(_: &mut Sketch) -> Rule {
     })
 }
 
-/// A bar grows by one cell from row to row, until it fills the width.
+/// A bar is repeated in new rows, one cell longer each time, until it fills the width.
 pub(super) fn staircase(sketch: &mut Sketch) -> Rule {
     let transform = sketch.pick(&[
         Dihedral::Identity,
@@ -125,7 +125,7 @@ pub(super) fn staircase(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Columns that stand on the lower edge are sorted by their height.
+/// Columns of coloured cells on the lower edge are sorted by height.
 pub(super) fn sort_columns(sketch: &mut Sketch) -> Rule {
     let transform = sketch.pick(&[Dihedral::Identity, Dihedral::FlipLeftRight]);
     Box::new(move |sketch| {

@@ -1,102 +1,106 @@
-//! What a family of built-in tasks is: a rule whose parameters are drawn once
-//! per task, or a step that can also follow another family.
+//! Families of built-in tasks: a rule whose parameters are sampled once per task, or a step
+//! that can also follow another family.
 
 use super::sketch::Sketch;
 use crate::arc::Grid;
 
-/// Draws one pair, input and output. `None` if the draw came to nothing, e.g.
-/// found no room for an object; another may.
+/// Samples one input and its output. `None` if the sample failed, e.g. found no room for
+/// an object; the next may succeed.
 pub(super) type Rule = Box<dyn Fn(&mut Sketch) -> Option<(Grid, Grid)>>;
 
-/// The output for a picture, if it has one.
+/// The output for an input picture, if it has one.
 pub(super) type Apply = Box<dyn Fn(&Grid) -> Option<Grid>>;
 
-/// A rule for any picture.
+/// A rule that applies to any picture.
 pub(super) struct Step {
-    /// Colours of the pictures that show it when it stands alone.
+    /// Colours of the inputs sampled for it, unless it follows another family.
     pub(super) palette: Vec<u8>,
-    /// Their share of cells that are not blank.
+    /// Share of cells of these inputs that are not blank.
     pub(super) density: f64,
-    /// The output for a picture. `None` if there is none, e.g. of half a
-    /// picture with an odd number of rows.
+    /// The output for a picture. `None` if there is none, e.g. for the upper half of an
+    /// odd number of rows.
     pub(super) apply: Apply,
 }
 
 impl Step {
     pub(super) fn new(palette: &[u8], apply: impl Fn(&Grid) -> Option<Grid> + 'static) -> Self {
-        // A little more than half: both figure and background are seen.
+        // A little more than half, so that figure and background are both visible.
         Self { palette: palette.to_vec(), density: 0.6, apply: Box::new(apply) }
     }
 
-    /// The same step, shown on pictures with few cells.
+    /// The same step with inputs that have few coloured cells.
     pub(super) fn sparse(self) -> Self {
         Self { density: 0.3, ..self }
     }
 }
 
-/// A kind of built-in task.
+/// A family of built-in tasks.
 pub(super) struct Family {
-    /// Task ids start with it.
+    /// First part of the ids of its tasks.
     pub(super) name: &'static str,
-    /// Least canvas, in cells a side, for grids that show the rule.
+    /// Cells per side of the smallest canvas on which the rule can be recognised.
     pub(super) side_min: usize,
-    pub(super) draw: Draw,
-    /// Whether outputs are pictures, on which another rule can go on.
-    pub(super) goes_on: bool,
+    pub(super) sampler: Sampler,
+    /// Whether outputs are pictures, to which a step can be applied.
+    pub(super) output_is_picture: bool,
 }
 
-/// Draws the parameters of one task.
+/// Samples the parameters of one task.
 #[derive(Clone, Copy)]
-pub(super) enum Draw {
+pub(super) enum Sampler {
     Rule(fn(&mut Sketch) -> Rule),
     Step {
-        draw: fn(&mut Sketch) -> Step,
-        /// How many times longer a side may become.
+        sample: fn(&mut Sketch) -> Step,
+        /// Largest factor by which a side may grow.
         growth: usize,
     },
 }
 
+/// A family of rules whose outputs are pictures.
 pub(super) const fn rule(
     name: &'static str,
     side_min: usize,
-    draw: fn(&mut Sketch) -> Rule,
+    sample: fn(&mut Sketch) -> Rule,
 ) -> Family {
-    Family { name, side_min, draw: Draw::Rule(draw), goes_on: true }
+    Family { name, side_min, sampler: Sampler::Rule(sample), output_is_picture: true }
 }
 
-/// A rule whose outputs are single cells, bars or lists.
+/// A family of rules whose outputs are single cells, bars or lists.
 pub(super) const fn answer(
     name: &'static str,
     side_min: usize,
-    draw: fn(&mut Sketch) -> Rule,
+    sample: fn(&mut Sketch) -> Rule,
 ) -> Family {
-    Family { goes_on: false, ..rule(name, side_min, draw) }
+    Family { output_is_picture: false, ..rule(name, side_min, sample) }
 }
 
+/// A family of steps that keep or shorten the sides.
 pub(super) const fn step(
     name: &'static str,
     side_min: usize,
-    draw: fn(&mut Sketch) -> Step,
+    sample: fn(&mut Sketch) -> Step,
 ) -> Family {
-    Family { name, side_min, draw: Draw::Step { draw, growth: 1 }, goes_on: true }
+    let sampler = Sampler::Step { sample, growth: 1 };
+    Family { name, side_min, sampler, output_is_picture: true }
 }
 
-/// A step that may make sides twice as long.
+/// A family of steps that may double the sides.
 pub(super) const fn doubling(
     name: &'static str,
     side_min: usize,
-    draw: fn(&mut Sketch) -> Step,
+    sample: fn(&mut Sketch) -> Step,
 ) -> Family {
-    Family { name, side_min, draw: Draw::Step { draw, growth: 2 }, goes_on: true }
+    let sampler = Sampler::Step { sample, growth: 2 };
+    Family { name, side_min, sampler, output_is_picture: true }
 }
 
 impl Family {
-    /// The rule of one task.
+    /// Samples the rule of one task.
     pub(super) fn rule(&self, sketch: &mut Sketch) -> Rule {
-        match self.draw {
-            Draw::Rule(draw) => draw(sketch),
-            Draw::Step { draw, growth } => {
-                let Step { palette, density, apply } = draw(sketch);
+        match self.sampler {
+            Sampler::Rule(sample) => sample(sketch),
+            Sampler::Step { sample, growth } => {
+                let Step { palette, density, apply } = sample(sketch);
                 let side_min = self.side_min / growth;
                 Box::new(move |sketch| {
                     let side_max = sketch.side_max() / growth;

@@ -1,23 +1,23 @@
-//! Rules about the grid as a whole: turned, repeated, cut, combined.
+//! Rules about the grid as a whole: rotating, repeating, cutting, completing.
 
 use super::family::{Rule, Step};
 use super::sketch::{Area, Sketch, TURNS, paint, paint_rim, turned};
 use crate::Dihedral;
 use crate::arc::Grid;
 
-/// The picture in one of two mirrors.
+/// The picture is reflected, left to right or top to bottom.
 pub(super) fn mirror(sketch: &mut Sketch) -> Step {
     let transform = sketch.pick(&[Dihedral::FlipLeftRight, Dihedral::FlipUpDown]);
     transformed(sketch, transform)
 }
 
-/// The picture turned by one of three angles.
+/// The picture is rotated by one, two or three quarter turns.
 pub(super) fn rotate(sketch: &mut Sketch) -> Step {
     let transform = sketch.pick(&TURNS[1..]);
     transformed(sketch, transform)
 }
 
-/// The picture reflected about one of its diagonals.
+/// The picture is reflected about one of its diagonals.
 pub(super) fn transpose(sketch: &mut Sketch) -> Step {
     let transform = sketch.pick(&[Dihedral::Transpose, Dihedral::AntiTranspose]);
     transformed(sketch, transform)
@@ -28,8 +28,8 @@ fn transformed(sketch: &mut Sketch, transform: Dihedral) -> Step {
     Step::new(&palette, move |picture| Some(transform.apply(picture)))
 }
 
-/// The picture repeated, in every other row or column of tiles perhaps as a
-/// mirror image.
+/// The picture is repeated as tiles; in half of the tasks, every other row and column of
+/// tiles is mirrored.
 pub(super) fn tile(sketch: &mut Sketch) -> Rule {
     const LAYOUTS: [(usize, usize); 6] = [(1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (3, 3)];
     let fits = |(down, across): &(usize, usize)| 2 * down.max(across) <= sketch.side_max();
@@ -60,7 +60,7 @@ pub(super) fn scale_up(sketch: &mut Sketch) -> Step {
     })
 }
 
-/// The picture and its mirror image, back to back.
+/// The picture is extended by its mirror image.
 pub(super) fn reflect(sketch: &mut Sketch) -> Step {
     let direction = sketch.pick(&TURNS);
     let palette: [u8; 3] = sketch.colours();
@@ -70,7 +70,7 @@ pub(super) fn reflect(sketch: &mut Sketch) -> Step {
     })
 }
 
-/// The picture in one corner, its mirror images in the other three.
+/// The picture is extended by its mirror images to twice the height and width.
 pub(super) fn kaleidoscope(sketch: &mut Sketch) -> Step {
     let direction = sketch.pick(&TURNS);
     let palette: [u8; 3] = sketch.colours();
@@ -82,6 +82,7 @@ pub(super) fn kaleidoscope(sketch: &mut Sketch) -> Step {
     })
 }
 
+/// A grid with its mirror image below it.
 fn mirrored_below(upper: &Grid) -> Grid {
     let n_rows = upper.n_rows();
     Grid::from_fn(2 * n_rows, upper.n_cols(), |row, col| {
@@ -89,7 +90,7 @@ fn mirrored_below(upper: &Grid) -> Grid {
     })
 }
 
-/// One half of the picture.
+/// One half of the picture is cut out.
 pub(super) fn half(sketch: &mut Sketch) -> Step {
     let direction = sketch.pick(&TURNS);
     let palette: [u8; 3] = sketch.colours();
@@ -102,19 +103,19 @@ pub(super) fn half(sketch: &mut Sketch) -> Step {
     })
 }
 
-/// A frame of one colour over the picture's edge.
+/// The cells on the edge of the picture are painted in one colour.
 pub(super) fn border(sketch: &mut Sketch) -> Step {
     let [frame, one, two] = sketch.colours();
     Step::new(&[one, two], move |picture| {
         let (n_rows, n_cols) = (picture.n_rows(), picture.n_cols());
         let mut framed = picture.clone();
         paint_rim(&mut framed, Area { top: 0, left: 0, n_rows, n_cols }, frame);
-        // Without an inside nothing would be left of the picture.
+        // The frame must leave at least one cell of the picture visible.
         (n_rows.min(n_cols) > 2).then_some(framed)
     })
 }
 
-/// Dividing lines vanish, and the parts close up.
+/// Full rows and columns of one colour are removed.
 pub(super) fn remove_lines(sketch: &mut Sketch) -> Rule {
     let [line, one, two, three] = sketch.colours();
     Box::new(move |sketch| {
@@ -138,7 +139,7 @@ fn kept(n: usize, removed: &[usize]) -> Vec<usize> {
     (0..n).filter(|at| !removed.contains(at)).collect()
 }
 
-/// A symmetric picture with a covered patch, uncovered.
+/// The covered patch of a symmetric picture is restored.
 pub(super) fn complete_symmetry(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS[..2]);
     let [cover, one, two, three] = sketch.colours();
@@ -149,7 +150,7 @@ pub(super) fn complete_symmetry(sketch: &mut Sketch) -> Rule {
         let output = Grid::from_fn(2 * half, n_cols, |row, col| {
             upper.at(if row < half { row } else { 2 * half - 1 - row }, col)
         });
-        // Within one half, or there would be nothing to copy from.
+        // Within one half, so that the other half shows the covered cells.
         let [patch] = sketch.areas(&upper, 1, (1, 4), &[])[..] else { return None };
         let top = if sketch.chance(0.5) { 0 } else { half };
         let mut input = output.clone();
@@ -158,14 +159,14 @@ pub(super) fn complete_symmetry(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// A picture of repeated tiles with a covered patch, uncovered.
+/// The covered patch of a picture of repeated tiles is restored.
 pub(super) fn complete_tiling(sketch: &mut Sketch) -> Rule {
     let [cover, one, two, three] = sketch.colours();
     Box::new(move |sketch| {
         let tile = sketch.speckled(2, 2, &[one, two, three], 1.0);
         let (n_rows, n_cols) = (sketch.side(6), sketch.side(6));
         let output = Grid::from_fn(n_rows, n_cols, |row, col| tile.at(row % 2, col % 2));
-        // Small enough that every cell of the tile is seen elsewhere.
+        // Small enough that every cell of the tile stays visible somewhere.
         let [patch] = sketch.areas(&output, 1, (1, 4), &[])[..] else { return None };
         let mut input = output.clone();
         paint(&mut input, patch, cover);

@@ -1,11 +1,11 @@
-//! Rules that draw lines and go on with patterns.
+//! Rules that draw lines and continue patterns.
 
 use super::family::Rule;
 use super::sketch::{BLANK, Sketch, TURNS, turned};
 use crate::Dihedral;
 use crate::arc::Grid;
 
-/// Points that face each other are joined.
+/// Two points in the same row, or the same column, are connected by a line.
 pub(super) fn connect_points(sketch: &mut Sketch) -> Rule {
     let [point, line] = sketch.colours();
     let transform = sketch.pick(&[Dihedral::Identity, Dihedral::Transpose]);
@@ -26,7 +26,7 @@ pub(super) fn connect_points(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Points leave a trail to one edge.
+/// Points are extended to lines that end at one edge.
 pub(super) fn extend_lines(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS);
     Box::new(move |sketch| {
@@ -44,13 +44,13 @@ pub(super) fn extend_lines(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Points send lines along their row and column.
+/// Lines are drawn along the rows and columns of points.
 pub(super) fn cross(sketch: &mut Sketch) -> Rule {
     let [point, line] = sketch.colours();
     rays(point, line, |(row, col), (other_row, other_col)| row == other_row || col == other_col)
 }
 
-/// Points send lines along their diagonals.
+/// Lines are drawn along the diagonals of points.
 pub(super) fn diagonals(sketch: &mut Sketch) -> Rule {
     let [point, line] = sketch.colours();
     rays(point, line, |(row, col), (other_row, other_col)| {
@@ -58,7 +58,7 @@ pub(super) fn diagonals(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Cells that are in line with a point are painted.
+/// Blank cells for which `in_line` holds with any point are painted.
 fn rays(point: u8, line: u8, in_line: fn((usize, usize), (usize, usize)) -> bool) -> Rule {
     Box::new(move |sketch| {
         let mut input = sketch.blank(3);
@@ -79,7 +79,7 @@ fn rays(point: u8, line: u8, in_line: fn((usize, usize), (usize, usize)) -> bool
     })
 }
 
-/// A chequered corner goes on over the whole grid.
+/// A chequered corner is continued over the whole grid.
 pub(super) fn checkerboard(_: &mut Sketch) -> Rule {
     Box::new(|sketch| {
         let (n_rows, n_cols) = (sketch.side(5), sketch.side(5));
@@ -93,7 +93,7 @@ pub(super) fn checkerboard(_: &mut Sketch) -> Rule {
     })
 }
 
-/// Stripes at one edge are repeated to the other.
+/// Stripes at one edge are repeated up to the opposite edge.
 pub(super) fn stripes(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS);
     Box::new(move |sketch| {

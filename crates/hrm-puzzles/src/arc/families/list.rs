@@ -3,7 +3,7 @@
 use super::family::{Family, answer, doubling, rule, step};
 use super::{colours, counting, layout, lines, motion, objects, panels, paths};
 
-/// Every family. The order decides which family the n-th task is from.
+/// Every family, in the order in which tasks are sampled from them.
 pub(super) const FAMILIES: &[Family] = &[
     step("recolour", 3, colours::recolour),
     step("gravity", 3, motion::gravity),

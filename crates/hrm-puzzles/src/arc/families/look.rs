@@ -1,4 +1,4 @@
-//! Views of a grid that the reference rules use: cells, objects, parts and panels.
+//! Views of a grid for the reference rules: cells, objects, parts and panels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,18 +7,18 @@ use crate::arc::Grid;
 /// `(row, column)`.
 pub(super) type Cell = (usize, usize);
 
-/// Every place of a grid.
+/// All cells of a grid, row by row.
 pub(super) fn cells(grid: &Grid) -> impl Iterator<Item = Cell> + use<> {
     let (n_rows, n_cols) = (grid.n_rows(), grid.n_cols());
     (0..n_rows).flat_map(move |row| (0..n_cols).map(move |col| (row, col)))
 }
 
-/// The colour at a place, which may be outside.
+/// The colour of a cell; `None` outside the grid.
 pub(super) fn get(grid: &Grid, (row, col): Cell) -> Option<u8> {
     (row < grid.n_rows() && col < grid.n_cols()).then(|| grid.at(row, col))
 }
 
-/// Neighbours, across corners too if `diagonal`; some may be outside.
+/// The 4 neighbours of a cell, or all 8 if `diagonal`; some may be outside the grid.
 pub(super) fn near((row, col): Cell, diagonal: bool) -> impl Iterator<Item = Cell> {
     let steps = (0..3).flat_map(|down| (0..3).map(move |right| (down, right)));
     let wanted = move |(down, right): &Cell| {
@@ -40,14 +40,14 @@ pub(super) fn colours(grid: &Grid) -> BTreeSet<u8> {
     grid.cells().iter().copied().filter(|colour| *colour > 0).collect()
 }
 
-/// The colours that cells take which change.
+/// The output colours of all cells that differ from the input.
 pub(super) fn changed_colours(input: &Grid, output: &Grid) -> Vec<u8> {
     let changed = cells(input).filter(|at| get(input, *at) != get(output, *at));
     let new: BTreeSet<_> = changed.filter_map(|at| get(output, at)).collect();
     new.into_iter().collect()
 }
 
-/// Whether `output` is as large as `input` and has `want(cell)` everywhere.
+/// Whether `output` has the size of `input` and the colour `want(cell)` in every cell.
 pub(super) fn same(input: &Grid, output: &Grid, mut want: impl FnMut(Cell) -> u8) -> bool {
     (input.n_rows(), input.n_cols()) == (output.n_rows(), output.n_cols())
         && cells(output).all(|at| output.at(at.0, at.1) == want(at))
@@ -58,7 +58,7 @@ pub(super) fn agrees(input: &Grid, output: &Grid) -> bool {
     figure(input).iter().all(|at| get(output, *at) == get(input, *at))
 }
 
-/// Connected cells of the wanted colours.
+/// The connected components of the cells with a wanted colour.
 pub(super) fn components(
     grid: &Grid,
     diagonal: bool,
@@ -79,14 +79,14 @@ pub(super) fn components(
     components
 }
 
-/// Connected cells that are not blank, the largest object first.
+/// The connected components of the cells that are not blank, the largest first.
 pub(super) fn objects(grid: &Grid) -> Vec<Vec<Cell>> {
     let mut objects = components(grid, true, |colour| colour > 0);
     objects.sort_by_key(|object| std::cmp::Reverse(object.len()));
     objects
 }
 
-/// First row, first column, and the ends of both.
+/// First row, first column, end of rows and end of columns.
 pub(super) fn bounds(cells: &[Cell]) -> (usize, usize, usize, usize) {
     let rows = cells.iter().map(|at| at.0);
     let cols = cells.iter().map(|at| at.1);
@@ -99,7 +99,7 @@ pub(super) fn bounds(cells: &[Cell]) -> (usize, usize, usize, usize) {
     )
 }
 
-/// What is within some bounds.
+/// The part of a grid within bounds as returned by [`bounds`].
 pub(super) fn crop(grid: &Grid, (top, left, bottom, right): (usize, usize, usize, usize)) -> Grid {
     part(grid, top, left, bottom - top, right - left)
 }
@@ -109,7 +109,7 @@ pub(super) fn part(grid: &Grid, top: usize, left: usize, n_rows: usize, n_cols: 
     Grid::from_fn(n_rows, n_cols, |row, col| grid.at(top + row, left + col))
 }
 
-/// Panels of equal width, if there are lines of one colour between them.
+/// `N` panels of equal width, if they are separated by columns of one colour.
 pub(super) fn panels<const N: usize>(grid: &Grid) -> Option<[Grid; N]> {
     let n_cols = (grid.n_cols() + 1) / N - 1;
     let divider = grid.at(0, n_cols.min(grid.n_cols() - 1));

@@ -1,13 +1,12 @@
-//! Built-in tasks: parametric families, each a rule with its parameters drawn
-//! once per task.
+//! Built-in tasks: parametric families of rules, with parameters sampled once per task.
 //!
-//! A family draws the parameters and returns a [`Rule`](family::Rule), which draws one pair
-//! after another under them. Families that need room say so; all fit into
-//! grids of 10 by 10, a good half into 3 by 3 to 5 by 5.
+//! A family samples the parameters and returns a [`Rule`](family::Rule), which samples
+//! input/output pairs. Each family states the smallest grid that it needs: all fit into 10
+//! by 10 cells, most into 5 by 5.
 //!
-//! A family that makes sense on any picture is a [`Step`](family::Step): it can also follow
-//! another family, whose outputs are then its inputs. Such a task is named
-//! after both, e.g. `recolour+rotate-0001`.
+//! A family that applies to any picture is a [`Step`](family::Step): it can also follow
+//! another family and transform its outputs. The resulting task is named after both, e.g.
+//! `recolour+rotate-0001`.
 
 mod built_in;
 mod colours;

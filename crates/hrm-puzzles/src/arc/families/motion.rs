@@ -1,11 +1,10 @@
-//! Rules that move things.
+//! Rules that move cells and objects.
 
 use super::family::{Rule, Step};
 use super::sketch::{BLANK, Sketch, TURNS, paste, turned};
 use crate::arc::Grid;
 
-/// Every cell falls, in one of four directions, until it lies on another or on
-/// the edge.
+/// Every coloured cell falls, in one of four directions, until it hits another or the edge.
 pub(super) fn gravity(sketch: &mut Sketch) -> Step {
     let direction = sketch.pick(&TURNS);
     let palette: [u8; 3] = sketch.colours();
@@ -24,7 +23,7 @@ pub(super) fn gravity(sketch: &mut Sketch) -> Step {
     .sparse()
 }
 
-/// One object slides to one edge.
+/// The only object slides to one edge.
 pub(super) fn move_to_wall(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS);
     Box::new(move |sketch| {
@@ -40,7 +39,7 @@ pub(super) fn move_to_wall(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// The picture moves, and what leaves at one edge comes back at the other.
+/// The picture is shifted cyclically: cells that leave at one edge reappear at the other.
 pub(super) fn shift(sketch: &mut Sketch) -> Step {
     const STEPS: [(usize, usize); 6] = [(0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2)];
     let (down, right) = sketch.pick(&STEPS);

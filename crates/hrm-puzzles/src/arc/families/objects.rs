@@ -1,10 +1,10 @@
-//! Rules about objects: things that stand apart on the background.
+//! Rules about objects: connected cells that are separated by background.
 
 use super::family::Rule;
 use super::sketch::{Area, BLANK, Sketch, TURNS, paint, paint_inside, paint_rim, paste, turned};
 use crate::arc::Grid;
 
-/// The only object, cut out.
+/// The only object is cut out.
 pub(super) fn crop_object(sketch: &mut Sketch) -> Rule {
     let palette: [u8; 3] = sketch.colours();
     Box::new(move |sketch| {
@@ -16,7 +16,7 @@ pub(super) fn crop_object(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// The object with the largest area, cut out.
+/// The object with the largest area is cut out.
 pub(super) fn crop_largest(_: &mut Sketch) -> Rule {
     Box::new(|sketch| {
         let mut input = sketch.blank(7);
@@ -49,14 +49,14 @@ pub(super) fn recolour_largest(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Two or three areas.
+/// Two or three areas that do not touch; `None` if only one was found.
 fn several(sketch: &mut Sketch, grid: &Grid) -> Option<Vec<Area>> {
     let n = sketch.between(2, 3);
     let areas = sketch.areas(grid, n, (1, 4), &[]);
     (areas.len() >= 2).then_some(areas)
 }
 
-/// Which area is larger than all others, if one is.
+/// The index of the area that is larger than all others; `None` on a tie.
 pub(super) fn largest(areas: &[Area]) -> Option<usize> {
     let most = areas.iter().map(|area| area.n_cells()).max()?;
     let mut largest = (0..areas.len()).filter(|idx| areas[*idx].n_cells() == most);
@@ -64,7 +64,7 @@ pub(super) fn largest(areas: &[Area]) -> Option<usize> {
     first.filter(|_| largest.next().is_none())
 }
 
-/// Closed outlines are filled.
+/// The insides of closed outlines are filled.
 pub(super) fn fill_holes(sketch: &mut Sketch) -> Rule {
     let [wall, filling] = sketch.colours();
     Box::new(move |sketch| {
@@ -97,7 +97,7 @@ pub(super) fn outline(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Four corners become a rectangle.
+/// The rectangle between four corner points is filled.
 pub(super) fn fill_box(sketch: &mut Sketch) -> Rule {
     let [corner, filling] = sketch.colours();
     Box::new(move |sketch| {
@@ -117,7 +117,7 @@ pub(super) fn fill_box(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Single cells vanish, objects stay.
+/// Isolated cells are removed; larger objects stay.
 pub(super) fn denoise(sketch: &mut Sketch) -> Rule {
     let palette: [u8; 3] = sketch.colours();
     Box::new(move |sketch| {
@@ -134,7 +134,7 @@ pub(super) fn denoise(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// The only object, cut out and drawn twice as large.
+/// The only object is cut out and scaled up by two.
 pub(super) fn zoom_object(sketch: &mut Sketch) -> Rule {
     let crop = crop_object(sketch);
     Box::new(move |sketch| {
@@ -146,7 +146,7 @@ pub(super) fn zoom_object(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Solid objects keep only their rim.
+/// Solid rectangles keep only their rim.
 pub(super) fn hollow(sketch: &mut Sketch) -> Rule {
     let palette: [u8; 2] = sketch.colours();
     Box::new(move |sketch| {
@@ -160,14 +160,14 @@ pub(super) fn hollow(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Bars of one colour take a colour that stands for their length.
+/// Bars of one colour take a colour that depends on their length.
 pub(super) fn colour_by_size(sketch: &mut Sketch) -> Rule {
     let [plain, short, middle, long] = sketch.colours();
     let transform = sketch.pick(&TURNS[..2]);
     Box::new(move |sketch| {
         let mut input = sketch.blank(5);
         let mut output = input.clone();
-        // Bars in neighbouring columns would be one object.
+        // Bars in neighbouring columns could touch and form one object.
         for col in (0..input.n_cols()).step_by(2) {
             let length = sketch.between(1, 3);
             let top = sketch.between(0, input.n_rows() - length);
@@ -180,7 +180,7 @@ pub(super) fn colour_by_size(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Scattered points are framed by the smallest rectangle that holds them all.
+/// Scattered points are framed by the smallest rectangle that contains them all.
 pub(super) fn bounding_box(sketch: &mut Sketch) -> Rule {
     let [point, frame] = sketch.colours();
     Box::new(move |sketch| {

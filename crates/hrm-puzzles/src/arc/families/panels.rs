@@ -1,11 +1,11 @@
-//! Rules about panels: pictures beside each other, with lines between them.
+//! Rules about panels: pictures side by side, with lines between them.
 
 use super::family::Rule;
 use super::sketch::{BLANK, Sketch, turned};
 use crate::Dihedral;
 use crate::arc::Grid;
 
-/// Two halves beside a dividing line, combined cell by cell.
+/// Two panels are combined cell by cell with a Boolean operation.
 pub(super) fn combine_halves(sketch: &mut Sketch) -> Rule {
     const COMBINATIONS: [fn(bool, bool) -> bool; 4] =
         [|a, b| a && b, |a, b| a || b, |a, b| a != b, |a, b| !(a || b)];
@@ -26,7 +26,7 @@ pub(super) fn combine_halves(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Two panels laid over each other; where both are painted, one goes first.
+/// Two panels are overlaid; where both have colour, one of them covers the other.
 pub(super) fn overlay(sketch: &mut Sketch) -> Rule {
     let transform = sketch.pick(&LAYOUTS);
     let is_left_above = sketch.chance(0.5);
@@ -44,7 +44,7 @@ pub(super) fn overlay(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// A mask says which cells of a picture stay, or which go.
+/// A mask selects the cells of a picture that are kept, or those that become blank.
 pub(super) fn mask(sketch: &mut Sketch) -> Rule {
     let transform = sketch.pick(&LAYOUTS);
     let is_window = sketch.chance(0.5);
@@ -61,7 +61,7 @@ pub(super) fn mask(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Of three panels two are alike; the answer is the third.
+/// Two of three panels are equal; the output is the third.
 pub(super) fn odd_one_out(sketch: &mut Sketch) -> Rule {
     let transform = sketch.pick(&LAYOUTS);
     let [divider, one, two] = sketch.colours();
@@ -75,16 +75,16 @@ pub(super) fn odd_one_out(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Side by side, or one above the other.
+/// Panels side by side, or one above the other.
 const LAYOUTS: [Dihedral; 2] = [Dihedral::Identity, Dihedral::Transpose];
 
-/// Rows and columns of panels of which `n` fit beside each other.
+/// Random numbers of rows and columns of a panel, small enough that `n` fit side by side.
 fn panel_sides(sketch: &mut Sketch, n: usize) -> (usize, usize) {
     let most = ((sketch.side_max() + 1) / n - 1).min(6);
     (sketch.side(3), sketch.between(2, most))
 }
 
-/// Panels of equal size from left to right, with a line between any two.
+/// Joins panels of equal size from left to right, with a line between neighbours.
 fn divided(panels: &[&Grid], divider: u8) -> Grid {
     let (n_rows, n_cols) = (panels[0].n_rows(), panels[0].n_cols());
     Grid::from_fn(n_rows, panels.len() * (n_cols + 1) - 1, |row, col| {

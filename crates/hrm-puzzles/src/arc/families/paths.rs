@@ -1,4 +1,4 @@
-//! Rules that follow a path or spread over a region.
+//! Rules that follow a path or fill a region.
 
 use super::family::Rule;
 use super::objects::largest;
@@ -6,7 +6,7 @@ use super::sketch::{Area, BLANK, Sketch, TURNS, paint, turned};
 use crate::Dihedral;
 use crate::arc::Grid;
 
-/// A seed fills the space around it, up to the walls.
+/// A seed fills the blank cells connected to it, up to the walls.
 pub(super) fn flood_fill(sketch: &mut Sketch) -> Rule {
     let [wall, seed] = sketch.colours();
     Box::new(move |sketch| {
@@ -47,13 +47,13 @@ pub(super) fn largest_rectangle(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Every blank rectangle that cannot grow downwards.
+/// All blank rectangles that cannot be extended downwards.
 fn blank_rectangles(grid: &Grid) -> Vec<Area> {
     let (n_rows, n_cols) = (grid.n_rows(), grid.n_cols());
     let mut areas = Vec::new();
     for top in 0..n_rows {
         for left in 0..n_cols {
-            // Rows that stay blank can only become fewer from column to column.
+            // With each further column, the number of blank rows can only shrink.
             let mut n_blank = n_rows - top;
             for col in left..n_cols {
                 let blank = (top..top + n_blank).take_while(|row| grid.at(*row, col) == BLANK);
@@ -68,7 +68,7 @@ fn blank_rectangles(grid: &Grid) -> Vec<Area> {
     areas
 }
 
-/// Points at one edge shoot across, as far as nothing stands in the way.
+/// Points at one edge draw lines to the opposite edge, or up to the first obstacle.
 pub(super) fn shoot(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS);
     let [point, obstacle] = sketch.colours();
@@ -87,7 +87,7 @@ pub(super) fn shoot(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// A point in a corner runs along the diagonal and is thrown back by the walls.
+/// A point in a corner moves diagonally, bounces off the sides, and leaves a trail.
 pub(super) fn bounce(sketch: &mut Sketch) -> Rule {
     let direction = sketch.pick(&TURNS);
     Box::new(move |sketch| {
@@ -106,7 +106,7 @@ pub(super) fn bounce(sketch: &mut Sketch) -> Rule {
     })
 }
 
-/// Two points are joined by a path with one bend.
+/// Two points are connected by a path with one bend.
 pub(super) fn elbow(sketch: &mut Sketch) -> Rule {
     let [start, end, path] = sketch.colours();
     let transform = sketch.pick(&[Dihedral::Identity, Dihedral::Transpose]);

@@ -1,5 +1,5 @@
-//! Reference rules for tests: the relation between inputs and outputs that every family
-//! must satisfy, checked from the pairs of a task only.
+//! Reference rules for tests: for each family, the relation that must hold between inputs
+//! and outputs, checked from the pairs of a task only.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,11 @@ use super::look::*;
 use crate::Dihedral;
 use crate::arc::{Grid, Pair};
 
-/// Whether the pairs of a task follow the family's rule.
+/// Whether the pairs of a task follow the rule of a family.
+///
+/// # Panics
+///
+/// If the family is unknown, and possibly if the pairs are of another family.
 pub(super) fn holds(family: &str, pairs: &[Pair]) -> bool {
     let each = |rule: fn(&Grid, &Grid) -> bool| seen_from(&[Dihedral::Identity], pairs, rule);
     let turned = |rule: fn(&Grid, &Grid) -> bool| seen_from(&Dihedral::ALL, pairs, rule);
@@ -228,21 +232,20 @@ pub(super) fn holds(family: &str, pairs: &[Pair]) -> bool {
     }
 }
 
-/// Whether a rule holds for all pairs, seen from the same one of several sides.
+/// Whether a rule holds for all pairs under at least one of several transforms.
 fn seen_from(views: &[Dihedral], pairs: &[Pair], rule: impl Fn(&Grid, &Grid) -> bool) -> bool {
     views.iter().any(|view| {
         pairs.iter().all(|pair| rule(&view.apply(&pair.input), &view.apply(&pair.output)))
     })
 }
 
-/// Whether one of some transforms leads from every input to its output.
+/// Whether one of several transforms maps every input to its output.
 fn is_one_of(transforms: &[Dihedral], pairs: &[Pair]) -> bool {
-    let leads = |by: &Dihedral| pairs.iter().all(|pair| by.apply(&pair.input) == pair.output);
-    transforms.iter().any(leads)
+    let maps = |by: &Dihedral| pairs.iter().all(|pair| by.apply(&pair.input) == pair.output);
+    transforms.iter().any(maps)
 }
 
-/// Whether one map from colour to colour explains all pairs and is as it
-/// should be.
+/// Whether a single map from colour to colour explains all pairs, and satisfies `is_right`.
 fn maps_colours(pairs: &[Pair], is_right: impl Fn(&BTreeMap<u8, u8>) -> bool) -> bool {
     let mut map = BTreeMap::new();
     pairs.iter().all(|Pair { input, output }| {
@@ -252,7 +255,7 @@ fn maps_colours(pairs: &[Pair], is_right: impl Fn(&BTreeMap<u8, u8>) -> bool) ->
     }) && is_right(&map)
 }
 
-/// Colours that become others, with what they become.
+/// The colours that a map changes, with their images.
 fn changed(map: &BTreeMap<u8, u8>) -> Vec<(u8, u8)> {
     map.iter().filter(|(from, to)| from != to).map(|(from, to)| (*from, *to)).collect()
 }
@@ -324,7 +327,7 @@ fn without(Pair { input, output }: &Pair, line: u8) -> bool {
         && cells(output).all(|(row, col)| output.at(row, col) == rows[row][cols[col]])
 }
 
-/// Whether the cells that differ are a rectangle of one colour in the input.
+/// Whether the input is the output with a rectangle of one new colour on it.
 fn covered(input: &Grid, output: &Grid) -> bool {
     let [cover] = changed_colours(output, input)[..] else { return false };
     let patch: Vec<_> = cells(input).filter(|at| input.at(at.0, at.1) == cover).collect();
@@ -333,7 +336,7 @@ fn covered(input: &Grid, output: &Grid) -> bool {
         && cells(input).all(|at| patch.contains(&at) || get(output, at) == get(input, at))
 }
 
-/// Whether each cell of the output follows from the two cells of the panels.
+/// Whether each output cell is a function of the two panel cells at its position.
 fn is_function_of_panels(pairs: &[Pair], view: Dihedral) -> bool {
     let mut map = BTreeMap::new();
     pairs.iter().all(|pair| {
@@ -356,8 +359,8 @@ fn connected(input: &Grid, output: &Grid) -> bool {
     })
 }
 
-/// Whether blank cells are painted in one colour exactly if they are in line
-/// with a cell that is not.
+/// Whether exactly those blank cells are painted, in one colour, for which `in_line` holds
+/// with a coloured cell.
 fn painted(input: &Grid, output: &Grid, in_line: fn(Cell, Cell) -> bool) -> bool {
     let [line] = changed_colours(input, output)[..] else { return false };
     let points = figure(input);

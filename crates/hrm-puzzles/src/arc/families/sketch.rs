@@ -1,4 +1,4 @@
-//! Random building blocks of all families: numbers, colours, places and shapes.
+//! Random building blocks of the families: numbers, colours, positions and shapes.
 
 use hrm_base::rng::ChaCha8Rng;
 use rand::Rng;
@@ -6,10 +6,10 @@ use rand::Rng;
 use crate::Dihedral;
 use crate::arc::{Grid, N_COLOURS};
 
-/// The background.
+/// The background colour.
 pub(super) const BLANK: u8 = 0;
 
-/// A source of random things for one task.
+/// The source of randomness of one task, with a limit on the size of grids.
 pub(super) struct Sketch {
     rng: ChaCha8Rng,
     side_max: usize,
@@ -25,18 +25,19 @@ pub(super) struct Area {
 }
 
 impl Area {
+    /// Number of cells.
     pub(super) fn n_cells(self) -> usize {
         self.n_rows * self.n_cols
     }
 
-    /// Its cells as `(row, column)`.
+    /// Its cells as `(row, column)`, row by row.
     pub(super) fn cells(self) -> impl Iterator<Item = (usize, usize)> {
         let cols = self.left..self.left + self.n_cols;
         (self.top..self.top + self.n_rows)
             .flat_map(move |row| cols.clone().map(move |col| (row, col)))
     }
 
-    /// Whether a cell is on its rim.
+    /// Whether one of its cells lies on its rim.
     pub(super) fn is_rim(self, (row, col): (usize, usize)) -> bool {
         let is_end = |at, start, n| at == start || at + 1 == start + n;
         is_end(row, self.top, self.n_rows) || is_end(col, self.left, self.n_cols)
@@ -53,25 +54,25 @@ impl Area {
 }
 
 impl Sketch {
-    /// For grids of up to `side_max` cells a side, at least 3.
+    /// A sketch for grids of up to `side_max` cells per side, at least 3.
     pub(super) fn new(rng: ChaCha8Rng, side_max: usize) -> Self {
         Self { rng, side_max }
     }
 
-    /// Longest side a grid may have.
+    /// Longest side of a grid, in cells.
     pub(super) fn side_max(&self) -> usize {
         self.side_max
     }
 
-    /// What `draw` makes when grids may have only `side_max` cells a side.
-    pub(super) fn within<T>(&mut self, side_max: usize, draw: impl FnOnce(&mut Self) -> T) -> T {
+    /// Calls `sample` with the longest side set to `side_max`, and returns its result.
+    pub(super) fn within<T>(&mut self, side_max: usize, sample: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.side_max, side_max);
-        let drawn = draw(self);
+        let sampled = sample(self);
         self.side_max = before;
-        drawn
+        sampled
     }
 
-    /// A number in `low..=high`; `low` if the range is empty.
+    /// A uniform number in `low..=high`; `low` if the range is empty.
     pub(super) fn between(&mut self, low: usize, high: usize) -> usize {
         self.rng.random_range(low as u32..=high.max(low) as u32) as usize
     }
@@ -81,31 +82,31 @@ impl Sketch {
         self.rng.random_range(0.0..1.0) < probability
     }
 
-    /// One of several things.
-    pub(super) fn pick<T: Copy>(&mut self, among: &[T]) -> T {
-        among[self.between(0, among.len() - 1)]
+    /// One of `items`, which are not empty.
+    pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.between(0, items.len() - 1)]
     }
 
     /// Distinct colours, none of them the background.
     pub(super) fn colours<const N: usize>(&mut self) -> [u8; N] {
-        let drawn = self.sample(N, usize::from(N_COLOURS) - 1);
-        std::array::from_fn(|idx| drawn[idx] as u8 + 1)
+        let sampled = self.sample(N, usize::from(N_COLOURS) - 1);
+        std::array::from_fn(|idx| sampled[idx] as u8 + 1)
     }
 
-    /// The length of a side: at least `low`, at most 14, so that grids stay readable.
+    /// The length of a side: `low` to 14 cells, so that grids stay readable.
     pub(super) fn side(&mut self, low: usize) -> usize {
         const COMFORTABLE: usize = 14;
         self.between(low, self.side_max.min(COMFORTABLE))
     }
 
-    /// A blank grid with sides of at least `low`.
+    /// A blank grid with sides of at least `low` cells.
     pub(super) fn blank(&mut self, low: usize) -> Grid {
         let (n_rows, n_cols) = (self.side(low), self.side(low));
         Grid::filled(n_rows, n_cols, BLANK)
     }
 
-    /// A grid with a share of `density` cells in colours of `palette`, the
-    /// others blank.
+    /// A grid in which a share of about `density` of the cells has colours of `palette`, and
+    /// the others are blank.
     pub(super) fn speckled(
         &mut self,
         n_rows: usize,
@@ -122,7 +123,7 @@ impl Sketch {
         )
     }
 
-    /// A shape that reaches all four sides of its grid, speckled to `density`.
+    /// A [`speckled`](Self::speckled) grid with at least one coloured cell on each edge.
     pub(super) fn shape(
         &mut self,
         n_rows: usize,
@@ -140,8 +141,8 @@ impl Sketch {
         shape
     }
 
-    /// Up to `n` areas of `sides` cells a side that touch neither each other
-    /// nor any of `taken`.
+    /// Up to `n` areas of the grid, with sides from `sides.0` to `sides.1` cells, that touch
+    /// neither each other nor any of `taken`.
     pub(super) fn areas(
         &mut self,
         grid: &Grid,
@@ -168,8 +169,7 @@ impl Sketch {
         areas.split_off(taken.len())
     }
 
-    /// `n` of the numbers below `limit`, or all if there are fewer, in random
-    /// order.
+    /// `n` distinct numbers below `limit`, or all if there are fewer, in random order.
     pub(super) fn sample(&mut self, n: usize, limit: usize) -> Vec<usize> {
         let mut numbers: Vec<_> = (0..limit).collect();
         for done in 0..n.min(limit) {
@@ -181,7 +181,7 @@ impl Sketch {
     }
 }
 
-/// Paints the cells of `from` that are not blank over `onto`.
+/// Copies the cells of `from` that are not blank to `onto`, at `(top, left)`.
 pub(super) fn paste(onto: &mut Grid, from: &Grid, top: usize, left: usize) {
     for row in 0..from.n_rows() {
         for col in 0..from.n_cols() {
@@ -197,28 +197,29 @@ pub(super) fn paint(grid: &mut Grid, area: Area, colour: u8) {
     area.cells().for_each(|(row, col)| grid.set(row, col, colour));
 }
 
-/// Paints the cells on an area's rim.
+/// Paints the cells on the rim of an area.
 pub(super) fn paint_rim(grid: &mut Grid, area: Area, colour: u8) {
     let rim = area.cells().filter(|cell| area.is_rim(*cell));
     rim.for_each(|(row, col)| grid.set(row, col, colour));
 }
 
-/// Paints the cells within an area's rim.
+/// Paints the cells inside the rim of an area.
 pub(super) fn paint_inside(grid: &mut Grid, area: Area, colour: u8) {
     let inside = area.cells().filter(|cell| !area.is_rim(*cell));
     inside.for_each(|(row, col)| grid.set(row, col, colour));
 }
 
-/// Cells of one colour.
+/// Number of cells of one colour.
 pub(super) fn count(grid: &Grid, colour: u8) -> usize {
     grid.cells().iter().filter(|found| **found == colour).count()
 }
 
-/// The same pair seen from elsewhere: rules are written for one direction.
+/// The pair with both grids transformed. Rules are written for one direction and then
+/// turned.
 pub(super) fn turned(transform: Dihedral, (input, output): (Grid, Grid)) -> (Grid, Grid) {
     (transform.apply(&input), transform.apply(&output))
 }
 
-/// The four turns, which take "down" to every direction.
+/// The four rotations, which map "down" to every direction.
 pub(super) const TURNS: [Dihedral; 4] =
     [Dihedral::Identity, Dihedral::QuarterTurn, Dihedral::HalfTurn, Dihedral::ThreeQuarterTurn];

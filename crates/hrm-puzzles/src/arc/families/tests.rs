@@ -1,4 +1,4 @@
-//! Tests of all families, and of the tasks drawn from them.
+//! Tests of all families, and of the tasks sampled from them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,23 +13,23 @@ use crate::Dihedral;
 use crate::arc::library::{Role, SolvedTask};
 use crate::arc::{Grid, Pair, SIDE_MAX};
 
-/// Every task of a set at `side`, by id, a few of each family.
-fn drawn(side: usize, compose: f64, seed: u64) -> BTreeMap<String, SolvedTask> {
+/// Three tasks of each family that fits `side`, by id.
+fn sampled(side: usize, compose: f64, seed: u64) -> BTreeMap<String, SolvedTask> {
     let mut built_in = BuiltIn::new(side, compose, seed).unwrap();
     let n_tasks = 3 * FAMILIES.iter().filter(|family| family.side_min <= side).count();
     built_in.sample(n_tasks, Role::Training, "").unwrap().into_iter().collect()
 }
 
-/// What ids of a family start with.
+/// The name of the family or composition in a task id.
 fn name_of(id: &str) -> &str {
     id.rsplit_once('-').unwrap().0
 }
 
-/// The pairs of one task of a family, or of a composition.
+/// Samples the pairs of one task of a family or a composition.
 fn task_of(composition: &Composition, side: usize, seed: u64) -> Vec<Pair> {
     let mut sketch = Sketch::new(stream(seed, "test"), side);
-    let tries = (0..1000).find_map(|_| sample_task(composition, &mut sketch));
-    tries.unwrap_or_else(|| panic!("{} at {side}", composition.name())).0
+    let task = (0..1000).find_map(|_| sample_task(composition, &mut sketch));
+    task.unwrap_or_else(|| panic!("{} at {side}", composition.name())).0
 }
 
 #[test]
@@ -56,16 +56,16 @@ fn every_family_follows_its_rule() {
 
 #[test]
 fn reference_rules_distinguish_families() {
-    // A rule that accepts anything would check nothing.
+    // A reference rule that accepts every task would make the tests pass vacuously.
     for family in FAMILIES {
-        let strangers = FAMILIES.iter().filter(|other| other.name != family.name);
-        let strangers: Vec<_> = strangers
+        let others = FAMILIES.iter().filter(|other| other.name != family.name);
+        let accepted: Vec<_> = others
             .filter(|other| {
                 reference_accepts(family.name, &task_of(&Composition::one(other), 12, 3))
             })
             .map(|other| other.name)
             .collect();
-        assert!(strangers.len() <= 3, "{} also holds for {strangers:?}", family.name);
+        assert!(accepted.len() <= 3, "{} also holds for {accepted:?}", family.name);
     }
 }
 
@@ -75,9 +75,9 @@ fn reference_accepts(family: &str, pairs: &[Pair]) -> bool {
 }
 
 #[test]
-fn tasks_are_valid_at_every_canvas() {
+fn tasks_are_valid_for_every_canvas() {
     for side in 3..=SIDE_MAX {
-        for (id, SolvedTask { pairs, n_train, .. }) in drawn(side, 0.25, 1) {
+        for (id, SolvedTask { pairs, n_train, .. }) in sampled(side, 0.25, 1) {
             assert!((3..=4).contains(&n_train), "{id} at {side}");
             assert!((1..=2).contains(&(pairs.len() - n_train)), "{id} at {side}");
             let inputs: HashSet<_> = pairs.iter().map(|pair| &pair.input).collect();
@@ -95,7 +95,7 @@ fn tasks_are_valid_at_every_canvas() {
 }
 
 #[test]
-fn inputs_are_distinct_under_many_seeds() {
+fn inputs_of_a_task_are_distinct_for_many_seeds() {
     for family in FAMILIES {
         for seed in 100..140 {
             let pairs = task_of(&Composition::one(family), family.side_min.max(5), seed);
@@ -107,19 +107,19 @@ fn inputs_are_distinct_under_many_seeds() {
 }
 
 #[test]
-fn a_task_is_a_function_of_the_seed_at_any_number_of_threads() {
+fn tasks_depend_on_the_seed_but_not_on_the_number_of_threads() {
     let with = |n_threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-        pool.install(|| drawn(7, 0.3, 3))
+        pool.install(|| sampled(7, 0.3, 3))
     };
     let one = with(1);
     assert_eq!(one, with(2));
     assert_eq!(one, with(5));
-    assert_ne!(one, drawn(7, 0.3, 4));
+    assert_ne!(one, sampled(7, 0.3, 4));
 }
 
 #[test]
-fn later_tasks_differ_from_earlier_ones() {
+fn later_tasks_differ_from_earlier_tasks() {
     let mut built_in = BuiltIn::new(3, 0.0, 1).unwrap();
     let n_families = FAMILIES.iter().filter(|family| family.side_min <= 3).count();
     let first = built_in.sample(2 * n_families + 1, Role::Training, "").unwrap();
@@ -132,24 +132,24 @@ fn later_tasks_differ_from_earlier_ones() {
 }
 
 #[test]
-fn what_evaluation_asks_is_learnt_in_no_task() {
+fn test_pairs_of_evaluation_tasks_are_never_training_pairs() {
     let mut built_in = BuiltIn::new(3, 0.0, 1).unwrap();
     let training = built_in.sample(300, Role::Training, "").unwrap();
     let evaluation = built_in.sample(150, Role::Evaluation, "").unwrap();
-    let learnt = training.iter().flat_map(|(_, task)| &task.pairs);
-    let learnt = learnt.chain(evaluation.iter().flat_map(|(_, task)| &task.pairs[..task.n_train]));
-    let learnt: HashSet<_> = learnt.collect();
+    let in_training = training.iter().flat_map(|(_, task)| &task.pairs);
+    let in_evaluation = evaluation.iter().flat_map(|(_, task)| &task.pairs[..task.n_train]);
+    let train_pairs: HashSet<_> = in_training.chain(in_evaluation).collect();
     for (id, task) in &evaluation {
-        assert!(task.pairs[task.n_train..].iter().all(|pair| !learnt.contains(pair)), "{id}");
+        assert!(task.pairs[task.n_train..].iter().all(|pair| !train_pairs.contains(pair)), "{id}");
     }
 }
 
 #[test]
-fn a_share_of_the_tasks_is_composed_and_named_after_both_rules() {
-    let tasks = drawn(10, 0.25, 1);
+fn a_share_of_the_tasks_is_composed_and_named_after_both_families() {
+    let tasks = sampled(10, 0.25, 1);
     let composed: HashSet<_> =
         tasks.keys().map(|id| name_of(id)).filter(|name| name.contains('+')).collect();
-    // As many tasks of different compositions.
+    // Each of the composed tasks has a different composition.
     assert_eq!(composed.len(), tasks.len() / 4);
     for name in composed {
         let (first, second) = name.split_once('+').unwrap();
@@ -157,25 +157,25 @@ fn a_share_of_the_tasks_is_composed_and_named_after_both_rules() {
         assert!(FAMILIES.iter().any(|family| family.name == first));
         assert!(FAMILIES.iter().any(|family| family.name == second));
     }
-    assert!(drawn(10, 1.0, 1).keys().all(|id| id.contains('+')));
-    assert!(drawn(10, 0.0, 1).keys().all(|id| !id.contains('+')));
+    assert!(sampled(10, 1.0, 1).keys().all(|id| id.contains('+')));
+    assert!(sampled(10, 0.0, 1).keys().all(|id| !id.contains('+')));
 }
 
 #[test]
-fn compositions_are_many_and_begin_again_after_the_last() {
+fn there_are_many_compositions_and_after_the_last_comes_the_first() {
     let mut compositions = Compositions::new(10);
     let names: Vec<_> = (0..1000).map(|idx| compositions.get(idx).name()).collect();
     let distinct: HashSet<_> = names.iter().collect();
     assert!((300..1000).contains(&distinct.len()), "{}", distinct.len());
     assert_eq!(names[distinct.len()], names[0]);
     assert!(distinct.iter().any(|name| *name == "recolour+rotate"));
-    // Turning a mirror image shows; turning a single cell does not.
+    // Rotating a single cell has no effect. A picture of one colour has nothing to filter.
     assert!(distinct.iter().all(|name| *name != "most-common+rotate"));
     assert!(distinct.iter().all(|name| *name != "negative+keep-colour"));
 }
 
 #[test]
-fn a_composition_is_one_rule_after_the_other() {
+fn a_composition_applies_the_second_rule_to_the_output_of_the_first() {
     let composition = |wanted: &str| {
         let mut compositions = Compositions::new(8);
         let mut all = (0..1000).map(|idx| compositions.get(idx));
@@ -202,7 +202,7 @@ fn a_composition_is_one_rule_after_the_other() {
 }
 
 #[test]
-fn moving_and_turning_keeps_every_colour() {
+fn moving_and_turning_keeps_the_number_of_cells_of_each_colour() {
     for name in
         ["gravity", "mirror", "rotate", "transpose", "shift", "sort-columns", "move-to-wall"]
     {
