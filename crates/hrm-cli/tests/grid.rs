@@ -92,8 +92,8 @@ fn unknown_characters_and_sizes_are_refused_with_their_location() {
         assert!(ran.stderr.contains(why), "{args:?}: expected {why:?} in {}", ran.stderr);
     };
     fs::write(here.join("x.csv"), "question,answer\nab,ba\nax,xa\n").unwrap();
-    let why = "x.csv:3: field `question`: expected one of the characters \" _abcé象\", found 'x' at \
-               row 1, column 2";
+    let why = "x.csv:3: field `question`: expected one of the characters \" _abcé象\", found 'x' \
+               at row 1, column 2";
     refused(&["eval", "run", "--data=x.csv"], why);
     refused(&["solve", "grid", "x.csv", "--run=run"], why);
     let why = "puzzle:1: expected a grid of at most 2 by 3, found 1 by 4";

@@ -71,8 +71,8 @@ pub enum CheckpointError {
 
     /// The sizes of the model are not those of its vocabulary and identifiers.
     #[error(
-        "{}: vocabulary size and number of puzzle identifiers are {} and {} in the model, {} and {} \
-         in the files beside it",
+        "{}: vocabulary size and number of puzzle identifiers are {} and {} in the model, {} \
+         and {} in the files beside it",
         .path.display(), .model.0, .model.1, .files.0, .files.1
     )]
     Sizes {

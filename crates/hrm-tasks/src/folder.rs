@@ -10,8 +10,8 @@ use crate::TaskError;
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists. On errors no folder
-/// is left behind.
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists. On errors
+/// no folder is left behind.
 pub(crate) fn write_new<N: AsRef<Path>>(
     out: &Path,
     files: &[(N, String)],

@@ -119,8 +119,8 @@ impl ArcData {
         let n_unknown = library.keys().filter(|id| !known.contains_key(*id)).count();
         if n_unknown > 0 {
             notes.push(format!(
-                "the model does not know {n_unknown} of {} tasks: each is evaluated once, under the \
-                 identifier {BLANK_NAME}",
+                "the model does not know {n_unknown} of {} tasks: each is evaluated once, under \
+                 the identifier {BLANK_NAME}",
                 library.len()
             ));
         }

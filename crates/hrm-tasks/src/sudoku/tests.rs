@@ -1,4 +1,4 @@
-//! Settings, data, versions and figures of Sudoku.
+//! Settings, data, versions and statistics of Sudoku.
 
 use super::*;
 use crate::traits::tests::generated;
