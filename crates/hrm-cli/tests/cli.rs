@@ -300,7 +300,7 @@ fn damaged_checkpoints_are_refused() {
     let config = fs::read_to_string(checkpoint.join("config.json")).unwrap();
     let other = config.replace("\"n_l_layers\": 1", "\"n_l_layers\": 2");
     fs::write(checkpoint.join("config.json"), other).unwrap();
-    refused(here, &["eval", "run"], "no tensor `inner.L_level.layers.1.");
+    refused(here, &["eval", "run"], "tensor `inner.L_level.layers.1.");
     fs::write(checkpoint.join("config.json"), config.replace("hidden_dim", "width")).unwrap();
     refused(here, &["eval", "run"], "unknown field `width`");
     fs::write(checkpoint.join("config.json"), config).unwrap();

@@ -44,7 +44,7 @@ fn a_file_becomes_a_model_that_works_without_it() {
     let here = folder.path();
     let ran = trained(here);
     assert!(
-        ran.stderr.contains("grids of up to 2 rows of 3 cells, 7 characters"),
+        ran.stderr.contains("grids of up to 2 by 3, number of characters: 7"),
         "{}",
         ran.stderr
     );
@@ -92,16 +92,16 @@ fn unknown_characters_and_sizes_are_refused_with_their_location() {
         assert!(ran.stderr.contains(why), "{args:?}: expected {why:?} in {}", ran.stderr);
     };
     fs::write(here.join("x.csv"), "question,answer\nab,ba\nax,xa\n").unwrap();
-    let why = "x.csv:3: field `question`: expected characters among \" _abcé象\", found 'x' at \
-               row 1, column 2";
+    let why = "x.csv:3: field `question`: expected one of the characters \" _abcé象\", found 'x' \
+               at row 1, column 2";
     refused(&["eval", "run", "--data=x.csv"], why);
     refused(&["solve", "grid", "x.csv", "--run=run"], why);
-    let why = "puzzle:1: expected at most 2 rows of 3 cells, found 1 of 4";
+    let why = "puzzle:1: expected a grid of at most 2 by 3, found 1 by 4";
     refused(&["solve", "grid", "abca", "--run=run"], why);
     refused(&["solve", "grid", "--run=run"], "no built-in grid puzzles");
     refused(&["solve", "sudoku", "1...", "--run=run"], "run solves grid, not sudoku");
     let again = ["train", "grid", "--data=a.csv", "--out=other", "--set=task.columns=2"];
-    refused(&again, "a.csv:8: field `question`: expected at most 2 rows of 2 cells");
+    refused(&again, "a.csv:8: field `question`: expected a grid of at most 2 by 2");
 
     fs::write(here.join("bad.csv"), "question,solution\nab,ba\n").unwrap();
     let why = "bad.csv:1: expected a header that names question and answer once";

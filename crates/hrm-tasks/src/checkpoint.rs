@@ -21,7 +21,7 @@ const TASK: &str = "task.json";
 const TOKENIZER: &str = "tokenizer.json";
 const IDENTIFIERS: &str = "identifiers.json";
 
-/// The task of a model, and the data it was trained on: the content of `task.json`.
+/// The task of a model, and the data it was trained on; stored as `task.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaskRecord {
@@ -60,7 +60,7 @@ pub enum CheckpointError {
     #[error(transparent)]
     Vocabulary(#[from] TaskError),
 
-    /// The vocabulary is that of another task.
+    /// The vocabulary does not belong to the task.
     #[error("{}: {TOKENIZER} is not the vocabulary of {task}", .path.display())]
     OtherVocabulary {
         /// The checkpoint folder.
@@ -69,28 +69,31 @@ pub enum CheckpointError {
         task: &'static str,
     },
 
-    /// Model and vocabulary or identifiers are of different sizes.
+    /// The sizes of the model are not those of its vocabulary and identifiers.
     #[error(
-        "{}: the model has {} tokens and {} puzzle identifiers, the files beside it {} and {}",
+        "{}: vocabulary size and number of puzzle identifiers are {} and {} in the model, {} \
+         and {} in the files beside it",
         .path.display(), .model.0, .model.1, .files.0, .files.1
     )]
     Sizes {
         /// The checkpoint folder.
         path: PathBuf,
-        /// Tokens and puzzle identifiers of the model.
+        /// Vocabulary size and number of puzzle identifiers of the model.
         model: (usize, usize),
-        /// Tokens and puzzle identifiers of the files.
+        /// Vocabulary size and number of puzzle identifiers in the files.
         files: (usize, usize),
     },
 }
 
 impl Checkpoint {
-    /// Loads a checkpoint folder, or the best checkpoint of a run folder by validation, or
-    /// its newest without validation. The model computes in f32.
+    /// Loads a checkpoint folder. For a run folder, loads the checkpoint with the best
+    /// validation score, or the newest one if there was no validation. The model computes in
+    /// f32.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`] if the folder is neither, or its files do not fit together.
+    /// [`CheckpointError`] if `path` is neither of them, or its files are missing, malformed or
+    /// inconsistent.
     pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Self, CheckpointError> {
         let path = find_checkpoint(path.as_ref())?;
         let model = Hrm::load(&path, device)?;
@@ -112,7 +115,7 @@ impl Checkpoint {
 }
 
 impl TaskRecord {
-    /// Writes the files of a checkpoint about its puzzles into a folder that exists.
+    /// Writes `task.json`, `identifiers.json` and `tokenizer.json` into an existing folder.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Folders of puzzle files: written completely or not at all, and found among paths.
+//! Folders of puzzle files: writing them atomically, and finding them among paths.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,12 @@ use hrm_base::durable;
 
 use crate::TaskError;
 
-/// Writes `files`, by their paths in it, into a new folder.
+/// Writes `files`, pairs of a relative path and a text, into the new folder `out`.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists. No folder is left behind.
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists. On errors
+/// no folder is left behind.
 pub(crate) fn write_new<N: AsRef<Path>>(
     out: &Path,
     files: &[(N, String)],
@@ -26,11 +27,11 @@ pub(crate) fn write_new<N: AsRef<Path>>(
     })
 }
 
-/// The path in `data` for which `is_it` holds, if any; messages call it `what`.
+/// The path in `data` for which `is_it` holds, if any. Messages call it `what`.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is not the only path.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are other paths beside it.
 pub(crate) fn alone<'a>(
     data: &'a [PathBuf],
     what: &str,

@@ -1,4 +1,4 @@
-//! Laws that hold for every kind of puzzle.
+//! Properties of every kind of puzzle.
 
 use hrm_puzzles::picture::{Panel, Picture, PuzzlePicture};
 use hrm_train::task::RowMut;
@@ -9,7 +9,7 @@ use crate::{PuzzleKind, RunConfig, TaskConfig, TokenView};
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever the ids, however many, for any size of puzzle.
+    /// Any ids, any number of them, and any size of puzzle.
     #[test]
     fn no_input_makes_a_kind_panic(
         slices in prop::collection::vec(prop::collection::vec(any_id(), 0..120), 3),
@@ -42,21 +42,21 @@ fn any_id() -> impl Strategy<Value = u32> {
 }
 
 #[test]
-fn every_kind_marks_exactly_what_is_wrong() {
+fn every_kind_marks_exactly_the_wrong_cells() {
     for name in TaskConfig::NAMES {
         let mut task = RunConfig::preset(name, "tiny").unwrap().task;
         if let TaskConfig::Arc(config) = &mut task {
             (config.n_train, config.n_eval) = (3, 3);
         }
         let kind: &dyn PuzzleKind = task.puzzle_kind();
-        // Grids of no known puzzle have no generator.
+        // The kind `grid` has no generator.
         let Ok(data) = kind.open(&[]) else { continue };
         let at = data.eval().row_ids().next().unwrap();
         let (mut inputs, mut labels) = (vec![0; data.n_cells()], vec![0; data.n_cells()]);
         let mut puzzle_id = 0;
         let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
         data.eval().write(at, row);
-        // The question as an answer: wrong wherever there is something to do.
+        // The question as an answer is wrong in every cell that has to be solved.
         let view = TokenView { inputs: &inputs, prediction: Some(&inputs), labels: &labels };
         let marked = |view: &TokenView<'_>| {
             let panels = kind.panels(view);

@@ -19,19 +19,19 @@ use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 /// File name of the settings.
 pub const SETTINGS: &str = "recipe.json";
 
-/// Largest size of the settings, in bytes. An alphabet of all characters fits.
+/// Largest size of the settings file in bytes. An alphabet of all characters fits.
 const N_BYTES_MAX: u64 = 1 << 24;
 
 /// Writes the base puzzles of `task`, which `config` opened, and `config` itself
-/// into a new folder. Returns its bytes on disk.
+/// into a new folder. Returns the size of its files in bytes.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if the base puzzles of the rows are unknown,
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if the base puzzles of `task` are unknown,
 /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists.
 pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result<u64, TaskError> {
     let mut files = task.base_puzzles().ok_or_else(|| {
-        let found = "rows that are prepared already; `hrm data import` finds some of them";
+        let found = "prepared rows; `hrm data import` recovers base puzzles from them";
         TaskError::malformed("the data", "base puzzles", found)
     })?;
     let settings = serde_json::to_string_pretty(config).expect("settings are always JSON");
@@ -40,12 +40,13 @@ pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result
     Ok(files.iter().map(|(_, text)| text.len() as u64).sum())
 }
 
-/// The settings of the prepared set among paths; `None` without one.
+/// The settings of the prepared set in `data`; `None` if no path is one.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is not the only path, or for settings that are
-/// malformed; [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if it cannot be read.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are other paths beside it,
+/// or the settings are malformed; [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if
+/// the settings cannot be read.
 pub fn read(data: &[PathBuf]) -> Result<Option<TaskConfig>, TaskError> {
     let is_prepared = |path: &Path| path.join(SETTINGS).is_file();
     let Some(folder) = folder::alone(data, "a prepared set", is_prepared)? else {
@@ -77,7 +78,7 @@ mod tests {
         examples.row_ids().map(write).collect()
     }
 
-    /// The tiny preset, with few puzzles.
+    /// The task of the tiny preset, with few puzzles.
     fn config(kind: &str) -> TaskConfig {
         let config = RunConfig::preset(kind, "tiny").unwrap().task;
         let mut tree = serde_json::to_value(&config).unwrap();
@@ -90,14 +91,17 @@ mod tests {
     }
 
     #[test]
-    fn a_prepared_set_gives_the_rows_that_it_was_made_of() {
+    fn a_prepared_set_opens_with_the_original_rows() {
         let here = tempfile::tempdir().unwrap();
         for kind in ["arc", "binairo", "maze", "sudoku"] {
             let config = config(kind);
             let (task, out) = (config.open(&[]).unwrap(), here.path().join(kind));
             let n_bytes = prepare(&config, task.as_ref(), &out).unwrap();
             assert!(n_bytes > 100, "{kind}: {n_bytes}");
-            assert!(prepare(&config, task.as_ref(), &out).is_err(), "nothing is written over");
+            assert!(
+                prepare(&config, task.as_ref(), &out).is_err(),
+                "existing folders are not overwritten"
+            );
 
             let data = [out];
             assert_eq!(read(&data).unwrap().as_ref(), Some(&config), "{kind}");
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn puzzles_that_were_held_out_stay_so() {
+    fn held_out_puzzles_stay_held_out() {
         let here = tempfile::tempdir().unwrap();
         let csv = here.path().join("grids.csv");
         let lines: String = (0..9).map(|n| format!("{n}a,{n}b\n")).collect();
@@ -128,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_settings_are_refused_with_its_place() {
+    fn malformed_settings_are_rejected_with_their_file() {
         let here = tempfile::tempdir().unwrap();
         let folder = here.path().to_owned();
         assert_eq!(read(std::slice::from_ref(&folder)).unwrap(), None);

@@ -1,6 +1,6 @@
-//! Presets: everything that decides a run but its data, one TOML file per task and preset.
+//! Presets: all settings of a run except its data, in one TOML file per task and preset.
 //!
-//! The files in `presets/` are embedded in the program. A copy of one, changed, is a preset
+//! The files in `presets/` are embedded in the program. An edited copy of one is a preset
 //! too: [`PresetFile::parse`] reads it.
 
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PresetFile {
-    /// How the settings follow data of another size.
+    /// How the settings adapt to data of another size.
     #[serde(default)]
     pub fit: Fit,
     /// The puzzles.
@@ -39,19 +39,19 @@ pub struct PresetFile {
     pub train: TrainConfig,
 }
 
-/// How the settings of a preset follow data of another size.
+/// How the settings of a preset adapt to data of another size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fit {
-    /// Puzzles with more cells than `model.input.n_cells` come fewer per step, in
-    /// proportion, but at least this many. 0: the batch size stays.
+    /// For puzzles with more cells than `model.input.n_cells`, the batch size shrinks in
+    /// proportion, but not below this. 0: it does not change.
     pub batch_size_min: usize,
     /// Largest share of the training puzzles that is held back for validation, in `0..=1`.
     pub validation_share_max: f64,
 }
 
 impl Default for Fit {
-    /// No setting follows the data.
+    /// No setting adapts to the data.
     fn default() -> Self {
         Self { batch_size_min: 0, validation_share_max: 1.0 }
     }
@@ -62,7 +62,7 @@ impl Default for Fit {
 #[non_exhaustive]
 pub enum PresetError {
     /// There is no preset of that name.
-    #[error("no preset `{preset}` for `{task}`; there are: {}", PRESETS.join(", "))]
+    #[error("no preset `{preset}` for the task `{task}`; the presets are {}", PRESETS.join(", "))]
     Unknown {
         /// Name of the task.
         task: String,
@@ -143,8 +143,8 @@ impl PresetFile {
         RunConfig { task, model, train }
     }
 
-    /// The settings for the puzzles in `data`, and a note for each setting that follows
-    /// them. The task of a prepared set is its own.
+    /// The settings for the puzzles in `data`, and a note for each setting that was adapted.
+    /// A prepared set has its own task settings, which replace those of the preset.
     ///
     /// # Errors
     ///
@@ -176,8 +176,8 @@ impl PresetFile {
 }
 
 impl Fit {
-    /// Puzzles per step, cut in proportion to their cells, which keeps memory and, as far
-    /// as possible, time.
+    /// Puzzles per step, reduced in proportion to their cells, so that memory and, as far as
+    /// possible, time stay the same.
     fn batch_size(&self, of_preset: usize, n_cells_preset: usize, n_cells: usize) -> usize {
         if self.batch_size_min == 0 {
             return of_preset;
@@ -186,8 +186,8 @@ impl Fit {
         of_preset.min(in_proportion.max(self.batch_size_min))
     }
 
-    /// Puzzles to hold back for validation, at most `n_wanted` of `n_train`, and a note if
-    /// they are fewer.
+    /// Number of puzzles to hold back for validation, at most `n_wanted` of `n_train`, and a
+    /// note if it is less than `n_wanted`.
     pub fn n_validation(&self, n_wanted: usize, n_train: usize) -> (usize, Option<String>) {
         let n = n_wanted.min((n_train as f64 * self.validation_share_max) as usize);
         let note = format!(
@@ -220,7 +220,7 @@ mod tests {
             .map(|(task, preset)| (task, preset, PresetFile::embedded(task, preset).unwrap()))
     }
 
-    /// Every setting is stated, so that the file is all there is to know.
+    /// A file states every setting, so that no default has to be known.
     #[test]
     fn every_task_has_every_preset_and_every_file_is_complete() {
         assert_eq!(embedded().count(), FILES.len());
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_named_with_its_line() {
+    fn a_mistake_is_reported_with_its_line() {
         let text = preset_text("sudoku", "tiny").unwrap();
         let message = |text: &str| {
             let err = PresetFile::parse(text, "my.toml").unwrap_err();
@@ -279,12 +279,13 @@ mod tests {
         let err = PresetFile::embedded("sudoku", "huge").unwrap_err().to_string();
         assert_eq!(
             err,
-            "no preset `huge` for `sudoku`; there are: tiny, small, paper, tiny-recursive"
+            "no preset `huge` for the task `sudoku`; the presets are tiny, small, paper, \
+             tiny-recursive"
         );
     }
 
     #[test]
-    fn larger_puzzles_come_fewer_at_a_time() {
+    fn larger_puzzles_shrink_the_batch() {
         let folder = tempfile::tempdir().unwrap();
         let fitted = |preset, side: usize| {
             let file = PresetFile::embedded("maze", preset).unwrap();

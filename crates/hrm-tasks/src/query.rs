@@ -40,12 +40,12 @@ pub struct Answer {
     pub second: Option<String>,
     /// Whether the answer is right, as far as that can be checked.
     pub verdict: Verdict,
-    /// Number of segments of the output that was chosen.
+    /// Number of segments run for the output that the answer is based on.
     pub n_segments: usize,
 }
 
-/// Answers as a table `question,answer,valid,why`, one line each; `valid` is empty where
-/// the rules cannot tell.
+/// Answers as a CSV table with the columns `question,answer,valid,why`. `valid` is empty for
+/// answers that could not be checked.
 pub(crate) fn answers_to_csv(answers: &[Answer]) -> String {
     let mut table = csv::Writer::from_writer(Vec::new());
     let written = (|| {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_a_table_with_their_verdicts() {
+    fn answers_become_a_table_with_verdicts() {
         let answer = |puzzle: &str, verdict| Answer {
             puzzle: puzzle.to_owned(),
             drawing: String::new(),

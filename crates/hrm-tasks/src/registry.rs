@@ -1,4 +1,4 @@
-//! Every kind of puzzle by its name.
+//! The kinds of puzzles by name.
 //!
 //! Adding a kind is one file or folder, one line in `kinds!`, and its presets. Rules alone
 //! make a kind: see [`Rules`](hrm_puzzles::grid::Rules).
@@ -38,7 +38,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant(_) => $name),+ }
             }
 
-            /// What this kind offers.
+            /// The interface of this kind.
             pub fn puzzle_kind(&self) -> &dyn PuzzleKind {
                 match self { $(Self::$variant(config) => config),+ }
             }
@@ -87,7 +87,7 @@ kinds! {
     Sudoku, "sudoku", SudokuConfig;
 }
 
-/// Opening data, prepared by the published code or in the files of the kind itself.
+/// Opening data: data sets that the published code prepared, or files of the kind itself.
 impl TaskConfig {
     /// Opens training and evaluation data; without paths, those of the built-in generator.
     ///

@@ -12,7 +12,7 @@ use hrm_puzzles::Style;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::{Answer, ModelOutput, Query, TaskError};
 
-/// Number of puzzles that a [`Solver`] works on at a time.
+/// Number of puzzles that a [`Solver`] solves at a time.
 const BATCH_SIZE: NonZeroUsize = NonZeroUsize::new(32).expect("positive");
 
 /// A trained model that solves puzzles given as text.
@@ -63,8 +63,8 @@ impl Solver {
     }
 
     /// Solves every puzzle in `text`: one puzzle, or several in the text formats of the
-    /// task, e.g. one per line. The answers come in order. A puzzle stops when the halting
-    /// head stops it, at the latest after the number of segments of training.
+    /// task, e.g. one per line. Answers are in the order of the puzzles. A puzzle runs until
+    /// the halting head stops it, at most for the number of segments used in training.
     ///
     /// # Errors
     ///
@@ -105,14 +105,14 @@ pub fn answer_all<E: From<candle_core::Error>>(
     batch_size: NonZeroUsize,
     mut done: impl FnMut(usize, &[ModelOutput]) -> Result<(), E>,
 ) -> Result<(), E> {
-    // Number of inputs of each query so far. Inputs are made when they are needed.
+    // Number of inputs of each query so far. Inputs are created lazily.
     let n_inputs = RefCell::new(Vec::new());
     let inputs = queries.iter().flat_map(|query| {
         let inputs = query.inputs();
         n_inputs.borrow_mut().push(inputs.len());
         inputs
     });
-    // Outputs that are ready before those of earlier inputs.
+    // Outputs that were ready before those of earlier inputs.
     let mut early: BTreeMap<usize, ModelOutput> = BTreeMap::new();
     let (mut n_queries_done, mut n_inputs_done) = (0, 0);
     solve_all(model, inputs, budget, batch_size, |idx, _, solution| {

@@ -27,10 +27,10 @@ use crate::{Answer, Query, TaskError, TokenView, Vocabulary};
 
 /// Puzzles as token ids.
 pub trait Encoding {
-    /// The vocabulary that encodes its cells.
+    /// The vocabulary of its cells.
     fn vocabulary(&self) -> Vocabulary;
 
-    /// Cells per puzzle; 0 for settings that are still to be fitted to data.
+    /// Cells per puzzle; 0 for settings that have not been fitted to data.
     fn n_cells(&self) -> usize;
 
     /// Draws the characters of a puzzle, one panel per part, with the wrong cells of a
@@ -59,7 +59,7 @@ pub trait DataSource {
     ///
     /// # Errors
     ///
-    /// [`TaskError`] naming the setting, or the file and place, that is wrong.
+    /// [`TaskError`] naming the wrong setting, or the file and place of the error.
     fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError>;
 
     /// As [`open`](Self::open), for inspection only: files that contradict each other are
@@ -90,15 +90,15 @@ pub trait FitToData: Sized {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Setting`] if this kind has no such puzzle.
+    /// [`TaskError::Setting`] if this kind has no puzzles of that size.
     fn with_cells(self, n_cells: usize) -> Result<Self, TaskError>;
 
-    /// The same settings for the puzzles in `data`: their size, their characters. Without
-    /// data they stay as they are.
+    /// The same settings, with size and characters taken from the puzzles in `data`. Without
+    /// data nothing changes.
     ///
     /// # Errors
     ///
-    /// [`TaskError`] for data that cannot be read, or are of no puzzle of this kind.
+    /// [`TaskError`] for data that cannot be read, or are not puzzles of this kind.
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError>;
 }
 
@@ -116,7 +116,7 @@ pub trait Queries {
         identifiers: &[String],
     ) -> Result<Vec<Box<dyn Query>>, TaskError>;
 
-    /// Answers to queries, in order, as a file.
+    /// A file with the answers to queries, in order.
     fn export_answers(&self, answers: &[Answer]) -> Document {
         Document { name: "answers.csv", text: answers_to_csv(answers) }
     }
@@ -131,7 +131,8 @@ pub trait Generate {
     /// [`TaskError::Setting`] if the settings allow no puzzle.
     fn example(&self, seed: u64) -> Result<String, TaskError>;
 
-    /// Writes `n` generated puzzles in the file format of the kind, as they are found.
+    /// Writes `n` generated puzzles in the file format of the kind, each as soon as it is
+    /// found.
     ///
     /// # Errors
     ///
@@ -146,7 +147,7 @@ pub trait PreparedRows {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Setting`] naming the setting that is wrong, or if the published code
+    /// [`TaskError::Setting`] naming the wrong setting, or if the published code
     /// prepares no data sets of this kind.
     fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError>;
 }
@@ -184,7 +185,7 @@ pub trait PuzzleTask: Task {
     fn stats(&self) -> Vec<(String, f64)>;
 
     /// The base puzzles of both sides, as files by name. A folder of them opens to the
-    /// same rows. `None` where only rows are known.
+    /// same rows. `None` if only the rows are known.
     fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
         None
     }
@@ -200,7 +201,7 @@ pub trait PuzzleTask: Task {
         Vec::new()
     }
 
-    /// Notes a user should read once, e.g. which tasks were left out and why.
+    /// Notes for the user, e.g. how many tasks were left out and why.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

@@ -1,9 +1,9 @@
 //! Characters and their token ids, saved as a `tokenizer.json`.
 //!
-//! Every puzzle is written with one character per cell, so a vocabulary is an
-//! ordered list of characters: the id of a character is its place. The file is
-//! a `WordLevel` tokenizer that splits text into characters, readable by any
-//! program that knows the `tokenizers` format.
+//! Every puzzle is written with one character per cell, so a vocabulary is an ordered list
+//! of characters, and the id of a character is its index. The file is a `WordLevel`
+//! tokenizer that splits text into characters, readable by any program that knows the
+//! `tokenizers` format.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -21,7 +21,7 @@ use hrm_train::task::PADDING;
 
 use crate::TaskError;
 
-/// The padding character, id 0, of vocabularies that state no other.
+/// The padding character, id 0, unless a vocabulary states another.
 pub const PADDING_CHAR: char = '_';
 
 /// An ordered list of distinct characters; the padding character comes first.
@@ -41,7 +41,8 @@ impl Vocabulary {
         Self::with_padding(PADDING_CHAR, symbols)
     }
 
-    /// With another padding character, for symbols that may include [`PADDING_CHAR`].
+    /// `padding` with id 0, then `symbols` with ids from 1 in order. For symbols that may
+    /// include [`PADDING_CHAR`].
     ///
     /// # Panics
     ///
@@ -54,7 +55,7 @@ impl Vocabulary {
         vocabulary
     }
 
-    /// Adds a character with the next id; false if it is there already.
+    /// Adds a character with the next id. Returns false if it already has one.
     fn push(&mut self, symbol: char) -> bool {
         let is_new = self.ids.insert(symbol, self.chars.len() as u32).is_none();
         if is_new {
@@ -64,7 +65,7 @@ impl Vocabulary {
     }
 
     /// Number of ids, padding included.
-    #[allow(clippy::len_without_is_empty)] // Never empty: padding is always there.
+    #[allow(clippy::len_without_is_empty)] // Never empty: it always holds padding.
     pub fn len(&self) -> usize {
         self.chars.len()
     }
@@ -87,7 +88,7 @@ impl Vocabulary {
     pub fn encode(&self, text: &str, place: &str) -> Result<Vec<u32>, TaskError> {
         let id_of = |(idx, symbol)| {
             self.id(symbol).ok_or_else(|| {
-                let expected = format!("characters among {:?}", self.symbols());
+                let expected = format!("one of the characters {:?}", self.symbols());
                 let found = format!("{symbol:?} at character {}", idx + 1);
                 TaskError::malformed(place, expected, found)
             })
@@ -119,7 +120,7 @@ impl Vocabulary {
     ///
     /// # Errors
     ///
-    /// [`TaskError::Tokenizer`] with the message of the tokenizers library.
+    /// [`TaskError::Tokenizer`] with the error of the `tokenizers` library.
     pub fn save(&self, path: &Path) -> Result<(), TaskError> {
         let failed = |source| TaskError::Tokenizer { path: path.to_owned(), source };
         self.tokenizer().and_then(|tokenizer| tokenizer.save(path, true)).map_err(failed)
@@ -157,12 +158,12 @@ impl Vocabulary {
             }
         }
         if vocabulary.chars.is_empty() {
-            return Err(TaskError::malformed(place, "a token of padding", "no token"));
+            return Err(TaskError::malformed(place, "at least one token, the padding", "none"));
         }
         Ok(vocabulary)
     }
 
-    /// The same vocabulary as a tokenizer.
+    /// The vocabulary as a tokenizer.
     fn tokenizer(&self) -> tokenizers::Result<Tokenizer> {
         let vocab = self.chars.iter().enumerate().map(|(id, c)| (c.to_string(), id as u32));
         let model = WordLevel::builder().vocab(vocab.collect()).build()?;
@@ -206,11 +207,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_character_is_named_with_its_place() {
+    fn an_unknown_character_is_reported_with_its_position() {
         let err = Vocabulary::new(".12".chars()).encode("1x", "argument").unwrap_err();
         assert_eq!(
             err.to_string(),
-            "argument: expected characters among \".12\", found 'x' at character 2"
+            "argument: expected one of the characters \".12\", found 'x' at character 2"
         );
     }
 }

@@ -1,12 +1,12 @@
-//! `docs/new-puzzle.md`: what it shows is what is there, and works.
+//! `docs/new-puzzle.md` quotes existing code, and that code works.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 
-/// Trains a small model on a puzzle and says what share of its answers is valid,
-/// before and after.
+/// Trains a small model on a puzzle and returns the share of its answers that are valid,
+/// before and after training.
 mod training {
     use std::ops::ControlFlow;
 
@@ -48,26 +48,26 @@ mod training {
 }
 
 #[test]
-fn the_puzzle_of_the_page_is_learnt() {
+fn a_model_learns_the_puzzle_of_the_page() {
     let (before, after) = training::valid_before_and_after().unwrap();
     assert!(before < 0.1 && after > 0.5, "valid answers: {before} before, {after} after");
 }
 
-/// Every line of code that the page quotes is in the file that it names before
-/// it, and the file of the puzzle is there as a whole.
+/// Every code block of the page is part of the file named before it, and the file of the
+/// puzzle is quoted in full, without its tests.
 #[test]
-fn the_page_quotes_what_is_there() {
+fn the_page_quotes_its_source_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap().replace("\r\n", "\n");
     let page = read("docs/new-puzzle.md");
-    // Between two fences lies a block; the text before it ends in its source.
+    // Every other part is a code block; the text before it ends in the name of its source.
     let parts: Vec<&str> = page.split("```").collect();
     let mut sources = Vec::new();
     for [before, block] in parts.as_chunks::<2>().0 {
         let Some(code) = block.strip_prefix("rust\n") else { continue };
-        let source = before.rsplit('`').nth(1).expect("code follows the name of its file");
+        let source = before.rsplit('`').nth(1).expect("the name of a file precedes its code");
         let file = read(source);
-        assert!(file.contains(code), "{source} does not hold:\n{code}");
+        assert!(file.contains(code), "{source} does not contain:\n{code}");
         sources.push(source);
         if source.ends_with("binairo.rs") {
             assert_eq!(file.split("\n#[cfg(test)]").next().unwrap().trim_end(), code.trim_end());

@@ -1,5 +1,5 @@
-//! The picture that the readme begins with: puzzles that models of the tiny
-//! presets solved. `HRM_UPDATE=1 cargo test -p hrm-tasks --test solved` renders it.
+//! The picture at the top of the readme: puzzles that models of the tiny presets solved.
+//! `HRM_UPDATE=1 cargo test -p hrm-tasks --test solved` renders it again.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -9,7 +9,7 @@ use std::path::Path;
 use hrm_puzzles::picture::{Picture, PuzzlePicture};
 use hrm_tasks::{RunConfig, TokenView};
 
-/// Kind, caption, question, and what the model answered.
+/// Kind, caption, question, and the answer of the model.
 const SOLVED: [(&str, &str, &str, &str); 3] = [
     ("sudoku", "Sudoku, after 4 segments", "..24..13143..3..", "3124421314322341"),
     (
@@ -43,6 +43,6 @@ fn the_picture_of_the_readme_is_drawn_by_this_code() {
     if std::env::var_os("HRM_UPDATE").is_some() {
         std::fs::write(&path, &drawn).unwrap();
     }
-    let kept = std::fs::read_to_string(&path).unwrap();
-    assert!(kept == drawn, "docs/solved.svg is not up to date: see the top of this file");
+    let stored = std::fs::read_to_string(&path).unwrap();
+    assert!(stored == drawn, "docs/solved.svg is not up to date: see the top of this file");
 }

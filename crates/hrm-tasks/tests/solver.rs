@@ -1,4 +1,4 @@
-//! A checkpoint folder is opened and solves puzzles given as text.
+//! Opening a checkpoint folder, and solving puzzles given as text.
 
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
@@ -9,7 +9,7 @@ use hrm_core::candle_core::Device;
 use hrm_core::{Hrm, HrmConfig};
 use hrm_tasks::{Checkpoint, CheckpointError, RunConfig, SolveError, Solver, TaskRecord};
 
-/// Saves a model of the `tiny` preset of a task, with other weights for another seed.
+/// Saves an untrained model of the `tiny` preset of a task; `seed` decides its weights.
 fn save(task: &str, seed: u64, folder: &Path, change: impl FnOnce(&mut HrmConfig)) {
     let RunConfig { task, model, .. } = RunConfig::preset(task, "tiny").unwrap();
     let model = Hrm::seeded(model.with(change), seed, &Device::Cpu).unwrap();
@@ -19,7 +19,7 @@ fn save(task: &str, seed: u64, folder: &Path, change: impl FnOnce(&mut HrmConfig
 }
 
 #[test]
-fn a_folder_is_opened_and_solves_text() {
+fn a_checkpoint_folder_solves_text() {
     let folder = tempfile::tempdir().unwrap();
     save("sudoku", 1, folder.path(), |_| ());
     let solver = Solver::open(folder.path()).unwrap();
@@ -35,14 +35,14 @@ fn a_folder_is_opened_and_solves_text() {
     // The answer to a puzzle does not depend on the puzzles beside it.
     let alone = solver.solve(other).unwrap();
     assert_eq!(alone, answers[1..]);
-    // Other weights, another answer.
+    // Other weights give another answer.
     let again = tempfile::tempdir().unwrap();
     save("sudoku", 2, again.path(), |_| ());
     assert_ne!(Solver::open(again.path()).unwrap().solve(other).unwrap(), alone);
 }
 
 #[test]
-fn text_that_is_no_puzzle_is_refused() {
+fn text_that_is_not_a_puzzle_is_rejected() {
     let folder = tempfile::tempdir().unwrap();
     save("maze", 1, folder.path(), |_| ());
     let solver = Solver::open(folder.path()).unwrap();
@@ -55,14 +55,15 @@ fn text_that_is_no_puzzle_is_refused() {
 }
 
 #[test]
-fn folders_that_do_not_fit_together_are_refused() {
+fn checkpoints_with_inconsistent_files_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let open = || Checkpoint::open(folder.path(), &Device::Cpu).unwrap_err();
     assert!(matches!(open(), CheckpointError::Folder(_)));
     save("sudoku", 1, folder.path(), |config| config.input.n_puzzle_ids = 3);
     let err = open();
     assert!(matches!(err, CheckpointError::Sizes { model: (6, 3), files: (6, 1), .. }), "{err:?}");
-    let want = "the model has 6 tokens and 3 puzzle identifiers, the files beside it 6 and 1";
+    let want = "vocabulary size and number of puzzle identifiers are 6 and 3 in the model, 6 and 1 \
+                in the files beside it";
     assert!(err.to_string().ends_with(want), "{err}");
     let maze = RunConfig::preset("maze", "tiny").unwrap().task;
     let text = serde_json::to_string(&TaskRecord { task: maze, data: Vec::new() }).unwrap();

@@ -1,11 +1,11 @@
-//! Majority vote over predictions of one output; the first two ranks are submitted.
+//! Majority vote over predictions of one output. The two highest-ranked grids are submitted.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use hrm_puzzles::arc::Grid;
 
-/// Predictions of one test output, in the task's own frame.
+/// Predictions of one test output, with their augmentations undone.
 ///
 /// The result does not depend on the order of the votes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,7 +30,7 @@ impl Ballot {
     pub fn ranking(&self) -> Vec<&Grid> {
         let rank = |(grid, votes)| (grid, Vec::len(votes), mean_confidence(votes));
         let mut ranked: Vec<(&Grid, usize, f64)> = self.votes.iter().map(rank).collect();
-        // Equals stay in the order of the map.
+        // The sort is stable: full ties stay in the order of the map.
         ranked.sort_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)));
         ranked.into_iter().map(|(grid, ..)| grid).collect()
     }
@@ -80,13 +80,13 @@ impl Ballot {
     }
 }
 
-/// Mean probability of halting; that of a logit that is not a number is 0.
+/// Mean probability of halting; a NaN logit counts as probability 0.
 fn mean_confidence(votes: &[f32]) -> f64 {
     let confidence = |q_halt: &f32| {
         let confidence = 1.0 / (1.0 + f64::from(-q_halt).exp());
         if confidence.is_nan() { 0.0 } else { confidence }
     };
-    // Sorted, so that rounding is the same whatever the order of arrival.
+    // Sorted, so that rounding does not depend on the order of the votes.
     let mut sorted: Vec<f64> = votes.iter().map(confidence).collect();
     sorted.sort_by(f64::total_cmp);
     sorted.iter().sum::<f64>() / sorted.len() as f64
@@ -105,17 +105,17 @@ mod tests {
     }
 
     #[test]
-    fn count_goes_before_confidence() {
+    fn votes_rank_before_confidence() {
         assert_eq!(ranking(&[]), []);
         let votes = [("1", -4.0), ("2", 9.0), ("3", 1.0), ("1", -5.0)];
         assert_eq!(ranking(&votes), [grid("1"), grid("2"), grid("3")]);
-        // The mean is taken of probabilities: 0.5 and 0.5 beat 0 and almost 1.
+        // The mean is over probabilities, not logits: 0.5 and 0.5 beat 0 and almost 1.
         let votes = [("1", -90.0), ("1", 3.0), ("2", 0.0), ("2", 0.0)];
         assert_eq!(ranking(&votes), [grid("2"), grid("1")]);
     }
 
     #[test]
-    fn a_logit_that_is_no_number_is_no_confidence() {
+    fn a_nan_logit_counts_as_zero_confidence() {
         let votes = [("1", f32::NAN), ("2", f32::NEG_INFINITY), ("3", f32::INFINITY)];
         assert_eq!(ranking(&votes)[0], grid("3"));
     }

@@ -1,15 +1,15 @@
 //! Grids on a square canvas of token ids, and back.
 //!
 //! ```text
-//! 0 padding   1 end of grid   2..=11 the colours 0..=9
+//! 0 padding   1 end of grid   2..=11 colours 0..=9
 //!
-//! 3 4 1 0     a grid of 2 by 2 at (0, 0) on a canvas of 4: the row under it
-//! 5 6 1 0     and the column right of it mark its end; the corner where they
-//! 1 1 0 0     would meet stays padding
+//! 3 4 1 0     a grid of 2 by 2 at (0, 0) on a canvas of 4 by 4: the row below
+//! 5 6 1 0     and the column to the right mark its end; the corner between
+//! 1 1 0 0     them stays padding
 //! 0 0 0 0
 //! ```
 //!
-//! A grid that touches the canvas's lower or right edge has no mark there.
+//! A grid that touches the lower or right edge of the canvas has no mark there.
 
 use hrm_puzzles::Style;
 use hrm_puzzles::arc::{self, Grid, N_COLOURS, SIDE_MAX};
@@ -17,7 +17,7 @@ use hrm_train::task::PADDING;
 
 use crate::Vocabulary;
 
-/// Token id of the marks under and right of a grid.
+/// Token id of the marks below and to the right of a grid.
 pub const END_OF_GRID: u32 = 1;
 
 /// Token id of colour 0; the other colours follow.
@@ -28,12 +28,12 @@ pub fn vocabulary() -> Vocabulary {
     Vocabulary::new("|0123456789".chars())
 }
 
-/// Writes `grid` on an empty canvas of `side` by `side` cells, its top left
-/// corner at `(row, column)` `offset`.
+/// Fills `cells` with an empty canvas of `side` by `side` cells and `grid` on it. The top
+/// left corner of the grid is at `offset`, a `(row, column)`.
 ///
 /// # Panics
 ///
-/// If the grid does not fit or `cells` is not `side * side` long.
+/// If the grid does not fit, or `cells` is not `side * side` long.
 pub fn place(grid: &Grid, offset: (usize, usize), side: usize, cells: &mut [u32]) {
     let (top, left) = offset;
     let (bottom, right) = (top + grid.n_rows(), left + grid.n_cols());
@@ -55,9 +55,9 @@ pub fn place(grid: &Grid, offset: (usize, usize), side: usize, cells: &mut [u32]
     }
 }
 
-/// The grid that a canvas of `side` by `side` cells holds: the largest
-/// rectangle at its top left corner whose ids are all colours, the one with
-/// fewest rows among equals. `None` if the corner itself is not a colour.
+/// The grid on a canvas of `side` by `side` cells: the largest rectangle at its top left
+/// corner whose ids are all colours, or the one with the fewest rows among equally large
+/// ones. `None` if the corner itself is not a colour.
 ///
 /// # Panics
 ///
@@ -67,7 +67,7 @@ pub fn read(cells: &[u32], side: usize) -> Option<Grid> {
     assert_eq!(cells.len(), side * side, "a canvas has side * side cells");
 
     let mut best = (0, 0);
-    // Columns that are colours in every row so far: this can only shrink.
+    // Number of leading columns that are colours in every row so far; it can only shrink.
     let mut n_cols = side;
     for (row, line) in cells.chunks_exact(side).enumerate() {
         n_cols = line[..n_cols].iter().take_while(|id| colour(**id).is_some()).count();
@@ -83,8 +83,8 @@ pub fn read(cells: &[u32], side: usize) -> Option<Grid> {
     (n_rows > 0).then(|| Grid::from_fn(n_rows, n_cols, colour_at))
 }
 
-/// Question and answer as text: the rectangle of two canvases of `side` by `side` cells
-/// that either of them uses; `|` marks the end of a grid.
+/// Question and answer as text, given as canvases of `side` by `side` cells. Both are
+/// cropped to the rectangle that at least one of them uses; `|` marks the end of a grid.
 pub(super) fn draw(side: usize, inputs: &[u32], labels: &[u32], style: Style) -> String {
     let vocabulary = vocabulary();
     let [question, answer] = [inputs, labels].map(|ids| vocabulary.symbols_of(ids));
@@ -139,9 +139,9 @@ mod tests {
         assert_eq!(read_text("1234 567_ 8___ 9___", 4), Some(grid("123 567")));
         // A later, wider row cannot widen the rectangle.
         assert_eq!(read_text("12__ 34__ 567_ 8901", 4), Some(grid("12 34 56 89")));
-        // One row of two or two rows of one: the flatter.
+        // One row of two and two rows of one are equally large: fewer rows win.
         assert_eq!(read_text("12 3_", 2), Some(grid("12")));
-        // An id outside the vocabulary is no colour.
+        // An id outside the vocabulary is not a colour.
         assert_eq!(read(&[2, 12, u32::MAX, 2], 2), Some(grid("0")));
     }
 

@@ -34,7 +34,7 @@ pub struct ArcConfig {
     pub compose: f64,
 }
 
-/// Bounds memory: the set of all versions then fits in a few gigabytes.
+/// Bounds memory: all versions then fit in a few gigabytes.
 const N_AUGMENTATIONS_MAX: usize = 100_000;
 pub(super) const N_TASKS_MAX: usize = 100_000;
 

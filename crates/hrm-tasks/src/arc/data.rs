@@ -16,7 +16,7 @@ use super::scorer::ArcScorer;
 use crate::published::BLANK_NAME;
 use crate::{PuzzleTask, TaskError};
 
-/// Files of base puzzles, in folders named after their role.
+/// Files of base puzzles, in folders named after the role of the tasks.
 const TRAINING: &str = "training/tasks.json";
 const EVALUATION: &str = "evaluation/tasks.json";
 
@@ -61,12 +61,12 @@ impl ArcData {
         }
 
         let mut next_id = BLANK_PUZZLE + 1;
-        let drawn: Vec<_> = library
+        let sampled: Vec<_> = library
             .par_iter()
             .map(|(id, task)| augment::distinct(id, &task.pairs, config.augmentations, config.seed))
             .collect();
-        let tasks = library.into_iter().zip(drawn).map(|((id, solved), drawn)| {
-            let versions = std::iter::once(Augmentation::IDENTITY).chain(drawn);
+        let tasks = library.into_iter().zip(sampled).map(|((id, solved), sampled)| {
+            let versions = std::iter::once(Augmentation::IDENTITY).chain(sampled);
             let versions = versions.zip(next_id..);
             let versions: Vec<_> = versions
                 .map(|(augmentation, puzzle_id)| Version { augmentation, puzzle_id })
@@ -119,7 +119,8 @@ impl ArcData {
         let n_unknown = library.keys().filter(|id| !known.contains_key(*id)).count();
         if n_unknown > 0 {
             notes.push(format!(
-                "{n_unknown} of {} tasks are unknown to the model: asked once, under {BLANK_NAME}",
+                "the model does not know {n_unknown} of {} tasks: each is evaluated once, under \
+                 the identifier {BLANK_NAME}",
                 library.len()
             ));
         }
@@ -150,7 +151,7 @@ impl ArcData {
         })
     }
 
-    /// The tasks that are in use, by name.
+    /// The tasks that fit on the canvas, with their names.
     fn in_use(&self) -> Vec<(&str, &SolvedTask)> {
         self.tasks.iter().map(|task| (task.id.as_str(), &task.solved)).collect()
     }
@@ -171,7 +172,7 @@ fn fitting(
     let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!(
-            "{n_left_out} of {n_tasks} tasks are left out: a grid is larger than the canvas of \
+            "left out {n_left_out} of {n_tasks} tasks: a grid is larger than the canvas of \
              {side} by {side}",
             n_left_out = left_out.len(),
             side = config.canvas

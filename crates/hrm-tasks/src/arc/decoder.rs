@@ -40,7 +40,8 @@ impl RowDecoder for Canvases {
                     version_of(&layout.identifiers[id])
                 };
                 let versions = 0..split.n_versions(group);
-                // Any version will do, because its augmentation can be undone.
+                // Without an unaugmented version any other will do, because augmentations
+                // can be undone.
                 let is_itself = |version: &usize| version_of(*version).1 == Augmentation::IDENTITY;
                 let version = versions.clone().find(is_itself).unwrap_or(0);
                 let (id, augmentation) = version_of(version);
@@ -67,9 +68,9 @@ impl RowDecoder for Canvases {
         });
 
         imported.n_puzzles = tasks.len();
-        let (tasks, learnt): (Vec<_>, Vec<_>) =
+        let (evaluation, training): (Vec<_>, Vec<_>) =
             tasks.iter().partition(|(_, task)| !task.test.is_empty());
-        for (role, tasks) in [("training", learnt), ("evaluation", tasks)] {
+        for (role, tasks) in [("training", training), ("evaluation", evaluation)] {
             if !tasks.is_empty() {
                 let text = json::combined(tasks.into_iter().map(|(id, task)| (*id, task)));
                 imported.files.push((format!("{role}/tasks.json"), text));
@@ -79,12 +80,12 @@ impl RowDecoder for Canvases {
     }
 }
 
-/// The task that a name belongs to, and its augmentation.
+/// The task and the augmentation that an identifier names.
 fn version_of(name: &str) -> (&str, Augmentation) {
     Augmentation::parse(name).unwrap_or((name, Augmentation::IDENTITY))
 }
 
-/// The grid on a canvas, wherever it lies; `None` if the canvas holds anything else.
+/// The grid on a canvas, at any position; `None` if the canvas holds anything else.
 fn found(cells: &[u32], side: usize) -> Option<Grid> {
     let used = || (0..cells.len()).filter(|cell| canvas::colour(cells[*cell]).is_some());
     let span = |place: fn(usize, usize) -> usize| {

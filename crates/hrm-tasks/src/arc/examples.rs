@@ -56,8 +56,8 @@ pub(crate) fn known_versions(
     known
 }
 
-/// Words in a block of the random generator: more than two bounded samples consume.
-const N_WORDS_PER_DRAW: u128 = 16;
+/// Words of the random stream per position: more than two bounded samples consume.
+const N_WORDS_PER_SAMPLE: u128 = 16;
 
 /// A selection of each task's pairs, in every version.
 pub(crate) struct ArcExamples {
@@ -71,11 +71,13 @@ struct Group {
     task_idx: usize,
     /// The indices of the task's pairs that are rows.
     pairs: Range<usize>,
-    /// The random stream of the offsets, if grids are placed at random.
+    /// The random stream of the offsets, if grids are placed at random positions.
     offsets: Option<ChaCha8Rng>,
 }
 
 impl ArcExamples {
+    /// The selection `pairs` of each task's pairs, on canvases of `side` by `side` cells.
+    /// With a seed `translation`, grids are placed at random positions.
     pub(crate) fn new(
         tasks: &Arc<[Versioned]>,
         side: usize,
@@ -91,7 +93,7 @@ impl ArcExamples {
         Self { tasks: tasks.clone(), groups, side }
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub(crate) fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
@@ -126,23 +128,23 @@ impl ArcExamples {
         let Group { pairs, offsets, .. } = &self.groups[group];
         let Some(offsets) = offsets else { return (0, 0) };
         // Each version has its own position in the task's stream, so that any row can be
-        // computed without the rows before it. There are first the index of the row that
-        // is not moved, then the offset of each row.
-        let mut draws = offsets.clone();
-        let seek = |draws: &mut ChaCha8Rng, place: usize| {
+        // computed without the rows before it. The index of the row that is not moved comes
+        // first, then the offset of each row.
+        let mut rng = offsets.clone();
+        let seek = |rng: &mut ChaCha8Rng, place: usize| {
             let place = version as u128 * (pairs.len() as u128 + 1) + place as u128;
-            draws.set_word_pos(place * N_WORDS_PER_DRAW);
+            rng.set_word_pos(place * N_WORDS_PER_SAMPLE);
         };
-        seek(&mut draws, 0);
+        seek(&mut rng, 0);
         // One row of each version stays at the top left corner, where evaluation puts it.
-        if draws.random_range(0..pairs.len() as u32) as usize == row {
+        if rng.random_range(0..pairs.len() as u32) as usize == row {
             return (0, 0);
         }
-        seek(&mut draws, 1 + row);
-        let mut below = |used: usize| draws.random_range(0..=(self.side - used) as u32) as usize;
+        seek(&mut rng, 1 + row);
+        let mut shift = |used: usize| rng.random_range(0..=(self.side - used) as u32) as usize;
         let n_rows = pair.input.n_rows().max(pair.output.n_rows());
         let n_cols = pair.input.n_cols().max(pair.output.n_cols());
-        (below(n_rows), below(n_cols))
+        (shift(n_rows), shift(n_cols))
     }
 }
 

@@ -22,7 +22,7 @@ use crate::traits::{
 };
 use crate::vocabulary::Vocabulary;
 
-/// Largest side to which a canvas grows to hold the tasks of files: a larger one takes
+/// Largest side to which a canvas grows to hold the tasks of files. A larger canvas takes
 /// more time than a user of a small model expects.
 const FITTED_CANVAS_MAX: usize = 12;
 
@@ -30,7 +30,7 @@ impl ArcConfig {
     /// The built-in training and evaluation tasks.
     fn built_in(&self) -> Result<Library, TaskError> {
         if self.n_train + self.n_eval == 0 {
-            return Err(TaskError::setting("n_train", "positive, or task.n_eval", 0));
+            return Err(TaskError::setting("n_train", "positive if task.n_eval is 0", 0));
         }
         let mut built_in = BuiltIn::new(self.canvas, self.compose, self.seed)?;
         let mut library = Library::new();
@@ -152,8 +152,8 @@ impl Generate for ArcConfig {
             return Err(TaskError::setting("n", format!("at most {N_TASKS_MAX}"), n));
         }
         let mut built_in = BuiltIn::new(self.canvas, self.compose, seed)?;
-        let drawn = built_in.sample(n, Role::Training, &format!("-{seed}"))?;
-        let tasks: Vec<_> = drawn.iter().map(|(id, solved)| (id, solved.to_task())).collect();
+        let sampled = built_in.sample(n, Role::Training, &format!("-{seed}"))?;
+        let tasks: Vec<_> = sampled.iter().map(|(id, solved)| (id, solved.to_task())).collect();
         let text = json::combined(tasks.iter().map(|(id, task)| (id.as_str(), task)));
         Ok(out.write_all(text.as_bytes()).map_err(PuzzleError::Output)?)
     }

@@ -1,4 +1,5 @@
-//! Queries for ARC tasks: the model predicts every version that it knows, and these vote.
+//! Queries for ARC tasks: the model predicts the output in every version that it knows, and
+//! the predictions vote.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -21,11 +22,14 @@ struct TestQuery {
     side: usize,
 }
 
-/// Every test input of the tasks in `text`, for canvases of `side` cells.
+/// A query for every test input of the tasks in `text`, on canvases of `side` by `side`
+/// cells.
 ///
 /// # Errors
 ///
-/// As [`json::parse`]; also for a test input that is larger than the canvas.
+/// As [`json::parse`], and [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for a
+/// test input that is larger than the canvas,
+/// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without test inputs.
 pub(crate) fn parse(
     text: &str,
     place: &str,
@@ -90,10 +94,10 @@ impl Query for TestQuery {
         if let Some(output) = &self.test.output {
             panels.push(TextPanel::of_grid("expected", output));
         }
-        // The surest of the replies that voted for the first attempt, the
-        // earliest among equals.
+        // Among the outputs that voted for the first attempt, the one with the highest
+        // confidence, and the earliest of equals.
         let voted = (0..outputs.len()).filter(|idx| grids[*idx].as_ref() == first);
-        let surest = voted.rev().max_by(|a, b| outputs[*a].q_halt.total_cmp(&outputs[*b].q_halt));
+        let chosen = voted.rev().max_by(|a, b| outputs[*a].q_halt.total_cmp(&outputs[*b].q_halt));
         let text =
             |grid: Option<&Grid>| serde_json::to_string(&grid).expect("a grid is always JSON");
         Answer {
@@ -102,12 +106,12 @@ impl Query for TestQuery {
             text: text(first),
             second: ranking.get(1).map(|grid| text(Some(*grid))),
             verdict: verdict(first, self.test.output.as_ref()),
-            n_segments: outputs.get(surest.unwrap_or(0)).map_or(0, |output| output.n_segments),
+            n_segments: outputs.get(chosen.unwrap_or(0)).map_or(0, |output| output.n_segments),
         }
     }
 }
 
-/// The contest's file, of answers to test inputs in their order.
+/// A contest submission with the answers to test inputs, in order.
 pub(crate) fn submission(answers: &[Answer]) -> Submission {
     let mut submission = Submission::new();
     for answer in answers {
@@ -119,6 +123,7 @@ pub(crate) fn submission(answers: &[Answer]) -> Submission {
     submission
 }
 
+/// Compares an attempt with the expected output, if that is known.
 fn verdict(attempt: Option<&Grid>, expected: Option<&Grid>) -> Verdict {
     let Some(expected) = expected else {
         let reason = "ARC answers can only be checked against a label";
@@ -157,7 +162,7 @@ mod tests {
         parse(text, "some/abc.json", &identifiers, 3).unwrap()
     }
 
-    /// A reply to a version, given what it means in the task's own frame.
+    /// The model's output for a version, given the answer with its augmentation undone.
     fn output(version: &str, answer: &str, q_halt: f32) -> ModelOutput {
         let augmentation = Augmentation::parse(version).map_or(Augmentation::IDENTITY, |v| v.1);
         let mut tokens = vec![0; 9];
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_task_is_asked_in_every_version() {
+    fn a_known_task_is_queried_in_every_known_version() {
         let turned = "abc_t1_0213456789";
         let queries = queries(TASK, &["abc", "other", "abc", turned, "other_t1_0213456789"]);
         let inputs = queries[0].inputs();
@@ -198,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_task_is_asked_once() {
+    fn an_unknown_task_is_queried_once() {
         let text = r#"{"x": {"train": [], "test": [{"input": [[1]]}, {"input": [[2]]}]}}"#;
         let queries = queries(text, &["<blank>", "abc"]);
         assert_eq!(queries.len(), 2);
@@ -212,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_that_are_no_grids_do_not_vote() {
+    fn outputs_without_a_grid_do_not_vote() {
         let queries = queries(TASK, &["<blank>", "abc", "abc_t2_0123456789"]);
         let empty = ModelOutput { tokens: vec![1; 9], q_halt: 5.0, n_segments: 1 };
         let answer = queries[0].answer(&numbered([empty.clone(), empty.clone()]), Style::Plain);
@@ -228,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_asked_is_refused() {
+    fn unusable_queries_are_rejected() {
         let message = |text: &str| parse(text, "abc", &[], 1).err().unwrap().to_string();
         let want = "abc: task `abc`, test[0].input: \
                     expected a grid of at most 1 by 1, the model's canvas, found 1 by 2";

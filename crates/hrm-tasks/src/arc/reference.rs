@@ -21,7 +21,7 @@ const SIDE: usize = 5;
 type Rows = Vec<Vec<u8>>;
 type RowPair = (Vec<u32>, Vec<u32>);
 
-/// A puzzle of the published data: an identifier with its rows.
+/// A puzzle in the sense of the published data: an identifier with its rows.
 struct Puzzle {
     name: String,
     rows: Vec<RowPair>,
@@ -29,7 +29,7 @@ struct Puzzle {
     offsets: Vec<(usize, usize)>,
 }
 
-/// The versions of one task: itself, then up to `n` different ones.
+/// Names of the versions of one task: the task itself, then up to `n` distinct others.
 fn versions(id: &str, pairs: &[(Rows, Rows)], n: usize, rng: &mut impl Rng) -> Vec<String> {
     let mut seen = HashSet::from([changed(pairs, 0, &(0..10).collect::<Vec<_>>())]);
     let mut names = vec![id.to_owned()];
@@ -45,7 +45,7 @@ fn versions(id: &str, pairs: &[(Rows, Rows)], n: usize, rng: &mut impl Rng) -> V
     names
 }
 
-/// A puzzle with its rows. With translation, all rows but one are moved.
+/// The puzzle of an identifier. With `translate`, all rows but one are moved.
 fn puzzle(name: &str, pairs: &[(Rows, Rows)], translate: bool, rng: &mut impl Rng) -> Puzzle {
     let (transform, image) = match name.rsplit_once("_t") {
         Some((_, ending)) => (
@@ -54,11 +54,11 @@ fn puzzle(name: &str, pairs: &[(Rows, Rows)], translate: bool, rng: &mut impl Rn
         ),
         None => (0, (0..10).collect()),
     };
-    let stays = rng.random_range(0..pairs.len() as u32) as usize;
+    let unmoved = rng.random_range(0..pairs.len() as u32) as usize;
     let (mut rows, mut offsets) = (Vec::new(), Vec::new());
     for (idx, (input, output)) in changed(pairs, transform, &image).iter().enumerate() {
         let mut offset = (0, 0);
-        if translate && idx != stays {
+        if translate && idx != unmoved {
             let mut pad =
                 |a: usize, b: usize| rng.random_range(0..(SIDE - a.max(b) + 1) as u32) as usize;
             offset.0 = pad(input.len(), output.len());
@@ -70,7 +70,7 @@ fn puzzle(name: &str, pairs: &[(Rows, Rows)], translate: bool, rng: &mut impl Rn
     Puzzle { name: name.to_owned(), rows, offsets }
 }
 
-/// Every grid transformed, and its colours permuted.
+/// The pairs with every grid transformed and its colours permuted.
 fn changed(pairs: &[(Rows, Rows)], transform: usize, image: &[u8]) -> Vec<(Rows, Rows)> {
     let change = |grid: &Rows| -> Rows {
         let grid = match transform {
@@ -102,6 +102,7 @@ fn left_right(grid: &Rows) -> Rows {
     grid.iter().map(|row| row.iter().rev().copied().collect()).collect()
 }
 
+/// A canvas with a grid at `(top, left)`.
 fn placed(grid: &Rows, (top, left): (usize, usize)) -> Vec<u32> {
     let mut canvas = vec![vec![0; SIDE]; SIDE];
     for (row, line) in grid.iter().enumerate() {
@@ -119,28 +120,30 @@ fn placed(grid: &Rows, (top, left): (usize, usize)) -> Vec<u32> {
     canvas.concat()
 }
 
-/// Two tasks. All ten colours and no symmetry, so that versions hardly ever
-/// coincide; every pair needs three rows and three columns, however turned.
+/// A training task with all ten colours and no symmetry, so that versions hardly ever
+/// coincide. Every pair takes three rows and three columns, in any orientation.
 const TRAINING: &str = r#"{"a": {"train": [
     {"input": [[0, 1, 2], [3, 4, 5]], "output": [[6, 7], [8, 9], [1, 1]]},
     {"input": [[1, 2, 0], [0, 0, 3]], "output": [[4, 0], [0, 0], [5, 5]]}],
     "test": [{"input": [[9, 8, 7]], "output": [[6], [5], [4]]}]}}"#;
+/// An evaluation task with two colours, which has few versions.
 const EVALUATION: &str = r#"{"b": {"train": [{"input": [[0, 5]], "output": [[5, 0]]}],
     "test": [{"input": [[5, 5]], "output": [[0, 0]]}]}}"#;
 
-/// A task's id, its pairs, and how many of them are trained on.
+/// A task's id, its pairs, and the number of training pairs among them.
 type WrittenTask = (&'static str, Vec<(Rows, Rows)>, usize);
 
 fn tasks() -> [WrittenTask; 2] {
-    [("a", TRAINING, 3), ("b", EVALUATION, 1)].map(|(id, text, n_learnt)| {
+    [("a", TRAINING, 3), ("b", EVALUATION, 1)].map(|(id, text, n_trained)| {
         let json: serde_json::Value = serde_json::from_str(text).unwrap();
         let grid = |value: &serde_json::Value| serde_json::from_value(value.clone()).unwrap();
         let both = [&json[id]["train"], &json[id]["test"]];
         let pairs = both.into_iter().flat_map(|pairs| pairs.as_array().unwrap());
-        (id, pairs.map(|pair| (grid(&pair["input"]), grid(&pair["output"]))).collect(), n_learnt)
+        (id, pairs.map(|pair| (grid(&pair["input"]), grid(&pair["output"]))).collect(), n_trained)
     })
 }
 
+/// Both tasks, opened by this crate.
 fn on_the_fly(augmentations: usize, seed: u64) -> Box<dyn PuzzleTask> {
     let folder = tempfile::tempdir().unwrap();
     let paths = [("a.json", TRAINING), ("b_evaluation.json", EVALUATION)].map(|(name, text)| {
@@ -161,7 +164,7 @@ fn on_the_fly(augmentations: usize, seed: u64) -> Box<dyn PuzzleTask> {
     config.open(&paths).unwrap()
 }
 
-/// The puzzles of one group, computed on the fly.
+/// The puzzles of one group, as this crate computes them.
 fn puzzles(data: &dyn PuzzleTask, examples: &dyn Examples, group: usize) -> Vec<Puzzle> {
     let puzzle = |version| {
         let mut puzzle_id = 0;
@@ -185,7 +188,7 @@ fn corner(cells: &[u32]) -> (usize, usize) {
     (first(|idx| idx / SIDE), first(|idx| idx % SIDE))
 }
 
-/// Pearson's chi-squared statistic of two samples.
+/// Pearson's chi-squared statistic of two samples, and its degrees of freedom.
 fn chi_square<K: Ord + Copy>(
     one: impl Iterator<Item = K>,
     other: impl Iterator<Item = K>,
@@ -199,8 +202,8 @@ fn chi_square<K: Ord + Copy>(
     (terms.sum(), counts.len() - 1)
 }
 
-/// Fails if two samples of one distribution would differ so much only once in ten
-/// thousand times.
+/// Fails if two samples of the same distribution would differ this much with a probability
+/// of less than one in ten thousand.
 #[track_caller]
 fn alike<K: Ord + Copy>(one: impl Iterator<Item = K>, other: impl Iterator<Item = K>) {
     let (found, freedom) = chi_square(one, other);
@@ -216,16 +219,16 @@ fn every_row_is_one_that_the_builder_writes() {
     let data = on_the_fly(50, 1);
     let mut rng = stream(1, "written out");
     let mut n_puzzles = 1;
-    for (group, (id, pairs, n_learnt)) in tasks().iter().enumerate() {
-        let learnt = puzzles(data.as_ref(), data.train(), group);
-        assert_eq!(learnt[0].name, *id);
-        let names: HashSet<_> = learnt.iter().map(|puzzle| &puzzle.name).collect();
+    for (group, (id, pairs, n_trained)) in tasks().iter().enumerate() {
+        let training = puzzles(data.as_ref(), data.train(), group);
+        assert_eq!(training[0].name, *id);
+        let names: HashSet<_> = training.iter().map(|puzzle| &puzzle.name).collect();
         assert_eq!(names.len(), versions(id, pairs, 50, &mut rng).len());
         n_puzzles += names.len();
-        for found in &learnt {
-            let want = puzzle(&found.name, &pairs[..*n_learnt], false, &mut rng);
+        for found in &training {
+            let want = puzzle(&found.name, &pairs[..*n_trained], false, &mut rng);
             assert_eq!(found.rows.len(), want.rows.len());
-            // The rows in place again, from the builder without translation.
+            // With the translation undone, rows equal those of the builder without it.
             let back = |cells: &[u32], (top, left): (usize, usize)| {
                 let mut moved = cells.to_vec();
                 moved.rotate_left(top * SIDE + left);
@@ -245,20 +248,20 @@ fn every_row_is_one_that_the_builder_writes() {
     }
     assert_eq!(data.n_puzzle_ids(), n_puzzles);
 
-    // Evaluation uses every version, and moves no grid.
-    let (id, pairs, n_learnt) = &tasks()[1];
-    let asked = puzzles(data.as_ref(), data.eval(), 0);
+    // Evaluation uses every version and no translation.
+    let (id, pairs, n_trained) = &tasks()[1];
+    let evaluation = puzzles(data.as_ref(), data.eval(), 0);
     assert_eq!(data.eval().n_groups(), 1);
-    assert_eq!(asked[0].name, *id);
-    for found in asked {
-        let want = puzzle(&found.name, &pairs[*n_learnt..], false, &mut rng);
+    assert_eq!(evaluation[0].name, *id);
+    for found in evaluation {
+        let want = puzzle(&found.name, &pairs[*n_trained..], false, &mut rng);
         assert_eq!(found.rows, want.rows);
     }
 }
 
 #[test]
 fn a_task_with_few_versions_has_all_of_them() {
-    // Nine images of its only colour, turned or not: the two ways round.
+    // Nine images of its only colour besides 0, which is never permuted, and four orientations.
     let data = on_the_fly(100, 3);
     let (id, pairs, _) = &tasks()[1];
     let want = versions(id, pairs, 100, &mut stream(3, "written out"));
@@ -267,7 +270,7 @@ fn a_task_with_few_versions_has_all_of_them() {
 }
 
 #[test]
-fn versions_and_offsets_are_distributed_as_the_builder_draws_them() {
+fn versions_and_offsets_have_the_distribution_of_the_builder() {
     const N: usize = 1500;
     let data = on_the_fly(N, 5);
     let found = puzzles(data.as_ref(), data.train(), 0);
@@ -277,7 +280,7 @@ fn versions_and_offsets_are_distributed_as_the_builder_draws_them() {
     let want: Vec<_> = names.iter().map(|name| puzzle(name, pairs, true, &mut rng)).collect();
     assert_eq!((found.len(), want.len()), (N + 1, N + 1));
 
-    // Transforms and, of each colour, the image.
+    // The transforms and the image of each colour.
     fn endings(puzzles: &[Puzzle]) -> impl Iterator<Item = &[u8]> {
         puzzles[1..].iter().map(|puzzle| &puzzle.name.as_bytes()[3..])
     }
@@ -288,7 +291,7 @@ fn versions_and_offsets_are_distributed_as_the_builder_draws_them() {
         assert!(endings(&found).all(|ending| ending[2] == b'0'));
     }
 
-    // Offsets, row by row; and which rows of a puzzle are in place together.
+    // The offsets of each row, and which rows of a puzzle are unmoved together.
     fn offsets(puzzles: &[Puzzle]) -> impl Iterator<Item = (usize, (usize, usize))> {
         puzzles.iter().flat_map(|puzzle| puzzle.offsets.iter().copied().enumerate())
     }
@@ -297,7 +300,7 @@ fn versions_and_offsets_are_distributed_as_the_builder_draws_them() {
         |puzzle: &Puzzle| -> [bool; 3] { std::array::from_fn(|row| puzzle.offsets[row] == (0, 0)) };
     alike(found.iter().map(in_place), want.iter().map(in_place));
     assert!(found.iter().all(|puzzle| in_place(puzzle).contains(&true)));
-    // Neither follows from the version: what a transform has is what all have.
+    // Offsets do not depend on the transform of a version.
     let by_transform = |puzzle: &Puzzle| {
         let transform = puzzle.name.as_bytes().get(3).copied();
         (transform, puzzle.offsets[0] == (0, 0))

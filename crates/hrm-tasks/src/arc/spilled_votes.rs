@@ -12,7 +12,7 @@ use hrm_puzzles::arc::Grid;
 
 use super::Ballot;
 
-/// Ballots by key, in order of keys.
+/// Ballots by key.
 pub(crate) struct SpilledVotes<K> {
     in_memory: BTreeMap<K, Ballot>,
     /// Approximate bytes in memory, and the limit at which they move to disk.
@@ -24,7 +24,7 @@ pub(crate) struct SpilledVotes<K> {
 }
 
 impl<K: Copy + Ord> SpilledVotes<K> {
-    /// Without ballots; at most about `n_bytes_max` bytes stay in memory.
+    /// No ballots yet; at most about `n_bytes_max` bytes stay in memory.
     pub(crate) fn new(n_bytes_max: usize) -> Self {
         Self {
             in_memory: BTreeMap::new(),
@@ -66,6 +66,7 @@ impl<K: Copy + Ord> SpilledVotes<K> {
         Ok(ballot)
     }
 
+    /// Appends all ballots in memory to the file and empties them.
     fn spill(&mut self) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
@@ -90,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ballots_are_the_same_wherever_they_were_kept(
+        fn spilling_does_not_change_a_ballot(
             votes in prop::collection::vec((0u8..5, 0u8..4, 1usize..4, -5f32..5.0), 0..60),
             n_bytes_max in 0usize..3000,
         ) {

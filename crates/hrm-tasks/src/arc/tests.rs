@@ -40,8 +40,7 @@ fn config() -> ArcConfig {
     }
 }
 
-/// Two tasks for training, two for evaluation: `c` with two test inputs,
-/// `d` with one.
+/// Two training tasks and two evaluation tasks: `c` with two test inputs, `d` with one.
 const TRAINING: &str = r#"{
     "b": {"train": [{"input": [[1, 2]], "output": [[2, 1]]},
                     {"input": [[3, 4]], "output": [[4, 3]]}],
@@ -78,8 +77,8 @@ fn row(examples: &dyn Examples, n_cells: usize, at: RowId) -> (Vec<u32>, Vec<u32
     (inputs, labels, puzzle_id)
 }
 
-/// A canvas of `side` with its content moved to the top left, and where it
-/// was.
+/// A canvas of `side` by `side` cells with its grid moved to the top left corner, and the
+/// offset it had.
 fn at_origin(cells: &[u32], side: usize) -> (Vec<u32>, (usize, usize)) {
     let used = (0..side * side).filter(|idx| canvas::colour(cells[*idx]).is_some());
     let used: Vec<_> = used.map(|idx| (idx / side, idx % side)).collect();
@@ -99,7 +98,7 @@ fn at_origin(cells: &[u32], side: usize) -> (Vec<u32>, (usize, usize)) {
 }
 
 #[test]
-fn settings_outside_their_range_are_refused() {
+fn settings_out_of_range_are_rejected() {
     let refused = |change: fn(&mut ArcConfig), want: &str| {
         let mut config = config();
         change(&mut config);
@@ -124,7 +123,7 @@ fn settings_outside_their_range_are_refused() {
     refused(|c| c.n_eval = 100_001, "task.n_eval must be 0 to 100000, found 100001");
     refused(
         |c| (c.n_train, c.n_eval) = (0, 0),
-        "task.n_train must be positive, or task.n_eval, found 0",
+        "task.n_train must be positive if task.n_eval is 0, found 0",
     );
     refused(
         |c| (c.augmentations, c.n_train) = (100_000, 600),
@@ -143,7 +142,7 @@ fn pairs_become_rows_by_role() {
         let groups = 0..examples.n_groups();
         groups.map(|group| (examples.n_versions(group), examples.n_rows(group, 0))).collect()
     };
-    // Groups a, b, c; d has nothing to learn.
+    // Groups a, b, c; d has no training pairs.
     assert_eq!(groups(data.train()), [(4, 1), (4, 3), (4, 1)]);
     // Groups c, d.
     assert_eq!(groups(data.eval()), [(4, 2), (4, 1)]);
@@ -162,16 +161,16 @@ fn pairs_become_rows_by_role() {
 }
 
 #[test]
-fn training_and_evaluation_share_identifiers_and_frame() {
+fn training_and_evaluation_share_identifiers_and_augmentations() {
     let data = opened(&config());
     let identifiers = data.identifiers();
     for version in 0..4 {
-        let asked = row(data.eval(), 36, RowId { group: 0, version, row: 1 });
-        let learnt = row(data.train(), 36, RowId { group: 2, version, row: 0 });
-        assert_eq!(asked.2, learnt.2);
-        let name = &identifiers[asked.2 as usize];
+        let test = row(data.eval(), 36, RowId { group: 0, version, row: 1 });
+        let train = row(data.train(), 36, RowId { group: 2, version, row: 0 });
+        assert_eq!(test.2, train.2);
+        let name = &identifiers[test.2 as usize];
         let augmentation = Augmentation::parse(name).map_or(Augmentation::IDENTITY, |v| v.1);
-        for (cells, original) in [(&asked.0, "789"), (&asked.1, "7")] {
+        for (cells, original) in [(&test.0, "789"), (&test.1, "7")] {
             assert_eq!(canvas::read(cells, 6), Some(augmentation.apply(&grid(original))));
         }
     }
@@ -185,7 +184,7 @@ fn a_share_of_the_tasks_is_held_out() {
         let found = data.stats().into_iter().find(|(name, _)| name == "evaluation tasks");
         found.unwrap().1
     };
-    // Always at least one, never all but by rounding.
+    // At least one if the share is positive, otherwise rounded.
     for (held_out, want) in [(0.0, 0.0), (0.01, 1.0), (0.25, 1.0), (0.5, 2.0), (0.75, 3.0)] {
         assert_eq!(n_eval(held_out, 1), want);
     }
@@ -199,7 +198,7 @@ fn a_share_of_the_tasks_is_held_out() {
     assert_eq!(chosen(1), chosen(1));
     let choices: HashSet<_> = (0..20).map(chosen).collect();
     assert!(choices.len() > 1);
-    // Named evaluation tasks are not added to.
+    // Nothing is held out if a file holds evaluation tasks.
     let (_folder, paths) = files(&[("a.json", TRAINING), ("a_evaluation.json", EVALUATION)]);
     let data = ArcConfig { held_out: 0.9, ..config() }.open(&paths).unwrap();
     assert_eq!(data.eval().n_groups(), 2);
@@ -229,7 +228,7 @@ fn a_canvas_grows_with_the_tasks_of_files() {
 #[test]
 fn tasks_that_do_not_fit_are_left_out_and_counted() {
     let data = opened(&ArcConfig { canvas: 2, ..config() });
-    let want = "1 of 4 tasks are left out: a grid is larger than the canvas of 2 by 2";
+    let want = "left out 1 of 4 tasks: a grid is larger than the canvas of 2 by 2";
     assert_eq!(data.notes(), [want]);
     assert_eq!(data.identifiers().iter().filter(|name| name.starts_with('c')).count(), 0);
     let stats = data.stats();
@@ -258,9 +257,9 @@ fn drawings_show_the_used_part_of_the_canvas() {
     assert_eq!(data.draw(&[], &[3], Style::Plain), "    1\n");
 }
 
-/// Scores the evaluation rows of `data`, answered by `answer`: tokens and
-/// halting logit from the row and its labels.
-fn figures(
+/// Scores of a model whose output, tokens and halting logit, is `answer` of the position
+/// and the labels of an evaluation row; `None` skips the row.
+fn scores(
     data: &dyn PuzzleTask,
     answer: impl Fn(RowId, &[u32]) -> Option<(Vec<u32>, f32)>,
 ) -> [f64; 4] {
@@ -279,8 +278,8 @@ fn figures(
             scorer.add(predicted).unwrap();
         }
     }
-    let figures: HashMap<_, _> = scorer.finish().unwrap().scores.into_iter().collect();
-    ["pass@1", "pass@2", "pass@1 partial", "pass@2 partial"].map(|name| figures[name])
+    let scores: HashMap<_, _> = scorer.finish().unwrap().scores.into_iter().collect();
+    ["pass@1", "pass@2", "pass@1 partial", "pass@2 partial"].map(|name| scores[name])
 }
 
 #[test]
@@ -290,35 +289,35 @@ fn versions_vote_on_every_test_input() {
     let right = |labels: &[u32]| Some((labels.to_vec(), 0.0));
     let wrong = Some((vec![2; 36], 1.0));
     let unreadable = Some((vec![1; 36], 9.0));
-    assert_eq!(figures(data, |_, labels| right(labels)), [1.0; 4]);
-    assert_eq!(figures(data, |_, _| None), [0.0; 4]);
-    assert_eq!(figures(data, |_, _| unreadable.clone()), [0.0; 4]);
+    assert_eq!(scores(data, |_, labels| right(labels)), [1.0; 4]);
+    assert_eq!(scores(data, |_, _| None), [0.0; 4]);
+    assert_eq!(scores(data, |_, _| unreadable.clone()), [0.0; 4]);
 
-    // Task c with one test input of two right, d all right.
+    // One of the two test inputs of task c is right, and the one of task d.
     let half = |at: RowId, labels: &[u32]| {
         if (at.group, at.row) == (0, 1) { wrong.clone() } else { right(labels) }
     };
-    assert_eq!(figures(data, half), [0.5, 0.5, 0.75, 0.75]);
+    assert_eq!(scores(data, half), [0.5, 0.5, 0.75, 0.75]);
 
-    // One version of four right: second by count, as all others agree.
+    // One version of four is right: second by count, because all others agree.
     let outvoted = |at: RowId, labels: &[u32]| {
         if at.version == 2 { right(labels) } else { wrong.clone() }
     };
-    assert_eq!(figures(data, outvoted), [0.0, 1.0, 0.0, 1.0]);
-    // Unreadable answers do not stand in the way.
+    assert_eq!(scores(data, outvoted), [0.0, 1.0, 0.0, 1.0]);
+    // Unreadable answers do not vote.
     let alone = |at: RowId, labels: &[u32]| {
         if at.version == 2 { right(labels) } else { unreadable.clone() }
     };
-    assert_eq!(figures(data, alone), [1.0; 4]);
-    // Task d was not asked; of c, one test input was not.
+    assert_eq!(scores(data, alone), [1.0; 4]);
+    // Task d has no answer, and neither has one test input of task c.
     let some = |at: RowId, labels: &[u32]| {
         if (at.group, at.row) == (0, 0) { right(labels) } else { None }
     };
-    assert_eq!(figures(data, some), [0.0, 0.0, 0.5, 0.5]);
+    assert_eq!(scores(data, some), [0.0, 0.0, 0.5, 0.5]);
 }
 
 #[test]
-fn evaluation_asks_the_versions_that_the_model_knows() {
+fn evaluation_uses_the_versions_that_the_model_knows() {
     let (_folder, paths) = files(&[("a.json", TRAINING), ("a_evaluation.json", EVALUATION)]);
     let names = ["<blank>", "c_t6_0213456789", "z", "b", "c", "b_t9_0123456789"];
     let names = names.map(str::to_owned);
@@ -329,18 +328,20 @@ fn evaluation_asks_the_versions_that_the_model_knows() {
         let (inputs, _, puzzle_id) = row(data.eval(), 36, at);
         (puzzle_id, canvas::read(&inputs, 6).unwrap())
     });
-    // Tasks b, c, d, whatever their role; a has no test pairs.
+    // Tasks b, c and d, of either role; a has no test pairs.
     let want = [(3, "56"), (1, "4 5 6"), (1, "7 8 9"), (4, "456"), (4, "789"), (0, "12")];
     assert_eq!(rows.collect::<Vec<_>>(), want.map(|(id, text)| (id, grid(text))));
-    assert_eq!(data.notes(), ["2 of 4 tasks are unknown to the model: asked once, under <blank>"]);
-    assert_eq!(figures(data.as_ref(), |_, labels| Some((labels.to_vec(), 0.0))), [1.0; 4]);
+    let note = "the model does not know 2 of 4 tasks: each is evaluated once, under the \
+                identifier <blank>";
+    assert_eq!(data.notes(), [note]);
+    assert_eq!(scores(data.as_ref(), |_, labels| Some((labels.to_vec(), 0.0))), [1.0; 4]);
 
     let data = config().open_for_eval(&paths, &[]).unwrap();
     assert_eq!(data.identifiers(), ["<blank>"]);
 }
 
 #[test]
-fn the_built_in_data_is_asked_again_under_its_own_identifiers() {
+fn built_in_evaluation_data_opens_with_the_same_rows() {
     let config = config();
     let data = config.open(&[]).unwrap();
     assert!(data.notes().is_empty());
@@ -356,7 +357,7 @@ fn the_built_in_data_is_asked_again_under_its_own_identifiers() {
 }
 
 #[test]
-fn an_example_is_a_task_that_a_model_of_the_built_in_data_knows() {
+fn an_example_is_a_task_known_to_models_of_the_built_in_data() {
     let config = config();
     let data = config.open(&[]).unwrap();
     let examples: HashSet<_> = (0..20).map(|seed| config.example(seed).unwrap()).collect();
@@ -365,8 +366,7 @@ fn an_example_is_a_task_that_a_model_of_the_built_in_data_knows() {
         let queries = config.parse_queries(&text, "example", data.identifiers()).unwrap();
         let inputs = queries[0].inputs();
         assert!(inputs.len() > 1);
-        // The rows of the evaluation data are these questions: their
-        // labels are right answers.
+        // The evaluation rows hold the same questions, so their labels are right answers.
         let output = |input: &hrm_core::PuzzleInput| {
             let mut rows = data.eval().row_ids().map(|at| row(data.eval(), 36, at));
             let row = rows.find(|row| (&row.0, row.2) == (&input.tokens, input.puzzle_id));

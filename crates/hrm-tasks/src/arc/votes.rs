@@ -7,8 +7,8 @@ use hrm_train::task::{Document, Prediction, Report, ScoreError};
 use super::spilled_votes::SpilledVotes;
 use super::{Ballot, canvas};
 
-/// Number of attempts, and the names of the two scores for it: a task counts only if all
-/// its test outputs are right, or in proportion to those that are.
+/// Number of attempts, and the names of its two scores. In the first a task counts if all
+/// its test outputs are right; in the second it counts by the share of right outputs.
 const TRIES: [(usize, &str, &str); 6] = [
     (1, "pass@1", "pass@1 partial"),
     (2, "pass@2", "pass@2 partial"),
@@ -18,7 +18,7 @@ const TRIES: [(usize, &str, &str); 6] = [
     (1000, "pass@1000", "pass@1000 partial"),
 ];
 
-/// Memory for votes in bytes; beyond it they move to disk.
+/// Memory for votes, in bytes. When it is full, votes move to disk.
 const N_BYTES_MAX: usize = 256 << 20;
 
 /// Whether a vote is the model's most likely answer or a sampled one.

@@ -1,5 +1,5 @@
-//! The data of a kind, training and evaluation side: rows for the trainer, statistics
-//! and drawings for people.
+//! The training and evaluation data of a kind: rows for the trainer, statistics and drawings
+//! for people.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -60,11 +60,13 @@ where
     }
 }
 
+/// The puzzles of records, in the same order.
 fn read<K: CellFiles>(kind: &K, located: &[Located]) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
     let read = |located: &Located| {
         Ok(Placed { puzzle: kind.read(located)?, place: located.place.clone() })
     };
-    // One result per record first, so that the first bad record in file order is named.
+    // Results are collected before the errors are looked at, so that the first bad record in
+    // file order is reported.
     let read: Vec<Result<_, TaskError>> = located.par_iter().map(read).collect();
     read.into_iter().collect()
 }
@@ -74,14 +76,14 @@ struct CellTask<K: CellKind> {
     train: Rows<K>,
     eval: Rows<K>,
     identifiers: Vec<String>,
-    /// Each figure of every puzzle, training puzzles first; computed on demand, since a
-    /// rating takes time.
+    /// Each figure of every puzzle, training puzzles first. Computed on demand, because
+    /// rating a puzzle takes time.
     figures: OnceLock<Vec<Vec<Option<u64>>>>,
     sides: std::sync::Arc<Sides<K::Puzzle>>,
     kind: K,
 }
 
-/// One side as examples: one row per version.
+/// The examples of one side: one row per version of a puzzle.
 struct Rows<K: CellKind> {
     kind: K,
     sides: std::sync::Arc<Sides<K::Puzzle>>,
@@ -123,6 +125,7 @@ impl<K: CellFigures> CellTask<K> {
 }
 
 impl<K: CellKind> Rows<K> {
+    /// The puzzles of this side.
     fn puzzles(&self) -> &[Placed<K::Puzzle>] {
         if self.is_train { &self.sides.train } else { &self.sides.eval }
     }
@@ -252,7 +255,7 @@ where
     }
 }
 
-/// The record of a puzzle; that of a generated one says so.
+/// The record of a puzzle, with the source `generated` if it was not read from a file.
 fn record<K: CellFiles>(kind: &K, placed: &Placed<K::Puzzle>) -> Record {
     let source = if placed.place.is_empty() { "generated" } else { "" }.to_owned();
     Record { source, ..kind.to_record(&placed.puzzle) }

@@ -1,4 +1,4 @@
-//! Generated puzzles: for training, for files, and one as an example.
+//! Generated puzzles: for training and evaluation, for files, and as examples.
 
 use std::io::Write;
 
@@ -34,7 +34,7 @@ impl<K: CellGenerator + CellFiles> Generate for K {
 ///
 /// # Errors
 ///
-/// [`TaskError`] if the settings allow no puzzle, or too few.
+/// [`TaskError`] if the settings are out of range or allow too few puzzles.
 pub(super) fn sides<K: CellGenerator>(kind: &K) -> Result<Sides<K::Puzzle>, TaskError> {
     check_generated(kind)?;
     let mut taken = Taken::default();
@@ -62,6 +62,7 @@ fn check_generated<K: CellGenerator>(kind: &K) -> Result<(), TaskError> {
     kind.check_all()
 }
 
+/// The training puzzles.
 fn train<K: CellGenerator>(
     kind: &K,
     taken: &mut Taken,
@@ -69,6 +70,7 @@ fn train<K: CellGenerator>(
     side(kind, ("n_train", kind.data().n_train), taken)
 }
 
+/// The evaluation puzzles.
 fn eval<K: CellGenerator>(
     kind: &K,
     taken: &mut Taken,
@@ -80,6 +82,8 @@ fn eval<K: CellGenerator>(
     Ok(eval)
 }
 
+/// Generated puzzles that are not in `taken`; `wanted` is the name of a setting and the
+/// number of puzzles it gives.
 fn side<K: CellGenerator>(
     kind: &K,
     wanted: (&'static str, usize),
@@ -95,7 +99,7 @@ fn side<K: CellGenerator>(
 }
 
 /// Passes `n` generated puzzles that are not in `taken` to `each` and adds them to
-/// `taken`. Attempt number `i` has a random stream of its own.
+/// `taken`. Each attempt has a separate random stream.
 fn sample_distinct<K: CellGenerator>(
     kind: &K,
     (field, n): (&'static str, usize),

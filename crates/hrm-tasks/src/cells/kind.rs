@@ -73,8 +73,8 @@ pub trait CellFiles: CellKind {
 /// Sampling puzzles.
 pub trait CellGenerator: CellKind {
     /// Whether evaluation puzzles are sampled before training puzzles, so that they do
-    /// not depend on the number of training puzzles. It decides which puzzles a seed
-    /// gives.
+    /// not depend on the number of training puzzles. A change gives other puzzles for the
+    /// same seed.
     const EVAL_FIRST: bool = true;
 
     /// Makes sure that the kind has a generator.
@@ -86,12 +86,12 @@ pub trait CellGenerator: CellKind {
         Ok(())
     }
 
-    /// What prepares sampling, e.g. a solver.
+    /// State that is shared by all samples, e.g. a solver.
     type Sampler<'a>: Sync
     where
         Self: 'a;
 
-    /// Prepares sampling.
+    /// Creates the shared state of sampling.
     ///
     /// # Errors
     ///
@@ -109,10 +109,10 @@ pub trait CellGenerator: CellKind {
         rng: &mut ChaCha8Rng,
     ) -> Result<Self::Puzzle, TaskError>;
 
-    /// Equal for puzzles that count as the same.
+    /// A value that is equal for puzzles that count as the same.
     fn identity(&self, puzzle: &Self::Puzzle) -> impl Hash + use<Self>;
 
-    /// Adds what only generated files state, e.g. a difficulty that takes time to find.
+    /// Adds what only generated files contain, e.g. a difficulty that takes time to compute.
     fn rate(&self, sampler: &Self::Sampler<'_>, puzzle: Self::Puzzle) -> Self::Puzzle {
         let _ = sampler;
         puzzle
@@ -123,7 +123,7 @@ pub trait CellGenerator: CellKind {
         let _ = (idx, puzzle);
     }
 
-    /// The question as [`CellQueries::parse`] reads it.
+    /// The question as text that [`CellQueries::parse`] reads.
     fn question_text(&self, puzzle: &Self::Puzzle) -> String;
 }
 
@@ -152,7 +152,7 @@ pub trait CellQueries: CellKind {
     ///
     /// # Errors
     ///
-    /// [`TaskError`] naming the place of what is wrong with the text.
+    /// [`TaskError`] naming the place of the error in the text.
     fn parse(&self, text: &str, place: &str) -> Result<Vec<Self::Question>, TaskError>;
 
     /// Token ids of a question, `[n_cells]`.
@@ -180,7 +180,7 @@ pub trait CellQueries: CellKind {
 pub struct Figure<K: CellKind> {
     /// What is counted, e.g. `moves`.
     pub name: &'static str,
-    /// How its distribution is shown, if it is.
+    /// How its distribution is shown; `None` if it is not shown.
     pub bins: Option<Bins>,
     /// The figure of a puzzle, if it has one.
     pub of: fn(&K, &K::Puzzle) -> Option<u64>,
@@ -214,7 +214,7 @@ pub trait CellFigures: CellKind + CellEncoding {
     /// Evaluation puzzles that the training side contains too.
     fn leaks(&self, sides: &Sides<Self::Puzzle>) -> Vec<Leak>;
 
-    /// Notes a user should read once.
+    /// Notes for the user.
     fn notes(&self, sides: &Sides<Self::Puzzle>) -> Vec<String> {
         let _ = sides;
         Vec::new()

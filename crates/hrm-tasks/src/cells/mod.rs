@@ -16,7 +16,7 @@
 //!
 //! In return it gets everything a [`PuzzleKind`](crate::PuzzleKind) offers: data from
 //! files or the generator with a held-out split, examples and scores for the trainer,
-//! solving, generating, prepared data sets. [`sudoku`](crate::sudoku) is one to imitate.
+//! solving, generating, prepared data sets. [`sudoku`](crate::sudoku) is an example.
 
 mod data;
 mod generate;

@@ -1,4 +1,4 @@
-//! Questions to the model, and its answers.
+//! Puzzles to solve, and the model's answers.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Rows of token ids without puzzles: scores, and prepared data sets.
+//! Working on rows of token ids alone: scores, and prepared data sets.
 
 use hrm_puzzles::Style;
 use hrm_puzzles::records::{Located, Record};
@@ -9,7 +9,7 @@ use crate::error::TaskError;
 use crate::published::{self, Imported, Layout};
 use crate::traits::{Encoding, NameOf, PreparedRows, RowDecoder};
 
-/// Share of answers that count for each score.
+/// Collects the share of answers that count for each score.
 pub(super) struct ScoreSheet<'a, K> {
     kind: &'a K,
     n_rows: u64,
@@ -51,6 +51,7 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
     }
 }
 
+/// Decodes rows with the settings of a kind.
 struct Decoder<K>(K);
 
 impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decoder<K> {
@@ -69,7 +70,7 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decode
                 source: String::new(),
                 question: vocabulary.decode(inputs),
                 answer: vocabulary.decode(labels),
-                // Ids do not say how difficult a puzzle is.
+                // Token ids do not contain a rating.
                 rating: String::new(),
             };
             let puzzle = self.0.read(&Located { record, place: place.to_owned() })?;

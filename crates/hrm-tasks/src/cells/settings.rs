@@ -1,8 +1,8 @@
-//! The settings that the data of all kinds share.
+//! Settings of the data, common to all kinds.
 
 use crate::error::TaskError;
 
-/// Settings of the data that all kinds share.
+/// Settings of the data, common to all kinds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DataSettings {
     /// Seed of generated puzzles, versions and the held-out split.
@@ -34,7 +34,7 @@ impl DataSettings {
     }
 }
 
-/// Makes sure that a share can be held out.
+/// Makes sure that a held-out share is in range.
 ///
 /// # Errors
 ///

@@ -33,7 +33,7 @@ pub(crate) fn name_of<P>(placed: &Placed<P>, idx: usize) -> String {
     }
 }
 
-/// Questions with the names of their puzzles.
+/// The question of every puzzle of a side, with the name of the puzzle.
 pub(crate) fn named<P, Q>(
     side: &[Placed<P>],
     question: impl for<'a> Fn(&'a P) -> &'a Q,

@@ -34,12 +34,12 @@ pub(super) fn vocabulary(alphabet: &str) -> Vocabulary {
     Vocabulary::with_padding(PADDING_SYMBOL, symbols)
 }
 
-/// Makes sure that every character can have an id of its own.
+/// Makes sure that every character can have a distinct id.
 ///
 /// # Errors
 ///
-/// [`TaskError::Setting`] on `field` for an alphabet without characters, with
-/// one that occurs twice, or one that no grid may contain.
+/// [`TaskError::Setting`] on `field` if the alphabet is empty, or holds a character twice or
+/// a control character.
 pub(super) fn check_alphabet(field: &'static str, alphabet: &str) -> Result<(), TaskError> {
     let mut seen = HashSet::new();
     let refused = alphabet.chars().find(|symbol| symbol.is_control() || !seen.insert(*symbol));
@@ -56,13 +56,14 @@ pub(super) fn check_alphabet(field: &'static str, alphabet: &str) -> Result<(), 
 }
 
 impl Canvas {
-    /// A canvas for grids of up to `n_rows` by `n_columns` characters of
-    /// `alphabet`, each of which occurs once in it.
+    /// A canvas for grids of up to `n_rows` by `n_columns` characters. Each character of
+    /// `alphabet` occurs in it once.
     pub(super) fn new(n_rows: usize, n_columns: usize, alphabet: &str) -> Self {
         let ids = alphabet.chars().zip(END + 1..).collect();
         Self { n_rows, n_columns, alphabet: alphabet.to_owned(), ids }
     }
 
+    /// Number of cells of the canvas.
     pub(super) fn n_cells(&self) -> usize {
         self.n_rows * self.n_columns
     }
@@ -86,19 +87,18 @@ impl Canvas {
         self.encode(answer, END, place)
     }
 
+    /// Ids of a grid, with `outside` where it has no cell.
     fn encode(&self, grid: &Grid, outside: u32, place: &str) -> Result<Vec<u32>, TaskError> {
         if grid.n_rows() > self.n_rows || grid.n_columns() > self.n_columns {
             let (n_rows, n_columns) = (self.n_rows, self.n_columns);
-            let rows = if n_rows == 1 { "row" } else { "rows" };
-            let cells = if n_columns == 1 { "cell" } else { "cells" };
-            let expected = format!("at most {n_rows} {rows} of {n_columns} {cells}");
-            let found = format!("{} of {}", grid.n_rows(), grid.n_columns());
+            let expected = format!("a grid of at most {n_rows} by {n_columns}");
+            let found = format!("{} by {}", grid.n_rows(), grid.n_columns());
             return Err(TaskError::malformed(place, expected, found));
         }
         let mut ids = vec![outside; self.n_cells()];
         for (at, symbol) in grid.cells() {
             let Some(id) = self.ids.get(&symbol) else {
-                let expected = format!("characters among {:?}", clipped(&self.alphabet));
+                let expected = format!("one of the characters {:?}", clipped(&self.alphabet));
                 let found = format!("{symbol:?} at {}", cell_name(at));
                 return Err(TaskError::malformed(place, expected, found));
             };
@@ -107,8 +107,8 @@ impl Canvas {
         Ok(ids)
     }
 
-    /// The grid of a question, a label or a prediction. A row ends before the first id
-    /// without a character.
+    /// The grid of the ids of a question, a label or a prediction. A row ends before the
+    /// first id that has no character.
     pub(super) fn grid(&self, ids: &[u32]) -> Grid {
         let symbols: Vec<char> = self.alphabet.chars().collect();
         let symbol = |id: &u32| symbols.get(id.checked_sub(END + 1)? as usize).copied();
@@ -122,14 +122,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Characters of every width, among them those with a meaning in files.
+    /// Characters of every width in UTF-8, some of which have a meaning in files.
     const SYMBOLS: &str = "ab0 _./é\u{301}象🙂,\"";
 
     fn grid(text: &str) -> Grid {
         Grid::parse(text, "test").unwrap()
     }
 
-    /// Grids of ragged rows.
+    /// Grids with rows of different lengths.
     fn any_grid() -> impl Strategy<Value = Grid> {
         let symbol = prop::sample::select(SYMBOLS.chars().collect::<Vec<_>>());
         let rows = prop::collection::vec(prop::collection::vec(symbol, 0..6), 1..6);
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_canvas_cannot_hold_is_named_with_its_place() {
+    fn grids_that_do_not_fit_are_reported_with_their_place() {
         let message =
             |text| Canvas::new(2, 3, "ab").inputs(&grid(text), "x.csv:7").unwrap_err().to_string();
-        assert_eq!(message("a/a/a"), "x.csv:7: expected at most 2 rows of 3 cells, found 3 of 1");
-        assert_eq!(message("abba"), "x.csv:7: expected at most 2 rows of 3 cells, found 1 of 4");
-        let want = "x.csv:7: expected characters among \"ab\", found 'é' at row 2, column 1";
+        assert_eq!(message("a/a/a"), "x.csv:7: expected a grid of at most 2 by 3, found 3 by 1");
+        assert_eq!(message("abba"), "x.csv:7: expected a grid of at most 2 by 3, found 1 by 4");
+        let want = "x.csv:7: expected one of the characters \"ab\", found 'é' at row 2, column 1";
         assert_eq!(message("ab/é"), want);
     }
 
@@ -181,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_is_decoded(grid in any_grid(), more in (0..3usize, 0..3usize)) {
+        fn encoded_grids_decode_to_themselves(grid in any_grid(), more in (0..3usize, 0..3usize)) {
             let (n_rows, n_columns) = (grid.n_rows() + more.0, grid.n_columns() + more.1);
             let canvas = Canvas::new(n_rows, n_columns, SYMBOLS);
             prop_assert_eq!(&canvas.grid(&canvas.inputs(&grid, "test").unwrap()), &grid);

@@ -12,7 +12,7 @@ use super::pair::CharacterGrid;
 use crate::cells::DataSettings;
 use crate::{FitToData, TaskError};
 
-/// Largest number of cells: more than any published model has.
+/// Largest number of cells: larger than in any published model.
 const N_CELLS_MAX: usize = 1 << 16;
 
 /// Settings of grids. All but the last two are [fitted](FitToData::fitted_to) to the
@@ -50,8 +50,7 @@ impl CharacterGrid for GridConfig {
         }
         if self.rows.saturating_mul(self.columns) > N_CELLS_MAX {
             let n_max = N_CELLS_MAX / self.rows;
-            let rows = if self.rows == 1 { "row" } else { "rows" };
-            let expected = format!("at most {n_max} for {} {rows}", self.rows);
+            let expected = format!("at most {n_max} if task.rows is {}", self.rows);
             return Err(TaskError::setting("columns", expected, self.columns));
         }
         canvas::check_alphabet("alphabet", &self.alphabet)
@@ -75,8 +74,8 @@ impl FitToData for GridConfig {
         if n_cells != 0 && n_cells == self.rows.saturating_mul(self.columns) {
             return Ok(self);
         }
-        let found = format!("{n_cells} cells only");
-        Err(TaskError::setting("alphabet", "that of the puzzles, with their rows", found))
+        let expected = "taken from files of puzzles: a number of cells does not determine it";
+        Err(TaskError::setting("alphabet", expected, format!("{n_cells} cells")))
     }
 
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {

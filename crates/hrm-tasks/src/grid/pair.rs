@@ -26,10 +26,17 @@ pub struct Pair {
 
 /// A kind of puzzle of characters in rows.
 pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
+    /// Short lower-case name.
     fn name(&self) -> &'static str;
 
+    /// The settings of its data.
     fn data(&self) -> DataSettings;
 
+    /// Makes sure that its own settings are in range.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] naming the first setting out of range.
     fn check(&self) -> Result<(), TaskError>;
 
     /// Rows and columns of the canvas.
@@ -38,9 +45,10 @@ pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
     /// The characters, each once.
     fn alphabet(&self) -> String;
 
-    /// The rules that tell right answers; `None` if only labels do.
+    /// The rules that check answers; `None` if answers can only be compared with labels.
     fn rules(&self) -> Option<&dyn Rules>;
 
+    /// The canvas of this kind.
     fn canvas(&self) -> Canvas {
         let (n_rows, n_columns) = self.size();
         Canvas::new(n_rows, n_columns, &self.alphabet())
@@ -50,20 +58,20 @@ pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`TaskError`] at `place` for a grid that does not fit on the canvas, or that does not
-    /// fill it although all puzzles have one size.
+    /// [`TaskError`] at `place` for a grid that does not fit on the canvas, or does not fill
+    /// it although the rules have puzzles of one size.
     fn question_ids(&self, question: &Grid, place: &str) -> Result<Vec<u32>, TaskError> {
         let (n_rows, n_columns) = self.size();
         if self.rules().is_some() {
             question.fits(&Grid::filled(n_rows, n_columns, ' ')).map_err(|fault| {
-                let expected = format!("{n_rows} rows of {n_columns} cells");
+                let expected = format!("a grid of {n_rows} by {n_columns}");
                 TaskError::malformed(place, expected, fault)
             })?;
         }
         self.canvas().inputs(question, place)
     }
 
-    /// The rule that an answer breaks, if it breaks one.
+    /// The rule that an answer breaks, if any.
     fn broken_rule(&self, question: &Grid, answer: &Grid) -> Option<String> {
         let rules = self.rules()?;
         answer.fits(question).and_then(|()| rules.check_answer(question, answer)).err()
@@ -118,7 +126,7 @@ impl<K: CharacterGrid> CellEncoding for K {
         let canvas = self.canvas();
         let (question, answer) = (canvas.grid(inputs), canvas.grid(labels));
         match self.rules() {
-            // A prediction may have any shape; rules are about one.
+            // A prediction may have any shape, but rules apply to the shape of the question.
             Some(rules) if answer.fits(&question).is_ok() => rules.draw(&question, &answer, style),
             _ => grid::draw(&question, &answer, style),
         }
@@ -144,8 +152,10 @@ impl<K: CharacterGrid> CellFiles for K {
     }
 }
 
-/// Encoding a question with its answer.
+/// Encoding of a question with its answer.
 trait Encode: CharacterGrid {
+    /// The token ids of a question and its answer.
+    ///
     /// # Errors
     ///
     /// [`TaskError`] naming the place of a grid that does not fit on the canvas, or of an
@@ -222,7 +232,9 @@ impl<K: CharacterGrid> CellQueries for K {
             return broken.map_or(Verdict::Valid, Verdict::Invalid);
         }
         let Some(label) = &parsed.label else {
-            return Verdict::Unchecked("only a label could tell what is right".to_owned());
+            return Verdict::Unchecked(
+                "without rules, answers can only be checked against a label".to_owned(),
+            );
         };
         let same = answer.fits(label).and_then(|()| {
             let n_wrong = answer.cells().filter(|(at, symbol)| label[*at] != *symbol).count();
@@ -326,13 +338,15 @@ impl<K: CharacterGrid> CellFigures for K {
             let (n_rows, n_columns) = self.size();
             let n_symbols = self.vocabulary().len() - 2;
             notes.push(format!(
-                "grids of up to {n_rows} rows of {n_columns} cells, {n_symbols} characters"
+                "grids of up to {n_rows} by {n_columns}, number of characters: {n_symbols}"
             ));
         }
         let n_leaks = self.leaks(sides).len();
         if n_leaks > 0 {
             let n_eval = sides.eval.len();
-            notes.push(format!("{n_leaks} of {n_eval} evaluation questions are trained on too"));
+            notes.push(format!(
+                "the training puzzles contain {n_leaks} of {n_eval} evaluation questions"
+            ));
         }
         if !sides.train.is_empty() {
             let ids = |side: &[Placed<Pair>]| -> HashSet<u32> {
@@ -342,7 +356,7 @@ impl<K: CharacterGrid> CellFigures for K {
             let n_unseen = ids(&sides.eval).difference(&ids(&sides.train)).count();
             if n_unseen > 0 {
                 notes.push(format!(
-                    "{n_unseen} characters of evaluation puzzles are in no training puzzle"
+                    "characters in evaluation puzzles but in no training puzzle: {n_unseen}"
                 ));
             }
         }

@@ -1,4 +1,4 @@
-//! Makes a kind with built-in data of a puzzle with rules.
+//! Makes a puzzle with rules a kind with built-in data.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::pair::CharacterGrid;
 use crate::cells::DataSettings;
 use crate::{FitToData, TaskError};
 
-/// Settings of a puzzle with rules: its own, and those of its data.
+/// A puzzle with rules, and the settings of its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ruled<R> {
@@ -20,7 +20,8 @@ pub struct Ruled<R> {
     pub seed: u64,
     /// Number of built-in training puzzles, at most 1,000,000.
     pub n_train: usize,
-    /// Number of built-in evaluation puzzles, at most 1,000,000. None is a training puzzle.
+    /// Number of built-in evaluation puzzles, at most 1,000,000. None is also a
+    /// training puzzle.
     pub n_eval: usize,
     /// Share of data files without a test set that is held out for evaluation,
     /// `0 <= held_out < 1`; at least one puzzle if it is positive.
@@ -69,7 +70,7 @@ impl<R: Rules> FitToData for Ruled<R> {
         if n_cells == found {
             return Ok(self);
         }
-        let expected = format!("such that a puzzle has {n_cells} cells");
+        let expected = format!("settings for puzzles of {n_cells} cells");
         Err(TaskError::setting("rules", expected, format!("{found} cells")))
     }
 

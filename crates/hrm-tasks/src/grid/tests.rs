@@ -1,4 +1,4 @@
-//! Both kinds of grids: from files alone, and with rules.
+//! Grids from files alone, and grids with rules.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// Grids of all shapes, with the columns in another order, and more.
+/// Grids of several shapes in a file with its columns in another order and one column more.
 const RAGGED: &str = "\
     id,answer,question\n\
     1,ba/b,ab/b\n\
@@ -31,7 +31,7 @@ const RAGGED: &str = "\
     3,🙂,🙂🙂🙂🙂\n";
 
 #[test]
-fn alphabet_and_canvas_are_those_of_the_data() {
+fn alphabet_and_canvas_are_taken_from_the_data() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.csv", RAGGED);
     let config = preset().fitted_to(std::slice::from_ref(&path)).unwrap();
@@ -42,7 +42,7 @@ fn alphabet_and_canvas_are_those_of_the_data() {
     let task = config.open(std::slice::from_ref(&path)).unwrap();
     assert_eq!((task.n_cells(), task.vocab_size(), task.n_puzzle_ids()), (12, 13, 1));
     assert_eq!((task.train().n_groups(), task.eval().n_groups()), (2, 1));
-    assert_eq!(task.notes()[0], "grids of up to 3 rows of 4 cells, 11 characters");
+    assert_eq!(task.notes()[0], "grids of up to 3 by 4, number of characters: 11");
     let stats = task.stats();
     let figure = |name: &str| stats.iter().find(|(n, _)| n == name).unwrap().1;
     assert_eq!((figure("cells of a question min"), figure("cells of an answer max")), (3.0, 5.0));
@@ -52,13 +52,13 @@ fn alphabet_and_canvas_are_those_of_the_data() {
     let want = [("1 by 1", 1), ("2 by 2", 1), ("2 by 4", 1)];
     assert_eq!(sizes.bins, want.map(|(size, n)| (size.to_owned(), n)));
 
-    // All of it is stored with a checkpoint.
+    // All settings are stored with a checkpoint.
     let text = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<GridConfig>(&text).unwrap(), config);
 }
 
 #[test]
-fn rows_are_what_the_file_says() {
+fn rows_hold_the_puzzles_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.csv", RAGGED);
     let config = preset().fitted_to(std::slice::from_ref(&path)).unwrap();
@@ -90,14 +90,14 @@ fn a_folder_has_its_own_test_file() {
     assert_eq!(
         task.notes()[1..],
         [
-            "1 of 2 evaluation questions are trained on too",
-            "2 characters of evaluation puzzles are in no training puzzle"
+            "the training puzzles contain 1 of 2 evaluation questions",
+            "characters in evaluation puzzles but in no training puzzle: 2"
         ]
     );
 }
 
 #[test]
-fn what_a_model_does_not_know_is_named_with_file_and_line() {
+fn puzzles_that_do_not_fit_the_model_are_reported_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.csv", "question,answer\nab,ba\n");
     let config = preset().fitted_to(&[path]).unwrap();
@@ -108,22 +108,22 @@ fn what_a_model_does_not_know_is_named_with_file_and_line() {
         message[message.find("b.csv").unwrap()..].to_owned()
     };
     let question = "b.csv:3: field `question`: expected";
-    let want = format!("{question} characters among \"ab\", found 'c' at row 1, column 2");
+    let want = format!("{question} one of the characters \"ab\", found 'c' at row 1, column 2");
     assert_eq!(message("ac,ab"), want);
-    let want = "b.csv:3: field `answer`: expected at most 1 row of 2 cells, found 2 of 1";
+    let want = "b.csv:3: field `answer`: expected a grid of at most 1 by 2, found 2 by 1";
     assert_eq!(message("ab,a/b"), want);
     assert_eq!(message(",ab"), format!("{question} at least one cell, found none"));
     assert_eq!(message("ab"), "b.csv:3: expected as many fields as in the header (2), found 1");
-    // The lines of a record that spans some are counted.
+    // Every line of a record that spans several lines is counted.
     let want = "b.csv:5: field `answer`: expected at least one cell, found none";
     assert_eq!(message("\"a\n\",ab\na,"), want);
     let message = config.parse_queries("ab\n\nax", "p.txt", &[]).err().unwrap().to_string();
-    let want = "p.txt:3: expected characters among \"ab\", found 'x' at row 1, column 2";
+    let want = "p.txt:3: expected one of the characters \"ab\", found 'x' at row 1, column 2";
     assert_eq!(message, want);
 }
 
 #[test]
-fn settings_outside_their_range_are_refused() {
+fn settings_out_of_range_are_rejected() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.csv", "question,answer\nab,ba\n");
     let message = |change: fn(&mut GridConfig)| {
@@ -133,7 +133,7 @@ fn settings_outside_their_range_are_refused() {
         message.replace(&path.display().to_string(), "a.csv")
     };
     assert_eq!(message(|c| c.rows = 0), "task.rows must be at least 1, found 0");
-    let want = "task.columns must be at most 65536 for 1 row, found 65537";
+    let want = "task.columns must be at most 65536 if task.rows is 1, found 65537";
     assert_eq!(message(|c| c.columns = 65_537), want);
     assert!(message(|c| c.columns = usize::MAX).starts_with("task.columns must be"));
     assert_eq!(
@@ -144,12 +144,12 @@ fn settings_outside_their_range_are_refused() {
     assert_eq!(message(|c| c.alphabet = "aba".to_owned()), want);
     let want = "task.alphabet must be at least one character, found none";
     assert_eq!(message(|c| c.alphabet.clear()), want);
-    let want = "a.csv:2: field `question`: expected at most 1 row of 1 cell, found 1 of 2";
+    let want = "a.csv:2: field `question`: expected a grid of at most 1 by 1, found 1 by 2";
     assert_eq!(message(|c| c.columns = 1), want);
 }
 
 #[test]
-fn without_data_there_is_nothing() {
+fn opening_without_data_is_an_error() {
     let want = "there are no built-in grid puzzles: give a CSV file with the columns question \
                 and answer (--data FILE), or a puzzle to solve";
     let config = preset().fitted_to(&[]).unwrap();
@@ -177,30 +177,30 @@ fn answer(question: &str, answer: &str) -> crate::Answer {
 }
 
 #[test]
-fn what_the_model_cannot_represent_is_refused_with_its_line() {
+fn queries_that_do_not_fit_the_model_are_rejected_with_their_line() {
     let message = |text: &str| kind().parse_queries(text, "f", &[]).err().unwrap().to_string();
     assert_eq!(
         message("\n \n\n"),
-        "f:2: expected characters among \"ab/\", found ' ' at row 1, column 1"
+        "f:2: expected one of the characters \"ab/\", found ' ' at row 1, column 1"
     );
     assert_eq!(message("\n\n"), "f holds no puzzles");
-    assert_eq!(message("a\n\nabba"), "f:3: expected at most 2 rows of 3 cells, found 1 of 4");
-    let want = "f:2: field `question`: expected characters among \"ab/\", found 'x' at row 1, \
+    assert_eq!(message("a\n\nabba"), "f:3: expected a grid of at most 2 by 3, found 1 by 4");
+    let want = "f:2: field `question`: expected one of the characters \"ab/\", found 'x' at row 1, \
                 column 1";
     assert_eq!(message("question\nx\n"), want);
 }
 
 #[test]
-fn answers_come_in_the_form_of_the_question() {
+fn answers_have_the_form_of_their_question() {
     assert_eq!(answer("a", "ab/b").text, "ab/b");
     assert_eq!(answer("a\nb", "ab/b").text, "ab\nb");
     assert_eq!(answer("a\nb", "ab/b").drawing, "|a|   |ab|\n|b|   |b|\n");
 }
 
 #[test]
-fn only_a_label_tells_what_is_right() {
+fn without_rules_answers_are_checked_against_the_label() {
     let verdict = |question: &str, found: &str| answer(question, found).verdict;
-    let unchecked = "only a label could tell what is right".to_owned();
+    let unchecked = "without rules, answers can only be checked against a label".to_owned();
     assert_eq!(verdict("ab", "ba"), Verdict::Unchecked(unchecked));
     let labelled = "question,answer\nab/b,ba/a\n";
     assert_eq!(verdict(labelled, "ba/a"), Verdict::Expected);
@@ -215,7 +215,7 @@ fn only_a_label_tells_what_is_right() {
 #[serde(deny_unknown_fields)]
 struct Shout {
     columns: usize,
-    /// Whether the generator gets it wrong.
+    /// Whether the generator gives wrong answers.
     broken: bool,
 }
 
@@ -269,7 +269,7 @@ fn questions(task: &dyn PuzzleTask, is_train: bool) -> Vec<Vec<u32>> {
 }
 
 #[test]
-fn built_in_puzzles_are_apart_and_repeatable() {
+fn built_in_sides_are_disjoint_and_reproducible() {
     let task = shout().open(&[]).unwrap();
     assert_eq!((task.name(), task.n_cells(), task.vocab_size()), ("shout", 12, 6));
     let (train, eval) = (questions(task.as_ref(), true), questions(task.as_ref(), false));
@@ -318,8 +318,8 @@ fn generated_files_are_read_and_other_files_are_checked() {
         message.replace(&path.display().to_string(), "a.csv")
     };
     assert_eq!(message("aaaaaa/bbbbbb", "AAAAAA/BBBBBB"), "");
-    let want = "a.csv:2: field `question`: expected 2 rows of 6 cells, found row 2 has \
-                length 5, not 6";
+    let want = "a.csv:2: field `question`: expected a grid of 2 by 6, found row 2 has length 5, \
+                not 6";
     assert_eq!(message("aaaaaa/bbbbb", "AAAAAA/BBBBB"), want);
     let want = "a.csv:2: field `answer`: expected an answer that obeys the rules, found b is \
                 not loud";

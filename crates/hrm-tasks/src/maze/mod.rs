@@ -32,8 +32,9 @@ use crate::{Encoding, FitToData, TaskError, Vocabulary};
 pub struct MazeConfig {
     /// Cells per side, `2..=100`: 30 as published.
     pub side: usize,
-    /// Built-in mazes: smallest number of cells on the shortest path, start and goal
-    /// included. 110 as published, which is 109 moves. Data files may hold any length.
+    /// Smallest number of cells on the shortest path of built-in mazes, start and goal
+    /// included: 110 as published, which is 109 moves. Mazes in data files may have any
+    /// length.
     pub min_path: usize,
     /// Versions of each training maze.
     pub augment: MazeAugment,
@@ -41,8 +42,8 @@ pub struct MazeConfig {
     pub seed: u64,
     /// Number of built-in training mazes, at most 1,000,000.
     pub n_train: usize,
-    /// Number of built-in evaluation mazes, at most 1,000,000. None is a training maze,
-    /// turned and flipped ones included.
+    /// Number of built-in evaluation mazes, at most 1,000,000. None is a training maze, or
+    /// one turned or flipped.
     pub n_eval: usize,
     /// Share of data files without a test set that is held out for evaluation,
     /// `0 <= held_out < 1`; at least one maze if it is positive.
@@ -84,6 +85,7 @@ fn encode(maze: &Maze, path: &[usize], tokens: &mut [u32]) {
     }
 }
 
+/// Padding, then the characters of mazes.
 fn vocabulary() -> Vocabulary {
     Vocabulary::new(SYMBOLS.chars())
 }
@@ -293,8 +295,8 @@ impl CellFigures for MazeConfig {
     fn notes(&self, sides: &Sides<SolvedMaze>) -> Vec<String> {
         let (n_leaks, n_eval) = (self.leaks(sides).len(), sides.eval.len());
         let note = format!(
-            "{n_leaks} of {n_eval} evaluation mazes are also training mazes, or turned copies of \
-             one"
+            "the training mazes contain {n_leaks} of {n_eval} evaluation mazes, turned and \
+             flipped ones included"
         );
         if n_leaks > 0 { vec![note] } else { Vec::new() }
     }

@@ -46,7 +46,7 @@ fn sizes(task: &dyn PuzzleTask) -> (usize, usize) {
 }
 
 #[test]
-fn settings_outside_their_range_are_refused() {
+fn settings_out_of_range_are_rejected() {
     let refused = |change: fn(&mut MazeConfig), want: &str| {
         let mut config = config();
         change(&mut config);
@@ -69,7 +69,7 @@ fn settings_outside_their_range_are_refused() {
 }
 
 #[test]
-fn a_side_with_few_mazes_says_so() {
+fn too_few_distinct_mazes_are_reported() {
     let config = MazeConfig { side: 2, min_path: 2, n_eval: 50, ..config() };
     let message = config.open(&[]).err().unwrap().to_string();
     let want = "task.n_eval must be at most the number of distinct puzzles, found 50";
@@ -77,7 +77,7 @@ fn a_side_with_few_mazes_says_so() {
 }
 
 #[test]
-fn built_in_mazes_are_apart_and_repeatable() {
+fn built_in_sides_are_disjoint_and_reproducible() {
     let task = config().open(&[]).unwrap();
     assert_eq!((task.name(), task.vocab_size(), task.n_cells()), ("maze", 6, 36));
     assert_eq!((task.n_puzzle_ids(), task.identifiers()), (1, &["<blank>".to_owned()][..]));
@@ -97,7 +97,7 @@ fn built_in_mazes_are_apart_and_repeatable() {
 }
 
 #[test]
-fn every_version_has_the_label_of_the_rule() {
+fn every_version_is_labelled_with_its_own_shortest_path() {
     let task = config().open(&[]).unwrap();
     for at in task.train().row_ids() {
         let (inputs, labels) = row(task.train(), 36, at);
@@ -112,7 +112,7 @@ fn every_version_has_the_label_of_the_rule() {
 }
 
 #[test]
-fn files_and_folders_are_trained_on_and_tests_are_not() {
+fn test_files_are_kept_out_of_training() {
     let folder = tempfile::tempdir().unwrap();
     let train = file(folder.path(), "train.csv", 12, 1);
     let more = file(folder.path(), "more.csv", 5, 2);
@@ -144,11 +144,12 @@ fn mazes_on_both_sides_are_noted() {
     file(folder.path(), "train.csv", 3, 1);
     file(folder.path(), "test.csv", 2, 1);
     let task = config().open(&[folder.path().to_path_buf()]).unwrap();
-    let want = "2 of 2 evaluation mazes are also training mazes, or turned copies of one";
+    let want = "the training mazes contain 2 of 2 evaluation mazes, turned and flipped ones \
+                included";
     assert_eq!(task.notes(), [want]);
 }
 
-/// What is said of one record of side 3.
+/// The error of opening a file with one record of side 3; empty if there is none.
 fn message(question: &str, answer: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
@@ -168,7 +169,7 @@ fn any_shortest_path_is_an_answer() {
 }
 
 #[test]
-fn records_that_are_no_puzzles_are_refused() {
+fn records_that_are_not_mazes_are_rejected() {
     let question = |text: &str| message(text, "");
     let field = "a.csv:2: field `question`: expected";
     assert_eq!(
@@ -208,7 +209,7 @@ fn scores_follow_the_rules_and_not_the_label() {
     let rows = "x,S   # G  ,S  o# G  ,2\nx,S   #   G,Soo #o  G,4\n";
     std::fs::write(&path, format!("source,question,answer,rating\n{rows}")).unwrap();
     let task = MazeConfig { side: 3, ..config() }.open_for_eval(&[path], &[]).unwrap();
-    let figures = |answers: &[(usize, &str)]| {
+    let scores = |answers: &[(usize, &str)]| {
         let mut scorer = task.scorer();
         for (group, answer) in answers {
             let tokens = vocabulary().encode(answer, "test").unwrap();
@@ -226,25 +227,25 @@ fn scores_follow_the_rules_and_not_the_label() {
         }
         scorer.finish().unwrap().scores
     };
-    assert_eq!(figures(&[]), [("valid", 0.0), ("shortest", 0.0)]);
-    // A detour, and a shortest path that is not the label's.
+    assert_eq!(scores(&[]), [("valid", 0.0), ("shortest", 0.0)]);
+    // A detour, and a shortest path that differs from the label.
     let both = [(0, "Soo #oGoo"), (1, "S  o# ooG")];
-    assert_eq!(figures(&both), [("valid", 1.0), ("shortest", 0.5)]);
+    assert_eq!(scores(&both), [("valid", 1.0), ("shortest", 0.5)]);
     let broken = [(0, "S   # G  "), (1, "S__o# ooG")];
-    assert_eq!(figures(&broken), [("valid", 0.0), ("shortest", 0.0)]);
+    assert_eq!(scores(&broken), [("valid", 0.0), ("shortest", 0.0)]);
 }
 
 #[test]
-fn the_size_of_the_data_can_be_taken() {
+fn settings_adapt_to_the_number_of_cells() {
     let paper = MazeConfig { side: 30, min_path: 110, ..config() };
-    let taken = |n_cells| {
+    let adapted = |n_cells| {
         let config = paper.clone().with_cells(n_cells).unwrap();
         (config.side, config.min_path)
     };
-    assert_eq!(taken(900), (30, 110));
-    assert_eq!(taken(1600), (40, 110));
-    assert_eq!(taken(100), (10, 12));
-    assert_eq!(taken(4), (2, 2));
+    assert_eq!(adapted(900), (30, 110));
+    assert_eq!(adapted(1600), (40, 110));
+    assert_eq!(adapted(100), (10, 12));
+    assert_eq!(adapted(4), (2, 2));
     let ambitious = MazeConfig { min_path: 140, ..paper.clone() };
     assert_eq!(ambitious.with_cells(900).unwrap().min_path, 140);
     for n_cells in [0, 1, 5, 899, 101 * 101, usize::MAX] {
@@ -254,7 +255,7 @@ fn the_size_of_the_data_can_be_taken() {
 }
 
 #[test]
-fn examples_can_be_queried_and_figures_are_counted() {
+fn examples_can_be_queried_and_statistics_are_counted() {
     let config = config();
     let text = config.example(7).unwrap();
     assert_eq!(config.example(7).unwrap(), text);

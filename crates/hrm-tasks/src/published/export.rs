@@ -1,8 +1,8 @@
-//! Any of our tasks, written as a prepared data set.
+//! Writes any task as a prepared data set.
 //!
-//! Token ids are bytes (`uint8`), as in the published ARC data: no vocabulary
-//! here has more than 256 ids, and the published loader widens what it reads.
-//! Identifiers and offsets are `int32`, as published.
+//! Token ids are `uint8`, as in the published ARC data, or `int32` for vocabularies of more
+//! than 256 ids; the published loader widens them. Identifiers and offsets are `int32`, as
+//! published.
 
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use super::npy::{ArrayWriter, Dtype};
 use super::split::{METADATA, Metadata, ends};
 use crate::{PuzzleTask, TaskError};
 
-/// The one set of each split.
+/// The name of the only set of each split.
 const SET: &str = "all";
 
-/// What was written.
+/// Counts of the data written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exported {
     /// Training examples, of all versions.
@@ -30,15 +30,15 @@ pub struct Exported {
     pub n_identifiers: usize,
 }
 
-/// Writes every version of every puzzle of `task` into a new folder, telling
-/// `progress` the examples done. A side without examples is left out.
+/// Writes every version of every puzzle of `task` into the new folder `out`. Passes the
+/// number of examples written so far to `progress`. A side without examples is left out.
 ///
-/// One example at a time is in memory. The folder appears when it is complete.
+/// Only one example is in memory at a time. The folder appears once it is complete.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if there is something at `out`;
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for more examples than `int32` counts.
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists;
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are more examples than an `int32` can count.
 pub fn export(
     task: &dyn PuzzleTask,
     out: &Path,
@@ -62,7 +62,7 @@ pub fn export(
     })
 }
 
-/// Groups, puzzles and examples of one side.
+/// Numbers of groups, puzzles and examples of one side.
 struct Counts {
     n_groups: usize,
     n_puzzles: usize,
@@ -84,7 +84,8 @@ impl Counts {
     }
 }
 
-/// Writes one side into a new folder, if it has examples; their number.
+/// Writes one side into the new folder `path`, unless it has no examples. Returns their
+/// number.
 fn write_side(
     task: &dyn PuzzleTask,
     examples: &dyn Examples,

@@ -1,8 +1,8 @@
-//! A prepared data set, turned into the files that we keep puzzles in.
+//! Converts a prepared data set to the puzzle files of this crate.
 //!
-//! Only base puzzles are taken: their versions are made again when they are
-//! asked for. In a prepared Sudoku or maze group the first puzzle is the base,
-//! by the order in which the published code writes them.
+//! Only base puzzles are kept, because their versions are computed when they are needed. The
+//! first puzzle of a prepared Sudoku or maze group is its base puzzle: the published code
+//! writes it first.
 
 use std::path::Path;
 
@@ -12,12 +12,14 @@ use crate::error::TaskError;
 use crate::presets::RunConfig;
 use crate::registry::TaskConfig;
 
-/// Reads the base puzzles of a prepared data set, of a kind if it is given.
+/// Reads the base puzzles of a prepared data set. Without `kind`, the only kind that fits
+/// the data is used.
 ///
 /// # Errors
 ///
-/// As opening the data set; [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is of no kind, or
-/// could be of several. A puzzle that cannot be turned is no error, but listed.
+/// As opening the data set; [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if the
+/// data fit no kind, several kinds, or not the given one. A puzzle that cannot be converted
+/// is not an error: it is listed in [`Imported::refused`].
 pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> {
     let sides = if is_split(folder) {
         let is_test = folder.file_name().is_some_and(|name| name == Side::Test.folder());
@@ -35,7 +37,7 @@ pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> 
     Ok(config.puzzle_kind().row_decoder()?.import(&layout))
 }
 
-/// Settings of the kind whose puzzles have the size of the data.
+/// Settings of the kind whose vocabulary size and number of cells are those of the data.
 fn settings(layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError> {
     let n_cells = layout.metadata().seq_len;
     let fitting = |kind: &&str| {
@@ -51,12 +53,14 @@ fn settings(layout: &Layout, kind: Option<&str>) -> Result<TaskConfig, TaskError
     match fits.len() {
         1 => Ok(fits.remove(0)),
         n_fits => {
-            let found = match kind {
-                Some(kind) => format!("data that is not of {kind}"),
-                None if n_fits == 0 => "another vocabulary or number of cells".to_owned(),
-                None => "data that fits several: name one".to_owned(),
+            let found = match n_fits {
+                0 => "another vocabulary size or number of cells",
+                _ => "data that fit several kinds; name the kind",
             };
-            let expected = format!("puzzles of {}", TaskConfig::NAMES.join(", "));
+            let expected = match kind {
+                Some(kind) => format!("puzzles of kind {kind}"),
+                None => format!("puzzles of one of the kinds {}", TaskConfig::NAMES.join(", ")),
+            };
             Err(TaskError::malformed(&layout.place, expected, found))
         }
     }

@@ -1,4 +1,4 @@
-//! Base puzzles found in a prepared data set, as the files that we keep puzzles in.
+//! Base puzzles of a prepared data set, as puzzle files of this crate.
 
 use std::path::Path;
 
@@ -11,28 +11,28 @@ use super::split::Split;
 use crate::error::TaskError;
 use crate::folder;
 
-/// What became of a prepared data set.
+/// The base puzzles of a prepared data set, as files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// Names below the folder to write, with contents.
+    /// Path of each file in the folder to write, and its content.
     pub files: Vec<(String, String)>,
-    /// Puzzles in them.
+    /// Number of puzzles in the files.
     pub n_puzzles: usize,
-    /// Versions of them that were left out.
+    /// Number of augmented versions that were left out.
     pub n_versions: usize,
-    /// What could not be turned, and why.
+    /// A message for each puzzle that could not be converted.
     pub refused: Vec<String>,
 }
 
 impl Imported {
-    /// Writes the files into a new folder; a single one, if `out` has an
-    /// ending, under that name.
+    /// Writes the files into a new folder `out`, or the only file to `out` itself if `out`
+    /// has a file extension.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without files, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for several
-    /// files under one name, [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if there is something
-    /// at `out`.
+    /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without files, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed)
+    /// for several files and an `out` with a file extension,
+    /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists.
     pub fn write(&self, out: &Path) -> Result<(), TaskError> {
         let is_file = out.extension().is_some();
         match self.files.as_slice() {
@@ -50,8 +50,8 @@ impl Imported {
     }
 }
 
-/// Base puzzles as files of records, one per side; `read` turns the question
-/// and answer of one, found at a place.
+/// Base puzzles as files of records, one per side. `read` converts the token ids of a
+/// question and its answer; its third argument is their place, for messages.
 pub(crate) fn records(
     layout: &Layout,
     read: impl Fn(&[u32], &[u32], &str) -> Result<Record, TaskError>,
@@ -85,10 +85,9 @@ pub(crate) fn records(
     imported
 }
 
-/// Whether a puzzle may be a version of the first of its group: turning a board
-/// and exchanging its digits keeps how many cells are blank, and how often the
-/// most frequent digit, the next and so on occur. A group that holds something
-/// else holds base puzzles.
+/// Whether a puzzle may be a version of the first one of its group. Turning a board and
+/// permuting its digits changes neither the number of blank cells nor the sorted counts of
+/// the digits. A puzzle that differs in these is a base puzzle itself.
 fn is_version(split: &Split, at: RowId, inputs: &[u32]) -> bool {
     if at.row >= split.n_rows(at.group, 0) {
         return false;
@@ -97,8 +96,8 @@ fn is_version(split: &Split, at: RowId, inputs: &[u32]) -> bool {
     profile(&base) == profile(inputs)
 }
 
-/// How often id 1 occurs, a blank or a wall, and how often each of the others,
-/// without which ids they are.
+/// The number of cells with id 1, which is a blank or a wall, and the sorted counts of all
+/// other ids.
 fn profile(ids: &[u32]) -> (usize, Vec<usize>) {
     let mut counts = vec![0; ids.iter().max().map_or(2, |id| (*id as usize + 1).max(2))];
     for id in ids {

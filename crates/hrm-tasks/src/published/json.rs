@@ -9,7 +9,12 @@ use serde::de::DeserializeOwned;
 
 use crate::error::TaskError;
 
-/// Reads a JSON file of limited size.
+/// Reads a JSON file of at most `n_bytes_max` bytes; messages call its content `expected`.
+///
+/// # Errors
+///
+/// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if the file cannot be read, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed)
+/// if it is too large or has another content.
 pub(super) fn read_json<T: DeserializeOwned>(
     path: &Path,
     n_bytes_max: u64,

@@ -1,4 +1,4 @@
-//! A prepared data set as it lies in its folder.
+//! The folder of a prepared data set.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::split::{METADATA, Metadata, Split};
 use crate::error::TaskError;
 use crate::folder;
 
-/// The sides of a data set, and the folders they lie in.
+/// The sides of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Train,
@@ -16,6 +16,7 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    /// Name of the folder of this side.
     pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -24,21 +25,22 @@ impl Side {
     }
 }
 
-/// The prepared data set among paths; `None` if they are files of another kind.
+/// The prepared data set in `data`; `None` if no path is one.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if it is not the only path.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are other paths beside it.
 pub(crate) fn find(data: &[PathBuf]) -> Result<Option<&Path>, TaskError> {
     folder::alone(data, "a prepared data set", is_prepared)
 }
 
-/// Whether a folder is a prepared data set, or one side of one.
+/// Whether a folder is a prepared data set, or one side of such a data set.
 fn is_prepared(path: &Path) -> bool {
     is_split(path)
         || [Side::Train, Side::Test].iter().any(|side| is_split(&path.join(side.folder())))
 }
 
+/// Whether a folder is one side of a prepared data set.
 pub(super) fn is_split(path: &Path) -> bool {
     path.join(METADATA).is_file()
 }
@@ -47,35 +49,35 @@ pub(super) fn is_split(path: &Path) -> bool {
 ///
 /// # Errors
 ///
-/// As [`Layout::open`], for what is wrong with the metadata.
+/// As [`Metadata::read`].
 pub(crate) fn n_cells(folder: &Path) -> Result<usize, TaskError> {
     let train = split_of(folder, Side::Train);
     let split = if is_split(&train) { train } else { split_of(folder, Side::Test) };
     Ok(Metadata::read(&split)?.seq_len)
 }
 
-/// Where a side lies; a folder that is a split itself stands for either.
+/// The folder of a side: `folder` itself if it is a split, otherwise a folder in it.
 pub(super) fn split_of(folder: &Path, side: Side) -> PathBuf {
     if is_split(folder) { folder.to_owned() } else { folder.join(side.folder()) }
 }
 
-/// A prepared data set, checked.
+/// An opened prepared data set, whose files have been checked.
 pub struct Layout {
-    /// What messages call it.
+    /// The folder, for messages.
     pub(crate) place: String,
     pub(crate) train: Option<Split>,
     pub(crate) test: Option<Split>,
-    /// Names of the identifiers.
+    /// Names of the puzzle identifiers.
     pub(crate) identifiers: Vec<String>,
 }
 
 impl Layout {
-    /// Opens some sides of a data set; all of `sides` must be there.
+    /// Opens `sides` of a data set, all of which must exist.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) for a file that is missing or unreadable,
-    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming a file that is wrong.
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) naming a file that is missing or unreadable,
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming a file with invalid content.
     pub(super) fn open(folder: &Path, sides: &[Side]) -> Result<Self, TaskError> {
         let open = |side: Side| {
             sides.contains(&side).then(|| Split::open(&split_of(folder, side))).transpose()
@@ -86,11 +88,14 @@ impl Layout {
         if let (Some(train), Some(test)) = (&layout.train, &layout.test) {
             let sizes = |split: &Split| {
                 let Metadata { seq_len, vocab_size, num_puzzle_identifiers, .. } = split.metadata();
-                format!("{seq_len} cells, {vocab_size} ids, {num_puzzle_identifiers} identifiers")
+                format!(
+                    "seq_len {seq_len}, vocab_size {vocab_size}, num_puzzle_identifiers \
+                     {num_puzzle_identifiers}"
+                )
             };
             if sizes(train) != sizes(test) {
                 let place = split_of(folder, Side::Test).join(METADATA).display().to_string();
-                let expected = format!("{} as in the training split", sizes(train));
+                let expected = format!("{}, as in the training split", sizes(train));
                 return Err(TaskError::malformed(place, expected, sizes(test)));
             }
         }
@@ -99,7 +104,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Sizes that all splits have in common.
+    /// The metadata of the first split. The sizes in it are the same in all splits.
     pub(super) fn metadata(&self) -> &Metadata {
         let mut splits = [&self.train, &self.test].into_iter().flatten();
         splits.next().expect("a layout has at least one side").metadata()
@@ -110,7 +115,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) with both sizes.
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) with the expected size and
+    /// the size found.
     pub(super) fn check(
         &self,
         name: &str,
@@ -129,9 +135,10 @@ impl Layout {
     }
 }
 
-/// Names of identifiers: in the folder, or beside a folder that is a split.
+/// Names of the puzzle identifiers, from a file in the folder, or beside it if the folder is
+/// a split. A data set with only the blank identifier may lack the file.
 fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskError> {
-    // Two million names of versions.
+    // Enough for two million names of versions.
     const N_BYTES_MAX: u64 = 256 << 20;
 
     let mut path = folder.join(IDENTIFIERS);
@@ -144,7 +151,8 @@ fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskE
     let names: Vec<String> = read_json(&path, N_BYTES_MAX, "a list of names")?;
     if names.len() != n_identifiers {
         let place = path.display().to_string();
-        let expected = format!("{n_identifiers} names");
+        let expected =
+            format!("one name per puzzle identifier (`num_puzzle_identifiers` is {n_identifiers})");
         return Err(TaskError::malformed(place, expected, names.len().to_string()));
     }
     Ok(names)

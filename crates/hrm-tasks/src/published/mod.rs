@@ -1,5 +1,5 @@
-//! The prepared data sets of the published code: read, written, turned into
-//! ours.
+//! The prepared data sets of the published code: reading, writing, and conversion to puzzle
+//! files.
 //!
 //! ```text
 //! folder/
@@ -7,14 +7,14 @@
 //!   train/  test/        one split each: dataset.json and arrays
 //! ```
 //!
-//! Such a folder holds every example of every version, so nothing is drawn or
-//! augmented here. Arrays are memory-mapped: a data set of gigabytes takes no
-//! more memory than the pages in use.
+//! Such a folder holds every example of every version, so nothing is sampled or augmented
+//! here. Arrays are memory-mapped: a data set of gigabytes takes no more memory than the
+//! pages in use.
 //!
 //! # Where to start
 //!
-//! [`Layout`] opens a folder, `Split` is what the trainer draws from,
-//! [`export()`] and [`import()`] go to and fro.
+//! [`Layout`] opens a folder, and `Split` provides its examples to the trainer. [`export()`]
+//! writes such a folder, [`import()`] converts one.
 
 mod export;
 mod import;

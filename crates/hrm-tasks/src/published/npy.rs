@@ -6,8 +6,8 @@
 //! the values, row by row
 //! ```
 //!
-//! The header is parsed here: it may claim any shape, and the crate for such
-//! files panics where the product of the sizes overflows.
+//! The header is parsed here because it may claim any shape, and the usual crate for this
+//! format panics if the product of the sizes overflows.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -20,10 +20,10 @@ use hrm_puzzles::clipped;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Values start at a multiple of this, as the format asks.
+/// The values start at a multiple of this many bytes, as the format requires.
 const ALIGNMENT: usize = 64;
 
-/// What one value is; little endian.
+/// The type of the values, in little-endian byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dtype {
     U8,
@@ -50,7 +50,7 @@ impl Dtype {
 
     /// The type that a header names.
     fn of(descr: &str) -> Option<Self> {
-        // Bytes have no order, however it is written.
+        // Single bytes have no byte order, so both spellings mean the same.
         let name = match descr {
             "<u1" => "|u1",
             "<i1" => "|i1",
@@ -59,6 +59,7 @@ impl Dtype {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, dtype)| *dtype)
     }
 
+    /// The name of the type in a header.
     fn descr(self) -> &'static str {
         Self::ALL.iter().find(|(_, dtype)| *dtype == self).expect("every type has a name").0
     }
@@ -78,7 +79,7 @@ impl Dtype {
 pub(crate) struct Array {
     path: PathBuf,
     map: Mmap,
-    /// Byte of the first value.
+    /// Offset of the first value in bytes.
     start: usize,
     dtype: Dtype,
     n_rows: usize,
@@ -91,14 +92,13 @@ impl Array {
     /// # Errors
     ///
     /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if it cannot be opened, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if
-    /// it is no such array or is shorter or longer than its header says.
+    /// it is not such an array, or its length differs from what its header says.
     pub(crate) fn open(path: &Path, n_dims: usize) -> Result<Self, TaskError> {
         let file = File::open(path).map_err(TaskError::read(path))?;
-        // SAFETY: the map is only read, as bytes, and every byte is a valid
-        // `u8`. If another process writes to the file, values change, but they
-        // are checked again wherever they index something; if it cuts the file
-        // short, reading ends the program with a signal, which is no access to
-        // memory that belongs to anything else.
+        // SAFETY: the map is only read, as bytes, and every byte is a valid `u8`. If another
+        // process writes to the file, values change, but they are checked again wherever
+        // they are used as an index. If another process truncates the file, reading ends the
+        // program with a signal; no other memory is accessed.
         #[allow(unsafe_code)]
         let map = unsafe { Mmap::map(&file) }.map_err(TaskError::read(path))?;
 
@@ -112,11 +112,11 @@ impl Array {
             refused(format!("values of type {names}"), clipped(header.descr))
         })?;
         if header.is_fortran_order {
-            return Err(refused("values row by row".to_owned(), "Fortran order".to_owned()));
+            return Err(refused("C order (row by row)".to_owned(), "Fortran order".to_owned()));
         }
         if header.shape.len() != n_dims {
-            let expected = format!("{n_dims} dimensions");
-            return Err(refused(expected, header.shape.len().to_string()));
+            let dimensional = |n: usize| format!("a {n}-dimensional array");
+            return Err(refused(dimensional(n_dims), dimensional(header.shape.len())));
         }
         let n_values = header.shape.iter().try_fold(1usize, |n, size| n.checked_mul(*size));
         let n_bytes = n_values.and_then(|n| n.checked_mul(dtype.n_bytes()));
@@ -124,8 +124,8 @@ impl Array {
         if n_bytes != Some(n_bytes_there) {
             let shape = &header.shape;
             let expected = match n_bytes {
-                Some(n) => format!("{n} bytes for an array of {shape:?}"),
-                None => "an array that fits in memory".to_owned(),
+                Some(n) => format!("{n} bytes of values for shape {shape:?}"),
+                None => "a shape that fits in memory".to_owned(),
             };
             let found =
                 if n_bytes.is_some() { n_bytes_there.to_string() } else { format!("{shape:?}") };
@@ -136,7 +136,7 @@ impl Array {
         Ok(Self { path: path.to_owned(), map, start, dtype, n_rows, n_cols })
     }
 
-    /// What messages call it.
+    /// The path, for messages.
     pub(crate) fn place(&self) -> String {
         self.path.display().to_string()
     }
@@ -149,15 +149,15 @@ impl Array {
         self.n_cols
     }
 
-    /// Shows `visit` the values of one row in order; none if there is no such
-    /// row. What an `i64` cannot hold is shown as its largest value.
+    /// Passes the values of one row to `visit` in order; none if the row does not exist. A
+    /// value too large for an `i64` becomes the largest `i64`.
     pub(crate) fn row(&self, row: usize, mut visit: impl FnMut(i64)) {
         if row >= self.n_rows {
             return;
         }
         let n_bytes = self.n_cols * self.dtype.n_bytes();
         let bytes = &self.map[self.start + row * n_bytes..][..n_bytes];
-        // Named once per row, so that the loops over values are plain ones.
+        // The type is matched once per row, so that the loop over the values does not branch.
         macro_rules! each {
             ($type:ty, $widen:expr) => {
                 for value in bytes.as_chunks().0 {
@@ -177,7 +177,7 @@ impl Array {
         }
     }
 
-    /// The first value of a row; -1 if there is none.
+    /// The first value of a row; -1 if the row does not exist or is empty.
     pub(crate) fn get(&self, row: usize) -> i64 {
         let mut first = None;
         self.row(row, |value| first = first.or(Some(value)));
@@ -185,13 +185,13 @@ impl Array {
     }
 }
 
-/// What is there instead of an array.
+/// The length of a file and its first bytes, for messages.
 fn beginning_of(bytes: &[u8]) -> String {
     let shown = &bytes[..bytes.len().min(24)];
     format!("{} bytes that start with \"{}\"", bytes.len(), shown.escape_ascii())
 }
 
-/// What a file says about its array.
+/// The header of a file.
 struct Header<'a> {
     descr: &'a str,
     is_fortran_order: bool,
@@ -199,7 +199,8 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    /// The header of a file, and where the values start.
+    /// The header of a file and the offset of the first value in bytes; `None` if it is
+    /// malformed.
     fn read(bytes: &'a [u8]) -> Option<(Self, usize)> {
         let (version, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<2>()?;
         let (n_bytes, rest) = match version {
@@ -217,7 +218,8 @@ impl<'a> Header<'a> {
         Some((Self::parse(text)?, bytes.len() - rest.len() + n_bytes))
     }
 
-    /// Parses the one kind of dictionary that is a header of plain values.
+    /// Parses the dictionary of a header; `None` if it is malformed or describes structured
+    /// values.
     fn parse(text: &'a str) -> Option<Self> {
         let mut literal = Literal(text);
         let (mut descr, mut is_fortran_order, mut shape) = (None, None, None);
@@ -245,10 +247,11 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The rest of a Python literal.
+/// The part of a Python literal that is not parsed yet.
 struct Literal<'a>(&'a str);
 
 impl<'a> Literal<'a> {
+    /// Skips white space and `token`; `None` if something else follows.
     fn skip(&mut self, token: &str) -> Option<()> {
         self.0 = self.0.trim_start().strip_prefix(token)?;
         Some(())
@@ -281,23 +284,24 @@ impl<'a> Literal<'a> {
     }
 }
 
-/// An array that is written row by row.
+/// Writes an array to a file, row by row.
 pub(crate) struct ArrayWriter {
     path: PathBuf,
     file: BufWriter<File>,
     dtype: Dtype,
+    /// Number of values still to be written.
     n_missing: usize,
-    /// The values of one call, as they are written.
+    /// Buffer for the encoded values of one call.
     bytes: Vec<u8>,
 }
 
 impl ArrayWriter {
-    /// Starts a new file of bytes or `int32`. All `n_rows` times `n_cols` values must be pushed;
-    /// without `n_cols` the array has one dimension.
+    /// Creates a file of `uint8` or `int32` values. Exactly `n_rows * n_cols` values must be
+    /// pushed; without `n_cols` the array has one dimension and `n_rows` values.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if there is such a file.
+    /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if the file exists.
     pub(crate) fn create(
         path: &Path,
         dtype: Dtype,
@@ -323,9 +327,10 @@ impl ArrayWriter {
     ///
     /// # Panics
     ///
-    /// If a value does not fit the type, or there are more than promised.
+    /// If a value does not fit the type, or there are more values than the shape allows.
     pub(crate) fn push(&mut self, values: &[u32]) -> Result<(), TaskError> {
-        self.n_missing = self.n_missing.checked_sub(values.len()).expect("no value too many");
+        self.n_missing =
+            self.n_missing.checked_sub(values.len()).expect("no more values than the shape allows");
         self.bytes.clear();
         for value in values {
             match self.dtype {
@@ -340,7 +345,7 @@ impl ArrayWriter {
         self.file.write_all(&self.bytes).map_err(TaskError::write(&self.path))
     }
 
-    /// Makes the file durable.
+    /// Writes the buffered values and syncs the file to disk.
     ///
     /// # Errors
     ///
@@ -357,17 +362,17 @@ impl ArrayWriter {
     }
 }
 
-/// Everything before the values.
+/// The bytes before the values.
 fn header(dtype: Dtype, shape: &str) -> Vec<u8> {
     let descr = dtype.descr();
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    // The text ends with a line break, right before the values.
+    // The header ends with a line break directly before the values.
     let n_before = MAGIC.len() + 4;
     let n_bytes = (n_before + text.len() + 1).next_multiple_of(ALIGNMENT) - n_before;
     let n_spaces = n_bytes - text.len() - 1;
     text.extend(std::iter::repeat_n(' ', n_spaces));
     text.push('\n');
-    let n_bytes = u16::try_from(n_bytes).expect("two sizes are short");
+    let n_bytes = u16::try_from(n_bytes).expect("a header with two sizes is short");
     [MAGIC, &[1, 0], &n_bytes.to_le_bytes(), text.as_bytes()].concat()
 }
 

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! {set}__inputs.npy              [n_examples, seq_len]   token ids
-//! {set}__labels.npy              [n_examples, seq_len]   token ids, or what is ignored
+//! {set}__labels.npy              [n_examples, seq_len]   token ids, or the ignored label
 //! {set}__puzzle_identifiers.npy  [n_puzzles]
 //! {set}__puzzle_indices.npy      [n_puzzles + 1]         first example of each puzzle
 //! {set}__group_indices.npy       [n_groups + 1]          first puzzle of each group
 //! ```
 //!
-//! A group is one base puzzle; its puzzles are versions of it. Everything stays
-//! in the files: opening walks over them once, and examples are read from the
-//! map when they are asked for.
+//! A group is one base puzzle; its puzzles are versions of it. The data stay in the files:
+//! opening a split checks every value once, and examples are read through a memory map when
+//! they are needed.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -23,32 +23,33 @@ use super::npy::Array;
 use crate::TaskError;
 use hrm_puzzles::clipped;
 
-/// Longest name of a set: file systems allow little more, with an ending.
+/// Longest name of a set, in bytes: file systems allow little more once the file ending is
+/// added.
 const N_BYTES_OF_NAME: usize = 200;
 
 /// Name of the file that describes a split.
 pub(crate) const METADATA: &str = "dataset.json";
 
-/// What a split says about itself.
+/// The content of `dataset.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Metadata {
     /// Token id of padding.
     pub(crate) pad_id: i64,
-    /// Label that carries no loss, if there is one.
+    /// Label that carries no loss, if any.
     pub(crate) ignore_label_id: Option<i64>,
-    /// Identifier of puzzles without one of their own.
+    /// Identifier shared by all puzzles that have no identifier.
     pub(crate) blank_identifier_id: i64,
     /// Distinct token ids, padding included.
     pub(crate) vocab_size: usize,
     /// Cells per example.
     pub(crate) seq_len: usize,
-    /// Puzzle identifiers, the blank one included.
+    /// Number of puzzle identifiers, the blank one included.
     pub(crate) num_puzzle_identifiers: usize,
-    /// Groups of all sets.
+    /// Number of groups in all sets.
     pub(crate) total_groups: usize,
-    /// Examples per puzzle.
+    /// Mean number of examples per puzzle.
     pub(crate) mean_puzzle_examples: f64,
-    /// Names that the files of each set begin with.
+    /// Names of the sets; the file names of a set begin with its name.
     pub(crate) sets: Vec<String>,
 }
 
@@ -57,8 +58,8 @@ impl Metadata {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read); [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for what is no metadata, or
-    /// gives ids another meaning than tasks here do.
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) if the file cannot be read, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed)
+    /// if it is not such metadata, or gives special ids other values than this crate does.
     pub(crate) fn read(folder: &Path) -> Result<Self, TaskError> {
         const N_BYTES_MAX: u64 = 1 << 20;
         let path = folder.join(METADATA);
@@ -83,12 +84,12 @@ impl Metadata {
         if metadata.sets.is_empty() {
             return refused("sets", "at least one set", "none".to_owned());
         }
-        // A set may not lead out of its folder.
+        // The files of a set must lie in the folder of the split.
         let is_plain = |name: &str| {
             name.len() <= N_BYTES_OF_NAME && Path::new(name).file_name() == Some(OsStr::new(name))
         };
         if let Some(name) = metadata.sets.iter().find(|name| !is_plain(name)) {
-            let expected = format!("names of files, of at most {N_BYTES_OF_NAME} bytes");
+            let expected = format!("plain file names of at most {N_BYTES_OF_NAME} bytes");
             return refused("sets", &expected, format!("{:?}", clipped(name)));
         }
         Ok(metadata)
@@ -104,7 +105,7 @@ struct Set {
     group_indices: Array,
 }
 
-/// How the names of a set's files end.
+/// Endings of the file names of a set.
 pub(crate) mod ends {
     pub(crate) const INPUTS: &str = "__inputs.npy";
     pub(crate) const LABELS: &str = "__labels.npy";
@@ -128,25 +129,27 @@ impl Set {
         Ok(set)
     }
 
+    /// Makes sure that the arrays have matching sizes and valid values.
     fn check(&self, metadata: &Metadata) -> Result<(), TaskError> {
         let n_examples = self.inputs.n_rows();
         for cells in [&self.inputs, &self.labels] {
             if (cells.n_rows(), cells.n_cols()) != (n_examples, metadata.seq_len) {
-                let expected = format!("{n_examples} rows of {}", metadata.seq_len);
-                let found = format!("{} of {}", cells.n_rows(), cells.n_cols());
+                let expected = format!("shape [{n_examples}, {}]", metadata.seq_len);
+                let found = format!("[{}, {}]", cells.n_rows(), cells.n_cols());
                 return Err(TaskError::malformed(cells.place(), expected, found));
             }
         }
         let n_puzzles = self.puzzle_identifiers.n_rows();
         let n_offsets = self.puzzle_indices.n_rows();
         if n_offsets != n_puzzles + 1 {
-            let expected = format!("{} offsets, one more than identifiers", n_puzzles + 1);
+            let expected =
+                format!("{} as the number of offsets, one more than puzzles", n_puzzles + 1);
             let place = self.puzzle_indices.place();
             return Err(TaskError::malformed(place, expected, n_offsets.to_string()));
         }
         check_offsets(&self.puzzle_indices, n_examples, 0)?;
-        // A puzzle without examples is passed over, but a group without puzzles
-        // has none to draw.
+        // A puzzle without examples is skipped, but a group without puzzles has none that
+        // could be sampled.
         check_offsets(&self.group_indices, n_puzzles, 1)?;
 
         let n_identifiers = metadata.num_puzzle_identifiers as i64;
@@ -161,7 +164,7 @@ impl Set {
             |id| (0..vocab_size).contains(&id),
             || format!("token ids below {vocab_size}"),
         )?;
-        // Id 0 is not asked for here, so it cannot be an answer.
+        // Label 0 carries no loss in this crate, so it cannot be an answer.
         let ignored = metadata.ignore_label_id;
         check_values(
             &self.labels,
@@ -173,19 +176,24 @@ impl Set {
         )
     }
 
+    /// Number of groups of this set.
     fn n_groups(&self) -> usize {
         self.group_indices.n_rows().saturating_sub(1)
     }
 }
 
-/// Whether offsets begin at 0, end at `n_items` and go up by at least `step_min`.
+/// Makes sure that offsets begin at 0, end at `n_items` and increase by at least `step_min`.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming the first offset that is wrong.
 fn check_offsets(offsets: &Array, n_items: usize, step_min: i64) -> Result<(), TaskError> {
     let refused = |expected: String, found: String| {
         Err(TaskError::malformed(offsets.place(), expected, found))
     };
     let n_rows = offsets.n_rows();
     if n_rows == 0 {
-        return refused("offsets".to_owned(), "none".to_owned());
+        return refused("at least one offset".to_owned(), "none".to_owned());
     }
     if offsets.get(0) != 0 {
         return refused("0 as the first offset".to_owned(), offsets.get(0).to_string());
@@ -193,7 +201,8 @@ fn check_offsets(offsets: &Array, n_items: usize, step_min: i64) -> Result<(), T
     for row in 1..n_rows {
         let (before, offset) = (offsets.get(row - 1), offsets.get(row));
         if offset.saturating_sub(before) < step_min {
-            let expected = format!("at least {} at index {row}", before.saturating_add(step_min));
+            let least = before.saturating_add(step_min);
+            let expected = format!("an offset of at least {least} at index {row}");
             return refused(expected, offset.to_string());
         }
     }
@@ -204,7 +213,12 @@ fn check_offsets(offsets: &Array, n_items: usize, step_min: i64) -> Result<(), T
     Ok(())
 }
 
-/// Whether every value `is_sound`; else the first that is not is named.
+/// Makes sure that `is_sound` holds for every value.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming the first value for which it
+/// does not.
 fn check_values(
     array: &Array,
     is_sound: impl Fn(i64) -> bool,
@@ -223,23 +237,23 @@ fn check_values(
     Ok(())
 }
 
-/// One side of a prepared data set, its sets one after the other.
+/// One side of a prepared data set; its sets are concatenated.
 pub(crate) struct Split {
     metadata: Metadata,
     sets: Vec<Set>,
     /// First group of each set.
     first_groups: Vec<usize>,
-    /// What the model calls each identifier, where that differs.
+    /// The model's number for each identifier of the files, if the numberings differ.
     renumbered: Option<Vec<u32>>,
 }
 
 impl Split {
-    /// Opens a folder, and reads it once to check it.
+    /// Opens a folder and checks every value in it.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) for a file that is missing or unreadable,
-    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming a file that is wrong.
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read) naming a file that is missing or unreadable,
+    /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming a file with invalid content.
     pub(crate) fn open(folder: &Path) -> Result<Self, TaskError> {
         let metadata = Metadata::read(folder)?;
         let mut split =
@@ -254,12 +268,16 @@ impl Split {
         if n_groups != split.metadata.total_groups {
             let place = format!("{}: `total_groups`", folder.join(METADATA).display());
             let found = split.metadata.total_groups.to_string();
-            return Err(TaskError::malformed(place, format!("{n_groups} as in the files"), found));
+            return Err(TaskError::malformed(
+                place,
+                format!("{n_groups}, the number of groups in the arrays"),
+                found,
+            ));
         }
         Ok(split)
     }
 
-    /// A split like another one, without examples.
+    /// A split with the given metadata and without examples.
     pub(crate) fn empty(metadata: Metadata) -> Self {
         Self { metadata, sets: Vec::new(), first_groups: Vec::new(), renumbered: None }
     }
@@ -268,7 +286,7 @@ impl Split {
         &self.metadata
     }
 
-    /// Gives rows the identifiers of another numbering, by our own.
+    /// Makes rows carry the identifiers `theirs`, indexed by the identifiers of the files.
     pub(crate) fn renumber(&mut self, theirs: Vec<u32>) {
         self.renumbered = Some(theirs);
     }
@@ -280,18 +298,18 @@ impl Split {
         if (id as usize) < self.metadata.num_puzzle_identifiers { id } else { BLANK_PUZZLE }
     }
 
-    /// Puzzles of all groups.
+    /// Number of puzzles in all groups.
     pub(crate) fn n_puzzles(&self) -> usize {
         self.sets.iter().map(|set| set.puzzle_identifiers.n_rows()).sum()
     }
 
-    /// Examples of all groups.
+    /// Number of examples in all groups.
     pub(crate) fn n_examples(&self) -> usize {
         self.sets.iter().map(|set| set.inputs.n_rows()).sum()
     }
 
-    /// Question and answer of one example, `[seq_len]` each; [`PADDING`] where
-    /// no answer is asked for.
+    /// Question and answer of one example, `[seq_len]` each; labels without a loss are
+    /// [`PADDING`].
     pub(crate) fn example(&self, at: RowId) -> (Vec<u32>, Vec<u32>) {
         let n_cells = self.metadata.seq_len;
         let (mut inputs, mut labels) = (vec![PADDING; n_cells], vec![PADDING; n_cells]);
@@ -312,26 +330,27 @@ impl Split {
         (set, offset(&set.group_indices, group) + version)
     }
 
-    /// Copies cells of a row; what is no token id becomes padding.
+    /// Copies the cells of a row; values that are not token ids, or are `ignored`, become
+    /// padding.
     fn copy(&self, cells: &Array, row: usize, ignored: Option<i64>, to: &mut [u32]) {
         to.fill(PADDING);
         let mut to = to.iter_mut();
         cells.row(row, |value| {
             let id = u32::try_from(value).unwrap_or(PADDING);
-            let is_asked = (id as usize) < self.metadata.vocab_size && Some(value) != ignored;
+            let is_kept = (id as usize) < self.metadata.vocab_size && Some(value) != ignored;
             if let Some(cell) = to.next() {
-                *cell = if is_asked { id } else { PADDING };
+                *cell = if is_kept { id } else { PADDING };
             }
         });
     }
 }
 
-/// An offset; 0 for one that somebody has overwritten since it was checked.
+/// An offset, or 0 if the file was changed after it was checked and the offset is invalid.
 fn offset(offsets: &Array, idx: usize) -> usize {
     usize::try_from(offsets.get(idx)).unwrap_or(0)
 }
 
-/// The length of a part.
+/// Number of items in a part, from the offsets of the parts.
 fn length(offsets: &Array, part: usize) -> usize {
     offset(offsets, part.saturating_add(1)).saturating_sub(offset(offsets, part))
 }

@@ -1,4 +1,4 @@
-//! A prepared data set as the trainer and the command line see it.
+//! A prepared data set as a task.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,11 +13,11 @@ use hrm_puzzles::Style;
 use crate::error::TaskError;
 use crate::traits::{PuzzleKind, PuzzleTask, RowDecoder};
 
-/// Training and evaluation data from a prepared data set.
+/// Opens the training and, if it exists, the test side of a prepared data set.
 ///
 /// # Errors
 ///
-/// As [`Layout::open`] and [`Layout::check`].
+/// As [`Layout::open`], [`Layout::check`] and [`Prepared::new`].
 pub(crate) fn open(
     (name, kind): (&'static str, &dyn PuzzleKind),
     folder: &Path,
@@ -31,11 +31,11 @@ pub(crate) fn open(
     Ok(Box::new(Prepared::new((name, kind), layout, None)?))
 }
 
-/// The test side of a prepared data set, for a model that knows `identifiers`.
+/// Opens the test side of a prepared data set, for a model that knows `identifiers`.
 ///
 /// # Errors
 ///
-/// As [`Layout::open`] and [`Layout::check`].
+/// As [`Layout::open`], [`Layout::check`] and [`Prepared::new`].
 pub(crate) fn open_for_eval(
     (name, kind): (&'static str, &dyn PuzzleKind),
     folder: &Path,
@@ -52,20 +52,20 @@ pub(super) struct Prepared {
     decoder: Box<dyn RowDecoder>,
     train: Split,
     eval: Split,
-    /// Names in the numbering of the files.
+    /// Names of the identifiers, in the numbering of the files.
     names: Vec<String>,
-    /// Names in the numbering of the model, where that differs.
+    /// Names of the identifiers that the model knows, in its numbering, if it is given.
     known: Option<Vec<String>>,
     notes: Vec<String>,
 }
 
 impl Prepared {
-    /// Rows of `layout`; under the identifiers of a model that knows `known`,
-    /// if it is given.
+    /// The rows of `layout`. With `known`, the identifiers of a model, rows carry these.
     ///
     /// # Errors
     ///
-    /// [`TaskError::Setting`] if the settings are out of range.
+    /// [`TaskError::Setting`] if the settings are out of range, or the published code
+    /// prepares no data sets of this kind.
     pub(super) fn new(
         (name, kind): (&'static str, &dyn PuzzleKind),
         layout: Layout,
@@ -74,7 +74,7 @@ impl Prepared {
         let metadata = layout.metadata().clone();
         let mut notes = Vec::new();
         if known.is_none() && layout.test.is_none() {
-            notes.push(format!("{} has no test data: nothing to evaluate", layout.place));
+            notes.push(format!("{} has no test split to evaluate on", layout.place));
         }
         let [train, mut eval] = [layout.train, layout.test]
             .map(|split| split.unwrap_or_else(|| Split::empty(metadata.clone())));
@@ -82,8 +82,8 @@ impl Prepared {
             let (numbers, n_unknown) = renumbering(&layout.identifiers, known);
             if n_unknown > 0 {
                 notes.push(format!(
-                    "{n_unknown} of {} identifiers are unknown to the model: asked under \
-                     {BLANK_NAME}",
+                    "the model does not know {n_unknown} of {} identifiers: their rows are \
+                     evaluated under the identifier {BLANK_NAME}",
                     layout.identifiers.len()
                 ));
             }
@@ -101,10 +101,10 @@ impl Prepared {
     }
 }
 
-/// The number in `known` of each of `names`, blank for those that are not in
-/// it; and how many are not.
+/// The number in `known` of each of `names`, or the blank one for names that are not in it,
+/// and the number of such names.
 fn renumbering(names: &[String], known: &[String]) -> (Vec<u32>, usize) {
-    // Number 0 is blank, whatever it is called.
+    // Identifier 0 is the blank one, whatever its name.
     let numbers: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).skip(1).collect();
     let number = |name: &String| numbers.get(name.as_str()).copied().unwrap_or(BLANK_PUZZLE);
     let numbers: Vec<u32> =
@@ -147,7 +147,7 @@ impl Task for Prepared {
 impl PuzzleTask for Prepared {
     fn identifiers(&self) -> &[String] {
         match &self.known {
-            // A model without names of its own knows the blank one.
+            // A model without any identifier still has the blank one.
             Some(known) if !known.is_empty() => known,
             Some(_) => &self.names[..1],
             None => &self.names,

@@ -1,3 +1,5 @@
+//! Reading, writing and importing prepared data sets, intact and damaged.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
@@ -10,7 +12,7 @@ use super::split::METADATA;
 use super::*;
 use crate::{PuzzleTask, TaskConfig};
 
-/// Settings of a kind, changed.
+/// The settings of the tiny preset of a kind, with `changes`.
 fn config(kind: &str, changes: &[(&str, u64)]) -> TaskConfig {
     let preset = crate::RunConfig::preset(kind, "tiny").unwrap();
     let mut tree = serde_json::to_value(preset.task).unwrap();
@@ -20,7 +22,7 @@ fn config(kind: &str, changes: &[(&str, u64)]) -> TaskConfig {
     serde_json::from_value(tree).unwrap()
 }
 
-/// A small task of each kind, with versions.
+/// Small tasks with augmented versions, one of each kind that has prepared data sets.
 fn kinds() -> [TaskConfig; 3] {
     let sizes = [("n_train", 6), ("n_eval", 4)];
     let mut maze = config("maze", &[&sizes[..], &[("side", 6), ("min_path", 6)]].concat());
@@ -32,7 +34,7 @@ fn kinds() -> [TaskConfig; 3] {
     [config("arc", &arc), maze, config("sudoku", &sudoku)]
 }
 
-/// Every row: place, question, answer, name.
+/// Position, inputs, labels and identifier name of a row.
 type Row = (RowId, Vec<u32>, Vec<u32>, String);
 
 fn rows(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<Row> {
@@ -53,7 +55,7 @@ fn exported(task: &dyn PuzzleTask) -> (tempfile::TempDir, PathBuf) {
     (folder, out)
 }
 
-/// One array of a file written by hand.
+/// A `.npy` file with the given type, shape and values.
 fn array<const N: usize>(
     descr: &str,
     shape: &str,
@@ -68,8 +70,8 @@ fn ints(values: &[i32]) -> Vec<u8> {
     array("<i4", &shape, values.iter().map(|value| value.to_le_bytes()))
 }
 
-/// Boards of 4 by 4 as the published builder writes them: two groups, of two
-/// versions and of one.
+/// Boards of 4 by 4 as the published builder writes them: one group of two versions, and one
+/// of a single version.
 const METADATA_TEXT: &str = r#"{"pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0,
     "vocab_size": 6, "seq_len": 16, "num_puzzle_identifiers": 1, "total_groups": 2,
     "mean_puzzle_examples": 1.0, "sets": ["all"]}"#;
@@ -81,7 +83,7 @@ fn board_ids(text: &str) -> Vec<u8> {
     text.bytes().map(|digit| digit - b'0' + 1).collect()
 }
 
-/// Writes one split by hand.
+/// Writes a split without the code under test.
 fn write_split(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
@@ -98,6 +100,7 @@ fn write_split(folder: &Path) {
     write("all__group_indices.npy", &ints(&[0, 2, 3]));
 }
 
+/// A data set of two such splits.
 fn by_hand() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data");
@@ -123,17 +126,17 @@ fn a_data_set_written_by_hand_is_read() {
         assert_eq!((&rows[0].1, &rows[0].2), (&ids(QUESTION), &ids(ANSWER)));
         assert_eq!((&rows[2].1, &rows[2].2), (&ids(OTHER_QUESTION), &ids(ANSWER)));
     }
-    let figures = task.stats();
-    assert_eq!(figures[..2], [("training puzzles".into(), 2.0), ("training versions".into(), 3.0)]);
+    let stats = task.stats();
+    assert_eq!(stats[..2], [("training puzzles".into(), 2.0), ("training versions".into(), 3.0)]);
     assert!(task.draw(&ids(QUESTION), &ids(ANSWER), hrm_puzzles::Style::Plain).contains('4'));
 
-    // One side alone, as what it is asked for.
+    // A single split opens as either side.
     let split = [data.join("test")];
     assert_eq!(sudoku.open_for_eval(&split, &[]).unwrap().eval().n_groups(), 2);
     let alone = sudoku.open(&split).unwrap();
     assert_eq!((alone.train().n_groups(), alone.eval().n_groups()), (2, 0));
     assert_eq!(alone.notes().len(), 1);
-    // Of another size, or beside other data.
+    // Data of another size, or beside other data, are rejected.
     let message = |config: &TaskConfig, data: &[PathBuf]| {
         config.open(data).err().unwrap().to_string().replace(data[0].to_str().unwrap(), "DATA")
     };
@@ -148,7 +151,7 @@ fn a_data_set_written_by_hand_is_read() {
 }
 
 #[test]
-fn sets_follow_each_other_and_what_is_ignored_is_padding() {
+fn sets_are_concatenated_and_ignored_labels_become_padding() {
     let (_guard, data) = by_hand();
     let train = data.join("train");
     for end in ["inputs", "labels", "puzzle_identifiers", "puzzle_indices", "group_indices"] {
@@ -165,9 +168,9 @@ fn sets_follow_each_other_and_what_is_ignored_is_padding() {
     let groups: Vec<_> = rows.iter().map(|row| (row.0.group, row.0.version)).collect();
     assert_eq!(groups, [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (3, 0)]);
     assert_eq!(rows[0].1, rows[3].1);
-    // Label 2, the digit 1, is not asked for.
-    let asked = |id: u8| if id == 2 { 0 } else { u32::from(id) };
-    let want: Vec<u32> = board_ids(ANSWER).into_iter().map(asked).collect();
+    // Label 2, the digit 1, is ignored.
+    let label = |id: u8| if id == 2 { 0 } else { u32::from(id) };
+    let want: Vec<u32> = board_ids(ANSWER).into_iter().map(label).collect();
     assert_eq!(rows[5].2, want);
 }
 
@@ -181,7 +184,10 @@ fn an_export_opens_with_equal_rows() {
         export(ours.as_ref(), &again, |n_done| steps.push(n_done)).unwrap();
         let n_rows = ours.train().row_ids().count() + ours.eval().row_ids().count();
         assert_eq!(steps, (1..=n_rows as u64).collect::<Vec<_>>());
-        assert!(export(ours.as_ref(), &again, |_| ()).is_err(), "nothing is written over");
+        assert!(
+            export(ours.as_ref(), &again, |_| ()).is_err(),
+            "existing folders are not overwritten"
+        );
 
         let paths = [data];
         let fitted = config.clone().fitted_to(&paths).unwrap();
@@ -193,7 +199,7 @@ fn an_export_opens_with_equal_rows() {
     }
 }
 
-/// Questions and answers of version 0, in any order.
+/// Questions and answers of version 0, sorted.
 fn base(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<(Vec<u32>, Vec<u32>)> {
     let rows = rows(task, examples).into_iter().filter(|row| row.0.version == 0);
     let mut base: Vec<_> = rows.map(|(_, inputs, labels, _)| (inputs, labels)).collect();
@@ -202,10 +208,10 @@ fn base(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<(Vec<u32>, Vec<u3
 }
 
 #[test]
-fn an_import_holds_the_base_puzzles() {
+fn an_import_recovers_the_base_puzzles() {
     for mut config in kinds() {
         if let TaskConfig::Arc(arc) = &mut config {
-            // What is moved about is moved back; where to is no part of a task.
+            // The import undoes the translation, which is not part of a task.
             arc.translate = true;
         }
         let (_guard, data) = exported(config.open(&[]).unwrap().as_ref());
@@ -213,7 +219,7 @@ fn an_import_holds_the_base_puzzles() {
         assert_eq!(imported.refused, Vec::<String>::new(), "{}", config.name());
         let out = data.with_file_name("ours");
         imported.write(&out).unwrap();
-        assert!(imported.write(&out).is_err(), "nothing is written over");
+        assert!(imported.write(&out).is_err(), "existing folders are not overwritten");
 
         if let TaskConfig::Arc(arc) = &mut config {
             arc.translate = false;
@@ -226,16 +232,16 @@ fn an_import_holds_the_base_puzzles() {
 }
 
 #[test]
-fn an_import_names_what_it_leaves_out() {
+fn an_import_lists_the_puzzles_it_skips() {
     let (_guard, data) = by_hand();
     let inputs = fs::read(data.join("train/all__labels.npy")).unwrap();
-    // The last answer loses a digit.
+    // The last answer gets a wrong digit.
     let mut broken = inputs.clone();
     let last = broken.len() - 8;
     broken[last] = 3;
     fs::write(data.join("train/all__labels.npy"), broken).unwrap();
     let message = import(&data, None).err().unwrap().to_string();
-    assert!(message.ends_with("found data that fits several: name one"), "{message}");
+    assert!(message.ends_with("found data that fit several kinds; name the kind"), "{message}");
     let imported = import(&data, Some("sudoku")).unwrap();
     assert_eq!((imported.n_puzzles, imported.n_versions), (3, 2));
     assert_eq!(imported.files[0].0, "train.csv");
@@ -246,7 +252,7 @@ fn an_import_names_what_it_leaves_out() {
         "{refused}"
     );
 
-    // One side is one file.
+    // A single split becomes a single file.
     let imported = import(&data.join("test"), Some("sudoku")).unwrap();
     let file = data.with_file_name("only.csv");
     imported.write(&file).unwrap();
@@ -255,7 +261,7 @@ fn an_import_names_what_it_leaves_out() {
 }
 
 #[test]
-fn a_group_of_different_puzzles_is_no_group_of_versions() {
+fn different_puzzles_in_one_group_are_not_treated_as_versions() {
     let (_guard, data) = by_hand();
     let test = data.join("test");
     let board = |texts: [&str; 3]| {
@@ -269,7 +275,7 @@ fn a_group_of_different_puzzles_is_no_group_of_versions() {
 }
 
 #[test]
-fn rows_are_asked_under_the_identifiers_of_the_model() {
+fn rows_carry_the_identifiers_of_the_model() {
     let arc = &kinds()[0];
     let (_guard, data) = exported(arc.open(&[]).unwrap().as_ref());
     let names = arc.open(&[]).unwrap().identifiers().to_vec();
@@ -288,8 +294,8 @@ fn rows_are_asked_under_the_identifiers_of_the_model() {
     }
 }
 
-/// The figures for a model that answers by `answer`, given label and place.
-fn figures(
+/// Scores of a model whose output is `answer` of the labels and the position of a row.
+fn scores(
     task: &dyn PuzzleTask,
     answer: impl Fn(&[u32], RowId) -> (Vec<u32>, f32),
 ) -> Vec<(&'static str, f64)> {
@@ -304,10 +310,10 @@ fn figures(
 }
 
 #[test]
-fn scores_are_those_of_our_own_form() {
+fn an_export_is_scored_like_the_original_data() {
     type Model = fn(&[u32], RowId) -> (Vec<u32>, f32);
     let perfect: Model = |labels, _| (labels.to_vec(), 1.0);
-    // Right for some versions and tasks, sure of it or not.
+    // Right for some versions and tasks, with varying confidence.
     let mixed: Model = |labels, at| {
         let mut tokens = labels.to_vec();
         let confidence = (at.group * 7 + at.version * 3) % 5;
@@ -325,23 +331,27 @@ fn scores_are_those_of_our_own_form() {
         let (_guard, data) = exported(ours.as_ref());
         let theirs = config.open(&[data]).unwrap();
         for model in [perfect, mixed] {
-            let want = figures(ours.as_ref(), model);
-            assert_eq!(figures(theirs.as_ref(), model), want, "{}", config.name());
+            let want = scores(ours.as_ref(), model);
+            assert_eq!(scores(theirs.as_ref(), model), want, "{}", config.name());
         }
-        assert!(figures(theirs.as_ref(), perfect).iter().all(|(_, share)| *share == 1.0));
+        assert!(scores(theirs.as_ref(), perfect).iter().all(|(_, share)| *share == 1.0));
     }
 }
 
-/// What opening says after `damage` was done to the training split.
+/// The error of opening a data set after `damage` to its training split.
 fn message_after(damage: impl Fn(&Path)) -> String {
     let (_guard, data) = by_hand();
     damage(&data.join("train"));
     let opened = config("sudoku", &[("board", 4)]).open(from_ref(&data));
-    opened.err().expect("the damage is seen").to_string().replace(data.to_str().unwrap(), "DATA")
+    opened
+        .err()
+        .expect("the damage is detected")
+        .to_string()
+        .replace(data.to_str().unwrap(), "DATA")
 }
 
 #[test]
-fn damage_is_named_with_its_file() {
+fn damaged_arrays_are_reported_with_their_file() {
     let array_message = |name: &str, bytes: &[u8]| {
         let file = format!("all__{name}.npy");
         let message = message_after(|train| fs::write(train.join(&file), bytes).unwrap());
@@ -353,36 +363,40 @@ fn damage_is_named_with_its_file() {
     };
     let cases: [(&str, Vec<u8>, &str); 14] = [
         ("inputs", cells(6, 3), "token ids below 6, found 6 in row 0"),
-        ("inputs", cells(1, 2), "16 rows of 3"),
+        ("inputs", cells(1, 2), "shape of the labels"),
         ("labels", cells(6, 3), "token ids 1 to 5, or 0, found 6 in row 0"),
-        ("labels", cells(1, 4), "3 rows of 16, found 4 of 16"),
-        ("labels", array("|u1", "(3, 2)", [[1u8]; 6].into_iter()), "3 rows of 16, found 3 of 2"),
+        ("labels", cells(1, 4), "shape [3, 16], found [4, 16]"),
+        ("labels", array("|u1", "(3, 2)", [[1u8]; 6].into_iter()), "shape [3, 16], found [3, 2]"),
         ("puzzle_identifiers", ints(&[0, 1, 0]), "identifiers below 1, found 1 in row 1"),
         ("puzzle_identifiers", ints(&[0, -1, 0]), "identifiers below 1, found -1 in row 1"),
-        ("puzzle_indices", ints(&[0, 1, 3]), "4 offsets, one more than identifiers, found 3"),
+        (
+            "puzzle_indices",
+            ints(&[0, 1, 3]),
+            "4 as the number of offsets, one more than puzzles, found 3",
+        ),
         ("puzzle_indices", ints(&[1, 1, 2, 3]), "0 as the first offset, found 1"),
-        ("puzzle_indices", ints(&[0, 2, 1, 3]), "at least 2 at index 2, found 1"),
+        ("puzzle_indices", ints(&[0, 2, 1, 3]), "an offset of at least 2 at index 2, found 1"),
         ("puzzle_indices", ints(&[0, 1, 2, 4]), "3 as the last offset, found 4"),
-        ("group_indices", ints(&[0, 2, 2, 3]), "at least 3 at index 2, found 2"),
+        ("group_indices", ints(&[0, 2, 2, 3]), "an offset of at least 3 at index 2, found 2"),
         ("group_indices", ints(&[0, 3]), "`total_groups`"),
-        ("group_indices", ints(&[]), "offsets, found none"),
+        ("group_indices", ints(&[]), "at least one offset, found none"),
     ];
     for (name, bytes, want) in cases {
         match want {
-            // Said of another file.
-            "16 rows of 3" => {
+            // Reported for another file.
+            "shape of the labels" => {
                 let message = message_after(|train| {
                     fs::write(train.join("all__inputs.npy"), &bytes).unwrap();
                 });
-                let want = "DATA/train/all__labels.npy: expected 2 rows of 16, found 3 of 16";
+                let want = "DATA/train/all__labels.npy: expected shape [2, 16], found [3, 16]";
                 assert_eq!(message, want);
             }
             "`total_groups`" => {
                 let message = message_after(|train| {
                     fs::write(train.join("all__group_indices.npy"), &bytes).unwrap();
                 });
-                let want = "DATA/train/dataset.json: `total_groups`: expected 1 as in the files, \
-                            found 2";
+                let want = "DATA/train/dataset.json: `total_groups`: expected 1, the number of \
+                            groups in the arrays, found 2";
                 assert_eq!(message, want);
             }
             want => assert_eq!(array_message(name, &bytes), want),
@@ -391,7 +405,7 @@ fn damage_is_named_with_its_file() {
 }
 
 #[test]
-fn damaged_metadata_is_named() {
+fn damaged_metadata_is_reported_with_its_field() {
     let metadata_message = |from: &str, to: &str| {
         let text = METADATA_TEXT.replace(from, to);
         assert_ne!(text, METADATA_TEXT);
@@ -409,7 +423,7 @@ fn damaged_metadata_is_named() {
         (
             r#"["all"]"#,
             r#"["../all"]"#,
-            "`sets`: expected names of files, of at most 200 bytes, found \"../all\"",
+            "`sets`: expected plain file names of at most 200 bytes, found \"../all\"",
         ),
         (
             r#""num_puzzle_identifiers": 1"#,
@@ -425,28 +439,31 @@ fn damaged_metadata_is_named() {
     assert!(message.starts_with(&want), "{message}");
     let message = message_after(|train| fs::write(train.join(METADATA), b"\xff\xfe").unwrap());
     assert!(message.starts_with(place), "{message}");
-    // Without it there is still the other side, but nothing to learn from.
+    // The test split alone is not enough to train on.
     let message = message_after(|train| fs::remove_file(train.join(METADATA)).unwrap());
     assert_eq!(message, "cannot read DATA/train/dataset.json");
     let message = message_after(|train| fs::remove_file(train.join("all__labels.npy")).unwrap());
     assert_eq!(message, "cannot read DATA/train/all__labels.npy");
     let message =
         message_after(|train| fs::write(train.join("../identifiers.json"), "[]").unwrap());
-    assert_eq!(message, "DATA/identifiers.json: expected 1 names, found 0");
+    let want = "DATA/identifiers.json: expected one name per puzzle identifier \
+                (`num_puzzle_identifiers` is 1), found 0";
+    assert_eq!(message, want);
     let message = message_after(|train| fs::write(train.join("../identifiers.json"), "{").unwrap());
     assert!(message.starts_with("DATA/identifiers.json: expected a list of names, found "));
     let message = message_after(|train| {
         let text = METADATA_TEXT.replace(r#""vocab_size": 6"#, r#""vocab_size": 7"#);
         fs::write(train.join(METADATA), text).unwrap();
     });
-    let want = "DATA/test/dataset.json: expected 16 cells, 7 ids, 1 identifiers as in the \
-                training split, found 16 cells, 6 ids, 1 identifiers";
+    let want = "DATA/test/dataset.json: expected seq_len 16, vocab_size 7, \
+                num_puzzle_identifiers 1, as in the training split, found seq_len 16, \
+                vocab_size 6, num_puzzle_identifiers 1";
     assert_eq!(message, want);
 }
 
 #[cfg(unix)]
 #[test]
-fn links_that_lead_nowhere_are_named() {
+fn unreadable_files_are_reported_with_their_path() {
     use std::os::unix::fs::symlink;
     for name in ["all__inputs.npy", "all__group_indices.npy"] {
         let message = message_after(|train| {
@@ -463,9 +480,9 @@ fn links_that_lead_nowhere_are_named() {
 }
 
 proptest::proptest! {
-    /// Flipped bits anywhere in the files are refused, or give other rows.
+    /// Files with flipped bits are rejected, or give rows of valid token ids.
     #[test]
-    fn any_damage_is_survived(
+    fn flipped_bits_are_rejected_or_give_valid_rows(
         file in 0usize..6,
         flips in proptest::collection::vec((0usize..500, proptest::prelude::any::<u8>()), 1..4),
     ) {
@@ -488,9 +505,9 @@ proptest::proptest! {
         }
     }
 
-    /// A file that changes after it was checked gives padding, no panic.
+    /// A file that changes after it was checked gives valid rows and no panic.
     #[test]
-    fn later_changes_are_survived(
+    fn changes_after_opening_do_not_cause_a_panic(
         file in 0usize..5,
         value in proptest::prelude::any::<i32>(),
         place in 0usize..4,

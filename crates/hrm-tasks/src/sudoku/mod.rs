@@ -36,24 +36,24 @@ pub struct SudokuConfig {
     /// Number of built-in training puzzles, at most 1,000,000.
     pub n_train: usize,
     /// Number of built-in evaluation puzzles, at most 1,000,000. None equals a training
-    /// puzzle, though small boards have few puzzles that are not symmetric to each other.
+    /// puzzle, but on small boards some are symmetric to one.
     pub n_eval: usize,
     /// Built-in puzzles give up to this many cells beyond a minimal puzzle.
     pub reveal: usize,
-    /// Built-in puzzles take the solver at least this many guesses. If positive, they are
-    /// found by search and minimal, whatever `reveal` says.
+    /// Smallest number of guesses that the solver needs for a built-in puzzle. If positive,
+    /// puzzles are found by search and minimal, and `reveal` has no effect.
     #[serde(default)]
     pub min_rating: u64,
     /// Share of the versions of a training puzzle, beyond itself, that give more cells than
     /// the puzzle does, in `0..=1` (arXiv 2601.10679: 0.5).
     #[serde(default)]
     pub easier_share: f64,
-    /// Largest number of cells that an easier version gives beyond the puzzle; the smallest
-    /// is 1. 0: all blanks but one.
+    /// Largest number of cells that an easier version gives beyond the puzzle, at least 1.
+    /// 0: all blanks but one.
     #[serde(default)]
     pub easier_max: usize,
-    /// Built-in evaluation puzzles are given cells until they have this many givens. 0: they
-    /// stay as generated.
+    /// Cells are revealed in built-in evaluation puzzles until they have this many givens.
+    /// 0: they stay as generated.
     #[serde(default)]
     pub eval_givens: usize,
     /// Share of data files without a test set that is held out for evaluation,
@@ -65,6 +65,7 @@ pub struct SudokuConfig {
 const BLANK_ID: u32 = 1;
 
 impl SudokuConfig {
+    /// The shape of the board.
     fn shape(&self) -> Result<Shape, TaskError> {
         Ok(Shape::new(self.board)?)
     }
@@ -199,7 +200,8 @@ impl CellGenerator for SudokuConfig {
             0 => generator.puzzle(self.reveal, rng),
             min_rating => generator.hard_puzzle(min_rating, rng).map_err(|n_tried| {
                 let side = self.board;
-                let expected = format!("a rating found among {n_tried} puzzles of side {side}");
+                let expected =
+                    format!("a rating that one of {n_tried} puzzles of side {side} reaches");
                 TaskError::setting("min_rating", expected, min_rating)
             })?,
         };

@@ -1,4 +1,4 @@
-//! Settings, data, versions and figures of Sudoku.
+//! Settings, data, versions and statistics of Sudoku.
 
 use super::*;
 use crate::traits::tests::generated;
@@ -38,7 +38,7 @@ fn puzzles_depend_on_the_seed_and_not_on_the_threads() {
 }
 
 #[test]
-fn a_least_rating_is_met_or_refused() {
+fn a_minimum_rating_is_met_or_rejected() {
     let hard = SudokuConfig { min_rating: 3, reveal: 20, ..config() };
     for located in records::parse(generated(&hard, 5, 1).unwrap().as_bytes(), "test").unwrap() {
         assert!(located.record.rating.parse::<u64>().unwrap() >= 3);
@@ -46,15 +46,15 @@ fn a_least_rating_is_met_or_refused() {
     let message = generated(&SudokuConfig { board: 4, min_rating: 900, ..config() }, 2, 1);
     assert_eq!(
         message.unwrap_err().to_string(),
-        "task.min_rating must be a rating found among 20000 puzzles of side 4, found 900"
+        "task.min_rating must be a rating that one of 20000 puzzles of side 4 reaches, found 900"
     );
-    // Checkpoints written before the setting existed are still read.
+    // Settings without this field, as in old checkpoints, are still read.
     let mut json = serde_json::to_value(config()).unwrap();
     json.as_object_mut().unwrap().remove("min_rating");
     assert_eq!(serde_json::from_value::<SudokuConfig>(json).unwrap(), config());
 }
 
-/// How many cells each row gives.
+/// Number of givens of each row.
 fn givens(examples: &dyn Examples) -> Vec<(RowId, usize)> {
     let n_givens = |at: RowId| {
         let (mut inputs, mut labels, mut puzzle_id) = ([0; 36], [0; 36], 1);
@@ -87,21 +87,21 @@ fn some_versions_are_easier() {
 }
 
 #[test]
-fn evaluation_puzzles_give_as_many_cells_as_asked_for() {
+fn evaluation_puzzles_have_the_requested_givens() {
     let config = SudokuConfig { reveal: 0, ..config() };
-    let as_drawn = givens(config.open(&[]).unwrap().eval());
+    let as_sampled = givens(config.open(&[]).unwrap().eval());
     let given = SudokuConfig { eval_givens: 14, ..config.clone() }.open(&[]).unwrap();
-    for ((at, n), (_, n_drawn)) in givens(given.eval()).into_iter().zip(as_drawn) {
-        assert_eq!(n, n_drawn.max(14), "{at:?}");
+    for ((at, n), (_, n_sampled)) in givens(given.eval()).into_iter().zip(as_sampled) {
+        assert_eq!(n, n_sampled.max(14), "{at:?}");
     }
     let all_but_one = SudokuConfig { eval_givens: 35, ..config.clone() };
     assert!(givens(all_but_one.open(&[]).unwrap().eval()).iter().all(|(_, n)| *n == 35));
-    // The same training puzzles, and no more than a board has.
+    // Training puzzles do not change. More givens than cells are an error.
     assert_eq!(givens(given.train()), givens(config.open(&[]).unwrap().train()));
     assert!(SudokuConfig { eval_givens: 37, ..config }.open(&[]).is_err());
 }
 
-/// A task of two files.
+/// A task with these lines in its training and test file.
 fn opened(train: &str, test: &str) -> Box<dyn PuzzleTask> {
     let folder = tempfile::tempdir().unwrap();
     let header = "source,question,answer,rating\n";
@@ -114,7 +114,7 @@ fn opened(train: &str, test: &str) -> Box<dyn PuzzleTask> {
 const TRAIN: &str = "x,1..........3....,1234341221434321,7\nx,1...............,1234341221434321,\n";
 
 #[test]
-fn figures_are_ours_and_those_of_the_file() {
+fn statistics_include_our_ratings_and_those_of_the_file() {
     let task = opened(TRAIN, "x,1234341221434321,1234341221434321,3\n");
     let stats: std::collections::HashMap<String, f64> = task.stats().into_iter().collect();
     assert_eq!((stats["givens min"], stats["givens max"]), (1.0, 16.0));
@@ -134,7 +134,7 @@ fn figures_are_ours_and_those_of_the_file() {
 
 #[test]
 fn symmetric_puzzles_on_both_sides_are_leaks() {
-    // The first is the second training puzzle with another digit elsewhere.
+    // The first is symmetric to the second training puzzle: another digit in another cell.
     let other = "x,12..............,1234341221434321,1\n";
     let test = format!("x,.............3..,1234341221434321,1\n{other}");
     let leaks = opened(TRAIN, &test).leaks();
@@ -145,7 +145,7 @@ fn symmetric_puzzles_on_both_sides_are_leaks() {
 }
 
 #[test]
-fn a_query_is_answered_in_its_own_form() {
+fn an_answer_has_the_form_of_its_query() {
     let config = SudokuConfig { board: 4, ..config() };
     let queries = config.parse_queries("1..........4....", "test", &[]).unwrap();
     let inputs = queries[0].inputs();

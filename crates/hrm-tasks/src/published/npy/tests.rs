@@ -1,14 +1,16 @@
+//! Reading and writing `.npy` files, intact and damaged.
+
 use super::*;
 use proptest::prelude::*;
 
-/// A file as NumPy writes it, put together by hand.
+/// A file as NumPy writes it, with any header.
 pub(crate) fn file(header: &str, values: &[u8]) -> Vec<u8> {
     let n_bytes = header.len() as u16 + 1;
     let header = [header.as_bytes(), b"\n"].concat();
     [b"\x93NUMPY\x01\x00".as_slice(), &n_bytes.to_le_bytes(), &header, values].concat()
 }
 
-/// Opens an array from bytes; in messages the file is called `FILE`.
+/// Opens an array from bytes; error messages call its file `FILE`.
 fn open(bytes: &[u8], n_dims: usize) -> Result<Array, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npy");
@@ -27,7 +29,7 @@ fn rows(array: &Array) -> Vec<Vec<i64>> {
 }
 
 #[test]
-fn every_type_is_read() {
+fn every_dtype_is_read() {
     let cases: [(&str, &[u8], [i64; 2]); 10] = [
         ("|u1", &[1, 255], [1, 255]),
         ("<u1", &[1, 255], [1, 255]),
@@ -38,7 +40,7 @@ fn every_type_is_read() {
         ("<i4", &[1, 2, 0, 0, 0, 0, 0, 128], [0x201, -(1 << 31)]),
         ("<i8", &[1, 2, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255], [0x201, -1]),
         ("<u8", &[1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0], [0x201, 1 << 32]),
-        // Too large for any index or id.
+        // Too large for an `i64`.
         ("<u8", &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255], [0, i64::MAX]),
     ];
     for (descr, values, want) in cases {
@@ -50,7 +52,7 @@ fn every_type_is_read() {
 }
 
 #[test]
-fn headers_may_be_written_in_several_ways() {
+fn equivalent_headers_are_accepted() {
     let values: Vec<u8> = (1..=6).collect();
     for header in [
         "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }         ",
@@ -60,7 +62,7 @@ fn headers_may_be_written_in_several_ways() {
     ] {
         let array = open(&file(header, &values), 2).unwrap();
         assert_eq!(rows(&array), [[1, 2, 3], [4, 5, 6]], "{header}");
-        // The later versions have a longer length.
+        // Later versions of the format store the header length in four bytes.
         let mut newer = file(header, &values);
         newer[6] = 2;
         newer.splice(10..10, [0, 0]);
@@ -69,7 +71,7 @@ fn headers_may_be_written_in_several_ways() {
 }
 
 #[test]
-fn what_is_no_such_array_is_refused() {
+fn unsupported_and_malformed_arrays_are_rejected() {
     let refused = |header: &str, want: &str| {
         assert_eq!(open(&file(header, &[0; 6]), 2).err().unwrap(), want, "{header}");
     };
@@ -84,14 +86,26 @@ fn what_is_no_such_array_is_refused() {
         &with("|u1", ">i4"),
         "FILE: expected values of type |u1, |i1, <u2, <i2, <u4, <i4, <u8, <i8, found >i4",
     );
-    refused(&with("False", "True"), "FILE: expected values row by row, found Fortran order");
-    refused(&with("(2, 3)", "(6,)"), "FILE: expected 2 dimensions, found 1");
-    refused(&with("(2, 3)", "()"), "FILE: expected 2 dimensions, found 0");
-    refused(&with("(2, 3)", "(3, 3)"), "FILE: expected 9 bytes for an array of [3, 3], found 6");
-    refused(&with("(2, 3)", "(1, 3)"), "FILE: expected 3 bytes for an array of [1, 3], found 6");
+    refused(&with("False", "True"), "FILE: expected C order (row by row), found Fortran order");
+    refused(
+        &with("(2, 3)", "(6,)"),
+        "FILE: expected a 2-dimensional array, found a 1-dimensional array",
+    );
+    refused(
+        &with("(2, 3)", "()"),
+        "FILE: expected a 2-dimensional array, found a 0-dimensional array",
+    );
+    refused(
+        &with("(2, 3)", "(3, 3)"),
+        "FILE: expected 9 bytes of values for shape [3, 3], found 6",
+    );
+    refused(
+        &with("(2, 3)", "(1, 3)"),
+        "FILE: expected 3 bytes of values for shape [1, 3], found 6",
+    );
     refused(
         &with("(2, 3)", "(9223372036854775807, 9)"),
-        "FILE: expected an array that fits in memory, found [9223372036854775807, 9]",
+        "FILE: expected a shape that fits in memory, found [9223372036854775807, 9]",
     );
     for header in [
         "",
@@ -114,7 +128,7 @@ fn what_is_no_such_array_is_refused() {
 }
 
 #[test]
-fn what_is_written_is_read_back_and_aligned() {
+fn written_arrays_are_read_back_and_aligned() {
     let folder = tempfile::tempdir().unwrap();
     for (name, dtype, n_cols) in [("a", Dtype::U8, Some(3)), ("b", Dtype::I32, None)] {
         let path = folder.path().join(name);
@@ -125,14 +139,17 @@ fn what_is_written_is_read_back_and_aligned() {
         let array = Array::open(&path, 1 + n_cols.iter().count()).unwrap();
         assert_eq!(rows(&array).concat(), values.iter().map(|v| *v as i64).collect::<Vec<_>>());
         assert_eq!(array.start % ALIGNMENT, 0);
-        assert!(ArrayWriter::create(&path, dtype, 4, n_cols).is_err(), "nothing is overwritten");
+        assert!(
+            ArrayWriter::create(&path, dtype, 4, n_cols).is_err(),
+            "existing files are not overwritten"
+        );
     }
 }
 
 proptest! {
-    /// Whatever a damaged file says, it is refused or can be read to its end.
+    /// A damaged file is rejected, or every value of it can be read.
     #[test]
-    fn damage_is_survived(
+    fn a_damaged_file_is_rejected_or_fully_readable(
         n_rows in 0usize..5,
         n_cols in 0usize..5,
         length in prop::option::of(0usize..160),
