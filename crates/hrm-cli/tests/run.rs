@@ -138,7 +138,7 @@ fn validation_chooses_a_checkpoint_and_ends_a_run() {
     let too_many = hrm(here, &[TRAIN, &["--set=train.n_validation=60"]].concat());
     assert_eq!(too_many.code, 2);
     assert!(
-        too_many.stderr.contains("train.evaluation.n_validation must be fewer"),
+        too_many.stderr.contains("train.evaluation.n_validation must be less"),
         "{}",
         too_many.stderr
     );
