@@ -29,7 +29,7 @@ use crate::{Encoding, FitToData, TaskError, Vocabulary};
 pub struct SudokuConfig {
     /// Cells per side: 4, 6, 9 or 16.
     pub board: usize,
-    /// Number of symmetric versions of each training puzzle beyond itself.
+    /// Number of symmetric versions of each training puzzle, in addition to the original.
     pub augmentations: usize,
     /// Seed of built-in puzzles, augmentations and the held-out split.
     pub seed: u64,
