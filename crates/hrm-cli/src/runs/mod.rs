@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use hrm_tasks::settings::leaves;
 use hrm_train::run::files;
 use serde_json::{Value, json};
 
@@ -15,7 +16,6 @@ use self::plot::Curves;
 use crate::error::usage;
 use crate::output;
 use crate::record::RunRecord;
-use crate::settings::leaves;
 use crate::term::{note, result};
 
 #[derive(Args)]
