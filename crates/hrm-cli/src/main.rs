@@ -9,6 +9,7 @@ mod challenge;
 mod checkpoint;
 mod compute;
 mod data;
+mod duration;
 mod error;
 mod eval;
 mod exit;

@@ -11,7 +11,6 @@ use serde_json::json;
 
 use crate::compute::{Compute, device_name};
 use crate::error::usage;
-use crate::interrupt::Interrupt;
 use crate::record::{self, Host, RunRecord};
 use crate::scores;
 use crate::session::{Finished, RunState, TrainingSession};
@@ -83,18 +82,17 @@ impl Train {
         if self.print_config {
             return Ok(result(self.task_args()?.to_toml()?)?);
         }
-        let interrupt = Interrupt::listen()?;
         let as_json = self.json;
         let _trace = Trace::start(self.trace.as_deref())?;
         let (session, trainer) = match &self.resume {
-            Some(run) => TrainingSession::resume(run, interrupt, self.pictures)?,
-            None => self.start(interrupt)?,
+            Some(run) => TrainingSession::resume(run, self.pictures)?,
+            None => self.start()?,
         };
         report(&session.run(trainer)?, as_json)
     }
 
     /// Starts a new run.
-    fn start(self, interrupt: Interrupt) -> anyhow::Result<(TrainingSession, Trainer)> {
+    fn start(self) -> anyhow::Result<(TrainingSession, Trainer)> {
         let mut fit = None;
         let (mut record, data, name) = match &self.from {
             Some(path) => {
@@ -138,8 +136,7 @@ impl Train {
         let folder = RunFolder::create(&out, &record, self.force)?;
         introduce(&name, &record, task.as_ref(), &out)?;
         let (state, n_pictures) = (RunState::initial(record.seed), self.pictures);
-        let session =
-            TrainingSession::new(folder, record, task, &trainer, state, interrupt, n_pictures)?;
+        let session = TrainingSession::new(folder, record, task, &trainer, state, n_pictures)?;
         Ok((session, trainer))
     }
 

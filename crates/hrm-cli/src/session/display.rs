@@ -1,9 +1,8 @@
 //! What a run shows while it trains: one progress line, and notes above it.
 
-use std::time::Duration;
-
 use super::clock::{Clock, Estimate, Limit};
 use super::metrics_window::MetricsWindow;
+use crate::duration::in_words;
 use crate::progress::Bar;
 
 /// The progress line of a run.
@@ -37,7 +36,7 @@ impl Display {
         };
         self.bar.set_share(share);
         let metrics = window.describe(self.batch_size);
-        self.bar.set_message(format!("{step}, {metrics}, {} left", short(left)));
+        self.bar.set_message(format!("{step}, {metrics}, {} left", in_words(left)));
     }
 
     /// Shows how far an evaluation is.
@@ -56,25 +55,9 @@ impl Display {
     }
 }
 
-/// A length of time, in its two largest units.
-fn short(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_short() {
-        let text = |s| short(Duration::from_secs(s));
-        assert_eq!([text(5), text(65), text(3725)], ["5 s", "1 min 05 s", "1 h 02 min"]);
-    }
 
     #[test]
     fn a_run_of_a_huge_number_of_steps_is_shown() {

@@ -21,6 +21,9 @@ use crate::pictures::Answers;
 /// Subfolder of the run folder for rendered answers.
 const PICTURES: &str = "pictures";
 
+/// What an interrupt waits for in an evaluation.
+const BATCH: &str = "this batch of the evaluation";
+
 /// Evaluates the model of a run.
 pub(super) struct Evaluator {
     run: PathBuf,
@@ -84,12 +87,14 @@ impl Evaluator {
         let n_rows = rows.n_rows_total();
         let budget = Budget::Fixed(model.n_segments_max());
         let options = EvalOptions { budget, batch_size: self.batch_size, sampling: None };
+        interrupt.begin(BATCH, None);
         let mut n_done = 0;
         let mut answers = Answers::at_most(self.n_pictures);
         let evaluation = evaluate(model, examples, options, |predicted: &Prediction<'_>| {
             n_done += 1;
             answers.add(rows, predicted);
             display.show_evaluation(n_done, n_rows);
+            interrupt.begin(BATCH, None);
             anyhow::Ok(interrupt.check(&self.run)?)
         })?;
         self.render(&answers, step, split, examples, background)?;

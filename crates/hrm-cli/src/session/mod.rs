@@ -57,6 +57,9 @@ use crate::term::note;
 /// Steps per line of `metrics.jsonl`.
 const LOG_INTERVAL: u64 = 10;
 
+/// What an interrupt waits for in training.
+const STEP: &str = "this step";
+
 /// One process that trains, evaluates and saves a run.
 pub(crate) struct TrainingSession {
     record: RunRecord,
@@ -92,15 +95,14 @@ impl TrainingSession {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be written to, or the time limit is not a length of
-    /// time.
+    /// If the folder cannot be written to, the time limit is not a length of time,
+    /// or the system refuses to deliver signals.
     pub(crate) fn new(
         folder: RunFolder,
         record: RunRecord,
         task: Box<dyn PuzzleTask>,
         trainer: &Trainer,
         state: RunState,
-        interrupt: Interrupt,
         n_pictures: usize,
     ) -> anyhow::Result<Self> {
         let (task, n_steps) = (Arc::<dyn PuzzleTask>::from(task), trainer.n_steps());
@@ -125,7 +127,8 @@ impl TrainingSession {
             state,
             clock,
             metrics,
-            interrupt,
+            // Last: before the session starts, a signal has nothing to wait for.
+            interrupt: Interrupt::listen()?,
         })
     }
 
@@ -136,11 +139,7 @@ impl TrainingSession {
     ///
     /// If the folder is not a run, has no intact checkpoint left, or is in use by
     /// another process, or if the data files have changed.
-    pub(crate) fn resume(
-        path: &Path,
-        interrupt: Interrupt,
-        n_pictures: usize,
-    ) -> anyhow::Result<(Self, Trainer)> {
+    pub(crate) fn resume(path: &Path, n_pictures: usize) -> anyhow::Result<(Self, Trainer)> {
         let Resumed { mut folder, checkpoint, damaged } = RunFolder::resume(path)?;
         for (path, err) in damaged {
             note(format!("Warning: {err}; kept as {}", path.display()));
@@ -160,7 +159,7 @@ impl TrainingSession {
             state.best = None;
         }
         note(format!("Resuming {} after step {}.", path.display(), trainer.n_steps()));
-        let session = Self::new(folder, record, task, &trainer, state, interrupt, n_pictures)?;
+        let session = Self::new(folder, record, task, &trainer, state, n_pictures)?;
         Ok((session, trainer))
     }
 
@@ -194,6 +193,7 @@ impl TrainingSession {
             self.evaluate(trainer, &split)?;
         }
         while !self.is_over() {
+            self.interrupt.begin(STEP, None);
             let trained = train(trainer, &split, self.state.cursor, |trainer, report, cursor| {
                 self.state.cursor = cursor;
                 self.after_step(trainer, &split, report)
@@ -252,6 +252,7 @@ impl TrainingSession {
         if evaluates && is_finite {
             self.evaluate(trainer, split)?;
         }
+        self.interrupt.begin(STEP, None);
         let stops = is_last || self.is_patience_exhausted();
         Ok(if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
