@@ -11,9 +11,10 @@ use serde_json::json;
 
 use crate::compute::{Compute, device_name};
 use crate::error::usage;
+use crate::history::History;
 use crate::record::{self, Host, RunRecord};
 use crate::scores;
-use crate::session::{Finished, RunState, TrainingSession};
+use crate::session::{Example, Finished, RunState, TrainingSession};
 use crate::task_args::{Chosen, DataArgs, TaskArgs, read_preset, task_names};
 use crate::term::{note, result};
 use crate::trace::Trace;
@@ -220,7 +221,7 @@ fn introduce(
 
 /// Prints the result of a run.
 fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
-    let Finished { run, task, n_steps, seconds, evaluation } = finished;
+    let Finished { run, task, n_steps, seconds, evaluation, example } = finished;
     if as_json {
         let evaluation = evaluation.as_ref().map(|found| scores::to_json(found, None));
         let line =
@@ -231,11 +232,24 @@ fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
         Some(evaluation) => scores::table(evaluation),
         None => "There are no evaluation puzzles, so there are no scores.\n".to_owned(),
     };
-    let run = run.display();
     let steps = if *n_steps == 1 { "step" } else { "steps" };
+    let curves = History::read(run).curves();
+    let example = example.as_ref().map(|example| show(example, task.as_ref()));
+    let (run, example) = (run.display(), example.unwrap_or_default());
+    let task = task.name();
     Ok(result(format!(
-        "{n_steps} {steps} in {seconds:.0} s.\n{table}Try it: hrm solve {task} --run {run}\n"
+        "{n_steps} {steps} in {seconds:.0} s.\n{curves}{table}{example}\
+         Try it: hrm solve {task} --run {run}\n"
     ))?)
+}
+
+/// An answer to a puzzle of the test set.
+fn show(example: &Example, task: &dyn PuzzleTask) -> String {
+    let title = match example.is_exact {
+        true => "A puzzle of the test set that the model solves:",
+        false => "The model solves no puzzle of the test set. Its answer to one of them:",
+    };
+    format!("{title}\n{}", example.draw(task))
 }
 
 /// The first of `runs/NAME-1`, `-2`, ... that does not exist.

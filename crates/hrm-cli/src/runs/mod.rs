@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use self::plot::Curves;
 use crate::error::usage;
+use crate::history::History;
 use crate::output;
 use crate::record::RunRecord;
 use crate::settings::leaves;
@@ -39,11 +40,7 @@ pub(crate) struct Runs {
 struct Summary {
     path: PathBuf,
     record: RunRecord,
-    /// Logged steps and losses.
-    training: Vec<(u64, f64)>,
-    /// Steps and exact accuracies.
-    validations: Vec<(u64, f64)>,
-    evaluations: Vec<(u64, f64)>,
+    history: History,
 }
 
 impl Runs {
@@ -107,50 +104,33 @@ impl Summary {
     /// Reads a run folder, even while the run trains.
     fn read(path: &Path) -> anyhow::Result<Self> {
         let record: RunRecord = hrm_train::run::read_json(&path.join(files::RECORD))?;
-        let metrics = fs::read_to_string(path.join(files::METRICS)).unwrap_or_default();
-        let mut run = Self {
-            path: path.to_owned(),
-            record,
-            training: Vec::new(),
-            validations: Vec::new(),
-            evaluations: Vec::new(),
-        };
-        // The last line may be incomplete.
-        for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-            let point = |name: &str| Some((line["step"].as_u64()?, line[name].as_f64()?));
-            match line["kind"].as_str() {
-                Some("train") => run.training.extend(point("loss")),
-                Some("validation") => run.validations.extend(point("exact")),
-                Some("eval") => run.evaluations.extend(point("exact")),
-                _ => {}
-            }
-        }
-        Ok(run)
+        Ok(Self { path: path.to_owned(), record, history: History::read(path) })
     }
 
     /// The last logged step.
     fn step(&self) -> Option<u64> {
-        Some(self.training.last()?.0)
+        Some(self.history.losses.last()?.0)
     }
 
     fn loss(&self) -> Option<f64> {
-        Some(self.training.last()?.1)
+        Some(self.history.losses.last()?.1)
     }
 
     /// The best validation accuracy.
     fn validation(&self) -> Option<f64> {
-        self.validations.iter().map(|point| point.1).reduce(f64::max)
+        self.history.validations.iter().map(|point| point.1).reduce(f64::max)
     }
 
     /// The last accuracy on the test set.
     fn exact(&self) -> Option<f64> {
-        Some(self.evaluations.last()?.1)
+        Some(self.history.evaluations.last()?.1)
     }
 
     fn curves(&self) -> Curves {
         let points = |points: &[(u64, f64)]| points.iter().map(|p| (p.0 as f64, p.1)).collect();
-        let exact = if self.validations.is_empty() { &self.evaluations } else { &self.validations };
-        Curves { name: self.name(), loss: points(&self.training), exact: points(exact) }
+        let History { losses, validations, evaluations, .. } = &self.history;
+        let exact = if validations.is_empty() { evaluations } else { validations };
+        Curves { name: self.name(), loss: points(losses), exact: points(exact) }
     }
 
     fn name(&self) -> String {

@@ -15,6 +15,7 @@ use tracing::info_span;
 
 use super::background::BackgroundWriter;
 use super::display::Display;
+use super::example::Example;
 use crate::interrupt::Interrupt;
 use crate::pictures::Answers;
 
@@ -32,6 +33,8 @@ pub(super) struct Evaluator {
     batch_size: usize,
     /// Answers to render per evaluation.
     n_pictures: usize,
+    /// An answer of the latest evaluation on the test set.
+    example: Option<Example>,
 }
 
 /// The puzzles of an evaluation.
@@ -62,7 +65,7 @@ impl Evaluator {
         batch_size: usize,
         n_pictures: usize,
     ) -> Self {
-        Self { run: run.to_owned(), task, config, batch_size, n_pictures }
+        Self { run: run.to_owned(), task, config, batch_size, n_pictures, example: None }
     }
 
     /// Evaluates `model`, which is that of `step`, on the evaluation examples of
@@ -73,7 +76,7 @@ impl Evaluator {
     /// If there are no examples, the backend fails, pictures cannot be rendered,
     /// or the process is interrupted.
     pub(super) fn evaluate(
-        &self,
+        &mut self,
         model: &Hrm,
         step: u64,
         split: Split,
@@ -89,16 +92,26 @@ impl Evaluator {
         let options = EvalOptions { budget, batch_size: self.batch_size, sampling: None };
         interrupt.begin(BATCH, None);
         let mut n_done = 0;
+        let mut example = None;
         let mut answers = Answers::at_most(self.n_pictures);
         let evaluation = evaluate(model, examples, options, |predicted: &Prediction<'_>| {
             n_done += 1;
             answers.add(rows, predicted);
+            Example::offer(&mut example, predicted);
             display.show_evaluation(n_done, n_rows);
             interrupt.begin(BATCH, None);
             anyhow::Ok(interrupt.check(&self.run)?)
         })?;
         self.render(&answers, step, split, examples, background)?;
+        if split == Split::Evaluation {
+            self.example = example;
+        }
         Ok(evaluation)
+    }
+
+    /// An answer of the latest evaluation on the test set, if there was one.
+    pub(super) fn into_example(self) -> Option<Example> {
+        self.example
     }
 
     /// Starts to render the answers, if there are any.

@@ -13,6 +13,7 @@
 //!   tensorboard.rs         the event file
 //! checkpoint_writer.rs   checkpoints, and which of them are kept
 //! evaluator.rs           validation, final evaluation, pictures of answers
+//!   example.rs             one answer, to show at the end
 //! background.rs          the thread that writes checkpoints and pictures
 //! display.rs             the progress line
 //! ```
@@ -22,6 +23,7 @@ mod checkpoint_writer;
 mod clock;
 mod display;
 mod evaluator;
+mod example;
 mod metrics;
 mod metrics_window;
 mod restore;
@@ -44,6 +46,7 @@ use self::checkpoint_writer::CheckpointWriter;
 use self::clock::{Clock, Limit};
 use self::display::Display;
 use self::evaluator::{Evaluator, Split};
+pub(crate) use self::example::Example;
 use self::metrics::Metrics;
 use self::metrics_window::MetricsWindow;
 use self::restore::restore;
@@ -80,13 +83,14 @@ pub(crate) struct TrainingSession {
 pub(crate) struct Finished {
     /// The run folder.
     pub(crate) run: PathBuf,
-    /// The name of its task.
-    pub(crate) task: &'static str,
+    pub(crate) task: Arc<dyn PuzzleTask>,
     pub(crate) n_steps: u64,
     /// Training time in seconds, over all sessions.
     pub(crate) seconds: f64,
     /// The latest result on the test set, if there is one.
     pub(crate) evaluation: Option<Evaluation>,
+    /// An answer on the test set, if it was evaluated in this session.
+    pub(crate) example: Option<Example>,
 }
 
 impl TrainingSession {
@@ -177,10 +181,11 @@ impl TrainingSession {
         self.display.finish();
         Ok(Finished {
             run: self.metrics.run().to_owned(),
-            task: self.task.name(),
+            task: self.task,
             n_steps: trainer.n_steps(),
             seconds: self.clock.seconds(),
             evaluation: self.evaluation,
+            example: self.evaluator.into_example(),
         })
     }
 
