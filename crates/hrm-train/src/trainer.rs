@@ -6,7 +6,7 @@
 //! one.
 
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use hrm_core::halting::{Exploration, continue_target, halts};
 use hrm_core::{HaltRule, Hrm, Network, Schedule, SegmentOutput, States, names};
 use hrm_kernels::{blend, sum_of_squares};
@@ -341,40 +341,39 @@ impl Trainer {
         self.carries[carry_idx].refill(&self.model, place, randomness.seed)?;
         let (n_rows, carry) = (self.config.batch_size, &self.carries[carry_idx]);
         let n_per_part = n_rows.div_ceil(self.config.accumulate);
-        let (mut parts, mut sum) = (Vec::new(), None);
+        let mut parts = Vec::new();
+        // Gradients record a graph too, so only what is needed is kept, and detached.
+        let mut of_weights: Vec<Option<Tensor>> = Vec::new();
+        of_weights.resize(self.model.weights().trained().count(), None);
+        let mut of_embeddings = Vec::new();
         for start in (0..n_rows).step_by(n_per_part) {
             let rows = start..(start + n_per_part).min(n_rows);
             let exploration = &randomness.exploration[rows.clone()];
             let randomness = StepRandomness { exploration, ..randomness };
             let forward = self.segment(&carry.part(rows)?, randomness)?;
-            let gradients = self.gradients(&forward)?;
+            let (dense, embeddings) = self.gradients(&forward)?;
+            of_embeddings.extend(embeddings.map(|gradient| gradient.detach()));
+            for (sum, (_, weight)) in of_weights.iter_mut().zip(self.model.weights().trained()) {
+                let Some(gradient) = dense.get(weight).map(Tensor::detach) else { continue };
+                *sum = Some(match sum.take() {
+                    None => gradient,
+                    Some(sum) => (sum + gradient)?,
+                });
+            }
             parts.push(forward.detach());
-            sum = Some(match sum {
-                None => gradients,
-                Some(sum) => self.add(sum, gradients)?,
-            });
         }
-        let (dense, puzzle_embeddings) = sum.expect("a batch has at least one row");
-        Ok((SegmentForward::join(parts)?, self.measure(dense, puzzle_embeddings)?))
-    }
-
-    /// The sum of the gradients of dense weights, and the gradients of the puzzle
-    /// embeddings of both parts of the batch.
-    fn add(
-        &self,
-        (mut dense, first): (GradStore, Option<Tensor>),
-        (mut other, second): (GradStore, Option<Tensor>),
-    ) -> candle_core::Result<(GradStore, Option<Tensor>)> {
-        for (_, weight) in self.model.weights().trained() {
-            let Some(gradient) = other.remove(weight) else { continue };
-            let sum = match dense.get(weight) {
-                Some(sum) => (sum + gradient)?,
-                None => gradient,
-            };
-            dense.insert(weight, sum);
+        // A loss without weights has no gradients yet.
+        let mut dense = Tensor::zeros((), DType::F32, self.model.device())?.backward()?;
+        for (sum, (_, weight)) in of_weights.into_iter().zip(self.model.weights().trained()) {
+            if let Some(sum) = sum {
+                dense.insert(weight, sum);
+            }
         }
-        let both: Vec<_> = first.into_iter().chain(second).collect();
-        Ok((dense, if both.is_empty() { None } else { Some(Tensor::cat(&both, 0)?) }))
+        let of_embeddings = match of_embeddings.is_empty() {
+            true => None,
+            false => Some(Tensor::cat(&of_embeddings, 0)?),
+        };
+        Ok((SegmentForward::join(parts)?, self.measure(dense, of_embeddings)?))
     }
 
     /// Computes the gradients of the mean loss of a row.
