@@ -8,6 +8,7 @@ mod bench;
 mod challenge;
 mod checkpoint;
 mod compute;
+mod cost;
 mod data;
 mod duration;
 mod error;

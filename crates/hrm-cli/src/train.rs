@@ -10,6 +10,7 @@ use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
 use serde_json::json;
 
 use crate::compute::{Compute, device_name};
+use crate::cost;
 use crate::error::usage;
 use crate::history::History;
 use crate::record::{self, Host, RunRecord};
@@ -130,15 +131,38 @@ impl Train {
             record.config.train.evaluation.n_validation,
             record.seed,
         )?;
+        let cost = self.prepare(&mut record)?;
         let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
         let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
         let out = self.out.unwrap_or_else(|| free_folder(&name));
         let folder = RunFolder::create(&out, &record, self.force)?;
         introduce(&name, &record, task.as_ref(), &out)?;
+        note(cost);
         let (state, n_pictures) = (RunState::initial(record.seed), self.pictures);
         let session = TrainingSession::new(folder, record, task, &trainer, state, n_pictures)?;
         Ok((session, trainer))
+    }
+
+    /// Makes the run fit into memory. Returns what it will take.
+    fn prepare(&self, record: &mut RunRecord) -> anyhow::Result<String> {
+        let mut train = record.config.train.clone();
+        let needed = if record.compute()?.device()?.is_cpu() {
+            let is_fixed = self.data_args.sets("train.accumulate");
+            let available = cost::available_memory();
+            let (needed, change) = cost::fit_memory(
+                &mut train,
+                |train| cost::memory(record, train),
+                available,
+                is_fixed,
+            )?;
+            change.into_iter().for_each(note);
+            Some(needed)
+        } else {
+            None
+        };
+        record.config.train = train;
+        Ok(cost::describe(record, needed, cost::step_time(record)?))
     }
 
     /// The task, by name or by the file of settings, with its data and settings.
