@@ -7,6 +7,7 @@
 mod bench;
 mod challenge;
 mod checkpoint;
+mod cleanup;
 mod compute;
 mod cost;
 mod data;
@@ -36,6 +37,7 @@ mod task_args;
 mod term;
 mod trace;
 mod train;
+mod width;
 
 use std::process::ExitCode;
 
@@ -91,5 +93,14 @@ impl Command {
 fn main() -> ExitCode {
     hrm_kernels::keep_freed_memory();
     let command = Command::parse();
-    exit::exit_code(pool::run(command.n_threads(), || command.run()))
+    progress::show_stages();
+    let n_threads = command.n_threads();
+    let run = || match command {
+        Command::Train(command) => command.run(),
+        command => {
+            cleanup::listen()?;
+            command.run()
+        }
+    };
+    exit::exit_code(pool::run(n_threads, run))
 }

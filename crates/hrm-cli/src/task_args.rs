@@ -28,7 +28,7 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
     /// Preset for the sizes of puzzles, model and training run. Default: tiny, or
-    /// small with --data.
+    /// small with --data and for `data generate`.
     #[arg(long, value_parser = PRESETS)]
     preset: Option<String>,
     /// Read the settings from a TOML file, e.g. an edited copy of a preset
@@ -68,6 +68,15 @@ impl TaskArgs {
     /// Adds a setting, for flags that are shorthand for one.
     pub(crate) fn with_setting(mut self, key: &str, value: impl std::fmt::Display) -> Self {
         self.data_args.set.push(format!("{key}={value}"));
+        self
+    }
+
+    /// Sets the preset for commands with another default, unless the user has chosen
+    /// settings.
+    pub(crate) fn with_default_preset(mut self, preset: &str) -> Self {
+        if self.data_args.config.is_none() {
+            self.data_args.preset.get_or_insert_with(|| preset.to_owned());
+        }
         self
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_tasks::{PuzzleTask, RunConfig};
-use hrm_train::run::RunFolder;
+use hrm_train::run::{RunFolder, files};
 use hrm_train::task::Examples;
 use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
 use serde_json::json;
@@ -15,10 +15,10 @@ use crate::error::usage;
 use crate::history::History;
 use crate::record::{self, Host, RunRecord};
 use crate::scores;
-use crate::session::{Example, Finished, RunState, TrainingSession};
+use crate::session::{Ended, Example, Finished, RunState, TrainingSession};
 use crate::task_args::{Chosen, DataArgs, TaskArgs, read_preset, task_names};
 use crate::term::{note, result};
-use crate::trace::Trace;
+use crate::trace::{self, Trace};
 
 #[derive(Args)]
 pub(crate) struct Train {
@@ -56,7 +56,8 @@ pub(crate) struct Train {
         ],
     )]
     from: Option<PathBuf>,
-    /// Run folder to create. Default: runs/TASK-PRESET-N with the first free N.
+    /// Run folder to create. Default: runs/TASK-PRESET-N, or runs/TASK-N with --from, with
+    /// the first free N.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace an existing run folder.
@@ -85,17 +86,27 @@ impl Train {
             return Ok(result(self.task_args()?.to_toml()?)?);
         }
         let as_json = self.json;
-        let _trace = Trace::start(self.trace.as_deref())?;
+        let trace = self.trace.clone();
+        trace::check(trace.as_deref())?;
         let (session, trainer) = match &self.resume {
-            Some(run) => TrainingSession::resume(run, self.pictures)?,
+            Some(run) => {
+                let resumed = TrainingSession::reopen(run)?;
+                if let Some(ended) = Ended::read(&resumed)? {
+                    return Ok(ended.report(as_json)?);
+                }
+                TrainingSession::resume(resumed, self.pictures)?
+            }
             None => self.start()?,
         };
+        // Begun after everything that can be refused, so that a refusal leaves no file.
+        let _trace = Trace::start(trace.as_deref())?;
         report(&session.run(trainer)?, as_json)
     }
 
     /// Starts a new run.
     fn start(self) -> anyhow::Result<(TrainingSession, Trainer)> {
         let mut fit = None;
+        let mut notes = Vec::new();
         let (mut record, data, name) = match &self.from {
             Some(path) => {
                 let record = RunRecord::read(path)?;
@@ -105,8 +116,8 @@ impl Train {
             None => {
                 let task_args = self.task_args()?;
                 let name = format!("{}-{}", task_args.task, task_args.preset());
-                let Chosen { config, fit: chosen_fit, notes } = task_args.chosen()?;
-                notes.into_iter().for_each(note);
+                let Chosen { config, fit: chosen_fit, notes: chosen_notes } = task_args.chosen()?;
+                notes = chosen_notes;
                 fit = Some(chosen_fit);
                 (self.record(config, &task_args)?, task_args.data_args.data, Some(name))
             }
@@ -116,7 +127,7 @@ impl Train {
             let n_validation = &mut record.config.train.evaluation.n_validation;
             let (n, adapted) = fit.n_validation(*n_validation, task.train().n_groups());
             *n_validation = n;
-            adapted.into_iter().for_each(note);
+            notes.extend(adapted);
         }
         // Everything that can be refused is refused before the run folder is made.
         record.config.train.check()?;
@@ -136,7 +147,8 @@ impl Train {
 
         let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
         let out = self.out.unwrap_or_else(|| free_folder(&name));
-        let folder = RunFolder::create(&out, &record, self.force)?;
+        let folder = RunFolder::create(&out, &record, self.force).map_err(mention_force)?;
+        notes.into_iter().for_each(note);
         introduce(&name, &record, task.as_ref(), &out)?;
         note(cost);
         let (state, n_pictures) = (RunState::initial(record.seed), self.pictures);
@@ -274,6 +286,19 @@ fn show(example: &Example, task: &dyn PuzzleTask) -> String {
         false => "The model solves no puzzle of the test set. Its answer to one of them:",
     };
     format!("{title}\n{}", example.draw(task))
+}
+
+/// The error of creating a run folder, with the flag that would replace it.
+fn mention_force(err: TrainError) -> anyhow::Error {
+    match err {
+        TrainError::RunExists { path } if path.join(files::RECORD).is_file() => {
+            usage(format!("{} already exists; --force replaces it", path.display()))
+        }
+        TrainError::RunExists { path } => {
+            usage(format!("{} already exists and is not a run folder", path.display()))
+        }
+        err => err.into(),
+    }
 }
 
 /// The first of `runs/NAME-1`, `-2`, ... that does not exist.

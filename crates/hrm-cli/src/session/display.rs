@@ -1,9 +1,11 @@
 //! What a run shows while it trains: one progress line, and notes above it.
 
+use std::time::Instant;
+
 use super::clock::{Clock, Estimate, Limit};
 use super::metrics_window::MetricsWindow;
 use crate::duration::in_words;
-use crate::progress::Bar;
+use crate::progress::{Bar, rows_done};
 
 /// The progress line of a run.
 pub(super) struct Display {
@@ -13,6 +15,8 @@ pub(super) struct Display {
     n_steps_before: u64,
     /// Examples per step.
     batch_size: usize,
+    /// When the current evaluation was first shown.
+    evaluating_since: Instant,
 }
 
 impl Display {
@@ -22,8 +26,13 @@ impl Display {
             Limit::Steps(n) => n,
             Limit::Time(time) => time.as_secs().max(1),
         };
-        let bar = Bar::new(Some(length), "{bar:24} {msg}");
-        Self { bar, clock, n_steps_before, batch_size }
+        Self {
+            bar: Bar::with_message(length),
+            clock,
+            n_steps_before,
+            batch_size,
+            evaluating_since: Instant::now(),
+        }
     }
 
     /// Shows how far the run is, and the metrics of the last steps.
@@ -35,13 +44,19 @@ impl Display {
             Limit::Time(_) => format!("step {step}"),
         };
         self.bar.set_share(share);
-        let metrics = window.describe(self.batch_size);
-        self.bar.set_message(format!("{step}, {metrics}, {} left", in_words(left)));
+        let mut parts = vec![(0, step)];
+        parts.extend(window.describe(self.batch_size));
+        parts.push((0, format!("{} left", in_words(left))));
+        self.bar.set_parts(&parts);
     }
 
     /// Shows how far an evaluation is.
     pub(super) fn show_evaluation(&mut self, n_done: u64, n_rows: u64) {
-        self.bar.set_message(format!("evaluating, {n_done} of {n_rows} rows"));
+        if n_done <= 1 {
+            self.evaluating_since = Instant::now();
+        }
+        let elapsed = self.evaluating_since.elapsed();
+        self.bar.set_message(rows_done("evaluating, ", n_done, n_rows, elapsed));
     }
 
     /// Prints a line above the progress line.

@@ -7,6 +7,7 @@
 //! ```text
 //! state.rs               what a checkpoint holds besides model and trainer
 //! restore.rs             trainer and state, read from a checkpoint
+//! ended.rs               runs with nothing left to do
 //! clock.rs               training time, and the limit that ends the run
 //! metrics.rs             metrics.jsonl and TensorBoard events
 //!   metrics_window.rs      sums over the steps of one line
@@ -22,6 +23,7 @@ mod background;
 mod checkpoint_writer;
 mod clock;
 mod display;
+mod ended;
 mod evaluator;
 mod example;
 mod metrics;
@@ -45,6 +47,7 @@ use self::background::BackgroundWriter;
 use self::checkpoint_writer::CheckpointWriter;
 use self::clock::{Clock, Limit};
 use self::display::Display;
+pub(crate) use self::ended::Ended;
 use self::evaluator::{Evaluator, Split};
 pub(crate) use self::example::Example;
 use self::metrics::Metrics;
@@ -136,18 +139,28 @@ impl TrainingSession {
         })
     }
 
-    /// Resumes the run in the folder `path` from its newest intact checkpoint.
-    /// Returns the session and its trainer.
+    /// Opens the run in the folder `path` at its newest intact checkpoint.
     ///
     /// # Errors
     ///
     /// If the folder is not a run, has no intact checkpoint left, or is in use by
-    /// another process, or if the data files have changed.
-    pub(crate) fn resume(path: &Path, n_pictures: usize) -> anyhow::Result<(Self, Trainer)> {
-        let Resumed { mut folder, checkpoint, damaged } = RunFolder::resume(path)?;
-        for (path, err) in damaged {
+    /// another process.
+    pub(crate) fn reopen(path: &Path) -> anyhow::Result<Resumed> {
+        let mut resumed = RunFolder::resume(path)?;
+        for (path, err) in resumed.damaged.drain(..) {
             note(format!("Warning: {err}; kept as {}", path.display()));
         }
+        Ok(resumed)
+    }
+
+    /// Resumes a run from its checkpoint. Returns the session and its trainer.
+    ///
+    /// # Errors
+    ///
+    /// If the checkpoint cannot be read, or the data files have changed.
+    pub(crate) fn resume(resumed: Resumed, n_pictures: usize) -> anyhow::Result<(Self, Trainer)> {
+        let Resumed { mut folder, checkpoint, .. } = resumed;
+        let path = &folder.path().to_owned();
         let mut record = RunRecord::read(&path.join(files::RECORD))?;
         record.warn_if_host_differs();
         let data = record.data.clone();
