@@ -1,11 +1,16 @@
 //! Files and folders that appear complete or not at all.
 //!
 //! Contents are written under a temporary name in the same folder, synced, and then
-//! renamed. So a crash or a power cut leaves nothing incomplete under the final name.
+//! renamed. So a crash or a power cut leaves nothing incomplete under the final name. Where
+//! the system allows it, a new file has no name at all until it is complete, so that
+//! nothing is left even of a process that is killed. A process that is asked to end can
+//! call [`remove_temporaries`].
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Creates a file with these contents.
 ///
@@ -21,20 +26,91 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 ///
 /// Errors of `fill`, and errors of writing converted by `failed`, such as
-/// [`io::ErrorKind::AlreadyExists`] if `path` exists. No file is created then.
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists. No file is created then, unless only
+/// the last step fails, syncing its folder: the file is then complete, but a power cut may
+/// still remove it.
 pub fn new_file<T, E>(
     path: &Path,
     failed: impl Fn(io::Error) -> E,
     fill: impl FnOnce(&mut dyn Write) -> Result<T, E>,
 ) -> Result<T, E> {
-    let temporary = temporary(0o666).tempfile_in(parent(path)).map_err(&failed)?;
-    let mut buffered = io::BufWriter::new(temporary);
+    let new = NewFile::create(parent(path)).map_err(&failed)?;
+    let mut buffered = io::BufWriter::new(new.file());
     let filled = fill(&mut buffered)?;
-    let temporary = buffered.into_inner().map_err(|err| failed(err.into_error()))?;
-    temporary.as_file().sync_all().map_err(&failed)?;
-    temporary.persist_noclobber(path).map_err(|err| failed(err.error))?;
+    buffered.into_inner().map_err(|err| failed(err.into_error()))?;
+    new.file().sync_all().map_err(&failed)?;
+    new.persist(path).map_err(&failed)?;
     sync_folder(parent(path)).map_err(&failed)?;
     Ok(filled)
+}
+
+/// A new file that has no final name yet.
+enum NewFile {
+    /// Vanishes by itself unless it gets a name.
+    #[cfg(target_os = "linux")]
+    Unnamed(File),
+    Temporary(tempfile::NamedTempFile, Listed),
+}
+
+impl NewFile {
+    fn create(folder: &Path) -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Some(file) = unnamed::create(folder) {
+            return Ok(Self::Unnamed(file));
+        }
+        let file = temporary(0o666).tempfile_in(folder)?;
+        let listed = Listed::new(file.path());
+        Ok(Self::Temporary(file, listed))
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Unnamed(file) => file,
+            Self::Temporary(file, _) => file.as_file(),
+        }
+    }
+
+    /// Names the file; fails if the name exists.
+    fn persist(self, path: &Path) -> io::Result<()> {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::Unnamed(file) => unnamed::persist(&file, path),
+            Self::Temporary(file, _listed) => {
+                file.persist_noclobber(path).map(drop).map_err(|err| err.error)
+            }
+        }
+    }
+}
+
+/// Files without a name, which only Linux has, and not on every file system.
+#[cfg(target_os = "linux")]
+mod unnamed {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::Path;
+
+    use rustix::fs::{AtFlags, CWD, OFlags, linkat};
+
+    /// The open files of this process, by number.
+    const OPEN_FILES: &str = "/proc/self/fd";
+
+    /// A file in `folder`; `None` if the system has no unnamed files there.
+    pub(super) fn create(folder: &Path) -> Option<File> {
+        if !Path::new(OPEN_FILES).is_dir() {
+            return None;
+        }
+        let flags = OFlags::TMPFILE.bits() as i32;
+        File::options().write(true).mode(0o666).custom_flags(flags).open(folder).ok()
+    }
+
+    /// Names the file; fails if the name exists.
+    pub(super) fn persist(file: &File, path: &Path) -> io::Result<()> {
+        let open_file = format!("{OPEN_FILES}/{}", file.as_raw_fd());
+        Ok(linkat(CWD, &open_file, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+    }
 }
 
 /// Writes a file, or replaces it if it exists.
@@ -44,6 +120,7 @@ pub fn new_file<T, E>(
 /// Any error of writing; an existing file is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = temporary(0o666).tempfile_in(parent(path))?;
+    let _listed = Listed::new(file.path());
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -58,7 +135,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 ///
 /// Errors of `fill`, and errors of writing converted by `failed`, such as
-/// [`io::ErrorKind::AlreadyExists`] if `path` exists. The folder is not created then.
+/// [`io::ErrorKind::AlreadyExists`] if `path` exists. The folder is not created then, unless
+/// only the last step fails, syncing its parent: the folder is then complete.
 pub fn new_folder<T, E>(
     path: &Path,
     failed: impl Fn(io::Error) -> E,
@@ -71,15 +149,88 @@ pub fn new_folder<T, E>(
     };
     must_be_free()?;
     fs::create_dir_all(parent(path)).map_err(&failed)?;
-    let temporary = temporary(0o777).tempdir_in(parent(path)).map_err(&failed)?;
+    let temporary = TemporaryFolder::in_folder(parent(path)).map_err(&failed)?;
     let filled = fill(temporary.path())?;
     sync_folder(temporary.path()).map_err(&failed)?;
     must_be_free()?;
     fs::rename(temporary.path(), path).map_err(&failed)?;
     // The folder was renamed, so there is nothing to remove.
-    let _ = temporary.keep();
+    temporary.keep();
     sync_folder(parent(path)).map_err(&failed)?;
     Ok(filled)
+}
+
+/// A folder with a temporary name, which is removed with its contents when it is dropped,
+/// and by [`remove_temporaries`].
+#[derive(Debug)]
+pub struct TemporaryFolder {
+    folder: tempfile::TempDir,
+    _listed: Listed,
+}
+
+impl TemporaryFolder {
+    /// Creates a temporary folder in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be created.
+    pub fn in_folder(folder: &Path) -> io::Result<Self> {
+        let folder = temporary(0o777).tempdir_in(folder)?;
+        let listed = Listed::new(folder.path());
+        Ok(Self { folder, _listed: listed })
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Leaves the folder where it is.
+    fn keep(self) {
+        let _ = self.folder.keep();
+    }
+}
+
+/// The temporary files and folders in use.
+static TEMPORARIES: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A temporary file or folder, listed in [`TEMPORARIES`] until it is dropped.
+#[derive(Debug)]
+struct Listed(PathBuf);
+
+impl Listed {
+    fn new(path: &Path) -> Self {
+        // The process may change its folder.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        temporaries().insert(path.clone());
+        Self(path)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        temporaries().remove(&self.0);
+    }
+}
+
+fn temporaries() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    TEMPORARIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the temporary files and folders that this process is writing: the last thing to
+/// do before it ends early. Nothing is written under a final name afterwards: functions of
+/// this module that create or replace files wait for ever.
+pub fn remove_temporaries() {
+    let mut temporaries = temporaries();
+    for path in std::mem::take(&mut *temporaries) {
+        // Another thread may be writing into a folder while it is removed.
+        let is_gone = || match path.is_dir() {
+            true => fs::remove_dir_all(&path).is_ok(),
+            false => fs::remove_file(&path).is_ok() || !path.exists(),
+        };
+        let _ = (0..10).any(|_| is_gone());
+    }
+    std::mem::forget(temporaries);
 }
 
 /// Syncs the entries of a folder to disk. Does nothing on platforms other than Unix.
@@ -160,6 +311,44 @@ mod tests {
         assert_eq!(fs::read(path.join("a.txt")).unwrap(), b"whole");
         assert!(new_folder(&path, text, fill).is_err());
         assert_eq!(fs::read_dir(here.path().join("new")).unwrap().count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_new_file_has_no_name_until_it_is_complete() {
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().join("a.txt");
+        if unnamed::create(here.path()).is_none() {
+            return; // The file system has no unnamed files.
+        }
+        let filled = new_file(
+            &path,
+            |err| err,
+            |file| {
+                file.write_all(b"whole")?;
+                Ok(fs::read_dir(here.path())?.count())
+            },
+        );
+        assert_eq!(filled.unwrap(), 0);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        let again = new_file(&path, |err| err, |_| Ok(()));
+        assert_eq!(again.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[test]
+    fn temporaries_are_listed_while_they_are_in_use() {
+        let here = tempfile::tempdir().unwrap();
+        let here = here.path();
+        let n_listed = || temporaries().iter().filter(|path| path.starts_with(here)).count();
+        let file = NewFile::Temporary(
+            temporary(0o666).tempfile_in(here).unwrap(),
+            Listed::new(&here.join("x.tmp")),
+        );
+        let folder = TemporaryFolder::in_folder(here).unwrap();
+        assert_eq!(n_listed(), 2);
+        file.persist(&here.join("a.txt")).unwrap();
+        drop(folder);
+        assert_eq!((n_listed(), fs::read_dir(here).unwrap().count()), (0, 1));
     }
 
     #[cfg(unix)]

@@ -1,9 +1,11 @@
-//! Reproducible randomness, and files that survive a crash.
+//! Reproducible randomness, files that survive a crash, and the progress of long
+//! computations.
 //!
 //! - [`rng`]: random streams named by a seed and a purpose, the same on every
 //!   machine.
 //! - [`durable`]: files and folders that appear complete or not at all, even if the
 //!   program is killed.
+//! - [`progress`]: how far a long computation has come, for programs that show it.
 //!
 //! # Place in the stack
 //!
@@ -23,4 +25,5 @@
 //!   workspace.
 
 pub mod durable;
+pub mod progress;
 pub mod rng;

@@ -9,7 +9,7 @@ use hrm_tasks::{Answer, Checkpoint, answer_all};
 use hrm_train::task::Document;
 use serde_json::{Value, json};
 
-use crate::{progress, puzzle_text};
+use crate::puzzle_text;
 
 /// The answers to the puzzles of a file.
 pub(crate) struct Challenge {
@@ -39,7 +39,6 @@ pub(crate) fn run(
     let place = file.display().to_string();
     let queries = kind.parse_queries(&text, &place, &checkpoint.identifiers)?;
 
-    let mut progress = progress::rows(queries.len() as u64);
     let mut answers: Vec<Answer> = Vec::with_capacity(queries.len());
     let mut n_segments = 0;
     answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
@@ -48,7 +47,6 @@ pub(crate) fn run(
         answer.drawing = String::new();
         n_segments += answer.n_segments;
         answers.push(answer);
-        progress(answers.len() as u64);
         anyhow::Ok(())
     })?;
 

@@ -94,8 +94,8 @@ impl Eval {
         } else {
             puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
-        task.notes().into_iter().for_each(note);
         let mut answers = self.pictures.start()?;
+        task.notes().into_iter().for_each(note);
         let mut progress = progress::rows(task.eval().n_rows_total());
         let mut n_done = 0;
         let sampling = self.sample.map(|temperature| Sampling { temperature, seed: self.seed });

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::checkpoint::save_new;
 use crate::error::usage;
+use crate::output;
 use crate::task_args::task_names;
 use crate::term::{note, result};
 
@@ -65,6 +66,7 @@ struct Published {
 
 impl Import {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        output::must_be_free(&self.out)?;
         let mut tensors = weight_file::read(&self.file)?;
         let published = self.published()?;
         let shapes = Shapes::of(&self.file, &tensors)?;

@@ -1,17 +1,40 @@
 //! Ctrl-C and requests to terminate, deferred until the run is saved.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
 
-/// Records the first signal. A second one ends the process at once.
+use crate::duration::in_words;
+use crate::term::note;
+
+/// Signals within this time count as one: a terminal, or a program such as `timeout`,
+/// may signal a process both directly and through its group.
+const ONE_REQUEST: Duration = Duration::from_secs(1);
+
+/// Time to stop before the user is told what is still going on.
+const SILENCE: Duration = Duration::from_millis(400);
+
+/// Records the first request to stop. A second one ends the process at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt {
     /// Number of the signal; 0 if none has arrived.
     signal: Arc<AtomicUsize>,
+    work: Arc<Mutex<Work>>,
+}
+
+/// The work that has to end before the process can stop.
+#[derive(Debug)]
+struct Work {
+    name: &'static str,
+    started: Instant,
+    /// Time that it takes at most, as far as is known.
+    at_most: Option<Duration>,
 }
 
 /// A run was interrupted, after it was saved.
@@ -38,17 +61,49 @@ impl Interrupt {
     ///
     /// # Errors
     ///
-    /// If the system refuses the handlers.
+    /// If the system refuses the handlers or the thread.
     pub(crate) fn listen() -> std::io::Result<Self> {
-        let signal = Arc::new(AtomicUsize::new(0));
-        let has_signal = Arc::new(AtomicBool::new(false));
-        for number in [SIGINT, SIGTERM] {
-            // The order matters: only the second signal finds the flag set.
-            flag::register_conditional_shutdown(number, exit_code(number), has_signal.clone())?;
-            flag::register(number, has_signal.clone())?;
-            flag::register_usize(number, signal.clone(), number as usize)?;
-        }
-        Ok(Self { signal })
+        let work = Work { name: "the start of the run", started: Instant::now(), at_most: None };
+        let new = Self { signal: Arc::default(), work: Arc::new(Mutex::new(work)) };
+        let (mut signals, listener) = (Signals::new([SIGINT, SIGTERM])?, new.clone());
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut first = None;
+            for number in signals.forever() {
+                let first = *first.get_or_insert_with(|| {
+                    listener.signal.store(number as usize, Ordering::Relaxed);
+                    listener.announce();
+                    Instant::now()
+                });
+                if first.elapsed() > ONE_REQUEST {
+                    low_level::exit(exit_code(number));
+                }
+            }
+        })?;
+        Ok(new)
+    }
+
+    /// States what the process is about to do, and how long that takes at most, if
+    /// known. For a repetition of the same work, the longest time so far is known.
+    pub(crate) fn begin(&self, name: &'static str, at_most: Option<Duration>) {
+        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let at_most = if work.name == name {
+            Some(work.at_most.unwrap_or_default().max(now - work.started))
+        } else {
+            at_most
+        };
+        *work = Work { name, started: now, at_most };
+    }
+
+    /// Tells the user what the process is still doing, unless it ends very soon.
+    fn announce(&self) {
+        let work = Arc::clone(&self.work);
+        thread::spawn(move || {
+            thread::sleep(SILENCE);
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = work.at_most.map(|time| time.saturating_sub(work.started.elapsed()));
+            note(describe(work.name, left));
+        });
     }
 
     /// Succeeds unless a signal has arrived.
@@ -61,5 +116,46 @@ impl Interrupt {
             0 => Ok(()),
             number => Err(Interrupted { signal: number as i32, run: run.to_owned() }),
         }
+    }
+}
+
+/// What a user who wants to stop has to know about the work that is going on.
+fn describe(name: &str, left: Option<Duration>) -> String {
+    let left = left.map(|left| format!(", which takes up to {}", in_words(left)));
+    format!(
+        "Stopping after {name}{}. Ctrl-C again stops at once; the run can then be resumed \
+         from its last checkpoint.",
+        left.unwrap_or_default()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_is_told_what_a_stop_waits_for() {
+        let text = |left| describe("this step", left);
+        assert!(text(None).starts_with("Stopping after this step. Ctrl-C again"));
+        let minute = Some(Duration::from_secs(61));
+        assert!(
+            text(minute)
+                .starts_with("Stopping after this step, which takes up to 1 min 01 s. Ctrl-C")
+        );
+    }
+
+    #[test]
+    fn repeated_work_is_expected_to_take_the_longest_time_so_far() {
+        let work = Work { name: "x", started: Instant::now(), at_most: None };
+        let interrupt = Interrupt { signal: Arc::default(), work: Arc::new(Mutex::new(work)) };
+        let at_most = || interrupt.work.lock().unwrap().at_most;
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
+        interrupt.begin("a", None);
+        assert_eq!(at_most(), None);
+        interrupt.begin("a", None);
+        assert!(at_most().unwrap() < second);
+        interrupt.begin("b", Some(hour));
+        interrupt.begin("b", None);
+        assert_eq!(at_most(), Some(hour));
     }
 }

@@ -7,13 +7,17 @@
 mod bench;
 mod challenge;
 mod checkpoint;
+mod cleanup;
 mod compute;
+mod cost;
 mod data;
+mod duration;
 mod error;
 mod eval;
 mod exit;
 mod export;
 mod golden;
+mod history;
 mod import;
 mod interrupt;
 mod output;
@@ -28,10 +32,12 @@ mod scores;
 mod session;
 mod settings;
 mod solve;
+mod sparkline;
 mod task_args;
 mod term;
 mod trace;
 mod train;
+mod width;
 
 use std::process::ExitCode;
 
@@ -90,5 +96,14 @@ impl Command {
 fn main() -> ExitCode {
     hrm_kernels::keep_freed_memory();
     let command = Command::parse();
-    exit::exit_code(pool::run(command.n_threads(), || command.run()))
+    progress::show_stages();
+    let n_threads = command.n_threads();
+    let run = || match command {
+        Command::Train(command) => command.run(),
+        command => {
+            cleanup::listen()?;
+            command.run()
+        }
+    };
+    exit::exit_code(pool::run(n_threads, run))
 }

@@ -51,7 +51,7 @@ pub(crate) fn new_file(
         _ => TaskError::write(path)(err).into(),
     };
     let parent = durable::parent(path);
-    let folder = tempfile::Builder::new().suffix(".tmp").tempdir_in(parent).map_err(failed)?;
+    let folder = durable::TemporaryFolder::in_folder(parent).map_err(failed)?;
     let temporary = folder.path().join("file");
     write(&temporary)?;
     let temporary = TempPath::try_from_path(temporary).map_err(failed)?;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use hrm_train::Evaluation;
 use serde_json::{Value, json};
 
-/// All scores by name.
+/// All scores by name. Programs may read any of them, so none is left out.
 pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
     let mut line = json!({
         "kind": "eval",
@@ -24,7 +24,7 @@ pub(crate) fn to_json(evaluation: &Evaluation, step: Option<u64>) -> Value {
     line
 }
 
-/// The main scores on one line.
+/// The main scores on one line, and the task's own that can differ from each other.
 pub(crate) fn describe(evaluation: &Evaluation) -> String {
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
     let mut text = format!(
@@ -34,20 +34,20 @@ pub(crate) fn describe(evaluation: &Evaluation) -> String {
         percent(evaluation.exact()),
         percent(evaluation.cells()),
     );
-    for (name, share) in &evaluation.scores {
-        let _ = write!(text, ", {name} {}", percent(*share));
+    for (name, share) in evaluation.informative_scores() {
+        let _ = write!(text, ", {name} {}", percent(share));
     }
     text
 }
 
-/// All scores, one per line.
+/// All scores that can differ from each other, one per line.
 pub(crate) fn table(evaluation: &Evaluation) -> String {
     let mut rows = vec![
         ("exact", evaluation.exact()),
         ("cells", evaluation.cells()),
         ("halting head correct", evaluation.halting()),
     ];
-    rows.extend(evaluation.scores.iter().copied());
+    rows.extend(evaluation.informative_scores());
     let mut text = format!(
         "{} evaluation rows, {:.1} segments each\n",
         evaluation.n_rows,
@@ -57,4 +57,24 @@ pub(crate) fn table(evaluation: &Evaluation) -> String {
         let _ = writeln!(text, "  {name:<22} {:>6.2} %", share * 100.0);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_that_cannot_differ_are_only_in_the_json() {
+        let evaluation = Evaluation {
+            n_rows: 4,
+            n_exact: 1,
+            scores: vec![("pass@1", 0.25), ("pass@1000", 0.25)],
+            redundant: vec!["pass@1000"],
+            ..Evaluation::default()
+        };
+        for text in [describe(&evaluation), table(&evaluation)] {
+            assert!(text.contains("pass@1 ") && !text.contains("pass@1000"), "{text}");
+        }
+        assert_eq!(to_json(&evaluation, None)["pass@1000"], 0.25);
+    }
 }

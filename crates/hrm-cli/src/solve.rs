@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use hrm_core::Budget;
 use hrm_puzzles::Verdict;
-use hrm_tasks::{Answer, Checkpoint, answer_all};
+use hrm_tasks::{Answer, Checkpoint, answer_all, answer_with_givens};
 use hrm_train::run::{find_checkpoint, read_json};
 use serde_json::{Value, json};
 
@@ -65,10 +65,10 @@ impl Solve {
         let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), positive);
         let (budget, batch_size) = (Budget::UntilHalt(n_max), positive(BATCH_SIZE));
         answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
-            let answer = queries[idx].answer(outputs, style());
+            let (answer, n_changed) = answer_with_givens(queries[idx].as_ref(), outputs, style());
             let text = match self.json {
-                true => format!("{}\n", to_json(&answer)),
-                false => describe(&answer),
+                true => format!("{}\n", to_json(&answer, n_changed)),
+                false => describe(&answer, n_changed),
             };
             Ok(result(text)?)
         })
@@ -78,11 +78,11 @@ impl Solve {
     fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<(String, String)> {
         let Some(input) = &self.input else {
             let seed = self.seed.unwrap_or_else(random_seed);
+            let text = checkpoint.record.task.puzzle_kind().example(seed)?;
             note(format!(
                 "Solving a generated puzzle (--seed {seed}) with {}.",
                 checkpoint.path.display()
             ));
-            let text = checkpoint.record.task.puzzle_kind().example(seed)?;
             return Ok((text, format!("generated puzzle {seed}")));
         };
         if input == "-" {
@@ -97,7 +97,9 @@ impl Solve {
     }
 }
 
-fn describe(answer: &Answer) -> String {
+/// The drawing and the verdict. `n_changed` givens are kept although the model changed
+/// them.
+fn describe(answer: &Answer, n_changed: usize) -> String {
     let verdict = match &answer.verdict {
         Verdict::Valid => "Valid by the rules".to_owned(),
         Verdict::Expected => "Matches the label".to_owned(),
@@ -106,16 +108,27 @@ fn describe(answer: &Answer) -> String {
     };
     let n_segments = answer.n_segments;
     let segments = if n_segments == 1 { "segment" } else { "segments" };
-    format!("{}{verdict}, after {n_segments} {segments}.\n", answer.drawing)
+    let changed = match n_changed {
+        0 => String::new(),
+        1 => " The model had changed 1 given cell, which is kept.".to_owned(),
+        n => format!(" The model had changed {n} given cells, which are kept."),
+    };
+    format!("{}{verdict}, after {n_segments} {segments}.{changed}\n", answer.drawing)
 }
 
-fn to_json(answer: &Answer) -> Value {
+fn to_json(answer: &Answer, n_changed: usize) -> Value {
     let (valid, why) = match &answer.verdict {
         Verdict::Valid | Verdict::Expected => (Some(true), None),
         Verdict::Invalid(why) => (Some(false), Some(why)),
         Verdict::Unchecked(why) => (None, Some(why)),
     };
-    json!({"answer": answer.text, "valid": valid, "why": why, "segments": answer.n_segments})
+    json!({
+        "answer": answer.text,
+        "valid": valid,
+        "why": why,
+        "segments": answer.n_segments,
+        "changed_givens": n_changed,
+    })
 }
 
 /// The run in `runs` with the newest checkpoint for `task`.
@@ -149,6 +162,25 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn kept_givens_are_mentioned() {
+        let answer = |n_changed| {
+            let answer = Answer {
+                puzzle: String::new(),
+                drawing: "1 2\n".to_owned(),
+                text: "12".to_owned(),
+                second: None,
+                verdict: Verdict::Valid,
+                n_segments: 3,
+            };
+            describe(&answer, n_changed)
+        };
+        assert_eq!(answer(0), "1 2\nValid by the rules, after 3 segments.\n");
+        let want = "segments. The model had changed 1 given cell, which is kept.\n";
+        assert!(answer(1).ends_with(want), "{}", answer(1));
+        assert!(answer(2).ends_with("changed 2 given cells, which are kept.\n"));
+    }
 
     #[test]
     fn random_seeds_differ() {

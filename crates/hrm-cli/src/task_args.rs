@@ -28,7 +28,7 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
     /// Preset for the sizes of puzzles, model and training run. Default: the one that
-    /// --config names, else tiny, or small with --data.
+    /// --config names, else tiny, or small with --data and for `data generate`.
     #[arg(long, value_parser = PRESETS)]
     preset: Option<String>,
     /// Read settings from a TOML or JSON file. Those that it omits are as in the preset.
@@ -39,6 +39,9 @@ pub(crate) struct DataArgs {
     /// be repeated. `hrm settings` explains them.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// The preset if nothing names one, for commands with a default of their own.
+    #[arg(skip)]
+    default_preset: Option<&'static str>,
 }
 
 /// The settings of a command, and how they were adapted to the data.
@@ -71,6 +74,12 @@ impl TaskArgs {
         self
     }
 
+    /// Sets the preset for commands with another default.
+    pub(crate) fn with_default_preset(mut self, preset: &'static str) -> Self {
+        self.data_args.default_preset = Some(preset);
+        self
+    }
+
     /// The name of the file of settings, or of the preset.
     pub(crate) fn preset(&self) -> &str {
         let args = &self.data_args;
@@ -80,7 +89,8 @@ impl TaskArgs {
 
     /// The preset if nothing names one.
     fn default_preset(&self) -> &'static str {
-        default_preset(!self.data_args.data.is_empty())
+        let args = &self.data_args;
+        args.default_preset.unwrap_or(default_preset(!args.data.is_empty()))
     }
 
     /// The settings, adapted to the data, with the user's changes.

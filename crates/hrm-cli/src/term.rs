@@ -4,10 +4,12 @@ use std::io::{IsTerminal, Write};
 
 use hrm_puzzles::Style;
 
+use crate::progress::{hide_stage, print_line};
+
 /// Prints a note for the user to standard error.
 pub(crate) fn note(text: impl AsRef<str>) {
-    // A closed standard error is no reason to fail.
-    let _ = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+    hide_stage();
+    print_line(text);
 }
 
 /// Prints a result to standard output, without adding anything.
@@ -16,6 +18,7 @@ pub(crate) fn note(text: impl AsRef<str>) {
 ///
 /// If standard output is closed.
 pub(crate) fn result(text: impl AsRef<str>) -> std::io::Result<()> {
+    hide_stage();
     std::io::stdout().lock().write_all(text.as_ref().as_bytes())
 }
 

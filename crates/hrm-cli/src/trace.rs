@@ -8,13 +8,32 @@
 use std::path::Path;
 
 use anyhow::Context;
+use hrm_base::durable;
 use tracing_chrome::{ChromeLayerBuilder, FlushGuard};
 use tracing_subscriber::prelude::*;
 
 use crate::error::usage;
+use crate::output;
 
 /// Records spans until it is dropped.
 pub(crate) struct Trace(Option<FlushGuard>);
+
+/// Refuses a path at which a trace cannot be written, before anything else is done.
+///
+/// # Errors
+///
+/// If `path` exists, or its folder does not.
+pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    output::must_be_free(path)?;
+    let folder = durable::parent(path);
+    match folder.is_dir() {
+        true => Ok(()),
+        false => {
+            Err(usage(format!("cannot write {}: no folder {}", path.display(), folder.display())))
+        }
+    }
+}
 
 impl Trace {
     /// Starts to record into a new file, if `path` names one.

@@ -10,15 +10,16 @@ use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
 use serde_json::{Value, json};
 
 use crate::compute::{Compute, device_name};
+use crate::cost;
 use crate::error::usage;
-use crate::interrupt::Interrupt;
+use crate::history::History;
 use crate::record::{self, Host, RunRecord};
 use crate::scores;
-use crate::session::{Finished, RunState, TrainingSession};
+use crate::session::{Ended, Example, Finished, RunState, TrainingSession};
 use crate::settings;
 use crate::task_args::{Chosen, DataArgs, TaskArgs, read_settings, task_names};
 use crate::term::{note, result};
-use crate::trace::Trace;
+use crate::trace::{self, Trace};
 
 #[derive(Args)]
 pub(crate) struct Train {
@@ -54,7 +55,8 @@ pub(crate) struct Train {
         long, value_name = "RUN", conflicts_with_all = ["task", "preset", "config"],
     )]
     from: Option<PathBuf>,
-    /// Run folder to create. Default: runs/TASK-PRESET-N with the first free N.
+    /// Run folder to create. Default: runs/TASK-PRESET-N, or runs/TASK-N with --from, with
+    /// the first free N.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Replace an existing run folder.
@@ -82,19 +84,28 @@ impl Train {
         if self.print_config {
             return Ok(result(self.task_args()?.to_toml()?)?);
         }
-        let interrupt = Interrupt::listen()?;
         let as_json = self.json;
-        let _trace = Trace::start(self.trace.as_deref())?;
+        let trace = self.trace.clone();
+        trace::check(trace.as_deref())?;
         let (session, trainer) = match &self.resume {
-            Some(run) => TrainingSession::resume(run, interrupt, self.pictures)?,
-            None => self.start(interrupt)?,
+            Some(run) => {
+                let resumed = TrainingSession::reopen(run)?;
+                if let Some(ended) = Ended::read(&resumed)? {
+                    return Ok(ended.report(as_json)?);
+                }
+                TrainingSession::resume(resumed, self.pictures)?
+            }
+            None => self.start()?,
         };
+        // Begun after everything that can be refused, so that a refusal leaves no file.
+        let _trace = Trace::start(trace.as_deref())?;
         report(&session.run(trainer)?, as_json)
     }
 
     /// Starts a new run.
-    fn start(self, interrupt: Interrupt) -> anyhow::Result<(TrainingSession, Trainer)> {
+    fn start(self) -> anyhow::Result<(TrainingSession, Trainer)> {
         let mut fit = None;
+        let mut notes = Vec::new();
         let (mut record, data, name) = match &self.from {
             Some(path) => {
                 let record = self.repeated(path)?;
@@ -104,8 +115,8 @@ impl Train {
             None => {
                 let task_args = self.task_args()?;
                 let name = format!("{}-{}", task_args.task, task_args.preset());
-                let Chosen { config, fit: chosen_fit, notes } = task_args.chosen()?;
-                notes.into_iter().for_each(note);
+                let Chosen { config, fit: chosen_fit, notes: chosen_notes } = task_args.chosen()?;
+                notes = chosen_notes;
                 fit = Some(chosen_fit);
                 (self.record(config, &task_args)?, task_args.data_args.data, Some(name))
             }
@@ -115,7 +126,7 @@ impl Train {
             let n_validation = &mut record.config.train.evaluation.n_validation;
             let (n, adapted) = fit.n_validation(*n_validation, task.train().n_groups());
             *n_validation = n;
-            adapted.into_iter().for_each(note);
+            notes.extend(adapted);
         }
         // Everything that can be refused is refused before the run folder is made.
         record.config.train.check()?;
@@ -130,16 +141,39 @@ impl Train {
             record.config.train.evaluation.n_validation,
             record.seed,
         )?;
+        let cost = self.prepare(&mut record)?;
         let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
         let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
         let out = self.out.unwrap_or_else(|| free_folder(&name));
-        let folder = RunFolder::create(&out, &record, self.force)?;
+        let folder = RunFolder::create(&out, &record, self.force).map_err(mention_force)?;
+        notes.into_iter().for_each(note);
         introduce(&name, &record, task.as_ref(), &out)?;
+        note(cost);
         let (state, n_pictures) = (RunState::initial(record.seed), self.pictures);
-        let session =
-            TrainingSession::new(folder, record, task, &trainer, state, interrupt, n_pictures)?;
+        let session = TrainingSession::new(folder, record, task, &trainer, state, n_pictures)?;
         Ok((session, trainer))
+    }
+
+    /// Makes the run fit into memory. Returns what it will take.
+    fn prepare(&self, record: &mut RunRecord) -> anyhow::Result<String> {
+        let mut train = record.config.train.clone();
+        let needed = if record.compute()?.device()?.is_cpu() {
+            let is_fixed = self.data_args.sets("train.accumulate");
+            let available = cost::available_memory();
+            let (needed, change) = cost::fit_memory(
+                &mut train,
+                |train| cost::memory(record, train),
+                available,
+                is_fixed,
+            )?;
+            change.into_iter().for_each(note);
+            Some(needed)
+        } else {
+            None
+        };
+        record.config.train = train;
+        Ok(cost::describe(record, needed, cost::step_time(record)?))
     }
 
     /// The task, by name or by the file of settings, with its data and settings.
@@ -295,7 +329,7 @@ fn introduce(
 
 /// Prints the result of a run.
 fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
-    let Finished { run, task, n_steps, seconds, evaluation } = finished;
+    let Finished { run, task, n_steps, seconds, evaluation, example } = finished;
     if as_json {
         let evaluation = evaluation.as_ref().map(|found| scores::to_json(found, None));
         let line =
@@ -306,11 +340,37 @@ fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
         Some(evaluation) => scores::table(evaluation),
         None => "There are no evaluation puzzles, so there are no scores.\n".to_owned(),
     };
-    let run = run.display();
     let steps = if *n_steps == 1 { "step" } else { "steps" };
+    let curves = History::read(run).curves();
+    let example = example.as_ref().map(|example| show(example, task.as_ref()));
+    let (run, example) = (run.display(), example.unwrap_or_default());
+    let task = task.name();
     Ok(result(format!(
-        "{n_steps} {steps} in {seconds:.0} s.\n{table}Try it: hrm solve {task} --run {run}\n"
+        "{n_steps} {steps} in {seconds:.0} s.\n{curves}{table}{example}\
+         Try it: hrm solve {task} --run {run}\n"
     ))?)
+}
+
+/// An answer to a puzzle of the test set.
+fn show(example: &Example, task: &dyn PuzzleTask) -> String {
+    let title = match example.is_exact {
+        true => "A puzzle of the test set that the model solves:",
+        false => "The model solves no puzzle of the test set. Its answer to one of them:",
+    };
+    format!("{title}\n{}", example.draw(task))
+}
+
+/// The error of creating a run folder, with the flag that would replace it.
+fn mention_force(err: TrainError) -> anyhow::Error {
+    match err {
+        TrainError::RunExists { path } if path.join(files::RECORD).is_file() => {
+            usage(format!("{} already exists; --force replaces it", path.display()))
+        }
+        TrainError::RunExists { path } => {
+            usage(format!("{} already exists and is not a run folder", path.display()))
+        }
+        err => err.into(),
+    }
 }
 
 /// The first of `runs/NAME-1`, `-2`, ... that does not exist.

@@ -63,6 +63,22 @@ fn a_step_is_timed_in_every_mode() {
 }
 
 #[test]
+fn every_report_is_available_as_json() {
+    for action in ["step", "roofline"] {
+        let args: Vec<&str> = ["bench", action, "--json"].into_iter().chain(SMALL).collect();
+        let ran = hrm(Path::new("."), &args);
+        assert_eq!((ran.code, ran.stdout.lines().count()), (0, 1), "{action}: {}", ran.stderr);
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+        if action == "roofline" {
+            assert_eq!(report["step"]["hidden"], 16);
+            let parts = report["parts"].as_array().unwrap();
+            let sum: f64 = parts.iter().map(|part| part["share"].as_f64().unwrap()).sum();
+            assert!((sum - 1.0).abs() < 1e-9 && report["peak_gflops"].as_f64() > Some(0.0));
+        }
+    }
+}
+
+#[test]
 fn sizes_that_do_not_fit_are_named() {
     for (more, want) in [
         (

@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -107,7 +108,8 @@ fn generated_files_are_used_for_training() {
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
         let out = format!("--out={file}");
-        let made = hrm(here, &["data", "generate", kind, "-n", "12", "--seed=3", &out]);
+        let generate = ["data", "generate", kind, "--preset=tiny", "-n", "12", "--seed=3", &out];
+        let made = hrm(here, &generate);
         assert_eq!(made.code, 0, "{}", made.stderr);
         let data = format!("--data={file}");
 
@@ -159,11 +161,15 @@ fn an_existing_run_is_kept_unless_forced() {
     let refused = train(here, "sudoku", &["--out=run"]);
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("run already exists"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--force replaces it"), "{}", refused.stderr);
     assert_eq!(fs::read(here.join("run/metrics.jsonl")).unwrap(), before);
     assert_eq!(train(here, "sudoku", &["--out=run", "--force"]).code, 0);
 
     fs::create_dir(here.join("mine")).unwrap();
     fs::write(here.join("mine/thesis.txt"), "years of work").unwrap();
+    let refused = train(here, "sudoku", &["--out=mine"]);
+    assert!(refused.stderr.contains("mine already exists and is not a run"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("--force"), "{}", refused.stderr);
     let refused = train(here, "sudoku", &["--out=mine", "--force"]);
     assert_eq!(refused.code, 2);
     assert!(here.join("mine/thesis.txt").exists());
@@ -437,7 +443,7 @@ fn a_challenge_is_answered_without_labels() {
 /// A maze on one line.
 fn generated(here: &Path, kind: &str, seed: u64) -> String {
     let seed = format!("--seed={seed}");
-    let made = hrm(here, &["data", "generate", kind, "-n=1", &seed]);
+    let made = hrm(here, &["data", "generate", kind, "--preset=tiny", "-n=1", &seed]);
     assert_eq!(made.code, 0, "{}", made.stderr);
     let line = made.stdout.lines().nth(1).unwrap();
     format!("{}\n", line.split(',').nth(1).unwrap())
@@ -479,7 +485,9 @@ fn puzzles_are_rendered() {
         assert!(bytes.starts_with(b"\x89PNG\r\n"), "{kind}");
         let text = fs::read_to_string(here.join(&svg)).unwrap();
         assert_eq!(text.matches("class=\"caption\"").count(), 4, "{kind}");
-        assert_eq!(text.matches("class=\"panel\"").count(), 8, "{kind}: question and answer");
+        let n_panels = text.matches("class=\"panel\"").count();
+        // A task of ARC has several pairs.
+        assert!(n_panels == 8 || kind == "arc" && n_panels >= 16, "{kind}: {n_panels}");
 
         // Nothing is replaced, and nothing incomplete is left.
         refused(here, &["data", "show", kind, "--svg=new.svg", &png_arg], "already exists");
@@ -488,6 +496,175 @@ fn puzzles_are_rendered() {
     }
     let many = ["data", "show", "maze", "--set=task.n_train=5", "-n5", "--png=x.png", "--json"];
     refused(here, &many, "cannot be used with");
+}
+
+#[test]
+fn as_many_puzzles_are_shown_as_requested() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for kind in KINDS {
+        let args = ["data", "show", kind, "--set=task.n_train=6", "-n=4", "--json"];
+        let shown = hrm(here, &args);
+        let lines = shown.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let names: Vec<Value> = lines.map(|line| line["puzzle"].clone()).collect();
+        if kind == "arc" {
+            // All pairs of four tasks.
+            let distinct = BTreeSet::from_iter(names.iter().map(Value::to_string));
+            assert!(distinct.len() == 4 && names.len() > 4, "{names:?}");
+        } else {
+            assert_eq!(names.len(), 4, "{kind}");
+        }
+    }
+    let shown = hrm(here, &["data", "show", "arc", "--set=task.n_train=6", "-n=6"]);
+    let n_titles = shown.stdout.lines().filter(|line| line.contains("-00")).count();
+    assert_eq!(n_titles, 6, "{}", shown.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn data_is_read_once_for_the_settings_and_once_for_the_puzzles() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let pipe = here.join("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Whoever opens the pipe gets the file; the last one gets a name instead.
+    let writer = std::thread::spawn(move || {
+        let mut n_opened = 0;
+        loop {
+            let mut file = fs::File::options().write(true).open(&pipe).unwrap();
+            if pipe.with_file_name("done").exists() {
+                return n_opened;
+            }
+            n_opened += 1;
+            // The reader may need only the first line.
+            let _ = file.write_all(b"question,answer\n1234341221434321,1234341221434321\n");
+            drop(file);
+            // A reader that is still open would get the next copy as well.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    });
+    let shown = hrm(here, &["data", "show", "grid", "--data=pipe.csv"]);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    fs::write(here.join("done"), "").unwrap();
+    drop(fs::File::open(here.join("pipe.csv")).unwrap());
+    assert_eq!(writer.join().unwrap(), 2);
+}
+
+#[test]
+fn the_commands_of_the_readme_for_generated_puzzles_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // As written, but with fewer puzzles.
+    let commands = [
+        "data generate sudoku -n 3 --min-rating 20 --out hard.csv",
+        "data generate maze -n 1 --set task.side=30 --min-path 110 --out mazes.csv",
+    ];
+    for command in commands {
+        let ran = hrm(here, &command.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, 0, "{command}: {}", ran.stderr);
+    }
+    let hard = fs::read_to_string(here.join("hard.csv")).unwrap();
+    for line in hard.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        assert_eq!(fields[1].len(), 81, "{line}");
+        assert!(fields[3].parse::<u64>().unwrap() >= 20, "{line}");
+    }
+    // Settings of the user win.
+    let small = ["data", "generate", "sudoku", "-n=1", "--set=task.board=6"];
+    assert_eq!(
+        hrm(here, &small).stdout.lines().nth(1).unwrap().split(',').nth(1).unwrap().len(),
+        36
+    );
+    let tiny = ["data", "generate", "sudoku", "-n=1", "--preset=tiny"];
+    assert_eq!(
+        hrm(here, &tiny).stdout.lines().nth(1).unwrap().split(',').nth(1).unwrap().len(),
+        16
+    );
+}
+
+#[test]
+fn nothing_is_said_before_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("grids.csv"), "question,answer\n1.,12\n2.,21\n.1,21\n").unwrap();
+    let args = ["train", "grid", "--data=grids.csv", "--preset=tiny", "--out=runs/a", "--steps=2"];
+    let trained = hrm(here, &args);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    for args in [
+        &["solve", "grid"][..],
+        &["eval", "runs/a", "--pictures=runs"],
+        &["train", "grid", "--data=grids.csv", "--out=runs/a"],
+        &["import", "none.pth", "--out=runs"],
+    ] {
+        let ran = hrm(here, args);
+        let is_alone = ran.stderr.starts_with("error: ") && ran.stderr.lines().count() == 1;
+        assert!(ran.code == 2 && is_alone, "{args:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_takes_seconds_shows_its_progress_and_leaves_nothing_when_interrupted() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let slow = ["maze", "-n=20000", "--set=task.side=30", "--min-path=100", "--out=mazes.csv"];
+    let set = ["--set=task.n_train=20000", "--set=task.side=30", "--set=task.min_path=100"];
+    for args in [
+        [&["data", "generate"], &slow[..]].concat(),
+        [&["data", "stats", "maze"], &set[..]].concat(),
+        [&["data", "prepare", "maze", "--out=set"], &set[..]].concat(),
+        [&["train", "maze", "--out=run"], &set[..]].concat(),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
+            .current_dir(here)
+            .args(&args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("generating puzzles: ") && line.contains(" of 20"), "{line}");
+        assert!(line.trim_end().ends_with(" left"), "{line}");
+        if cfg!(unix) && args[0] != "train" {
+            let kill = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
+            assert!(kill.unwrap().success());
+            assert_eq!(child.wait().unwrap().code(), Some(143));
+        } else {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(fs::read_dir(here).unwrap().count(), 0, "{args:?} left a file");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_command_removes_the_folder_that_it_was_writing() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
+            .current_dir(here)
+            .args(["data", "export", "sudoku", "--out=npy"])
+            .args(["--set=task.n_train=30", "--set=task.augmentations=1000000"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while fs::read_dir(here).unwrap().count() == 0 {
+            assert!(Instant::now() < deadline, "no temporary folder in a minute");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        assert_eq!(fs::read_dir(here).unwrap().count(), 0, "{signal}");
+    }
 }
 
 #[test]

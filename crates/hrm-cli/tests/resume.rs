@@ -239,3 +239,58 @@ fn a_full_disk_ends_a_run_and_loses_no_checkpoint() {
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(outcome(&here.join("full")) == before);
 }
+
+/// Starts a run with `args` in the folder `run` and waits until `is_ready` holds for the
+/// bytes of its metrics, once they exist.
+fn start_run(here: &Path, args: &[&str], is_ready: impl Fn(&[u8]) -> bool) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
+    command.current_dir(here).args([TRAIN, args, &["--out=run"]].concat()).stdin(Stdio::null());
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !fs::read(here.join("run/metrics.jsonl")).is_ok_and(|metrics| is_ready(&metrics)) {
+        assert!(Instant::now() < deadline, "the run does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+/// Sends SIGTERM `n` times in quick succession.
+fn terminate(child: &Child, n: usize) {
+    let kill = format!("kill -TERM {};", child.id()).repeat(n);
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+/// Waits for the end of a process. Returns its exit code and its standard error.
+fn end_of(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn signals_in_quick_succession_are_one_request_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = start_run(folder.path(), &["--steps=1000000"], |metrics| !metrics.is_empty());
+    terminate(&child, 3);
+    let (code, stderr) = end_of(child);
+    assert_eq!(code, Some(143), "{stderr}");
+    assert!(stderr.contains("stopped and saved; resume with: hrm train --resume run"), "{stderr}");
+    assert!(folder.path().join("run/checkpoints/latest").exists());
+}
+
+#[test]
+fn a_stop_during_a_long_step_says_what_it_waits_for_and_can_be_enforced() {
+    let folder = tempfile::tempdir().unwrap();
+    // The time of a step grows with the number of cycles, its memory does not.
+    let cycles = ["--steps=20", "--set=model.n_h_cycles=1024", "--set=model.n_l_cycles=1024"];
+    let child = start_run(folder.path(), &cycles, |_| true);
+    // The folder exists a moment before the signals are handled.
+    std::thread::sleep(Duration::from_millis(500));
+    terminate(&child, 2);
+    std::thread::sleep(Duration::from_millis(1200));
+    let second = Instant::now();
+    terminate(&child, 1);
+    let (code, stderr) = end_of(child);
+    assert!(second.elapsed() < Duration::from_secs(1), "{:?}", second.elapsed());
+    assert_eq!(code, Some(143), "{stderr}");
+    assert!(stderr.contains("Stopping after this step"), "{stderr}");
+}

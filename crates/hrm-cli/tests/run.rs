@@ -131,9 +131,17 @@ fn validation_chooses_a_checkpoint_and_ends_a_run() {
     assert_eq!(evaluated["exact"], evaluations[0]["exact"]);
 
     // A finished run stays finished.
+    let before = fs::read(run.join("metrics.jsonl")).unwrap();
     let again = hrm(here, &["train", "--resume=run", "--json"]);
     let again: Value = serde_json::from_str(&again.stdout).unwrap();
     assert_eq!(again["steps"], 50);
+    assert_eq!(again["evaluation"]["exact"], result["evaluation"]["exact"]);
+    let again = hrm(here, &["train", "--resume=run"]);
+    assert!(again.stdout.starts_with("run is finished: 50 steps in "), "{}", again.stdout);
+    assert!(again.stdout.contains("hrm eval run\n"), "{}", again.stdout);
+    // It says so without training or evaluating again.
+    assert_eq!(again.stderr, "");
+    assert!(fs::read(run.join("metrics.jsonl")).unwrap() == before);
 
     let too_many = hrm(here, &[TRAIN, &["--set=train.n_validation=60"]].concat());
     assert_eq!(too_many.code, 2);
@@ -150,10 +158,14 @@ fn events_match_the_metrics() {
     let here = folder.path();
     let trained = hrm(here, &[TRAIN, &["--steps=30", "--out=run"]].concat());
     assert_eq!(trained.code, 0, "{}", trained.stderr);
+    let run = here.join("run");
+    // As if the process had been killed in its last evaluation.
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let (before, _) = text.trim_end().rsplit_once('\n').unwrap();
+    fs::write(run.join("metrics.jsonl"), format!("{before}\n")).unwrap();
     let resumed = hrm(here, &["train", "--resume=run"]);
     assert_eq!(resumed.code, 0, "{}", resumed.stderr);
 
-    let run = here.join("run");
     let mut files: Vec<PathBuf> = fs::read_dir(&run)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -346,6 +358,14 @@ fn a_trace_shows_the_spans_of_both_threads() {
     // An existing file is kept.
     let again = hrm(here, &[TRAIN, &["--steps=1", "--out=again", "--trace=trace.json"]].concat());
     assert_eq!(again.code, 2);
+    assert!(!here.join("again").exists());
+    // A run that is refused leaves no file.
+    let wrong = ["--set=task.board=5", "--out=wrong", "--trace=new.json"];
+    assert_eq!(hrm(here, &[TRAIN, &wrong].concat()).code, 2);
+    let nowhere = hrm(here, &[TRAIN, &["--out=wrong", "--trace=no/such/folder.json"]].concat());
+    assert_eq!(nowhere.code, 2);
+    assert!(nowhere.stderr.contains("no folder no/such"), "{}", nowhere.stderr);
+    assert!(!here.join("new.json").exists() && !here.join("wrong").exists());
     assert_eq!(fs::read(here.join("trace.json")).unwrap(), trace);
 }
 

@@ -30,6 +30,10 @@ impl Rules for Binairo {
         ".01".to_owned()
     }
 
+    fn blank(&self) -> Option<char> {
+        Some('.')
+    }
+
     fn puzzle(&self, rng: &mut ChaCha8Rng) -> (Grid, Grid) {
         let mut answer = Grid::filled(self.side, self.side, '.');
         fill(&mut answer, 0, rng);

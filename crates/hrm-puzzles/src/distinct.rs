@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use hrm_base::progress::Stage;
 use rayon::prelude::*;
 
 use crate::PuzzleError;
@@ -45,6 +46,7 @@ pub fn distinct<T: Send, K: Hash, E: From<PuzzleError> + Send>(
     taken: &mut Taken,
     mut each: impl FnMut(T) -> Result<(), E>,
 ) -> Result<(), E> {
+    let stage = Stage::start("generating puzzles", n as u64);
     let n_attempts_max = (n as u64).saturating_mul(20).saturating_add(100);
     let (mut n_found, mut n_attempts) = (0, 0);
     while n_found < n {
@@ -57,6 +59,7 @@ pub fn distinct<T: Send, K: Hash, E: From<PuzzleError> + Send>(
         let end = n_attempts + n_missing.min(N_AT_ONCE_MAX).min(n_attempts_max - n_attempts);
         let attempts = (n_attempts..end).into_par_iter().map(|attempt| {
             let puzzle = sample(attempt)?;
+            stage.advance(1);
             Ok((Taken::hash_of(&key(&puzzle)), puzzle))
         });
         for (hash, puzzle) in attempts.collect::<Result<Vec<_>, E>>()? {

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
@@ -57,8 +58,35 @@ const TEST: &str = "test.csv";
 /// with file and line for a wrong header or field count, [`PuzzleError::Empty`]
 /// without a record.
 pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
+    let mut located = Vec::new();
+    visit_file(path, |record| located.push(record))?;
+    Ok(located)
+}
+
+/// Streams a puzzle file record by record, so that it need not fit in memory.
+///
+/// # Errors
+///
+/// See [`read`].
+pub fn visit_file(path: &Path, each: impl FnMut(Located)) -> Result<(), PuzzleError> {
     let file = std::fs::File::open(path).map_err(PuzzleError::read(path))?;
-    parse(file, &path.display().to_string())
+    let n_bytes = file.metadata().map_err(PuzzleError::read(path))?.len();
+    let input = Counted { input: file, stage: Stage::start("reading puzzles", n_bytes) };
+    visit(input, &path.display().to_string(), each)
+}
+
+/// Counts the bytes of a file that have been read.
+struct Counted {
+    input: std::fs::File,
+    stage: Stage,
+}
+
+impl Read for Counted {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let n_read = self.input.read(bytes)?;
+        self.stage.advance(n_read as u64);
+        Ok(n_read)
+    }
 }
 
 /// Number of cells of the first puzzle in the first file of `data`; `None` without
@@ -171,8 +199,7 @@ pub fn is_header(line: &str) -> bool {
     line.split(',').any(|field| field.trim() == QUESTION)
 }
 
-/// Streams a puzzle file record by record, so that it need not fit in memory; messages
-/// call it `name`.
+/// As [`visit_file`], from any input; messages call it `name`.
 ///
 /// # Errors
 ///
@@ -293,9 +320,11 @@ pub fn to_text<'a>(records: impl IntoIterator<Item = &'a Record>) -> String {
 
 /// The files of a folder that [`split`] reads back as these two sets.
 pub fn to_files(train: &[Record], eval: &[Record]) -> Vec<(&'static str, String)> {
+    let stage = Stage::start("writing puzzles", (train.len() + eval.len()) as u64);
     let sides = [(TRAIN, train), (TEST, eval)];
     let filled = sides.into_iter().filter(|(_, records)| !records.is_empty());
-    filled.map(|(name, records)| (name, to_text(records))).collect()
+    let counted = |records: &[Record]| to_text(records.iter().inspect(|_| stage.advance(1)));
+    filled.map(|(name, records)| (name, counted(records))).collect()
 }
 
 #[cfg(test)]

@@ -14,15 +14,16 @@ pub struct Distribution {
 /// Approximate number of bins of [`by_value`].
 const N_BINS: u64 = 20;
 
-/// Minimum, mean, median and maximum of `values`; empty if there are none.
+/// Minimum, mean, median and maximum of `values`; empty if there are none. The median of an
+/// even number of values is the mean of the two in the middle.
 pub fn spread(name: &str, values: impl Iterator<Item = u64>) -> Vec<(String, f64)> {
     let mut values: Vec<u64> = values.collect();
     values.sort_unstable();
     let (Some(min), Some(max)) = (values.first(), values.last()) else { return Vec::new() };
     let mean = values.iter().sum::<u64>() as f64 / values.len() as f64;
-    let median = values[values.len() / 2];
-    let figures =
-        [("min", *min as f64), ("mean", mean), ("median", median as f64), ("max", *max as f64)];
+    let middle = |n_before: usize| values[n_before / 2] as f64;
+    let median = f64::midpoint(middle(values.len() - 1), middle(values.len()));
+    let figures = [("min", *min as f64), ("mean", mean), ("median", median), ("max", *max as f64)];
     figures.map(|(figure, value)| (format!("{name} {figure}"), value)).into()
 }
 
@@ -83,6 +84,8 @@ mod tests {
             [("moves min", 1.0), ("moves mean", 4.0), ("moves median", 2.0), ("moves max", 9.0)];
         assert_eq!(figures, want.map(|(name, figure)| (name.to_owned(), figure)));
         assert_eq!(spread("moves", std::iter::empty()), []);
+        let median = |values: &[u64]| spread("moves", values.iter().copied())[2].1;
+        assert_eq!([median(&[4, 1, 9, 2]), median(&[7, 8]), median(&[5])], [3.0, 7.5, 5.0]);
     }
 
     fn bins(distribution: Option<Distribution>) -> Vec<(String, u64)> {

@@ -1,10 +1,11 @@
 //! Properties of every kind of puzzle.
 
 use hrm_puzzles::picture::{Panel, Picture, PuzzlePicture};
+use hrm_puzzles::{Style, Verdict};
 use hrm_train::task::RowMut;
 use proptest::prelude::*;
 
-use crate::{PuzzleKind, RunConfig, TaskConfig, TokenView};
+use crate::{ModelOutput, PuzzleKind, RunConfig, TaskConfig, TokenView, answer_with_givens};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -68,4 +69,47 @@ fn every_kind_marks_exactly_the_wrong_cells() {
         let right = TokenView { prediction: Some(&labels), ..view };
         assert_eq!(marked(&right), [0, 0, 0], "{name}");
     }
+}
+
+#[test]
+fn an_answer_keeps_exactly_what_the_question_gives() {
+    // The ids that stand for a cell to be filled.
+    for (name, blank) in [("binairo", 2), ("maze", 2), ("sudoku", 1)] {
+        let task = RunConfig::preset(name, "tiny").unwrap().task;
+        let kind = task.puzzle_kind();
+        let data = kind.open(&[]).unwrap();
+        let at = data.eval().row_ids().next().unwrap();
+        let (mut inputs, mut labels) = (vec![0; data.n_cells()], vec![0; data.n_cells()]);
+        let mut puzzle_id = 0;
+        let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut puzzle_id };
+        data.eval().write(at, row);
+        let text = kind.vocabulary().decode(&inputs);
+        let text = if name == "binairo" { in_rows(&text) } else { text };
+        let query = &kind.parse_queries(&text, "test", &[]).unwrap()[0];
+        let output =
+            |tokens: &[u32]| ModelOutput { tokens: tokens.to_vec(), q_halt: 0.0, n_segments: 1 };
+
+        // Right where the question is blank, and wrong everywhere else.
+        let is_given = |cell: usize| inputs[cell] != blank;
+        let changed: Vec<u32> = (0..inputs.len())
+            .map(|cell| if is_given(cell) { blank } else { labels[cell] })
+            .collect();
+        let outputs = [output(&changed)];
+        assert!(matches!(query.answer(&outputs, Style::Plain).verdict, Verdict::Invalid(_)));
+        let (answer, n_changed) = answer_with_givens(query.as_ref(), &outputs, Style::Plain);
+        assert_eq!(answer.verdict, Verdict::Valid, "{name}");
+        assert_eq!(n_changed, (0..inputs.len()).filter(|cell| is_given(*cell)).count(), "{name}");
+
+        // Blank cells stay as the model fills them.
+        let outputs = [output(&inputs)];
+        let (answer, n_changed) = answer_with_givens(query.as_ref(), &outputs, Style::Plain);
+        assert_eq!((answer.text, n_changed), (answer.puzzle, 0), "{name}");
+    }
+}
+
+/// A square of characters, one line per row.
+fn in_rows(text: &str) -> String {
+    let symbols: Vec<char> = text.chars().collect();
+    let rows = symbols.chunks(symbols.len().isqrt());
+    rows.map(|row| row.iter().collect::<String>()).collect::<Vec<_>>().join("\n")
 }

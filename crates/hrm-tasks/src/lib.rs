@@ -63,7 +63,7 @@ pub use error::TaskError;
 pub use hrm_core;
 pub use hrm_puzzles;
 pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_source, preset_text};
-pub use query::{Answer, ModelOutput, Query};
+pub use query::{Answer, ModelOutput, Query, answer_with_givens};
 pub use registry::TaskConfig;
 pub use solver::{SolveError, Solver, answer_all};
 pub use token_view::TokenView;

@@ -19,6 +19,21 @@ pub trait Query {
     /// The inputs of the model: several where augmented versions vote.
     fn inputs(&self) -> Vec<PuzzleInput>;
 
+    /// The number of [`inputs`](Self::inputs).
+    fn n_inputs(&self) -> usize {
+        self.inputs().len()
+    }
+
+    /// Changes the cells of `output` that the question fixes, such as the givens of a Sudoku
+    /// or the walls of a maze, back to what the question says, where a kind of puzzle has
+    /// such cells. Returns the number of changes.
+    ///
+    /// Solving a puzzle keeps givens; scores count the model's output as it is.
+    fn keep_givens(&self, output: &mut ModelOutput) -> usize {
+        let _ = output;
+        0
+    }
+
     /// Combines `outputs`, one per input in order, into an answer.
     ///
     /// # Panics
@@ -42,6 +57,22 @@ pub struct Answer {
     pub verdict: Verdict,
     /// Number of segments run for the output that the answer is based on.
     pub n_segments: usize,
+}
+
+/// The answer to a query with the cells that the question fixes kept, and the number of
+/// such cells that the model had changed. `outputs` are as for [`Query::answer`].
+///
+/// # Panics
+///
+/// As [`Query::answer`].
+pub fn answer_with_givens(
+    query: &dyn Query,
+    outputs: &[ModelOutput],
+    style: Style,
+) -> (Answer, usize) {
+    let mut outputs = outputs.to_vec();
+    let n_changed = outputs.iter_mut().map(|output| query.keep_givens(output)).sum();
+    (query.answer(&outputs, style), n_changed)
 }
 
 /// Answers as a CSV table with the columns `question,answer,valid,why`. `valid` is empty for

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use hrm_base::progress::Stage;
 use hrm_core::candle_core::Device;
 use hrm_core::{Budget, Hrm, candle_core, solve_all};
 use hrm_puzzles::Style;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::{Answer, ModelOutput, Query, TaskError};
+use crate::{Answer, ModelOutput, Query, TaskError, answer_with_givens};
 
 /// Number of puzzles that a [`Solver`] solves at a time.
 const BATCH_SIZE: NonZeroUsize = NonZeroUsize::new(32).expect("positive");
@@ -63,7 +64,8 @@ impl Solver {
     }
 
     /// Solves every puzzle in `text`: one puzzle, or several in the text formats of the
-    /// task, e.g. one per line. Answers are in the order of the puzzles. A puzzle runs until
+    /// task, e.g. one per line. Answers are in the order of the puzzles, and keep the cells
+    /// that a puzzle gives, whatever the model predicts for them. A puzzle runs until
     /// the halting head stops it, at most for the number of segments used in training.
     ///
     /// # Errors
@@ -75,7 +77,7 @@ impl Solver {
         let budget = Budget::UntilHalt(self.checkpoint.model.n_segments_max());
         let mut answers = Vec::with_capacity(queries.len());
         answer_all(&self.checkpoint.model, &queries, budget, BATCH_SIZE, |idx, outputs| {
-            answers.push(queries[idx].answer(outputs, Style::Plain));
+            answers.push(answer_with_givens(queries[idx].as_ref(), outputs, Style::Plain).0);
             Ok::<_, SolveError>(())
         })?;
         Ok(answers)
@@ -105,6 +107,8 @@ pub fn answer_all<E: From<candle_core::Error>>(
     batch_size: NonZeroUsize,
     mut done: impl FnMut(usize, &[ModelOutput]) -> Result<(), E>,
 ) -> Result<(), E> {
+    let n_total: usize = queries.iter().map(|query| query.n_inputs()).sum();
+    let stage = Stage::start("solving puzzles", n_total as u64);
     // Number of inputs of each query so far. Inputs are created lazily.
     let n_inputs = RefCell::new(Vec::new());
     let inputs = queries.iter().flat_map(|query| {
@@ -116,6 +120,7 @@ pub fn answer_all<E: From<candle_core::Error>>(
     let mut early: BTreeMap<usize, ModelOutput> = BTreeMap::new();
     let (mut n_queries_done, mut n_inputs_done) = (0, 0);
     solve_all(model, inputs, budget, batch_size, |idx, _, solution| {
+        stage.advance(1);
         let (q_halt, n_segments) = (solution.q[0], solution.n_segments);
         early.insert(idx, ModelOutput { tokens: solution.tokens, q_halt, n_segments });
         while let Some(&n) = n_inputs.borrow().get(n_queries_done) {

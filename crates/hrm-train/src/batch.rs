@@ -1,5 +1,7 @@
 //! A batch of examples.
 
+use std::ops::Range;
+
 use candle_core::{Device, Result, Tensor};
 use hrm_kernels::IGNORE_LABEL;
 
@@ -64,6 +66,17 @@ impl Batch {
         self.inputs[cells.clone()].copy_from_slice(&from.inputs[cells.clone()]);
         self.labels[cells.clone()].copy_from_slice(&from.labels[cells]);
         self.puzzle_ids[row] = from.puzzle_ids[row];
+    }
+
+    /// A copy of some of the rows.
+    pub(crate) fn part(&self, rows: Range<usize>) -> Self {
+        let cells = rows.start * self.n_cells..rows.end * self.n_cells;
+        Self {
+            n_cells: self.n_cells,
+            inputs: self.inputs[cells.clone()].to_vec(),
+            labels: self.labels[cells].to_vec(),
+            puzzle_ids: self.puzzle_ids[rows].to_vec(),
+        }
     }
 
     /// Number of rows, `B`.

@@ -1,5 +1,7 @@
 //! The carry: the state that one segment passes on to the next.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor};
 use hrm_base::rng::stream;
 use hrm_blocks::Init;
@@ -33,6 +35,21 @@ impl Carry {
             batch: Batch::blank(n_rows, model.config().input.n_cells),
             n_done: vec![0; n_rows],
             halted: vec![true; n_rows],
+        })
+    }
+
+    /// A copy of some of the rows.
+    ///
+    /// # Errors
+    ///
+    /// If the backend fails.
+    pub(crate) fn part(&self, rows: Range<usize>) -> Result<Self> {
+        let states = |z: &Tensor| z.narrow(0, rows.start, rows.len())?.contiguous();
+        Ok(Self {
+            states: States { z_h: states(&self.states.z_h)?, z_l: states(&self.states.z_l)? },
+            batch: self.batch.part(rows.clone()),
+            n_done: self.n_done[rows.clone()].to_vec(),
+            halted: self.halted[rows].to_vec(),
         })
     }
 

@@ -11,7 +11,7 @@ use hrm_core::{Budget, Hrm, HrmConfig, PuzzleInput, Solution, solve_all};
 use rand::Rng;
 
 use crate::TrainError;
-use crate::task::{Document, Examples, PADDING, Prediction, RowId, RowMut, Task};
+use crate::task::{Document, Examples, PADDING, Prediction, Report, RowId, RowMut, Task};
 
 /// Options of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,6 +52,9 @@ pub struct Evaluation {
     pub n_segments: u64,
     /// The task's own metrics by name, as shares in `0..=1`.
     pub scores: Vec<(&'static str, f64)>,
+    /// Names of scores that cannot differ from another one, whatever the answers. Reports
+    /// for people leave them out.
+    pub redundant: Vec<&'static str>,
     /// The task's files with details, for callers that save them.
     pub documents: Vec<Document>,
 }
@@ -76,6 +79,12 @@ impl Evaluation {
     /// Mean number of segments per row.
     pub fn mean_segments(&self) -> f64 {
         share(self.n_segments, self.n_rows)
+    }
+
+    /// The task's own metrics that can differ from each other, by name.
+    pub fn informative_scores(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let scores = self.scores.iter().copied();
+        scores.filter(|(name, _)| !self.redundant.contains(name))
     }
 
     fn add(&mut self, labels: &[u32], solution: &Solution) {
@@ -142,7 +151,9 @@ pub fn evaluate<E: From<TrainError>>(
         return Err(TrainError::NoExamples { what: "evaluation" }.into());
     }
     let report = scorer.finish().map_err(TrainError::Score)?;
-    (evaluation.scores, evaluation.documents) = (report.scores, report.documents);
+    let Report { scores, redundant, documents } = report;
+    (evaluation.scores, evaluation.redundant, evaluation.documents) =
+        (scores, redundant, documents);
     Ok(evaluation)
 }
 

@@ -50,6 +50,7 @@ mod config;
 mod error;
 mod evaluate;
 mod loss;
+mod memory;
 mod sampler;
 mod state;
 mod train;
@@ -70,6 +71,7 @@ pub use config::{
 pub use error::TrainError;
 pub use evaluate::{EvalOptions, Evaluation, Sampling, evaluate};
 pub use loss::SegmentLoss;
+pub use memory::MemoryEstimate;
 pub use sampler::{SamplerCursor, TrainingSampler};
 pub use state::Snapshot;
 pub use train::{DataCursor, train};

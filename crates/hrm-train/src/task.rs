@@ -150,6 +150,10 @@ pub type ScoreError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Report {
     /// The task's metrics by name, as shares in `0..=1`.
     pub scores: Vec<(&'static str, f64)>,
+    /// Names of scores that cannot differ from another one, whatever the answers, e.g.
+    /// pass@10 where no task has more than two candidates. Reports for people leave them
+    /// out.
+    pub redundant: Vec<&'static str>,
     /// Files with details, for callers that save them.
     pub documents: Vec<Document>,
 }

@@ -128,6 +128,7 @@ mod tests {
     use crate::task::{Examples, Prediction, RowId, RowMut, Scorer};
     use candle_core::Device;
     use hrm_core::{Hrm, HrmConfig};
+    use hrm_testkit::{Tol, assert_close};
 
     /// A task whose answers equal its questions.
     struct Copying;
@@ -417,6 +418,39 @@ mod tests {
                 vec![CurriculumStage { until: 0.5, n_h_cycles: 1, n_l_cycles: 1 }];
         };
         assert_ne!(losses(&mut with(5, shorter)), losses(&mut trainer(5)));
+    }
+
+    #[test]
+    fn a_batch_in_parts_gives_the_same_steps_as_a_whole_one() {
+        let change = |parts: usize| {
+            with(12, move |model, train| {
+                model.recurrence.initial_states = hrm_core::InitialStates::Random;
+                train.state_noise = 0.01;
+                train.n_carries = 2;
+                train.accumulate = parts;
+            })
+        };
+        let mut whole = change(1);
+        let wanted = run_through(&mut whole);
+        let embeddings = |trainer: &Trainer| {
+            trainer.model().weights().find(hrm_core::names::PUZZLES).unwrap().copy().unwrap()
+        };
+        // Parts of 3 rows, of 5, 5 and 2, and of 1.
+        for parts in [4, 3, 12] {
+            let mut trainer = change(parts);
+            let found = run_through(&mut trainer);
+            for (found, wanted) in found.iter().zip(&wanted) {
+                let close = |a: f64, b: f64| (a - b).abs() <= 1e-4 * b.abs();
+                assert!(close(found.loss, wanted.loss), "{parts}: {found:?}, {wanted:?}");
+                assert!(close(found.cell_loss, wanted.cell_loss), "{found:?}, {wanted:?}");
+                assert!(close(found.gradient_norm, wanted.gradient_norm), "{found:?}, {wanted:?}");
+                let counts = |report: &StepReport| {
+                    (report.step, report.n_halted, report.n_exact, report.n_segments)
+                };
+                assert_eq!(counts(found), counts(wanted), "{parts}");
+            }
+            assert_close("embeddings", &embeddings(&trainer), &embeddings(&whole), Tol::F32_LOSS);
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! one.
 
 use candle_core::backprop::GradStore;
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use hrm_core::halting::{Exploration, continue_target, halts};
-use hrm_core::{HaltRule, Hrm, Network, Schedule, SegmentOutput, names};
+use hrm_core::{HaltRule, Hrm, Network, Schedule, SegmentOutput, States, names};
 use hrm_kernels::{blend, sum_of_squares};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,53 @@ pub struct SegmentForward {
     carry_idx: usize,
     /// Seed of the noise on the hidden states.
     seed: u64,
+}
+
+impl SegmentForward {
+    /// The same results without their graph.
+    fn detach(self) -> Self {
+        let Self { out, loss, .. } = self;
+        let (logits, q) = (out.logits.detach(), out.q.detach());
+        let out = SegmentOutput { states: out.states.detach(), logits, q };
+        let (total, cells) = (loss.total.detach(), loss.cells.detach());
+        let loss = SegmentLoss { total, cells, exact: loss.exact };
+        Self { out, loss, puzzle_embeddings: None, ..self }
+    }
+
+    /// The results of a batch, from those of its parts.
+    fn join(parts: Vec<Self>) -> candle_core::Result<Self> {
+        let cat = |of: fn(&Self) -> &Tensor| {
+            let tensors: Vec<&Tensor> = parts.iter().map(of).collect();
+            Tensor::cat(&tensors, 0)
+        };
+        let sum = |of: fn(&Self) -> &Tensor| {
+            let mut tensors = parts.iter().map(|part| Ok(of(part).clone()));
+            let first = tensors.next().expect("a batch has at least one row");
+            tensors.fold(first, |sum, next| sum? + next?)
+        };
+        let states = States {
+            z_h: cat(|part| &part.out.states.z_h)?,
+            z_l: cat(|part| &part.out.states.z_l)?,
+        };
+        let out = SegmentOutput {
+            states,
+            logits: cat(|part| &part.out.logits)?,
+            q: cat(|part| &part.out.q)?,
+        };
+        let (total, cells) = (sum(|part| &part.loss.total)?, sum(|part| &part.loss.cells)?);
+        let (carry_idx, seed) = (parts[0].carry_idx, parts[0].seed);
+        let (mut exact, mut halted, mut continue_targets) = (Vec::new(), Vec::new(), None);
+        for part in parts {
+            exact.extend(part.loss.exact);
+            halted.extend(part.halted);
+            if let Some(targets) = part.continue_targets {
+                continue_targets.get_or_insert_with(Vec::new).extend(targets);
+            }
+        }
+        let loss = SegmentLoss { total, cells, exact };
+        let puzzle_embeddings = None;
+        Ok(Self { out, loss, halted, continue_targets, puzzle_embeddings, carry_idx, seed })
+    }
 }
 
 /// Gradients of the mean loss of a row.
@@ -218,8 +265,13 @@ impl Trainer {
         place: impl FnMut(usize, &mut Batch),
         randomness: StepRandomness<'_>,
     ) -> Result<StepReport, TrainError> {
-        let forward = self.forward(place, randomness)?;
-        let gradients = self.backward(&forward)?;
+        let (forward, gradients) = if self.config.accumulate == 1 {
+            let forward = self.forward(place, randomness)?;
+            let gradients = self.backward(&forward)?;
+            (forward, gradients)
+        } else {
+            self.accumulate(place, randomness)?
+        };
         let loss = forward.loss.total.to_scalar::<f64>()?;
         if !(loss.is_finite() && gradients.are_finite) {
             return self.skip(&forward, gradients.norm);
@@ -239,10 +291,19 @@ impl Trainer {
         place: impl FnMut(usize, &mut Batch),
         randomness: StepRandomness<'_>,
     ) -> candle_core::Result<SegmentForward> {
-        let network = self.model.network_with_schedule(self.schedule())?;
         let carry_idx = self.carry_idx();
         self.carries[carry_idx].refill(&self.model, place, randomness.seed)?;
-        let carry = &self.carries[carry_idx];
+        self.segment(&self.carries[carry_idx], randomness)
+    }
+
+    /// Runs one segment of all rows of `carry`, or of a part of the current carry, and
+    /// computes its loss.
+    fn segment(
+        &self,
+        carry: &Carry,
+        randomness: StepRandomness<'_>,
+    ) -> candle_core::Result<SegmentForward> {
+        let network = self.model.network_with_schedule(self.schedule())?;
         let batch = &carry.batch;
 
         let puzzle_embeddings = match self.model.puzzle_embeddings(batch.puzzle_ids())? {
@@ -258,16 +319,61 @@ impl Trainer {
         let continue_targets = self.continue_targets(carry, &network, &out, &input)?;
         let targets = continue_targets.as_deref();
         let loss = SegmentLoss::new(&out, batch, exact, targets, &self.config.loss)?;
-        let seed = randomness.seed;
         Ok(SegmentForward {
             out,
             loss,
             halted,
             continue_targets,
             puzzle_embeddings,
-            carry_idx,
-            seed,
+            carry_idx: self.carry_idx(),
+            seed: randomness.seed,
         })
+    }
+
+    /// Forward and backward pass of a step, one part of the batch after another. Only the
+    /// graph of one part is in memory.
+    fn accumulate(
+        &mut self,
+        place: impl FnMut(usize, &mut Batch),
+        randomness: StepRandomness<'_>,
+    ) -> candle_core::Result<(SegmentForward, Gradients)> {
+        let carry_idx = self.carry_idx();
+        self.carries[carry_idx].refill(&self.model, place, randomness.seed)?;
+        let (n_rows, carry) = (self.config.batch_size, &self.carries[carry_idx]);
+        let n_per_part = n_rows.div_ceil(self.config.accumulate);
+        let mut parts = Vec::new();
+        // Gradients record a graph too, so only what is needed is kept, and detached.
+        let mut of_weights: Vec<Option<Tensor>> = Vec::new();
+        of_weights.resize(self.model.weights().trained().count(), None);
+        let mut of_embeddings = Vec::new();
+        for start in (0..n_rows).step_by(n_per_part) {
+            let rows = start..(start + n_per_part).min(n_rows);
+            let exploration = &randomness.exploration[rows.clone()];
+            let randomness = StepRandomness { exploration, ..randomness };
+            let forward = self.segment(&carry.part(rows)?, randomness)?;
+            let (dense, embeddings) = self.gradients(&forward)?;
+            of_embeddings.extend(embeddings.map(|gradient| gradient.detach()));
+            for (sum, (_, weight)) in of_weights.iter_mut().zip(self.model.weights().trained()) {
+                let Some(gradient) = dense.get(weight).map(Tensor::detach) else { continue };
+                *sum = Some(match sum.take() {
+                    None => gradient,
+                    Some(sum) => (sum + gradient)?,
+                });
+            }
+            parts.push(forward.detach());
+        }
+        // A loss without weights has no gradients yet.
+        let mut dense = Tensor::zeros((), DType::F32, self.model.device())?.backward()?;
+        for (sum, (_, weight)) in of_weights.into_iter().zip(self.model.weights().trained()) {
+            if let Some(sum) = sum {
+                dense.insert(weight, sum);
+            }
+        }
+        let of_embeddings = match of_embeddings.is_empty() {
+            true => None,
+            false => Some(Tensor::cat(&of_embeddings, 0)?),
+        };
+        Ok((SegmentForward::join(parts)?, self.measure(dense, of_embeddings)?))
     }
 
     /// Computes the gradients of the mean loss of a row.
@@ -276,10 +382,29 @@ impl Trainer {
     ///
     /// If the backend fails.
     pub fn backward(&self, forward: &SegmentForward) -> candle_core::Result<Gradients> {
+        let (dense, puzzle_embeddings) = self.gradients(forward)?;
+        self.measure(dense, puzzle_embeddings)
+    }
+
+    /// Gradients of the loss per row of the whole batch: of dense weights and of the
+    /// puzzle embedding of each row.
+    fn gradients(
+        &self,
+        forward: &SegmentForward,
+    ) -> candle_core::Result<(GradStore, Option<Tensor>)> {
         let per_row = (&forward.loss.total / self.config.batch_size as f64)?;
         let dense = per_row.backward()?;
         let puzzle_embeddings =
             forward.puzzle_embeddings.as_ref().and_then(|var| dense.get(var)).cloned();
+        Ok((dense, puzzle_embeddings))
+    }
+
+    /// Measures gradients.
+    fn measure(
+        &self,
+        dense: GradStore,
+        puzzle_embeddings: Option<Tensor>,
+    ) -> candle_core::Result<Gradients> {
         let norm = self.optimiser.gradient_norm(&dense)?;
         let of_embeddings = puzzle_embeddings.as_ref().map_or(Ok(0.0), sum_of_squares)?;
         let are_finite = norm.is_finite() && of_embeddings.is_finite();

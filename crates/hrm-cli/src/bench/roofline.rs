@@ -7,6 +7,8 @@
 
 use clap::Args;
 use hrm_kernels::peak_gflops;
+use serde::Serialize;
+use serde_json::json;
 
 use super::step::Step;
 use crate::term::result;
@@ -15,6 +17,16 @@ use crate::term::result;
 pub(crate) struct Roofline {
     #[command(flatten)]
     step: Step,
+}
+
+/// The time of one part of the model.
+#[derive(Serialize)]
+struct Row {
+    part: &'static str,
+    /// Share of the time of all threads.
+    share: f64,
+    /// Speed of the part, for those whose operations are counted.
+    gflops: Option<f64>,
 }
 
 impl Roofline {
@@ -30,6 +42,28 @@ impl Roofline {
         let achieved = flops.total() / (report.ms_per_step * 1e6);
         let available_s = spent.wall.as_secs_f64() * f64::from(report.threads);
 
+        let n_steps = f64::from(self.step.n_timed());
+        let parts = spent.parts.into_iter().map(|(part, time)| {
+            let seconds = time.as_secs_f64();
+            // The rate of one busy thread, times the number of threads.
+            let rate = flops.of(part) * n_steps / seconds / 1e9 * f64::from(report.threads);
+            let gflops = (flops.of(part) > 0.0).then_some(rate);
+            Row { part: part.name(), share: seconds / available_s, gflops }
+        });
+        let mut rows: Vec<Row> = parts.collect();
+        let share = 1.0 - rows.iter().map(|row| row.share).sum::<f64>();
+        rows.push(Row { part: "rest and idle", share, gflops: None });
+
+        if self.step.json {
+            let line = json!({
+                "step": report,
+                "gflop_per_step": flops.total() / 1e9,
+                "gflops": achieved,
+                "peak_gflops": peak,
+                "parts": rows,
+            });
+            return Ok(result(format!("{line}\n"))?);
+        }
         let mut table = format!(
             "{} in {} on {}, {} threads: {:.1} ms per step, {:.2} examples/s\n\
              {:.1} GFLOP per step, {achieved:.0} GFLOP/s of {peak:.0} ({:.0} %)\n\n\
@@ -46,18 +80,10 @@ impl Roofline {
             "share",
             "GFLOP/s",
         );
-        let n_steps = f64::from(self.step.n_timed());
-        let mut rest_s = available_s;
-        for (part, time) in spent.parts {
-            let seconds = time.as_secs_f64();
-            rest_s -= seconds;
-            let share = 100.0 * seconds / available_s;
-            // The rate of one busy thread, times the number of threads.
-            let rate = flops.of(part) * n_steps / seconds / 1e9 * f64::from(report.threads);
-            let rate = if flops.of(part) > 0.0 { format!("{rate:.0}") } else { String::new() };
-            table += &format!("{:<18}{share:>6.1} %{rate:>12}\n", part.name());
+        for Row { part, share, gflops } in rows {
+            let gflops = gflops.map_or(String::new(), |gflops| format!("{gflops:>12.0}"));
+            table += &format!("{part:<18}{:>6.1} %{gflops}\n", 100.0 * share);
         }
-        table += &format!("{:<18}{:>6.1} %\n", "rest and idle", 100.0 * rest_s / available_s);
         Ok(result(table)?)
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use candle_core::{DType, Device};
 use clap::{Args, ValueEnum};
+use hrm_base::progress::Stage;
 use hrm_base::rng::{self, ChaCha8Rng};
 use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig, Positions};
@@ -43,6 +44,9 @@ pub(crate) struct Step {
     /// Number of compute threads.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
+    /// Print the report as one line of JSON, which `bench step` always does.
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     compute: Compute,
 }
@@ -233,10 +237,13 @@ impl Step {
             device.synchronize()?;
             Ok(start.elapsed().as_secs_f64())
         };
+        let n_steps = u64::from(self.warmup) + u64::from(self.steps);
+        let stage = Stage::start("timing steps", n_steps);
         let mut first_step_s = None;
         let mut seconds_of = |n_steps: u32| -> anyhow::Result<Vec<f64>> {
             let timed = |_| {
                 let seconds = timed_step()?;
+                stage.advance(1);
                 first_step_s.get_or_insert_with(|| started.elapsed().as_secs_f64());
                 Ok(seconds)
             };

@@ -38,7 +38,7 @@ impl Export {
         let Layout::Npy = self.layout;
         let out = self.out.display();
         output::must_be_free(&self.out)?;
-        let task = open(&self.task_args)?;
+        let (_, task) = open(&self.task_args)?;
         let n_rows = task.train().n_rows_total() + task.eval().n_rows_total();
         let n_megabytes = (2 * n_rows * task.n_cells() as u64).div_ceil(1_000_000);
         note(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));

@@ -11,7 +11,7 @@ use hrm_tasks::TaskError;
 
 use crate::error::usage;
 use crate::output;
-use crate::progress;
+use crate::progress::hide_stage;
 use crate::task_args::TaskArgs;
 use crate::term::note;
 
@@ -51,15 +51,13 @@ impl Generate {
         if let Some(min_path) = self.min_path {
             task_args = task_args.with_setting("task.min_path", min_path);
         }
-        let config = task_args.config()?;
+        let config = task_args.with_default_preset("small").config()?;
         let start = Instant::now();
         let generate = |out: &mut dyn Write| {
-            let mut counting =
-                CountingWriter { out, n_lines: 0, show: progress::puzzles(self.n.into()) };
-            config.task.puzzle_kind().generate(self.n as usize, self.seed, &mut counting)
+            config.task.puzzle_kind().generate(self.n as usize, self.seed, out)
         };
         match &self.out {
-            None => generate(&mut io::stdout().lock()).map_err(unwrap_closed_pipe)?,
+            None => generate(&mut Stdout).map_err(unwrap_closed_pipe)?,
             Some(out) => {
                 let failed = TaskError::write(out);
                 durable::new_file(out, &failed, |file| {
@@ -80,30 +78,24 @@ impl Generate {
     }
 }
 
+/// Standard output, beside which the progress is hidden while it is written to.
+struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        hide_stage();
+        io::stdout().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
+}
+
 /// Unwraps an I/O error, so that a closed pipe is recognised as such.
 fn unwrap_closed_pipe(err: TaskError) -> anyhow::Error {
     match err {
         TaskError::Puzzle(PuzzleError::Output(source)) => source.into(),
         err => err.into(),
-    }
-}
-
-/// Counts the lines of the text that it passes on: one per puzzle.
-struct CountingWriter<'a, S: FnMut(u64)> {
-    out: &'a mut dyn Write,
-    n_lines: u64,
-    show: S,
-}
-
-impl<S: FnMut(u64)> Write for CountingWriter<'_, S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n_written = self.out.write(bytes)?;
-        self.n_lines += bytes[..n_written].iter().filter(|byte| **byte == b'\n').count() as u64;
-        (self.show)(self.n_lines);
-        Ok(n_written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

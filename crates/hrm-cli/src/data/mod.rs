@@ -25,7 +25,7 @@ enum Action {
     Fetch(fetch::Fetch),
     /// Export all versions of all puzzles in the format of the published code.
     Export(export::Export),
-    /// Generate puzzles in the format that training reads.
+    /// Generate puzzles in the format that training reads. Default preset: small.
     Generate(generate::Generate),
     /// Convert data prepared by the published code into puzzle files.
     Import(import::Import),

@@ -9,9 +9,10 @@ use hrm_tasks::prepared;
 use hrm_train::task::Examples;
 use serde_json::json;
 
+use super::open::open;
 use crate::output;
 use crate::task_args::TaskArgs;
-use crate::term::{note, result};
+use crate::term::result;
 
 #[derive(Args)]
 pub(super) struct Prepare {
@@ -29,9 +30,7 @@ impl Prepare {
     pub(super) fn run(self) -> anyhow::Result<()> {
         output::must_be_free(&self.out)?;
         let start = Instant::now();
-        let config = self.task_args.config()?.task;
-        let task = config.open(&self.task_args.data_args.data)?;
-        task.notes().into_iter().for_each(note);
+        let (config, task) = open(&self.task_args)?;
         let n_bytes = prepared::prepare(&config, task.as_ref(), &self.out)?;
         let seconds = start.elapsed().as_secs_f64();
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anyhow::Context;
 use candle_core::{DType, Device, Tensor};
+use hrm_base::progress::Stage;
 use hrm_core::halting::Exploration;
 use hrm_core::{GradientSpan, Hrm, HrmConfig, Mixer, Positions, Weights, names};
 use hrm_testkit::{Golden, GoldenError, Tol};
@@ -29,6 +30,7 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
     let fresh = batch(golden)?;
 
     let mut table = Table::new(dtype);
+    let stage = Stage::start("replaying steps", n_steps);
     for step in 0..n_steps {
         let exploration = exploration(golden, step)?;
         let randomness = StepRandomness { exploration: &exploration, seed: 0 };
@@ -46,6 +48,7 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
         if trainer.model().config().recurrence.gradient_span != GradientSpan::LastUpdate {
             table.expect_amplified();
         }
+        stage.advance(1);
     }
     if !is_exact {
         return Ok(table);

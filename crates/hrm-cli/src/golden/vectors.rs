@@ -6,6 +6,7 @@
 //! `z_H_k` and `z_L_k: [B, .., D]`.
 
 use candle_core::{D, DType, Tensor};
+use hrm_base::progress::Stage;
 use hrm_core::{Hrm, SegmentOutput};
 use hrm_testkit::Golden;
 
@@ -21,10 +22,13 @@ pub(crate) fn compare(model: &Hrm, vectors: &Golden) -> anyhow::Result<Table> {
     let mut states = network.initial_states(ids.len())?;
 
     let mut table = Table::new(model.dtype());
-    for segment in 1..=n_segments(vectors) {
+    let n_segments = n_segments(vectors);
+    let stage = Stage::start("running segments", n_segments as u64);
+    for segment in 1..=n_segments {
         let out = network.segment(&states, &input)?;
         compare_segment(vectors, segment, &out, &mut table)?;
         states = out.states;
+        stage.advance(1);
     }
     Ok(table)
 }

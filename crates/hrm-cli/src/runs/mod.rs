@@ -7,16 +7,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use console::Term;
 use hrm_tasks::settings::leaves;
 use hrm_train::run::files;
 use serde_json::{Value, json};
 
 use self::plot::Curves;
 use crate::error::usage;
+use crate::history::History;
 use crate::output;
 use crate::record::RunRecord;
 use crate::term::{note, result};
+use crate::width::n_columns;
 
 #[derive(Args)]
 pub(crate) struct Runs {
@@ -39,11 +42,7 @@ pub(crate) struct Runs {
 struct Summary {
     path: PathBuf,
     record: RunRecord,
-    /// Logged steps and losses.
-    training: Vec<(u64, f64)>,
-    /// Steps and exact accuracies.
-    validations: Vec<(u64, f64)>,
-    evaluations: Vec<(u64, f64)>,
+    history: History,
 }
 
 impl Runs {
@@ -77,10 +76,11 @@ impl Runs {
             note("No runs yet. Start one with: hrm train sudoku");
             return Ok(());
         }
-        result(format!("{}\n", table(&runs)))?;
+        let n_columns = n_columns(&Term::stdout()).unwrap_or(usize::MAX);
+        result(format!("{}\n", table(&runs, n_columns)))?;
         let are_named = self.folders.len() > 1;
         if runs.len() > 1 && (self.compare || are_named) {
-            result(format!("\n{}\n", differences(&runs)))?;
+            result(format!("\n{}\n", differences(&runs, n_columns)))?;
         }
         Ok(())
     }
@@ -107,50 +107,33 @@ impl Summary {
     /// Reads a run folder, even while the run trains.
     fn read(path: &Path) -> anyhow::Result<Self> {
         let record: RunRecord = hrm_train::run::read_json(&path.join(files::RECORD))?;
-        let metrics = fs::read_to_string(path.join(files::METRICS)).unwrap_or_default();
-        let mut run = Self {
-            path: path.to_owned(),
-            record,
-            training: Vec::new(),
-            validations: Vec::new(),
-            evaluations: Vec::new(),
-        };
-        // The last line may be incomplete.
-        for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-            let point = |name: &str| Some((line["step"].as_u64()?, line[name].as_f64()?));
-            match line["kind"].as_str() {
-                Some("train") => run.training.extend(point("loss")),
-                Some("validation") => run.validations.extend(point("exact")),
-                Some("eval") => run.evaluations.extend(point("exact")),
-                _ => {}
-            }
-        }
-        Ok(run)
+        Ok(Self { path: path.to_owned(), record, history: History::read(path) })
     }
 
     /// The last logged step.
     fn step(&self) -> Option<u64> {
-        Some(self.training.last()?.0)
+        Some(self.history.losses.last()?.0)
     }
 
     fn loss(&self) -> Option<f64> {
-        Some(self.training.last()?.1)
+        Some(self.history.losses.last()?.1)
     }
 
     /// The best validation accuracy.
     fn validation(&self) -> Option<f64> {
-        self.validations.iter().map(|point| point.1).reduce(f64::max)
+        self.history.validations.iter().map(|point| point.1).reduce(f64::max)
     }
 
     /// The last accuracy on the test set.
     fn exact(&self) -> Option<f64> {
-        Some(self.evaluations.last()?.1)
+        Some(self.history.evaluations.last()?.1)
     }
 
     fn curves(&self) -> Curves {
         let points = |points: &[(u64, f64)]| points.iter().map(|p| (p.0 as f64, p.1)).collect();
-        let exact = if self.validations.is_empty() { &self.evaluations } else { &self.validations };
-        Curves { name: self.name(), loss: points(&self.training), exact: points(exact) }
+        let History { losses, validations, evaluations, .. } = &self.history;
+        let exact = if validations.is_empty() { evaluations } else { validations };
+        Curves { name: self.name(), loss: points(losses), exact: points(exact) }
     }
 
     fn name(&self) -> String {
@@ -183,38 +166,127 @@ impl Summary {
     }
 }
 
-/// One row per run.
-fn table(runs: &[Summary]) -> Table {
-    let header = ["run", "task", "parameters", "seed", "step", "loss", "validation", "exact"];
-    let percent = |share: Option<f64>| {
-        share.map_or("-".to_owned(), |share| format!("{:.2} %", share * 100.0))
-    };
-    let rows = runs.iter().map(|run| {
-        let RunRecord { config, seed, minutes, .. } = &run.record;
-        let step = run.step().map_or("-".to_owned(), |step| step.to_string());
-        [
-            run.name(),
-            config.task.name().to_owned(),
-            config.model.n_parameters().map_or("-".to_owned(), |n| n.to_string()),
-            seed.to_string(),
-            match minutes {
-                Some(_) => step,
-                None => format!("{step} of {}", config.train.steps),
-            },
-            run.loss().map_or("-".to_owned(), |loss| format!("{loss:.4}")),
-            percent(run.validation()),
-            percent(run.exact()),
-        ]
-    });
-    let mut table = plain(header, rows);
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
+/// One row per run, in at most `n_columns` columns: in a narrow terminal, figures are
+/// shorter, and those that say least about the result are left out.
+fn table(runs: &[Summary], n_columns: usize) -> String {
+    const ALL: &[Column] = &[
+        Column::Run,
+        Column::Task,
+        Column::Parameters,
+        Column::Seed,
+        Column::Step,
+        Column::Loss,
+        Column::Validation,
+        Column::Exact,
+    ];
+    const FEWER: &[Column] =
+        &[Column::Run, Column::Seed, Column::Step, Column::Loss, Column::Validation, Column::Exact];
+    const FEW: &[Column] = &[Column::Run, Column::Step, Column::Validation, Column::Exact];
+    let forms = [(ALL, false), (ALL, true), (FEWER, true), (FEW, true)];
+    let mut table = Table::new();
+    for (columns, is_short) in forms {
+        let header = columns.iter().map(|column| column.heading(is_short));
+        let rows = runs.iter().map(|run| columns.iter().map(|column| column.of(run, is_short)));
+        table = plain(header, rows);
+        for (idx, column) in columns.iter().enumerate() {
+            if !matches!(column, Column::Run | Column::Task) {
+                let figures = table.column_mut(idx).expect("every row has all columns");
+                figures.set_cell_alignment(CellAlignment::Right);
+                figures.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        if width_of(&table.to_string()) <= n_columns {
+            return table.to_string();
+        }
     }
-    table
+    // Names may be broken, figures are not.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(n_columns.try_into().unwrap_or(u16::MAX));
+    table.to_string()
 }
 
-/// One row per setting that differs between runs.
-fn differences(runs: &[Summary]) -> Table {
+/// A column of the table of runs.
+#[derive(Clone, Copy, Debug)]
+enum Column {
+    Run,
+    Task,
+    Parameters,
+    Seed,
+    Step,
+    Loss,
+    Validation,
+    Exact,
+}
+
+impl Column {
+    fn heading(self, is_short: bool) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Task => "task",
+            Self::Parameters if is_short => "size",
+            Self::Parameters => "parameters",
+            Self::Seed => "seed",
+            Self::Step => "step",
+            Self::Loss => "loss",
+            Self::Validation if is_short => "valid.",
+            Self::Validation => "validation",
+            Self::Exact => "exact",
+        }
+    }
+
+    fn of(self, run: &Summary, is_short: bool) -> String {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let percent = |share: Option<f64>| {
+            let digits = if is_short { 1 } else { 2 };
+            or_dash(share.map(|share| format!("{:.digits$} %", share * 100.0)))
+        };
+        let RunRecord { config, seed, minutes, .. } = &run.record;
+        match self {
+            Self::Run => run.name(),
+            Self::Task => config.task.name().to_owned(),
+            Self::Parameters => {
+                let n_parameters = config.model.n_parameters().ok();
+                or_dash(n_parameters.map(|n| if is_short { rounded(n) } else { n.to_string() }))
+            }
+            Self::Seed => seed.to_string(),
+            Self::Step => {
+                let step = or_dash(run.step().map(|step| step.to_string()));
+                match minutes {
+                    Some(_) => step,
+                    None if is_short => format!("{step}/{}", config.train.steps),
+                    None => format!("{step} of {}", config.train.steps),
+                }
+            }
+            Self::Loss => {
+                let digits = if is_short { 2 } else { 4 };
+                or_dash(run.loss().map(|loss| format!("{loss:.digits$}")))
+            }
+            Self::Validation => percent(run.validation()),
+            Self::Exact => percent(run.exact()),
+        }
+    }
+}
+
+/// A count in three digits: `27.3M`.
+fn rounded(n: usize) -> String {
+    let (scaled, unit) = match n {
+        0..1_000 => return n.to_string(),
+        1_000..1_000_000 => (n as f64 / 1e3, "k"),
+        1_000_000..1_000_000_000 => (n as f64 / 1e6, "M"),
+        _ => (n as f64 / 1e9, "G"),
+    };
+    let digits = if scaled < 100.0 { 1 } else { 0 };
+    format!("{scaled:.digits$}{unit}")
+}
+
+/// The number of characters of the longest line.
+fn width_of(text: &str) -> usize {
+    text.lines().map(|line| line.chars().count()).max().unwrap_or(0)
+}
+
+/// The settings that differ between runs: a row each, or a paragraph each where a row is
+/// too long for `n_columns` columns.
+fn differences(runs: &[Summary], n_columns: usize) -> String {
     let settings: Vec<_> = runs.iter().map(Summary::settings).collect();
     let names: BTreeSet<&String> = settings.iter().flat_map(BTreeMap::keys).collect();
     let rows = names.into_iter().filter_map(|name| {
@@ -223,8 +295,19 @@ fn differences(runs: &[Summary]) -> Table {
         let shown = values.iter().map(|value| value.map_or("-", String::as_str).to_owned());
         differs.then(|| std::iter::once(name.clone()).chain(shown).collect::<Vec<_>>())
     });
+    let rows: Vec<Vec<String>> = rows.collect();
     let header = std::iter::once("setting".to_owned()).chain(runs.iter().map(Summary::name));
-    plain(header.collect::<Vec<_>>(), rows)
+    let table = plain(header.collect::<Vec<_>>(), rows.clone()).to_string();
+    if width_of(&table) <= n_columns {
+        return table;
+    }
+    let paragraph = |row: &Vec<String>| {
+        let values = runs.iter().zip(&row[1..]);
+        let lines: String =
+            values.map(|(run, value)| format!("\n  {}: {value}", run.name())).collect();
+        format!("{}{lines}", row[0])
+    };
+    rows.iter().map(paragraph).collect::<Vec<_>>().join("\n")
 }
 
 fn plain<R: Into<comfy_table::Row>>(
@@ -234,4 +317,80 @@ fn plain<R: Into<comfy_table::Row>>(
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header).add_rows(rows);
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Host;
+    use hrm_tasks::RunConfig;
+
+    fn run(name: &str, loss: f64) -> Summary {
+        let mut config = RunConfig::preset("sudoku", "paper").unwrap();
+        config.train.optimiser.learning_rate = loss;
+        Summary {
+            path: name.into(),
+            record: RunRecord {
+                version: String::new(),
+                revision: String::new(),
+                config,
+                data: Vec::new(),
+                data_sha256: BTreeMap::new(),
+                seed: 12,
+                minutes: None,
+                device: "cpu".to_owned(),
+                dtype: "bf16".to_owned(),
+                cargo_features: Vec::new(),
+                host: Host { platform: String::new(), n_threads: 2 },
+            },
+            history: History {
+                losses: vec![(123_456, loss)],
+                training: Vec::new(),
+                validations: vec![(1000, 0.123_456)],
+                evaluations: vec![(1000, 1.0)],
+            },
+        }
+    }
+
+    #[test]
+    fn rows_fit_into_the_terminal_and_figures_stay_whole() {
+        let runs = [run("sudoku-paper-1", 0.654_321), run("b", 1.5)];
+        let (wide, narrow) = (table(&runs, 120), table(&runs, 60));
+        assert!(wide.contains("27275266") && wide.contains("0.6543"), "{wide}");
+        assert_eq!(narrow.lines().count(), 3, "{narrow}");
+        for n_columns in 40..120 {
+            let shown = table(&runs, n_columns);
+            assert!(width_of(&shown) <= n_columns, "{n_columns}:\n{shown}");
+            assert!(shown.contains("12.3") && shown.contains("100.0"), "{n_columns}:\n{shown}");
+            assert!(shown.contains("123456"), "{n_columns}:\n{shown}");
+        }
+        let long = [run(&"long-".repeat(9), 0.5)];
+        let shown = table(&long, 60);
+        assert!(width_of(&shown) <= 60 && shown.contains("100.0 %"), "{shown}");
+    }
+
+    #[test]
+    fn settings_that_differ_are_listed_one_below_the_other_in_a_narrow_terminal() {
+        let runs = [run("sudoku-paper-1", 0.001), run("sudoku-paper-2", 0.002)];
+        assert_eq!(differences(&runs, 80).lines().count(), 2);
+        let want = "train.optimiser.learning_rate\n  sudoku-paper-1: 0.001\n  \
+                    sudoku-paper-2: 0.002";
+        assert_eq!(differences(&runs, 50), want);
+    }
+
+    #[test]
+    fn counts_have_three_digits() {
+        let found = [7, 999, 1_000, 132_738, 27_275_266, 1_000_000_000].map(rounded);
+        assert_eq!(found, ["7", "999", "1.0k", "133k", "27.3M", "1.0G"]);
+    }
+
+    #[test]
+    fn a_run_with_one_evaluation_has_a_dot() {
+        let plotted = |exact: Vec<(f64, f64)>| {
+            let (name, loss) = ("a".to_owned(), vec![(10.0, 1.0), (20.0, 0.5)]);
+            plot::render(&[Curves { name, loss, exact }]).unwrap()
+        };
+        assert_eq!(plotted(vec![(20.0, 0.5)]).matches("<circle").count(), 1);
+        assert_eq!(plotted(vec![(10.0, 0.4), (20.0, 0.5)]).matches("<circle").count(), 0);
+    }
 }

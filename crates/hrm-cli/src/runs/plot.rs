@@ -68,6 +68,10 @@ fn panel(
         let colour = Palette99::pick(idx).to_rgba();
         let every = points.len().div_ceil(N_POINTS).max(1);
         let shown = points.iter().step_by(every).copied();
+        if let [only] = points {
+            // A line needs two points.
+            chart.draw_series([Circle::new(*only, 4, colour.filled())])?;
+        }
         chart
             .draw_series(LineSeries::new(shown, colour.stroke_width(2)))?
             .label(*name)

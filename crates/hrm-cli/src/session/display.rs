@@ -1,10 +1,11 @@
 //! What a run shows while it trains: one progress line, and notes above it.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use super::clock::{Clock, Estimate, Limit};
 use super::metrics_window::MetricsWindow;
-use crate::progress::Bar;
+use crate::duration::in_words;
+use crate::progress::{Bar, rows_done};
 
 /// The progress line of a run.
 pub(super) struct Display {
@@ -14,6 +15,8 @@ pub(super) struct Display {
     n_steps_before: u64,
     /// Examples per step.
     batch_size: usize,
+    /// When the current evaluation was first shown.
+    evaluating_since: Instant,
 }
 
 impl Display {
@@ -23,8 +26,13 @@ impl Display {
             Limit::Steps(n) => n,
             Limit::Time(time) => time.as_secs().max(1),
         };
-        let bar = Bar::new(Some(length), "{bar:24} {msg}");
-        Self { bar, clock, n_steps_before, batch_size }
+        Self {
+            bar: Bar::with_message(length),
+            clock,
+            n_steps_before,
+            batch_size,
+            evaluating_since: Instant::now(),
+        }
     }
 
     /// Shows how far the run is, and the metrics of the last steps.
@@ -36,13 +44,19 @@ impl Display {
             Limit::Time(_) => format!("step {step}"),
         };
         self.bar.set_share(share);
-        let metrics = window.describe(self.batch_size);
-        self.bar.set_message(format!("{step}, {metrics}, {} left", short(left)));
+        let mut parts = vec![(0, step)];
+        parts.extend(window.describe(self.batch_size));
+        parts.push((0, format!("{} left", in_words(left))));
+        self.bar.set_parts(&parts);
     }
 
     /// Shows how far an evaluation is.
     pub(super) fn show_evaluation(&mut self, n_done: u64, n_rows: u64) {
-        self.bar.set_message(format!("evaluating, {n_done} of {n_rows} rows"));
+        if n_done <= 1 {
+            self.evaluating_since = Instant::now();
+        }
+        let elapsed = self.evaluating_since.elapsed();
+        self.bar.set_message(rows_done("evaluating, ", n_done, n_rows, elapsed));
     }
 
     /// Prints a line above the progress line.
@@ -56,25 +70,9 @@ impl Display {
     }
 }
 
-/// A length of time, in its two largest units.
-fn short(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_short() {
-        let text = |s| short(Duration::from_secs(s));
-        assert_eq!([text(5), text(65), text(3725)], ["5 s", "1 min 05 s", "1 h 02 min"]);
-    }
 
     #[test]
     fn a_run_of_a_huge_number_of_steps_is_shown() {

@@ -15,11 +15,15 @@ use tracing::info_span;
 
 use super::background::BackgroundWriter;
 use super::display::Display;
+use super::example::Example;
 use crate::interrupt::Interrupt;
 use crate::pictures::Answers;
 
 /// Subfolder of the run folder for rendered answers.
 const PICTURES: &str = "pictures";
+
+/// What an interrupt waits for in an evaluation.
+const BATCH: &str = "this batch of the evaluation";
 
 /// Evaluates the model of a run.
 pub(super) struct Evaluator {
@@ -29,6 +33,8 @@ pub(super) struct Evaluator {
     batch_size: usize,
     /// Answers to render per evaluation.
     n_pictures: usize,
+    /// An answer of the latest evaluation on the test set.
+    example: Option<Example>,
 }
 
 /// The puzzles of an evaluation.
@@ -59,7 +65,7 @@ impl Evaluator {
         batch_size: usize,
         n_pictures: usize,
     ) -> Self {
-        Self { run: run.to_owned(), task, config, batch_size, n_pictures }
+        Self { run: run.to_owned(), task, config, batch_size, n_pictures, example: None }
     }
 
     /// Evaluates `model`, which is that of `step`, on the evaluation examples of
@@ -70,7 +76,7 @@ impl Evaluator {
     /// If there are no examples, the backend fails, pictures cannot be rendered,
     /// or the process is interrupted.
     pub(super) fn evaluate(
-        &self,
+        &mut self,
         model: &Hrm,
         step: u64,
         split: Split,
@@ -84,16 +90,28 @@ impl Evaluator {
         let n_rows = rows.n_rows_total();
         let budget = Budget::Fixed(model.n_segments_max());
         let options = EvalOptions { budget, batch_size: self.batch_size, sampling: None };
+        interrupt.begin(BATCH, None);
         let mut n_done = 0;
+        let mut example = None;
         let mut answers = Answers::at_most(self.n_pictures);
         let evaluation = evaluate(model, examples, options, |predicted: &Prediction<'_>| {
             n_done += 1;
             answers.add(rows, predicted);
+            Example::offer(&mut example, predicted);
             display.show_evaluation(n_done, n_rows);
+            interrupt.begin(BATCH, None);
             anyhow::Ok(interrupt.check(&self.run)?)
         })?;
         self.render(&answers, step, split, examples, background)?;
+        if split == Split::Evaluation {
+            self.example = example;
+        }
         Ok(evaluation)
+    }
+
+    /// An answer of the latest evaluation on the test set, if there was one.
+    pub(super) fn into_example(self) -> Option<Example> {
+        self.example
     }
 
     /// Starts to render the answers, if there are any.

@@ -93,8 +93,9 @@ impl MetricsWindow {
         ((self.n_steps + self.n_skipped) * batch_size as u64) as f64 / seconds
     }
 
-    /// A summary for the progress line.
-    pub(super) fn describe(&self, batch_size: usize) -> String {
+    /// A summary for the progress line: parts with their ranks, of which the lowest matter
+    /// most.
+    pub(super) fn describe(&self, batch_size: usize) -> Vec<(u8, String)> {
         let loss = match self.n_steps {
             0 => "-".to_owned(),
             n_steps => format!("{:.4}", self.loss / n_steps as f64),
@@ -107,7 +108,12 @@ impl MetricsWindow {
         let speed = self.examples_per_s(batch_size);
         let digits = if speed < 10.0 { 2 } else { 0 };
         let exact = percent(self.exact());
-        format!("{speed:.digits$} examples/s, loss {loss}, exact {exact}, segments {segments}")
+        vec![
+            (4, format!("{speed:.digits$} examples/s")),
+            (1, format!("loss {loss}")),
+            (2, format!("exact {exact}")),
+            (3, format!("segments {segments}")),
+        ]
     }
 }
 

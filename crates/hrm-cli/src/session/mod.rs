@@ -7,12 +7,14 @@
 //! ```text
 //! state.rs               what a checkpoint holds besides model and trainer
 //! restore.rs             trainer and state, read from a checkpoint
+//! ended.rs               runs with nothing left to do
 //! clock.rs               training time, and the limit that ends the run
 //! metrics.rs             metrics.jsonl and TensorBoard events
 //!   metrics_window.rs      sums over the steps of one line
 //!   tensorboard.rs         the event file
 //! checkpoint_writer.rs   checkpoints, and which of them are kept
 //! evaluator.rs           validation, final evaluation, pictures of answers
+//!   example.rs             one answer, to show at the end
 //! background.rs          the thread that writes checkpoints and pictures
 //! display.rs             the progress line
 //! ```
@@ -21,7 +23,9 @@ mod background;
 mod checkpoint_writer;
 mod clock;
 mod display;
+mod ended;
 mod evaluator;
+mod example;
 mod metrics;
 mod metrics_window;
 mod restore;
@@ -43,7 +47,9 @@ use self::background::BackgroundWriter;
 use self::checkpoint_writer::CheckpointWriter;
 use self::clock::{Clock, Limit};
 use self::display::Display;
+pub(crate) use self::ended::Ended;
 use self::evaluator::{Evaluator, Split};
+pub(crate) use self::example::Example;
 use self::metrics::Metrics;
 use self::metrics_window::MetricsWindow;
 use self::restore::restore;
@@ -56,6 +62,9 @@ use crate::term::note;
 
 /// Steps per line of `metrics.jsonl`.
 const LOG_INTERVAL: u64 = 10;
+
+/// What an interrupt waits for in training.
+const STEP: &str = "this step";
 
 /// One process that trains, evaluates and saves a run.
 pub(crate) struct TrainingSession {
@@ -77,13 +86,14 @@ pub(crate) struct TrainingSession {
 pub(crate) struct Finished {
     /// The run folder.
     pub(crate) run: PathBuf,
-    /// The name of its task.
-    pub(crate) task: &'static str,
+    pub(crate) task: Arc<dyn PuzzleTask>,
     pub(crate) n_steps: u64,
     /// Training time in seconds, over all sessions.
     pub(crate) seconds: f64,
     /// The latest result on the test set, if there is one.
     pub(crate) evaluation: Option<Evaluation>,
+    /// An answer on the test set, if it was evaluated in this session.
+    pub(crate) example: Option<Example>,
 }
 
 impl TrainingSession {
@@ -92,15 +102,14 @@ impl TrainingSession {
     ///
     /// # Errors
     ///
-    /// If the folder cannot be written to, or the time limit is not a length of
-    /// time.
+    /// If the folder cannot be written to, the time limit is not a length of time,
+    /// or the system refuses to deliver signals.
     pub(crate) fn new(
         folder: RunFolder,
         record: RunRecord,
         task: Box<dyn PuzzleTask>,
         trainer: &Trainer,
         state: RunState,
-        interrupt: Interrupt,
         n_pictures: usize,
     ) -> anyhow::Result<Self> {
         let (task, n_steps) = (Arc::<dyn PuzzleTask>::from(task), trainer.n_steps());
@@ -125,26 +134,33 @@ impl TrainingSession {
             state,
             clock,
             metrics,
-            interrupt,
+            // Last: before the session starts, a signal has nothing to wait for.
+            interrupt: Interrupt::listen()?,
         })
     }
 
-    /// Resumes the run in the folder `path` from its newest intact checkpoint.
-    /// Returns the session and its trainer.
+    /// Opens the run in the folder `path` at its newest intact checkpoint.
     ///
     /// # Errors
     ///
     /// If the folder is not a run, has no intact checkpoint left, or is in use by
-    /// another process, or if the data files have changed.
-    pub(crate) fn resume(
-        path: &Path,
-        interrupt: Interrupt,
-        n_pictures: usize,
-    ) -> anyhow::Result<(Self, Trainer)> {
-        let Resumed { mut folder, checkpoint, damaged } = RunFolder::resume(path)?;
-        for (path, err) in damaged {
+    /// another process.
+    pub(crate) fn reopen(path: &Path) -> anyhow::Result<Resumed> {
+        let mut resumed = RunFolder::resume(path)?;
+        for (path, err) in resumed.damaged.drain(..) {
             note(format!("Warning: {err}; kept as {}", path.display()));
         }
+        Ok(resumed)
+    }
+
+    /// Resumes a run from its checkpoint. Returns the session and its trainer.
+    ///
+    /// # Errors
+    ///
+    /// If the checkpoint cannot be read, or the data files have changed.
+    pub(crate) fn resume(resumed: Resumed, n_pictures: usize) -> anyhow::Result<(Self, Trainer)> {
+        let Resumed { mut folder, checkpoint, .. } = resumed;
+        let path = &folder.path().to_owned();
         let mut record = RunRecord::read(&path.join(files::RECORD))?;
         record.warn_if_host_differs();
         let data = record.data.clone();
@@ -160,7 +176,7 @@ impl TrainingSession {
             state.best = None;
         }
         note(format!("Resuming {} after step {}.", path.display(), trainer.n_steps()));
-        let session = Self::new(folder, record, task, &trainer, state, interrupt, n_pictures)?;
+        let session = Self::new(folder, record, task, &trainer, state, n_pictures)?;
         Ok((session, trainer))
     }
 
@@ -178,10 +194,11 @@ impl TrainingSession {
         self.display.finish();
         Ok(Finished {
             run: self.metrics.run().to_owned(),
-            task: self.task.name(),
+            task: self.task,
             n_steps: trainer.n_steps(),
             seconds: self.clock.seconds(),
             evaluation: self.evaluation,
+            example: self.evaluator.into_example(),
         })
     }
 
@@ -194,6 +211,7 @@ impl TrainingSession {
             self.evaluate(trainer, &split)?;
         }
         while !self.is_over() {
+            self.interrupt.begin(STEP, None);
             let trained = train(trainer, &split, self.state.cursor, |trainer, report, cursor| {
                 self.state.cursor = cursor;
                 self.after_step(trainer, &split, report)
@@ -252,6 +270,7 @@ impl TrainingSession {
         if evaluates && is_finite {
             self.evaluate(trainer, split)?;
         }
+        self.interrupt.begin(STEP, None);
         let stops = is_last || self.is_patience_exhausted();
         Ok(if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use hrm_base::progress::Stage;
 use rayon::prelude::*;
 
 use crate::Dihedral;
@@ -58,8 +59,10 @@ pub fn distributions(tasks: &[(&str, &SolvedTask)]) -> Vec<Distribution> {
 /// evaluation tasks. A task's own train pairs only count if one is identical to a test
 /// pair.
 pub fn leaks(tasks: &[(&str, &SolvedTask)]) -> Vec<Leak> {
+    let stage = Stage::start("comparing tasks", tasks.len() as u64);
+    let counted = tasks.par_iter().inspect(|_| stage.advance(1));
     let forms: Vec<Vec<Vec<u8>>> =
-        tasks.par_iter().map(|(_, task)| task.pairs.iter().map(canonical).collect()).collect();
+        counted.map(|(_, task)| task.pairs.iter().map(canonical).collect()).collect();
     let mut by_id = HashMap::new();
     let mut by_pairs = HashMap::new();
     let mut by_pair: HashMap<&[u8], Vec<(usize, usize)>> = HashMap::new();

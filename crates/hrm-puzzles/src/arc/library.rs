@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use rand::Rng;
 
+use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
 
 use crate::PuzzleError;
@@ -132,7 +133,10 @@ pub fn read_apart(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
 /// All tasks of all paths, each with its file.
 fn solved_tasks(paths: &[PathBuf]) -> Result<Vec<(PathBuf, SolvedTask)>, PuzzleError> {
     let mut tasks = Vec::new();
-    for (path, role) in task_files(paths)? {
+    let files = task_files(paths)?;
+    let stage = Stage::start("reading tasks", files.len() as u64);
+    for (path, role) in files {
+        stage.advance(1);
         for (id, task) in read_file(&path)? {
             tasks.push((path.clone(), solve(id, task, role, &path)?));
         }

@@ -18,6 +18,12 @@ pub trait Rules: Send + Sync {
     /// All characters of questions and answers, each once.
     fn alphabet(&self) -> String;
 
+    /// The character of cells that are to be filled, if all other cells of a question are
+    /// given and must not change. `None` if answers may change any cell.
+    fn blank(&self) -> Option<char> {
+        None
+    }
+
     /// Samples a question, with an answer that [`check_answer`](Self::check_answer)
     /// accepts.
     fn puzzle(&self, rng: &mut ChaCha8Rng) -> (Grid, Grid);

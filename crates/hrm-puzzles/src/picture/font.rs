@@ -1,4 +1,4 @@
-//! A bitmap font with characters of 5 by 7 dots, for PNG pictures.
+//! A bitmap font of all printable ASCII characters, 5 by 7 dots each, for PNG pictures.
 
 /// Width of a character, in dots.
 pub(super) const WIDTH: usize = 5;
@@ -13,7 +13,7 @@ pub(super) const DESCENT: usize = 2;
 pub(super) const ADVANCE: usize = WIDTH + 1;
 
 /// Lines of characters, with the dots of each character below it.
-const SHEET: [[&str; 1 + HEIGHT]; 7] = [
+const SHEET: [[&str; 1 + HEIGHT]; 8] = [
     [
         "0     1     2     3     4     5     6     7     8     9    ",
         ".###. ..#.. .###. .###. ...#. ##### ..##. ##### .###. .###.",
@@ -84,6 +84,16 @@ const SHEET: [[&str; 1 + HEIGHT]; 7] = [
         ".#.#. #..## ..... ..... ..#.. ..#.. ..#.. ..... ..#.. #..#. .....",
         ".#.#. #..## ..#.. ..#.. ..#.. ...#. .#... ..... ..... .##.# .....",
     ],
+    [
+        "$     @     ^     `     {     }     ~     \"    ",
+        "..#.. .###. ..#.. .#... ...#. .#... ..... .#.#.",
+        ".#### #...# .#.#. ..#.. ..#.. ..#.. ..... .#.#.",
+        "#.#.. #.### #...# ...#. ..#.. ..#.. .#..# .#.#.",
+        ".###. #.#.# ..... ..... .#... ...#. #.##. .....",
+        "..#.# #.### ..... ..... ..#.. ..#.. ..... .....",
+        "####. #.... ..... ..... ..#.. ..#.. ..... .....",
+        "..#.. .###. ..... ..... ...#. .#... ..... .....",
+    ],
 ];
 
 /// Characters that are placed [`DESCENT`] dots lower than others.
@@ -120,7 +130,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn characters_differ_from_each_other() {
+    fn every_printable_ascii_character_has_its_own_glyph() {
         let names = || {
             let lines = SHEET.iter().map(|[names, ..]| *names);
             lines.flat_map(|names| names.chars().step_by(ADVANCE))
@@ -128,7 +138,8 @@ mod tests {
         for [names, rows @ ..] in &SHEET {
             assert!(rows.iter().all(|row| row.len() == names.len()), "{names}");
         }
-        assert!(('0'..='9').chain('A'..='Z').chain('a'..='z').all(|c| names().any(|n| n == c)));
+        let missing: String = (' '..='~').filter(|c| !names().any(|n| n == *c)).collect();
+        assert_eq!(missing, "", "printable ASCII characters without a glyph");
         let shapes: HashSet<_> = names().chain(['\u{2603}']).map(rows).collect();
         assert_eq!(shapes.len(), names().count() + 1);
         assert_eq!(rows('\u{2603}'), BOX);

@@ -12,6 +12,7 @@
 
 use std::collections::HashMap;
 
+use hrm_base::progress::Stage;
 use rayon::prelude::*;
 
 use super::{Board, Shape};
@@ -22,8 +23,11 @@ const N_ROUNDS: usize = 5;
 
 /// Puzzles of `eval` that also occur in `train`, each with the first occurrence.
 pub fn leaks(shape: Shape, train: &[(String, &Board)], eval: &[(String, &Board)]) -> Vec<Leak> {
+    let n_parts = train.len() + 2 * eval.len();
+    let stage = Stage::start("comparing puzzles", n_parts as u64);
     let signatures = |boards: &[(String, &Board)]| -> Vec<[u64; 2]> {
-        boards.par_iter().map(|(_, board)| signature(shape, board)).collect()
+        let counted = boards.par_iter().inspect(|_| stage.advance(1));
+        counted.map(|(_, board)| signature(shape, board)).collect()
     };
     let mut alike: HashMap<[u64; 2], Vec<usize>> = HashMap::new();
     for (at, signature) in signatures(train).into_iter().enumerate() {
@@ -35,7 +39,8 @@ pub fn leaks(shape: Shape, train: &[(String, &Board)], eval: &[(String, &Board)]
         let why = "relabelled, permuted or transposed";
         Some(Leak { eval: name.clone(), train: train.clone(), why })
     };
-    eval.par_iter().zip(signatures(eval)).filter_map(leak).collect()
+    let signed = eval.par_iter().zip(signatures(eval));
+    signed.inspect(|_| stage.advance(1)).filter_map(leak).collect()
 }
 
 /// A value that is equal for equivalent puzzles and almost always different for others.

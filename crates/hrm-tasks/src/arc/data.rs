@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use hrm_base::progress::Stage;
 use hrm_puzzles::arc::library::{self, Library};
 use hrm_puzzles::arc::{self, Augmentation, Grid, Role, SolvedTask, augment, json};
 use hrm_puzzles::stats::Distribution;
@@ -61,10 +62,13 @@ impl ArcData {
         }
 
         let mut next_id = BLANK_PUZZLE + 1;
+        let stage = Stage::start("augmenting tasks", library.len() as u64);
         let sampled: Vec<_> = library
             .par_iter()
+            .inspect(|_| stage.advance(1))
             .map(|(id, task)| augment::distinct(id, &task.pairs, config.augmentations, config.seed))
             .collect();
+        drop(stage);
         let tasks = library.into_iter().zip(sampled).map(|((id, solved), sampled)| {
             let versions = std::iter::once(Augmentation::IDENTITY).chain(sampled);
             let versions = versions.zip(next_id..);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hrm_base::progress::Stage;
 use hrm_puzzles::Style;
 use hrm_puzzles::arc::{ArcTask, Augmentation, Grid, Pair, TestPair, json};
 use hrm_train::task::{Examples, PADDING, Prediction, Report, RowId, ScoreError, Scorer};
@@ -30,11 +31,15 @@ impl RowDecoder for Canvases {
     /// pairs. The training split holds all other pairs and does not say which of them were
     /// test pairs of a training task, so all of them become train pairs.
     fn import(&self, layout: &Layout) -> Imported {
+        let n_groups = |split: &Option<Split>| split.as_ref().map_or(0, Examples::n_groups);
+        let n_total = n_groups(&layout.train) + n_groups(&layout.test);
+        let stage = Stage::start("converting tasks", n_total as u64);
         let mut imported = Imported::default();
         let mut tasks = BTreeMap::<&str, ArcTask>::new();
         let mut add = |split: &Option<Split>, take: fn(&mut ArcTask, Pair)| {
             let Some(split) = split else { return };
             for group in 0..split.n_groups() {
+                stage.advance(1);
                 let version_of = |version| {
                     let id = split.identifier(group, version) as usize;
                     version_of(&layout.identifiers[id])

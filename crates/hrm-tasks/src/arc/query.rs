@@ -72,6 +72,10 @@ impl Query for TestQuery {
         self.versions.iter().map(input).collect()
     }
 
+    fn n_inputs(&self) -> usize {
+        self.versions.len()
+    }
+
     fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer {
         assert_eq!(outputs.len(), self.versions.len(), "one output per input");
         let read = |(version, output): (&Version, &ModelOutput)| {

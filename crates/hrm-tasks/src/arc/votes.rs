@@ -50,6 +50,8 @@ impl TaskScore {
 struct TaskOutputs {
     id: String,
     outputs: Vec<Option<Grid>>,
+    /// Answers of the model to each test input, readable or not.
+    n_answers: Vec<usize>,
 }
 
 /// The votes on the test inputs of some tasks.
@@ -72,14 +74,19 @@ impl TaskVotes {
 
     /// Adds a task without test inputs. Returns its index.
     pub(crate) fn task(&mut self, id: &str) -> usize {
-        self.tasks.push(TaskOutputs { id: id.to_owned(), outputs: Vec::new() });
+        self.tasks.push(TaskOutputs {
+            id: id.to_owned(),
+            outputs: Vec::new(),
+            n_answers: Vec::new(),
+        });
         self.tasks.len() - 1
     }
 
     /// Adds a test input to a task. Returns its index in the task.
     pub(crate) fn test(&mut self, task: usize, output: Option<Grid>) -> usize {
-        let outputs = &mut self.tasks[task].outputs;
+        let TaskOutputs { outputs, n_answers, .. } = &mut self.tasks[task];
         outputs.push(output);
+        n_answers.push(0);
         outputs.len() - 1
     }
 
@@ -96,9 +103,9 @@ impl TaskVotes {
     ) -> std::io::Result<()> {
         let answers = [(Vote::Likely, Some(predicted.tokens)), (Vote::Sampled, predicted.sampled)];
         for (vote, tokens) in answers {
-            let Some(grid) = tokens.and_then(|tokens| canvas::read(tokens, self.side)) else {
-                continue;
-            };
+            let Some(tokens) = tokens else { continue };
+            self.tasks[task].n_answers[test] += 1;
+            let Some(grid) = canvas::read(tokens, self.side) else { continue };
             self.ballots.add((task, test, vote), augmentation.undo(&grid), predicted.q_halt)?;
         }
         Ok(())
@@ -106,7 +113,7 @@ impl TaskVotes {
 
     /// Counts the votes on one task.
     fn count(&mut self, task: usize) -> std::io::Result<(TaskScore, Vec<Attempts>)> {
-        let TaskOutputs { id, outputs } = &self.tasks[task];
+        let TaskOutputs { id, outputs, .. } = &self.tasks[task];
         let mut score = TaskScore { id: id.clone(), places: Vec::new(), n_votes: 0 };
         let mut attempts = Vec::new();
         for (test, output) in outputs.iter().enumerate() {
@@ -121,12 +128,35 @@ impl TaskVotes {
         Ok((score, attempts))
     }
 
+    /// Names of the scores that cannot differ from another one: those with more attempts
+    /// than a test input can have candidates, and partial ones if no task has several test
+    /// inputs.
+    fn redundant(&self) -> Vec<&'static str> {
+        let n_candidates_max = self.tasks.iter().flat_map(|task| &task.n_answers).max();
+        let n_candidates_max = n_candidates_max.copied().unwrap_or(0);
+        let has_parts = self.tasks.iter().any(|task| task.outputs.len() > 1);
+        let mut redundant = Vec::new();
+        // With fewer attempts, all candidates are counted already.
+        let mut is_covered = false;
+        for (n_tries, whole, partial) in TRIES {
+            if is_covered {
+                redundant.push(whole);
+            }
+            if is_covered || !has_parts {
+                redundant.push(partial);
+            }
+            is_covered |= n_tries >= n_candidates_max;
+        }
+        redundant
+    }
+
     /// The scores of all tasks.
     ///
     /// # Errors
     ///
     /// If votes cannot be read back from disk.
     pub(crate) fn report(mut self) -> Result<Report, ScoreError> {
+        let redundant = self.redundant();
         let mut tasks = Vec::new();
         let mut submission = Submission::new();
         for task in 0..self.tasks.len() {
@@ -143,7 +173,7 @@ impl TaskVotes {
             Document { name: "submission.json", text: submission::to_json(&submission) },
             Document { name: "tasks.csv", text: table(&tasks)? },
         ];
-        Ok(Report { scores: [whole, partial].concat(), documents })
+        Ok(Report { scores: [whole, partial].concat(), redundant, documents })
     }
 }
 
@@ -186,11 +216,49 @@ fn candidates<'a>(likely: &'a Ballot, sampled: &'a Ballot) -> Vec<&'a Grid> {
 mod tests {
     use super::*;
     use crate::arc::tests::grid;
+    use hrm_train::task::RowId;
 
     fn ballot(votes: &[&str]) -> Ballot {
         let mut ballot = Ballot::default();
         votes.iter().for_each(|text| ballot.add(grid(text), 0.0));
         ballot
+    }
+
+    #[test]
+    fn scores_that_cannot_differ_are_named() {
+        // Numbers of test inputs of each task, and of answers to each input.
+        let redundant = |n_tests: &[usize], n_answers: usize| {
+            let mut votes = TaskVotes::new(1);
+            for n_tests in n_tests {
+                let task = votes.task("t");
+                for _ in 0..*n_tests {
+                    let test = votes.test(task, Some(grid("1")));
+                    let at = RowId { group: 0, version: 0, row: 0 };
+                    for colour in 0..n_answers as u32 {
+                        let (inputs, labels, tokens) = (&[2], &[2], &[2 + colour % 10]);
+                        let (sampled, q_halt) = (None, 0.0);
+                        let predicted = Prediction { at, inputs, labels, tokens, sampled, q_halt };
+                        votes.vote((task, test), &Augmentation::IDENTITY, &predicted).unwrap();
+                    }
+                }
+            }
+            let report = votes.report().unwrap();
+            assert_eq!(report.scores.len(), 12, "all scores are computed");
+            let score = |name| report.scores.iter().find(|score| score.0 == name).unwrap().1;
+            let is_redundant = |name| report.redundant.contains(&name);
+            let kept = report.scores.iter().filter(|score| !is_redundant(score.0));
+            let kept: Vec<_> = kept.map(|score| score.0).collect();
+            if n_answers < 100 {
+                assert_eq!(score("pass@100"), score("pass@1000"));
+            }
+            kept
+        };
+        assert_eq!(redundant(&[1, 1], 1), ["pass@1"]);
+        assert_eq!(redundant(&[1, 2], 1), ["pass@1", "pass@1 partial"]);
+        assert_eq!(redundant(&[1], 2), ["pass@1", "pass@2"]);
+        assert_eq!(redundant(&[1], 3), ["pass@1", "pass@2", "pass@5"]);
+        let all = ["pass@1", "pass@2", "pass@5", "pass@10", "pass@100", "pass@1000"];
+        assert_eq!(redundant(&[1], 101), all);
     }
 
     #[test]

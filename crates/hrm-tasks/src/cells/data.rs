@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use hrm_base::progress::Stage;
 use hrm_puzzles::records::{self, Located, Record};
 use hrm_puzzles::stats::{self, Distribution};
 use hrm_puzzles::{Leak, Style};
@@ -13,7 +14,6 @@ use rayon::prelude::*;
 use super::generate;
 use super::kind::{
     Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
-    Figure,
 };
 use super::rows::ScoreSheet;
 use super::settings::DataSettings;
@@ -62,7 +62,9 @@ where
 
 /// The puzzles of records, in the same order.
 fn read<K: CellFiles>(kind: &K, located: &[Located]) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
+    let stage = Stage::start("checking puzzles", located.len() as u64);
     let read = |located: &Located| {
+        stage.advance(1);
         Ok(Placed { puzzle: kind.read(located)?, place: located.place.clone() })
     };
     // Results are collected before the errors are looked at, so that the first bad record in
@@ -116,10 +118,16 @@ impl<K: CellFigures> CellTask<K> {
     fn figures(&self) -> &[Vec<Option<u64>>] {
         self.figures.get_or_init(|| {
             let puzzles: Vec<&K::Puzzle> = self.sides.all().collect();
-            let of_all = |figure: Figure<K>| {
-                puzzles.par_iter().map(|puzzle| (figure.of)(&self.kind, puzzle)).collect()
+            let figures = self.kind.figures();
+            let stage = Stage::start("rating puzzles", puzzles.len() as u64);
+            let n_figures = figures.len();
+            let figures_of = |puzzle: &&K::Puzzle| -> Vec<Option<u64>> {
+                stage.advance(1);
+                figures.iter().map(|figure| (figure.of)(&self.kind, puzzle)).collect()
             };
-            self.kind.figures().into_iter().map(of_all).collect()
+            let by_puzzle: Vec<_> = puzzles.par_iter().map(figures_of).collect();
+            let of_all = |idx| by_puzzle.iter().map(|figures| figures[idx]).collect();
+            (0..n_figures).map(of_all).collect()
         })
     }
 }
@@ -203,10 +211,15 @@ where
     }
 
     fn base_puzzles(&self) -> Option<Vec<(&'static str, String)>> {
+        let n_puzzles = self.sides.train.len() + self.sides.eval.len();
+        let stage = Stage::start("preparing puzzles", n_puzzles as u64);
         let records = |puzzles: &[Placed<K::Puzzle>]| -> Vec<Record> {
-            puzzles.iter().map(|placed| record(&self.kind, placed)).collect()
+            let counted = puzzles.iter().inspect(|_| stage.advance(1));
+            counted.map(|placed| record(&self.kind, placed)).collect()
         };
-        Some(records::to_files(&records(&self.sides.train), &records(&self.sides.eval)))
+        let (train, eval) = (records(&self.sides.train), records(&self.sides.eval));
+        drop(stage);
+        Some(records::to_files(&train, &eval))
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {

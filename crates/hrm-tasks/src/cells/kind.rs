@@ -162,6 +162,12 @@ pub trait CellQueries: CellKind {
     /// [`TaskError`] if the model cannot represent the question.
     fn inputs(&self, question: &Self::Question) -> Result<Vec<u32>, TaskError>;
 
+    /// Whether an answer must keep the cell `input`, a token id of a question.
+    fn is_given(&self, input: u32) -> bool {
+        let _ = input;
+        false
+    }
+
     /// The cells `ids` in the form in which the question was written.
     fn to_text(&self, question: &Self::Question, ids: &[u32]) -> String;
 

@@ -40,6 +40,21 @@ impl<K: CellQueries + CellEncoding> Query for CellQuery<K> {
         vec![PuzzleInput { tokens: self.inputs.clone(), puzzle_id: BLANK_PUZZLE }]
     }
 
+    fn n_inputs(&self) -> usize {
+        1
+    }
+
+    fn keep_givens(&self, output: &mut ModelOutput) -> usize {
+        let mut n_changed = 0;
+        for (given, token) in self.inputs.iter().zip(&mut output.tokens) {
+            if given != token && self.kind.is_given(*given) {
+                *token = *given;
+                n_changed += 1;
+            }
+        }
+        n_changed
+    }
+
     fn answer(&self, outputs: &[ModelOutput], style: Style) -> Answer {
         let [output] = outputs else {
             panic!("one question has one output, found {}", outputs.len())

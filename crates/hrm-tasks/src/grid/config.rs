@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use hrm_base::progress::Stage;
 use hrm_puzzles::grid::{Grid, Rules};
 use hrm_puzzles::records::{self, Located, Split};
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,9 @@ impl FitToData for GridConfig {
         let Split { train, eval } = records::split(data, 0.0, self.seed)?;
         let mut alphabet = BTreeSet::new();
         let (mut rows, mut columns) = (0, 0);
+        let stage = Stage::start("reading grids", (train.len() + eval.len()) as u64);
         for located in train.iter().chain(&eval) {
+            stage.advance(1);
             let Located { record, .. } = located;
             for (name, text) in [("question", &record.question), ("answer", &record.answer)] {
                 let grid = Grid::parse(text, &located.field(name))?;

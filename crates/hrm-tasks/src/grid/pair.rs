@@ -219,6 +219,12 @@ impl<K: CharacterGrid> CellQueries for K {
         self.question_ids(&parsed.question, &parsed.place)
     }
 
+    /// Known only for puzzles with rules that name the blank.
+    fn is_given(&self, input: u32) -> bool {
+        let blank = self.rules().and_then(Rules::blank);
+        blank.is_some_and(|blank| input > canvas::END && self.vocabulary().id(blank) != Some(input))
+    }
+
     fn to_text(&self, parsed: &ParsedGrid, ids: &[u32]) -> String {
         let grid = self.canvas().grid(ids);
         if parsed.in_lines { grid.in_lines() } else { grid.to_text() }

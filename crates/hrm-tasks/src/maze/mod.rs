@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::PathBuf;
 
+use hrm_base::progress::Stage;
 use hrm_base::rng::ChaCha8Rng;
 use hrm_puzzles::maze::{
     self, Cell, Form, Generator, Maze, SIDE_MAX, SIDE_MIN, SYMBOLS, SolvedMaze,
@@ -235,6 +236,10 @@ impl CellQueries for MazeConfig {
         Ok(inputs)
     }
 
+    fn is_given(&self, input: u32) -> bool {
+        input != id(Cell::Free)
+    }
+
     fn to_text(&self, (_, form): &(Maze, Form), ids: &[u32]) -> String {
         let text = vocabulary().decode(ids);
         match form {
@@ -278,11 +283,15 @@ impl CellFigures for MazeConfig {
     }
 
     fn leaks(&self, sides: &Sides<SolvedMaze>) -> Vec<Leak> {
+        let n_mazes = sides.train.len() + sides.eval.len();
+        let stage = Stage::start("comparing mazes", n_mazes as u64);
         let mut known: HashMap<Maze, usize> = HashMap::new();
         for (idx, placed) in sides.train.iter().enumerate() {
+            stage.advance(1);
             known.entry(placed.puzzle.maze().canonical()).or_insert(idx);
         }
         let leak = |(idx, placed): (usize, &crate::cells::Placed<SolvedMaze>)| {
+            stage.advance(1);
             let train_idx = *known.get(&placed.puzzle.maze().canonical())?;
             let train = &sides.train[train_idx];
             let is_same = train.puzzle.maze() == placed.puzzle.maze();

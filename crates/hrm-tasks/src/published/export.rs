@@ -38,7 +38,8 @@ pub struct Exported {
 /// # Errors
 ///
 /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists;
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are more examples than an `int32` can count.
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are more puzzles or
+/// examples than an `int32` can count.
 pub fn export(
     task: &dyn PuzzleTask,
     out: &Path,
@@ -75,10 +76,11 @@ impl Counts {
         let n_puzzles: usize = (0..n_groups).map(|group| examples.n_versions(group)).sum();
         let n_examples = examples.n_rows_total() as usize;
         let most = i32::MAX as usize;
-        if n_puzzles.max(n_examples) > most {
-            let expected = format!("at most {most} examples");
-            let found = n_examples.to_string();
-            return Err(TaskError::malformed("the data to export", expected, found));
+        for (n, what) in [(n_puzzles, "puzzles, versions included"), (n_examples, "examples")] {
+            if n > most {
+                let expected = format!("at most {most} {what}");
+                return Err(TaskError::malformed("the data to export", expected, n.to_string()));
+            }
         }
         Ok(Self { n_groups, n_puzzles, n_examples })
     }
@@ -153,4 +155,44 @@ fn write_side(
 fn write_json(path: &Path, value: &(impl Serialize + ?Sized)) -> Result<(), TaskError> {
     let text = serde_json::to_string(value).expect("names and numbers are always JSON");
     durable::write_new(path, text.as_bytes()).map_err(TaskError::write(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One group of many versions, with examples in the first of them only.
+    struct Many {
+        n_versions: usize,
+        n_examples: u64,
+    }
+
+    impl Examples for Many {
+        fn n_groups(&self) -> usize {
+            1
+        }
+        fn n_versions(&self, _: usize) -> usize {
+            self.n_versions
+        }
+        fn n_rows(&self, _: usize, version: usize) -> usize {
+            if version == 0 { self.n_examples as usize } else { 0 }
+        }
+        fn n_rows_total(&self) -> u64 {
+            self.n_examples
+        }
+        fn write(&self, _: RowId, _: RowMut<'_>) {}
+    }
+
+    #[test]
+    fn the_count_that_is_too_large_is_named() {
+        let message = |n_versions, n_examples| {
+            Counts::of(&Many { n_versions, n_examples }).err().map(|err| err.to_string())
+        };
+        assert_eq!(message(2, 3), None);
+        let want = "the data to export: expected at most 2147483647 puzzles, versions included, \
+                    found 3000000000";
+        assert_eq!(message(3_000_000_000, 7).as_deref(), Some(want));
+        let want = "the data to export: expected at most 2147483647 examples, found 4000000000";
+        assert_eq!(message(7, 4_000_000_000).as_deref(), Some(want));
+    }
 }

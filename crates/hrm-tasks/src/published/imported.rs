@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hrm_base::durable;
+use hrm_base::progress::Stage;
 use hrm_puzzles::records::{self as files, Record};
 use hrm_train::task::{Examples, RowId};
 
@@ -25,16 +26,21 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// Writes the files into a new folder `out`, or the only file to `out` itself if `out`
-    /// has a file extension.
+    /// Writes the files into a new folder `out`. If `out` has the extension of such a file
+    /// (`csv`, `json`), writes the only file to `out` itself.
     ///
     /// # Errors
     ///
     /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without files, [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed)
-    /// for several files and an `out` with a file extension,
+    /// for several files and an `out` with such an extension,
     /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists.
     pub fn write(&self, out: &Path) -> Result<(), TaskError> {
-        let is_file = out.extension().is_some();
+        // Other dots belong to the name of a folder, e.g. `data.v2`.
+        let has_extension_of = |(name, _): &(String, String)| {
+            let extension = Path::new(name).extension();
+            extension.is_some() && extension == out.extension()
+        };
+        let is_file = self.files.iter().any(has_extension_of);
         match self.files.as_slice() {
             [] => Err(TaskError::empty("the data", "puzzles to write")),
             [(_, text)] if is_file => std::fs::create_dir_all(durable::parent(out))
@@ -57,10 +63,14 @@ pub(crate) fn records(
     read: impl Fn(&[u32], &[u32], &str) -> Result<Record, TaskError>,
 ) -> Imported {
     let mut imported = Imported::default();
+    let n_examples = |split: &Option<Split>| split.as_ref().map_or(0, Split::n_examples);
+    let n_total = n_examples(&layout.train) + n_examples(&layout.test);
+    let stage = Stage::start("converting examples", n_total as u64);
     for (split, side) in [(&layout.train, Side::Train), (&layout.test, Side::Test)] {
         let Some(split) = split else { continue };
         let mut records = Vec::new();
         for at in split.row_ids() {
+            stage.advance(1);
             let (inputs, labels) = split.example(at);
             if at.version > 0 && is_version(split, at, &inputs) {
                 imported.n_versions += 1;

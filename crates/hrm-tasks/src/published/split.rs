@@ -15,6 +15,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use hrm_base::progress::Stage;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,10 @@ impl Metadata {
         if !(1..=u32::MAX as usize).contains(&metadata.num_puzzle_identifiers) {
             let found = metadata.num_puzzle_identifiers.to_string();
             return refused("num_puzzle_identifiers", "1 to 4294967295", found);
+        }
+        if metadata.vocab_size < 2 {
+            let expected = "at least 2: padding and a token";
+            return refused("vocab_size", expected, metadata.vocab_size.to_string());
         }
         if metadata.seq_len == 0 {
             return refused("seq_len", "a positive number", "0".to_owned());
@@ -152,14 +157,17 @@ impl Set {
         // could be sampled.
         check_offsets(&self.group_indices, n_puzzles, 1)?;
 
+        let stage = Stage::start("checking examples", (n_puzzles + 2 * n_examples) as u64);
         let n_identifiers = metadata.num_puzzle_identifiers as i64;
         check_values(
+            &stage,
             &self.puzzle_identifiers,
             |id| (0..n_identifiers).contains(&id),
             || format!("identifiers below {n_identifiers}"),
         )?;
         let vocab_size = metadata.vocab_size as i64;
         check_values(
+            &stage,
             &self.inputs,
             |id| (0..vocab_size).contains(&id),
             || format!("token ids below {vocab_size}"),
@@ -167,6 +175,7 @@ impl Set {
         // Label 0 carries no loss in this crate, so it cannot be an answer.
         let ignored = metadata.ignore_label_id;
         check_values(
+            &stage,
             &self.labels,
             |id| Some(id) == ignored || (1..vocab_size).contains(&id),
             || match ignored {
@@ -213,18 +222,20 @@ fn check_offsets(offsets: &Array, n_items: usize, step_min: i64) -> Result<(), T
     Ok(())
 }
 
-/// Makes sure that `is_sound` holds for every value.
+/// Makes sure that `is_sound` holds for every value. Each row is a part of `stage`.
 ///
 /// # Errors
 ///
 /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming the first value for which it
 /// does not.
 fn check_values(
+    stage: &Stage,
     array: &Array,
     is_sound: impl Fn(i64) -> bool,
     expected: impl Fn() -> String,
 ) -> Result<(), TaskError> {
     for row in 0..array.n_rows() {
+        stage.advance(1);
         let mut all_sound = true;
         array.row(row, |value| all_sound &= is_sound(value));
         if !all_sound {

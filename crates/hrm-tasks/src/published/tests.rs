@@ -257,6 +257,10 @@ fn an_import_lists_the_puzzles_it_skips() {
     let file = data.with_file_name("only.csv");
     imported.write(&file).unwrap();
     assert_eq!(hrm_puzzles::records::read(&file).unwrap().len(), 2);
+    // A dot alone does not make a file.
+    let folder = data.with_file_name("data.v2");
+    imported.write(&folder).unwrap();
+    assert_eq!(hrm_puzzles::records::read(&folder.join("test.csv")).unwrap().len(), 2);
     assert!(import(&data, Some("arc")).is_err());
 }
 
@@ -431,6 +435,11 @@ fn damaged_metadata_is_reported_with_its_field() {
             "`num_puzzle_identifiers`: expected 1 to 4294967295, found 0",
         ),
         (r#""seq_len": 16"#, r#""seq_len": 0"#, "`seq_len`: expected a positive number, found 0"),
+        (
+            r#""vocab_size": 6"#,
+            r#""vocab_size": 0"#,
+            "`vocab_size`: expected at least 2: padding and a token, found 0",
+        ),
     ] {
         assert_eq!(metadata_message(from, to), format!("{place}{want}"));
     }

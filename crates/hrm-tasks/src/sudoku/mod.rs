@@ -263,6 +263,10 @@ impl CellQueries for SudokuConfig {
         Ok(inputs)
     }
 
+    fn is_given(&self, input: u32) -> bool {
+        input > BLANK_ID
+    }
+
     fn to_text(&self, _question: &Board, ids: &[u32]) -> String {
         self.decode(ids).to_text()
     }

@@ -33,6 +33,10 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Puzzles per step. At least 1.
     pub batch_size: usize,
+    /// Number of parts in which a batch is processed, one after another, while their
+    /// gradients add up: less memory, the same numbers except for rounding. In
+    /// `1..=batch_size`.
+    pub accumulate: usize,
     /// Number of independent carries, used round-robin. At least 1. With `n` carries,
     /// a puzzle is trained on in every `n`-th step.
     pub n_carries: usize,
@@ -91,6 +95,7 @@ impl TrainConfig {
         Self {
             steps: 52_083,
             batch_size: 384,
+            accumulate: 1,
             n_carries: 1,
             state_noise: 0.0,
             optimiser: OptimiserConfig::default(),
@@ -121,6 +126,7 @@ impl TrainConfig {
         Self {
             steps: 1_400,
             batch_size: 64,
+            accumulate: 1,
             n_carries: 16,
             optimiser: OptimiserConfig {
                 kind: OptimiserKind::Adamw,
@@ -176,6 +182,7 @@ impl TrainConfig {
             self.check_fixed_steps()?;
         }
         check_range("batch_size", self.batch_size, 1..=1 << 20, "in 1..=1048576")?;
+        check_range("accumulate", self.accumulate, 1..=self.batch_size, "in 1..=batch_size")?;
         check_range("n_carries", self.n_carries, 1..=1 << 10, "in 1..=1024")?;
         check_range("state_noise", self.state_noise, 0.0..=1.0, "in 0..=1")?;
         self.optimiser.check()?;

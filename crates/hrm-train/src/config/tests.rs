@@ -81,6 +81,7 @@ fn wanted() -> TrainConfig {
     TrainConfig {
         steps: TrainConfig::OPEN_ENDED,
         batch_size: 32,
+        accumulate: 1,
         n_carries: 3,
         state_noise: 0.01,
         optimiser: OptimiserConfig {

@@ -25,6 +25,6 @@ pub(super) fn checkpoint_name(step: u64) -> String {
 }
 
 /// The step of a complete checkpoint, from its name.
-pub(super) fn checkpoint_step(checkpoint: &Path) -> Option<u64> {
+pub fn checkpoint_step(checkpoint: &Path) -> Option<u64> {
     checkpoint.file_name()?.to_str()?.strip_prefix("step-")?.parse().ok()
 }

@@ -1,7 +1,6 @@
 //! Verifies files against their manifest: sizes, hashes, numbers of puzzles.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 
 use hrm_puzzles::arc::library;
@@ -90,8 +89,7 @@ fn counts(manifest: &Manifest, folder: &Path) -> Result<BTreeMap<String, u64>, F
 
 fn count_puzzles(path: &Path) -> Result<Vec<u64>, PuzzleError> {
     let mut n_puzzles = 0;
-    let content = File::open(path).map_err(PuzzleError::read(path))?;
-    records::visit(content, &path.display().to_string(), |_| n_puzzles += 1)?;
+    records::visit_file(path, |_| n_puzzles += 1)?;
     Ok(vec![n_puzzles])
 }
 

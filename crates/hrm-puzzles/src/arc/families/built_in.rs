@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
 use rayon::prelude::*;
 
@@ -86,7 +87,10 @@ impl BuiltIn {
         tag: &str,
     ) -> Result<Vec<(String, SolvedTask)>, PuzzleError> {
         let planned = self.plan(n, tag);
-        let drafts: Vec<_> = planned.par_iter().map(|task| self.sample_from(task, 0)).collect();
+        let stage = Stage::start("generating tasks", n as u64);
+        let counted = planned.par_iter().inspect(|_| stage.advance(1));
+        let drafts: Vec<_> = counted.map(|task| self.sample_from(task, 0)).collect();
+        drop(stage);
         let mut tasks = Vec::with_capacity(n);
         for (task, mut draft) in planned.into_iter().zip(drafts) {
             // Of two conflicting tasks, always the later one is sampled again.

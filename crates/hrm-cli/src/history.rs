@@ -1,0 +1,90 @@
+//! The metrics of a run over its steps, read from its folder.
+
+use std::fs;
+use std::path::Path;
+
+use hrm_train::run::files;
+use serde_json::Value;
+
+use crate::sparkline::sparkline;
+
+/// Columns of a curve in the terminal.
+const N_COLUMNS: usize = 32;
+
+/// Metrics over the steps of a run: pairs of step and value.
+#[derive(Default)]
+pub(crate) struct History {
+    pub(crate) losses: Vec<(u64, f64)>,
+    /// Exact accuracies of the puzzles that were solved in training.
+    pub(crate) training: Vec<(u64, f64)>,
+    /// Exact accuracies on the validation puzzles.
+    pub(crate) validations: Vec<(u64, f64)>,
+    /// Exact accuracies on the test set.
+    pub(crate) evaluations: Vec<(u64, f64)>,
+}
+
+impl History {
+    /// Reads the metrics of the run folder `run`, even while the run trains. Missing or
+    /// incomplete lines are left out.
+    pub(crate) fn read(run: &Path) -> Self {
+        let metrics = fs::read_to_string(run.join(files::METRICS)).unwrap_or_default();
+        let mut history = Self::default();
+        for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            let point = |name: &str| Some((line["step"].as_u64()?, line[name].as_f64()?));
+            match line["kind"].as_str() {
+                Some("train") => {
+                    history.losses.extend(point("loss"));
+                    history.training.extend(point("exact"));
+                }
+                Some("validation") => history.validations.extend(point("exact")),
+                Some("eval") => history.evaluations.extend(point("exact")),
+                _ => {}
+            }
+        }
+        history
+    }
+
+    /// The loss, and the share of training puzzles that were solved, as two lines of text
+    /// with a curve each. Empty if too little has been logged for a curve.
+    pub(crate) fn curves(&self) -> String {
+        let losses: Vec<_> = self.losses.iter().map(|point| point.1).collect();
+        let solved: Vec<_> = self.training.iter().map(|point| point.1).collect();
+        let line = |name, values: &[f64], highest, show: fn(f64) -> String| match values {
+            [first, .., last] => {
+                let curve = sparkline(values, highest, N_COLUMNS);
+                format!("  {name:<22} {:>7} {curve} {}\n", show(*first), show(*last))
+            }
+            _ => String::new(),
+        };
+        let highest = losses.iter().copied().fold(0.0, f64::max);
+        line("loss", &losses, highest, |loss| format!("{loss:.3}"))
+            + &line("exact in training", &solved, 1.0, |share| format!("{:.0} %", share * 100.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_read_and_shown_as_curves() {
+        let folder = tempfile::tempdir().unwrap();
+        let train = |step, loss: f64, exact: &str| {
+            format!("{{\"kind\":\"train\",\"step\":{step},\"loss\":{loss},\"exact\":{exact}}}\n")
+        };
+        let lines = [
+            train(10, 2.0, "null"),
+            train(20, 1.0, "0.0"),
+            train(30, 0.5, "1.0"),
+            "{\"kind\":\"validation\",\"step\":30,\"exact\":0.5}\n{\"kind\":\"tr".to_owned(),
+        ];
+        fs::write(folder.path().join(files::METRICS), lines.concat()).unwrap();
+        let history = History::read(folder.path());
+        assert_eq!(history.losses, [(10, 2.0), (20, 1.0), (30, 0.5)]);
+        assert_eq!(history.validations, [(30, 0.5)]);
+        let want = "  loss                     2.000 █▅▃ 0.500\n  \
+                    exact in training          0 % ▁█ 100 %\n";
+        assert_eq!(history.curves(), want);
+        assert_eq!(History::read(Path::new("nowhere")).curves(), "");
+    }
+}
