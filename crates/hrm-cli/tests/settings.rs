@@ -112,7 +112,9 @@ fn a_setting_is_explained_by_any_of_its_names() {
 "
     );
     let ran = ok(here, &["settings", "rope_base"]).stdout;
-    assert!(ran.contains("small, sudoku, maze: Suits about a hundred positions"), "{ran}");
+    assert!(ran.contains("\n  small: Suits about a hundred positions"), "{ran}");
+    let ran = ok(here, &["settings", "n_segments_max"]).stdout;
+    assert!(ran.contains("small, maze: Fewer segments per maze"), "{ran}");
     assert!(ok(here, &["settings", "canvas"]).stdout.contains("30"), "a setting of ARC");
     assert!(ok(here, &["settings", "train.loss"]).stdout.contains("train.loss.cells\n"));
     assert!(explained("vocab_size").contains("cannot be set"));
@@ -169,6 +171,15 @@ fn a_file_needs_only_what_differs() {
         "my.json names no task: add `kind` to its section `task`, or name the task, as in `hrm \
          train sudoku --config my.json`",
     );
+
+    // The example of the README.
+    let readme = include_str!("../../../README.md");
+    let (_, example) = readme.split_once("```toml\n").unwrap();
+    fs::write(here.join("readme.toml"), example.split_once("```").unwrap().0).unwrap();
+    let sets = ["task.augmentations=100", "train.steps=5000", "train.learning_rate=1e-3"];
+    let sets = sets.map(|pair| format!("--set={pair}"));
+    let sets = [&["sudoku", "--preset=small"][..], &sets.each_ref().map(String::as_str)].concat();
+    same(&["--config=readme.toml"], &sets);
 
     // What is printed can be read again, also after lines were deleted.
     for (task, preset) in [("sudoku", "tiny"), ("arc", "small"), ("grid", "paper")] {

@@ -155,7 +155,9 @@ impl Entry<'_> {
             text += &format!("  {preset:<15} {}{note}\n", self.values(idx));
             for (reason, tasks) in self.by(|setting| setting.values[idx].reason.clone()) {
                 if let Some(reason) = reason {
-                    reasons += &format!("  {preset}, {}: {reason}\n", tasks.join(", "));
+                    let of_all = tasks.len() == self.tasks.len();
+                    let of = if of_all { String::new() } else { format!(", {}", tasks.join(", ")) };
+                    reasons += &format!("  {preset}{of}: {reason}\n");
                 }
             }
         }

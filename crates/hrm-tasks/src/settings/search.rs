@@ -7,6 +7,10 @@ use super::keys::flat_key;
 /// Similarity, in `0..=1`, above which a name abbreviates another.
 const ABBREVIATES: f64 = 0.85;
 
+/// Largest similarity of a name with a typing mistake: it suggests a setting, but does not
+/// name one.
+const TYPED: f64 = 0.8;
+
 /// Similarity below which a key is not suggested.
 const SIMILAR: f64 = 0.6;
 
@@ -69,7 +73,7 @@ fn score(written: &str, key: &str) -> (f64, f64) {
     };
     let ((given, written), (groups, name)) = (split(written), split(key));
     let similarity = abbreviation(&written, &name)
-        .max(strsim::normalized_damerau_levenshtein(&written, &name) * 0.95);
+        .max(strsim::normalized_damerau_levenshtein(&written, &name) * TYPED);
     let n_shared = given.iter().filter(|segment| groups.contains(segment)).count();
     let share = if given.is_empty() { 1.0 } else { n_shared as f64 / given.len() as f64 };
     let n_other = groups.len() - n_shared.min(groups.len());
