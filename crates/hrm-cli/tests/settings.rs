@@ -103,8 +103,11 @@ fn a_setting_is_explained_by_any_of_its_names() {
 
   tiny            2  (default)
   small           1  (default with --data)
-  paper           2  (published HRM, arXiv 2506.21734)
-  tiny-recursive  3  (published TRM, arXiv 2510.04871)
+  paper           2
+  tiny-recursive  3
+
+  Source: paper is the published HRM, arXiv 2506.21734; tiny-recursive is the published TRM, arXiv \
+         2510.04871.
 
   Older key: model.n_h_cycles
 
@@ -117,6 +120,7 @@ fn a_setting_is_explained_by_any_of_its_names() {
     assert!(ran.contains("small, maze: Fewer segments per maze"), "{ran}");
     assert!(ok(here, &["settings", "canvas"]).stdout.contains("30"), "a setting of ARC");
     assert!(ok(here, &["settings", "train.loss"]).stdout.contains("train.loss.cells\n"));
+    assert!(explained("task.kind").contains("The TASK of a command: arc, binairo,"));
     assert!(explained("vocab_size").contains("cannot be set"));
 
     let line = ok(here, &["settings", "train.steps", "--json", "--task=maze"]).stdout;

@@ -140,17 +140,18 @@ fn footer(task: &str) -> String {
 impl Entry<'_> {
     /// What the setting means, its values, and how to change it.
     fn explanation(&self) -> String {
-        let key = &self.setting.key;
-        let mut text = format!("{key}\n  {}\n\n", self.setting.meaning);
+        let Setting { key, meaning, .. } = self.setting;
+        if key == "task.kind" {
+            let names = TaskConfig::NAMES.join(", ");
+            return format!("{key}\n  {meaning}\n\n  The TASK of a command: {names}.\n");
+        }
+        let mut text = format!("{key}\n  {meaning}\n\n");
         let mut reasons = String::new();
         for (idx, preset) in PRESETS.iter().enumerate() {
-            let note = match (preset_source(preset), *preset) {
-                (Some(source), _) => format!("  ({source})"),
-                (None, preset) if preset == default_preset(false) => "  (default)".to_owned(),
-                (None, preset) if preset == default_preset(true) => {
-                    "  (default with --data)".to_owned()
-                }
-                _ => String::new(),
+            let note = match *preset {
+                preset if preset == default_preset(false) => "  (default)",
+                preset if preset == default_preset(true) => "  (default with --data)",
+                _ => "",
             };
             text += &format!("  {preset:<15} {}{note}\n", self.values(idx));
             for (reason, tasks) in self.by(|setting| setting.values[idx].reason.clone()) {
@@ -169,6 +170,10 @@ impl Entry<'_> {
                 text += &format!("\n  For {}: {meaning}\n", tasks.join(", "));
             }
         }
+        let sources = PRESETS
+            .iter()
+            .filter_map(|preset| Some(format!("{preset} is the {}", preset_source(preset)?)));
+        text += &format!("\n  Source: {}.\n", sources.collect::<Vec<_>>().join("; "));
         if let Some(flat_key) = &self.setting.flat_key {
             text += &format!("\n  Older key: {flat_key}\n");
         }
@@ -177,9 +182,6 @@ impl Entry<'_> {
 
     fn how_to_change(&self) -> String {
         let key = &self.setting.key;
-        if key == "task.kind" {
-            return "It is the TASK argument of a command.".to_owned();
-        }
         if SET_BY_TASK.contains(&key.as_str()) {
             return "It follows from the task and its data, and cannot be set.".to_owned();
         }

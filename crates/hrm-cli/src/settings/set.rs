@@ -110,9 +110,8 @@ mod tests {
         let message = |pair| set(&[pair]).unwrap_err().to_string();
         assert_eq!(
             message("train.lr=9"),
-            "no setting `train.lr`; did you mean `train.optimiser.learning_rate`, \
-             `train.puzzle_embedding.learning_rate` or `train.schedule.lr_min_ratio`? \
-             `hrm settings sudoku` lists all"
+            "no setting `train.lr`; did you mean `train.optimiser.learning_rate` or \
+             `train.puzzle_embedding.learning_rate`? `hrm settings sudoku` lists all"
         );
         assert_eq!(
             message("train.xyzzy=9"),
