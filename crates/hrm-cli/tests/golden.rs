@@ -61,6 +61,9 @@ fn altered(
     path
 }
 
+/// What is done to one tensor.
+type Change<'a> = &'a dyn Fn(&Tensor) -> Tensor;
+
 fn keep(_: &str, tensor: &Tensor) -> Option<Tensor> {
     Some(tensor.clone())
 }
@@ -162,12 +165,12 @@ fn without_measured_noise_the_f32_run_is_the_yardstick() {
     assert_eq!(code, 0, "{report}");
     assert!(report["groups"]["logits"]["worst_multiple"].as_f64().unwrap() > 0.0);
 
-    let three = |name: &str, t: &Tensor| match name {
-        "noise.0.logits" => Some(Tensor::new(&[1f64, 1.0, 1.0], &Device::Cpu).unwrap()),
+    let two = |name: &str, t: &Tensor| match name {
+        "noise.0.logits" => Some(Tensor::new(&[1f64, 1.0], &Device::Cpu).unwrap()),
         _ => Some(t.clone()),
     };
-    let (code, report) = check(&altered(folder.path(), "rope", three, &[]));
-    let why = "tensor `noise.0.logits` must be two numbers, found shape [3]";
+    let (code, report) = check(&altered(folder.path(), "rope", two, &[]));
+    let why = "tensor `noise.0.logits` must be three numbers, found shape [2]";
     assert_eq!(code, 2);
     assert!(report.as_str().unwrap().contains(why), "{report}");
 }
@@ -176,14 +179,14 @@ fn without_measured_noise_the_f32_run_is_the_yardstick() {
 fn steps_are_compared_until_the_runs_of_the_reference_part() {
     let folder = tempfile::tempdir().unwrap();
     let flipped = |t: &Tensor| t.eq(0u8).unwrap();
-    let cases: [(&str, &dyn Fn(&Tensor) -> Tensor, u64, &str); 3] = [
+    let cases: [(&str, Change<'_>, u64, &str); 3] = [
         ("f64.1.halted", &flipped, 1, "step 1: the reference halts otherwise in f64"),
         ("f64.1.exact", &flipped, 1, "step 1: the reference predicts other cells in f64"),
         (
             "noise.2.z_h",
             &|t| t.ones_like().unwrap(),
             2,
-            "step 2: rounding errors of the reference reach",
+            "step 2: rounding errors of a run of the reference reach",
         ),
     ];
     for (target, change, n_steps, note) in cases {
@@ -210,7 +213,7 @@ fn bf16_gradients_keep_direction_and_length() {
         let kept = t.narrow(dim, n, t.dim(dim).unwrap() - n).unwrap();
         kept.pad_with_zeros(dim, n, 0).unwrap()
     };
-    let cases: [(&str, &dyn Fn(&Tensor) -> Tensor); 4] = [
+    let cases: [(&str, Change<'_>); 4] = [
         (weight, &|t| (t * 0.9).unwrap()),
         (weight, &|t| (t / 0.9).unwrap()),
         (weight, &|t| without(t, 1, 4)),
