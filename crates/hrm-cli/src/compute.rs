@@ -9,13 +9,13 @@ use crate::error::{backend_message, usage};
 /// Device and precision of the computation.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Compute {
-    /// Device to compute on.
-    #[arg(long, value_enum, default_value_t = DeviceKind::Cpu)]
-    device: DeviceKind,
-    /// Data type of activations; weights are always f32. `auto` is bf16 on CPUs
-    /// with bf16 instructions, else f32.
-    #[arg(long, value_enum, default_value_t = Precision::Auto)]
-    dtype: Precision,
+    /// Device to compute on. Default: cpu.
+    #[arg(long, value_enum)]
+    device: Option<DeviceKind>,
+    /// Data type of activations; weights are always f32. `auto`, the default, is bf16
+    /// on CPUs with bf16 instructions, else f32.
+    #[arg(long, value_enum)]
+    dtype: Option<Precision>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -44,9 +44,22 @@ impl Compute {
     pub(crate) fn named(device: &str, dtype: &str) -> anyhow::Result<Self> {
         let known = |what, err| usage(format!("{what}: {err}"));
         Ok(Self {
-            device: DeviceKind::from_str(device, false).map_err(|err| known("device", err))?,
-            dtype: Precision::from_str(dtype, false).map_err(|err| known("dtype", err))?,
+            device: Some(DeviceKind::from_str(device, false).map_err(|err| known("device", err))?),
+            dtype: Some(Precision::from_str(dtype, false).map_err(|err| known("dtype", err))?),
         })
+    }
+
+    /// These, and what was not given from `others`.
+    pub(crate) fn or(&self, others: &Self) -> Self {
+        Self { device: self.device.or(others.device), dtype: self.dtype.or(others.dtype) }
+    }
+
+    fn device_kind(&self) -> DeviceKind {
+        self.device.unwrap_or(DeviceKind::Cpu)
+    }
+
+    fn precision(&self) -> Precision {
+        self.dtype.unwrap_or(Precision::Auto)
     }
 
     /// Opens the device.
@@ -61,7 +74,7 @@ impl Compute {
                 "--device {kind}: not available on this machine or in this build ({why})"
             ))
         };
-        match self.device {
+        match self.device_kind() {
             DeviceKind::Cpu => Ok(Device::Cpu),
             DeviceKind::Cuda => Device::new_cuda(0).map_err(|err| missing("cuda", err)),
             DeviceKind::Metal => Device::new_metal(0).map_err(|err| missing("metal", err)),
@@ -75,8 +88,8 @@ impl Compute {
     /// If `HRM_CPU` does not name an instruction set of this machine.
     pub(crate) fn dtype(&self) -> anyhow::Result<DType> {
         let has_bf16 = cpu_isa()?.has_bf16();
-        Ok(match self.dtype {
-            Precision::Auto if self.device == DeviceKind::Cpu && has_bf16 => DType::BF16,
+        Ok(match self.precision() {
+            Precision::Auto if self.device_kind() == DeviceKind::Cpu && has_bf16 => DType::BF16,
             Precision::Auto | Precision::F32 => DType::F32,
             Precision::Bf16 => DType::BF16,
         })
@@ -84,8 +97,11 @@ impl Compute {
 
     /// The same, but `auto` means f32.
     pub(crate) fn with_f32_default(&self) -> Self {
-        let dtype = if self.dtype == Precision::Auto { Precision::F32 } else { self.dtype };
-        Self { dtype, ..self.clone() }
+        let dtype = match self.precision() {
+            Precision::Auto => Precision::F32,
+            dtype => dtype,
+        };
+        Self { dtype: Some(dtype), ..self.clone() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use hrm_core::weight_file::WeightFileError;
 use hrm_core::{ConfigError, LoadError, WeightsError};
 use hrm_puzzles::PuzzleError;
+use hrm_tasks::settings::SettingsError;
 use hrm_tasks::{CheckpointError, PresetError, TaskError};
 use hrm_testkit::GoldenError;
 use hrm_train::TrainError;
@@ -53,6 +54,7 @@ fn is_bad_input(err: &anyhow::Error) -> bool {
             || cause.downcast_ref().is_some_and(is_bad_task)
             || cause.downcast_ref().is_some_and(is_bad_puzzle)
             || cause.is::<PresetError>()
+            || cause.is::<SettingsError>()
             || cause.downcast_ref().is_some_and(is_bad_checkpoint)
             || cause.downcast_ref().is_some_and(is_bad_weight_file)
             || cause.downcast_ref().is_some_and(is_bad_run)

@@ -48,6 +48,8 @@ use clap::Parser;
 enum Command {
     /// Train a model on built-in puzzles or your own.
     Train(train::Train),
+    /// Explain the settings of a run.
+    Settings(settings::Settings),
     /// List and compare training runs.
     Runs(runs::Runs),
     /// Evaluate a trained model on its test set or on other puzzles.
@@ -70,6 +72,7 @@ impl Command {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Train(command) => command.run(),
+            Self::Settings(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Eval(command) => command.run(),
             Self::Solve(command) => command.run(),

@@ -51,11 +51,22 @@ impl RunRecord {
     /// If the file is not a record, or a data file has changed.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let record: Self = read_json(path)?;
-        let found = hashes(&record.data)?;
-        let names = record.data_sha256.keys().chain(found.keys());
-        let mut changed = names.filter(|name| record.data_sha256.get(*name) != found.get(*name));
+        record.check_data(path)?;
+        Ok(record)
+    }
+
+    /// Checks that the data files have not changed since the record was written to
+    /// `path`.
+    ///
+    /// # Errors
+    ///
+    /// If one has.
+    pub(crate) fn check_data(&self, path: &Path) -> anyhow::Result<()> {
+        let found = hashes(&self.data)?;
+        let names = self.data_sha256.keys().chain(found.keys());
+        let mut changed = names.filter(|name| self.data_sha256.get(*name) != found.get(*name));
         match changed.next() {
-            None => Ok(record),
+            None => Ok(()),
             Some(name) => {
                 let (name, run) = (name.display(), path.display());
                 Err(usage(format!("{name} has changed since {run} was written")))

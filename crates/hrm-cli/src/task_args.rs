@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use hrm_tasks::settings::{SettingsFile, grouped_key};
 use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, TaskError, preset_text};
 
-use crate::error::usage;
-use crate::settings;
+use crate::settings::{self, is_fit};
 
 /// A task, its data and its configuration.
 #[derive(Args)]
@@ -27,18 +27,21 @@ pub(crate) struct DataArgs {
     /// the task has a generator.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
-    /// Preset for the sizes of puzzles, model and training run. Default: tiny, or
-    /// small with --data and for `data generate`.
+    /// Preset for the sizes of puzzles, model and training run. Default: the one that
+    /// --config names, else tiny, or small with --data and for `data generate`.
     #[arg(long, value_parser = PRESETS)]
     preset: Option<String>,
-    /// Read the settings from a TOML file, e.g. an edited copy of a preset
-    /// (`hrm train TASK --print-config` prints one).
-    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
+    /// Read settings from a TOML or JSON file. Those that it omits are as in the preset.
+    /// `hrm train TASK --print-config` prints a complete one.
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Change one setting, e.g. model.block.hidden_dim=256 or task.board=6; may
-    /// be repeated.
+    /// be repeated. `hrm settings` explains them.
     #[arg(long, value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    pub(crate) set: Vec<String>,
+    /// The preset if nothing names one, for commands with a default of their own.
+    #[arg(skip)]
+    default_preset: Option<&'static str>,
 }
 
 /// The settings of a command, and how they were adapted to the data.
@@ -55,7 +58,7 @@ impl DataArgs {
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.set
             .iter()
-            .any(|pair| pair.split_once('=').is_some_and(|(set, _)| settings::grouped(set) == key))
+            .any(|pair| pair.split_once('=').is_some_and(|(set, _)| grouped_key(set) == key))
     }
 }
 
@@ -71,21 +74,23 @@ impl TaskArgs {
         self
     }
 
-    /// Sets the preset for commands with another default, unless the user has chosen
-    /// settings.
-    pub(crate) fn with_default_preset(mut self, preset: &str) -> Self {
-        if self.data_args.config.is_none() {
-            self.data_args.preset.get_or_insert_with(|| preset.to_owned());
-        }
+    /// Sets the preset for commands with another default.
+    pub(crate) fn with_default_preset(mut self, preset: &'static str) -> Self {
+        self.data_args.default_preset = Some(preset);
         self
     }
 
-    /// The name of the preset, of the file, or of the default preset.
+    /// The name of the file of settings, or of the preset.
     pub(crate) fn preset(&self) -> &str {
         let args = &self.data_args;
         let file = args.config.as_ref().and_then(|path| path.file_stem()?.to_str());
-        let default = if args.data.is_empty() { "tiny" } else { "small" };
-        args.preset.as_deref().or(file).unwrap_or(default)
+        file.or(args.preset.as_deref()).unwrap_or(self.default_preset())
+    }
+
+    /// The preset if nothing names one.
+    fn default_preset(&self) -> &'static str {
+        let args = &self.data_args;
+        args.default_preset.unwrap_or(default_preset(!args.data.is_empty()))
     }
 
     /// The settings, adapted to the data, with the user's changes.
@@ -103,22 +108,20 @@ impl TaskArgs {
     ///
     /// As [`config`](Self::config).
     pub(crate) fn chosen(&self) -> anyhow::Result<Chosen> {
-        let file = match &self.data_args.config {
+        let args = &self.data_args;
+        let file = match &args.config {
             None => PresetFile::embedded(&self.task, self.preset())?,
             Some(path) => {
-                let file = read_preset(path)?;
-                let found = file.task.name();
-                if found != self.task {
-                    let path = path.display();
-                    return Err(usage(format!("{path} is for {found}, not {}", self.task)));
-                }
-                file
+                let file = read_settings(path)?;
+                file.over_preset(&self.task, args.preset.as_deref(), self.default_preset())?
             }
         };
+        let (of_fit, others) = args.set.iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
+        let file = settings::apply(file, of_fit)?;
         // Adapted first, so that the user's settings win, and are checked.
-        let (file, notes) = file.fitted_to(&self.data_args.data)?;
+        let (file, notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
-        let config = settings::apply(file.into_config(), &self.data_args.set)?;
+        let config = settings::apply(file, others)?.into_config();
         Ok(Chosen { config, fit, notes })
     }
 
@@ -130,20 +133,37 @@ impl TaskArgs {
     /// As [`config`](Self::config).
     pub(crate) fn to_toml(&self) -> anyhow::Result<String> {
         let args = &self.data_args;
+        let named = match &args.config {
+            Some(path) => read_settings(path)?.preset().map(str::to_owned),
+            None => None,
+        };
+        let preset = args.preset.clone().or(named);
+        let preset = preset.as_deref().unwrap_or(self.default_preset());
+        let base = format!(
+            "# Settings that this file omits are as in this preset.\npreset = \"{preset}\"\n"
+        );
         if args.config.is_none() && args.set.is_empty() && args.data.is_empty() {
-            return Ok(preset_text(&self.task, self.preset())?.to_owned());
+            let text = preset_text(&self.task, preset)?;
+            let (header, settings) = text.split_once("\n\n").unwrap_or_default();
+            return Ok(format!("{header}\n\n{base}\n{settings}"));
         }
         let Chosen { config: RunConfig { task, model, train }, fit, .. } = self.chosen()?;
-        Ok(toml::to_string_pretty(&PresetFile { fit, task, model, train })?)
+        let settings = toml::to_string_pretty(&PresetFile { fit, task, model, train })?;
+        Ok(format!("{base}\n{settings}"))
     }
+}
+
+/// The preset if nothing names one.
+pub(crate) fn default_preset(has_data: bool) -> &'static str {
+    if has_data { "small" } else { "tiny" }
 }
 
 /// Reads a file of settings.
 ///
 /// # Errors
 ///
-/// If it cannot be read or is not a preset file.
-pub(crate) fn read_preset(path: &Path) -> anyhow::Result<PresetFile> {
+/// If it cannot be read, is malformed, or names an unknown task or preset.
+pub(crate) fn read_settings(path: &Path) -> anyhow::Result<SettingsFile> {
     let text = std::fs::read_to_string(path).map_err(TaskError::read(path))?;
-    Ok(PresetFile::parse(&text, &path.display().to_string())?)
+    Ok(SettingsFile::parse(&text, &path.display().to_string())?)
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hrm_tasks::{PuzzleTask, RunConfig};
-use hrm_train::run::{RunFolder, files};
+use hrm_tasks::{Fit, PresetFile, PuzzleTask, RunConfig};
+use hrm_train::run::{RunFolder, files, read_json};
 use hrm_train::task::Examples;
 use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::compute::{Compute, device_name};
 use crate::cost;
@@ -16,7 +16,8 @@ use crate::history::History;
 use crate::record::{self, Host, RunRecord};
 use crate::scores;
 use crate::session::{Ended, Example, Finished, RunState, TrainingSession};
-use crate::task_args::{Chosen, DataArgs, TaskArgs, read_preset, task_names};
+use crate::settings;
+use crate::task_args::{Chosen, DataArgs, TaskArgs, read_settings, task_names};
 use crate::term::{note, result};
 use crate::trace::{self, Trace};
 
@@ -27,16 +28,16 @@ pub(crate) struct Train {
     task: Option<String>,
     #[command(flatten)]
     data_args: DataArgs,
-    /// Number of optimiser steps; overrides train.steps.
+    /// Number of optimiser steps; overrides train.steps, and a time limit of --from.
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     /// Train for this many minutes instead of a number of steps; the learning rate
     /// then stays constant after warm-up.
     #[arg(long)]
     minutes: Option<f64>,
-    /// Seed for weight initialisation, data order and halting exploration.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Seed for weight initialisation, data order and halting exploration. Default: 0.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Resume a stopped run from its newest checkpoint.
     #[arg(
         long, value_name = "RUN",
@@ -47,13 +48,11 @@ pub(crate) struct Train {
         ],
     )]
     resume: Option<PathBuf>,
-    /// Start a new run with the settings, data and seed of this run.json.
+    /// Start a new run with the settings, data, seed, device and data type of this run
+    /// folder or run.json. --set, --steps, --minutes, --data, --seed, --device and
+    /// --dtype replace what they name; task settings are fitted to new data.
     #[arg(
-        long, value_name = "FILE",
-        conflicts_with_all = [
-            "task", "data", "preset", "config", "set", "steps", "minutes", "seed", "device",
-            "dtype",
-        ],
+        long, value_name = "RUN", conflicts_with_all = ["task", "preset", "config"],
     )]
     from: Option<PathBuf>,
     /// Run folder to create. Default: runs/TASK-PRESET-N, or runs/TASK-N with --from, with
@@ -109,7 +108,7 @@ impl Train {
         let mut notes = Vec::new();
         let (mut record, data, name) = match &self.from {
             Some(path) => {
-                let record = RunRecord::read(path)?;
+                let record = self.repeated(path)?;
                 let data = record.data.clone();
                 (record, data, None)
             }
@@ -181,7 +180,16 @@ impl Train {
     fn task_args(&self) -> anyhow::Result<TaskArgs> {
         let task = match (&self.task, &self.data_args.config) {
             (Some(task), _) => task.clone(),
-            (None, Some(path)) => read_preset(path)?.task.name().to_owned(),
+            (None, Some(path)) => match read_settings(path)?.task() {
+                Some(task) => task.to_owned(),
+                None => {
+                    return Err(usage(format!(
+                        "{0} names no task: add `kind` to its section `task`, or name the task, \
+                         as in `hrm train sudoku --config {0}`",
+                        path.display()
+                    )));
+                }
+            },
             (None, None) => {
                 return Err(usage("name a task, or give a settings file with --config"));
             }
@@ -190,9 +198,64 @@ impl Train {
     }
 
     /// The record of a run with these arguments.
-    fn record(&self, mut config: RunConfig, task_args: &TaskArgs) -> anyhow::Result<RunRecord> {
+    fn record(&self, config: RunConfig, task_args: &TaskArgs) -> anyhow::Result<RunRecord> {
+        let data = absolute(&task_args.data_args.data)?;
+        let mut record = RunRecord {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: record::revision(),
+            config,
+            data_sha256: record::hashes(&data)?,
+            data,
+            seed: self.seed.unwrap_or(0),
+            minutes: None,
+            device: device_name(&self.compute.device()?).to_owned(),
+            dtype: self.compute.dtype()?.as_str().to_owned(),
+            cargo_features: record::cargo_features(),
+            host: Host::here(),
+        };
+        self.limit(&mut record)?;
+        Ok(record)
+    }
+
+    /// The record at `path`, a file or a run folder, with what these arguments replace.
+    fn repeated(&self, path: &Path) -> anyhow::Result<RunRecord> {
+        // The program and the machine are those of the new run.
+        let mut record = RunRecord {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: record::revision(),
+            cargo_features: record::cargo_features(),
+            host: Host::here(),
+            ..read_record(path)?
+        };
+        let args = &self.data_args;
+        if args.data.is_empty() {
+            record.check_data(path)?;
+        } else {
+            let data = absolute(&args.data)?;
+            let RunConfig { task, model, train } = record.config;
+            let file = PresetFile { fit: Fit::default(), task, model, train };
+            record.config = file.fitted_to(&data)?.0.into_config();
+            record.data_sha256 = record::hashes(&data)?;
+            record.data = data;
+        }
+        record.config = settings::apply_to_run(record.config, &args.set)?;
+        if args.sets("train.steps") {
+            record.minutes = None;
+        }
+        self.limit(&mut record)?;
+        record.seed = self.seed.unwrap_or(record.seed);
+        let compute = self.compute.or(&record.compute()?);
+        record.device = device_name(&compute.device()?).to_owned();
+        record.dtype = compute.dtype()?.as_str().to_owned();
+        Ok(record)
+    }
+
+    /// Sets when the run ends: after --steps or --minutes, if one is given.
+    fn limit(&self, record: &mut RunRecord) -> anyhow::Result<()> {
+        let train = &mut record.config.train;
         if let Some(steps) = self.steps {
-            config.train.steps = steps;
+            train.steps = steps;
+            record.minutes = None;
         }
         if let Some(minutes) = self.minutes {
             if !(minutes > 0.0 && minutes <= 1e6) {
@@ -200,30 +263,39 @@ impl Train {
                     "--minutes must be above 0 and at most 1000000, found {minutes}"
                 )));
             }
-            if !config.train.schedule.curriculum.is_empty() {
+            record.minutes = Some(minutes);
+        }
+        if record.minutes.is_some() {
+            if !train.schedule.curriculum.is_empty() {
                 let reason =
                     "train.schedule.curriculum needs a number of steps: use --steps, not --minutes";
                 return Err(usage(reason.to_owned()));
             }
             // The number of steps is unknown, so there is nothing to decay over.
-            config.train.steps = TrainConfig::OPEN_ENDED;
-            config.train.schedule.lr_min_ratio = 1.0;
+            train.steps = TrainConfig::OPEN_ENDED;
+            train.schedule.lr_min_ratio = 1.0;
         }
-        let data = absolute(&task_args.data_args.data)?;
-        Ok(RunRecord {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            revision: record::revision(),
-            config,
-            data_sha256: record::hashes(&data)?,
-            data,
-            seed: self.seed,
-            minutes: self.minutes,
-            device: device_name(&self.compute.device()?).to_owned(),
-            dtype: self.compute.dtype()?.as_str().to_owned(),
-            cargo_features: record::cargo_features(),
-            host: Host::here(),
-        })
+        Ok(())
     }
+}
+
+/// Reads the record of a run from a file or a run folder.
+fn read_record(path: &Path) -> anyhow::Result<RunRecord> {
+    let file = if path.is_dir() { path.join(files::RECORD) } else { path.to_owned() };
+    if path.is_dir() && !file.exists() {
+        return Err(usage(format!(
+            "{0} is not a run: it has no {1}",
+            path.display(),
+            files::RECORD
+        )));
+    }
+    read_json(&file).map_err(|err| match read_json::<Value>(&file) {
+        Ok(found) if found["task"].is_object() && found["model"].is_object() => {
+            let file = file.display();
+            usage(format!("{file} holds settings, not the record of a run: use --config {file}"))
+        }
+        _ => err.into(),
+    })
 }
 
 fn introduce(

@@ -42,6 +42,7 @@ pub mod grid;
 pub mod maze;
 pub mod prepared;
 pub mod published;
+pub mod settings;
 pub mod sudoku;
 pub mod traits;
 
@@ -61,7 +62,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, TaskRecord};
 pub use error::TaskError;
 pub use hrm_core;
 pub use hrm_puzzles;
-pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_text};
+pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_source, preset_text};
 pub use query::{Answer, ModelOutput, Query, answer_with_givens};
 pub use registry::TaskConfig;
 pub use solver::{SolveError, Solver, answer_all};

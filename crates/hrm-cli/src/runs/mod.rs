@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 use console::Term;
+use hrm_tasks::settings::leaves;
 use hrm_train::run::files;
 use serde_json::{Value, json};
 
@@ -17,7 +18,6 @@ use crate::error::usage;
 use crate::history::History;
 use crate::output;
 use crate::record::RunRecord;
-use crate::settings::leaves;
 use crate::term::{note, result};
 use crate::width::n_columns;
 
