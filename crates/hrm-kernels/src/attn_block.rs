@@ -184,7 +184,7 @@ mod tests {
     use super::*;
     use crate::sublayer::tests::{check_agreement, check_both_passes_repeat};
     use crate::weight::WeightLayout;
-    use candle_core::{DType, Device};
+    use candle_core::{DType, Device, Var};
     use hrm_testkit::{Tol, assert_close, check_gradient, ramp, ramp64};
 
     const PLAIN: WeightLayout = WeightLayout::Plain;
@@ -236,6 +236,23 @@ mod tests {
                 )?;
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn equal_keys_give_queries_and_keys_no_gradient() -> Result<()> {
+        // Scores around 100: their log-sum-exp has a rounding error of 4e-6.
+        let (n_positions, width) = (17, 8);
+        let x = (ramp((1, 1, width))? * 3.0)?.broadcast_as((1, n_positions, width))?;
+        let w_qkv = Var::from_tensor(&(ramp((3 * width, width))? * 4.0)?)?;
+        let w_in = Weight::new(w_qkv.as_tensor().clone(), DType::F32)?;
+        let w_out = Weight::new(ramp((width, width))?.cos()?, DType::F32)?;
+        let y = attn_block(&x.contiguous()?, &w_in, &w_out, 1, None, 1e-5)?;
+        let grads = (y * ramp((1, n_positions, width))?)?.sum_all()?.backward()?;
+        let grad = grads.get(&w_qkv).expect("the weight is tracked").abs()?;
+        let largest = |first, n| grad.narrow(0, first, n)?.max_all()?.to_scalar::<f32>();
+        let (of_scores, of_values) = (largest(0, 2 * width)?, largest(2 * width, width)?);
+        assert!(of_scores < 1e-5 * of_values, "{of_scores:e} beside {of_values:e}");
         Ok(())
     }
 

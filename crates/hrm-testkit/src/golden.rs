@@ -23,6 +23,13 @@ pub enum GoldenError {
         source: std::io::Error,
     },
 
+    /// A folder holds no golden file.
+    #[error("{} holds no golden file (*.safetensors)", .path.display())]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+    },
+
     /// The file is not a safetensors file.
     #[error("{} is not a safetensors file", .path.display())]
     Format {
@@ -52,6 +59,19 @@ pub enum GoldenError {
         path: PathBuf,
         /// The tensor.
         name: String,
+    },
+
+    /// A tensor of the file is not as expected.
+    #[error("{}: tensor `{name}` must be {expected}, found {found}", .path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What is accepted.
+        expected: String,
+        /// What was found.
+        found: String,
     },
 
     /// A metadata value is missing or not as expected.

@@ -23,8 +23,8 @@
 //!
 //! # Public boundary
 //!
-//! [`assert_close`] and [`check_gradient`] for tests; [`difference`] and [`Golden`]
-//! for the golden check.
+//! [`assert_close`] and [`check_gradient`] for tests; [`difference`], [`Size`],
+//! [`Alignment`] and [`Golden`] for the golden check.
 //!
 //! # Invariants
 //!
@@ -41,7 +41,9 @@
 mod compare;
 mod golden;
 mod gradient;
+mod yardstick;
 
 pub use compare::{Difference, Tol, assert_close, difference, relative_rms};
 pub use golden::{Golden, GoldenError};
 pub use gradient::{check_gradient, ramp, ramp64, value_and_grad};
+pub use yardstick::{Alignment, F32_ROUNDING, Size};

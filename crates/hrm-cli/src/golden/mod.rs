@@ -3,21 +3,25 @@
 //! A golden file records a few training steps of a reference implementation:
 //! config, weights, inputs and random numbers, and the resulting logits, states,
 //! losses, gradients and final weights. The check replays the steps and compares
-//! all tensors by name, in f32 unless another precision is given.
+//! all tensors by name, in f32 unless another precision is given. If the file also holds
+//! the same run in f64, errors are measured in units of those of the reference.
 
+mod reference;
 mod replay;
+mod report;
 mod table;
 mod vectors;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use hrm_testkit::Golden as GoldenFile;
+use hrm_testkit::{Golden as GoldenFile, GoldenError};
 
 use crate::checkpoint;
 use crate::compute::Compute;
 use crate::error::Failed;
-use table::Table;
+use reference::Extent;
+use report::Report;
 
 #[derive(Args)]
 pub(crate) struct Golden {
@@ -35,7 +39,7 @@ enum Action {
 
 #[derive(Args)]
 struct Check {
-    /// Golden files.
+    /// Golden files, or folders of them.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -59,10 +63,10 @@ struct Vectors {
 /// Format of the report.
 #[derive(Args)]
 struct Format {
-    /// Print one line of JSON per file instead of a table.
+    /// Print one line of JSON per file instead of tables.
     #[arg(long)]
     json: bool,
-    /// List all tensors, not only the worst of each group.
+    /// Print a table per file with all tensors, not only the worst of each group.
     #[arg(long, conflicts_with = "json")]
     all: bool,
 }
@@ -80,12 +84,9 @@ impl Check {
     fn run(self) -> anyhow::Result<()> {
         let compute = self.compute.with_f32_default();
         let (device, dtype) = (compute.device()?, compute.dtype()?);
-        let mut n_failed = 0;
-        for path in &self.files {
-            let table = replay::replay(&GoldenFile::open(path)?, &device, dtype)?;
-            n_failed += usize::from(!report(&table, path, &self.format)?);
-        }
-        verdict(n_failed, self.files.len())
+        let paths = golden_files(&self.files)?;
+        let replayed = |path: &PathBuf| replay::replay(&GoldenFile::open(path)?, &device, dtype);
+        print(paths.iter().map(replayed), &self.format)
     }
 }
 
@@ -93,18 +94,63 @@ impl Vectors {
     fn run(self) -> anyhow::Result<()> {
         let checkpoint = checkpoint::open(&self.run, &self.compute.with_f32_default())?;
         let table = vectors::compare(&checkpoint.model, &GoldenFile::open(&self.file)?)?;
-        let passes = report(&table, &self.file, &self.format)?;
-        verdict(usize::from(!passes), 1)
+        let extent = Extent { n_steps: 0, note: None };
+        let (path, configuration) = (self.file, String::new());
+        let report = Report { path, configuration, n_steps: None, extent, table };
+        print([Ok(report)].into_iter(), &self.format)
     }
 }
 
-/// Prints a comparison. Returns whether it passes.
-fn report(table: &Table, path: &Path, format: &Format) -> std::io::Result<bool> {
-    table.print(path, format.json, format.all)?;
-    Ok(table.passes())
+/// The given files, and the golden files in the given folders in the order of their
+/// names.
+fn golden_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let read = |source| GoldenError::Read { path: path.clone(), source };
+        let entries =
+            path.read_dir().map_err(read)?.collect::<Result<Vec<_>, _>>().map_err(read)?;
+        let is_golden = |file: &PathBuf| file.extension().is_some_and(|ext| ext == "safetensors");
+        let mut found: Vec<_> =
+            entries.iter().map(std::fs::DirEntry::path).filter(is_golden).collect();
+        if found.is_empty() {
+            return Err(GoldenError::Empty { path: path.clone() }.into());
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
 }
 
-fn verdict(n_failed: usize, n_files: usize) -> anyhow::Result<()> {
+/// Prints comparisons: one in full, several with a line each.
+///
+/// # Errors
+///
+/// If a file cannot be compared, or differs from the reference.
+fn print(
+    reports: impl ExactSizeIterator<Item = anyhow::Result<Report>>,
+    format: &Format,
+) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let n_files = reports.len();
+    let in_full = format.all || n_files == 1;
+    let mut done = Vec::new();
+    for report in reports {
+        let report = report?;
+        match (format.json, in_full) {
+            (true, _) => report.print_json(&mut out)?,
+            (false, true) => report.print(format.all, &mut out)?,
+            (false, false) => {}
+        }
+        done.push(report);
+    }
+    if !format.json && !in_full {
+        report::print_lines(&done, &mut out)?;
+    }
+    let n_failed = done.iter().filter(|report| !report.passes()).count();
     if n_failed > 0 {
         return Err(Failed(format!(
             "files that differ from the reference: {n_failed} of {n_files}"

@@ -6,21 +6,25 @@ use anyhow::Context;
 use candle_core::{DType, Device, Tensor};
 use hrm_base::progress::Stage;
 use hrm_core::halting::Exploration;
-use hrm_core::{GradientSpan, Hrm, HrmConfig, Mixer, Positions, Weights, names};
-use hrm_testkit::{Golden, GoldenError, Tol};
+use hrm_core::{Hrm, HrmConfig, Mixer, Positions, Weights, names};
+use hrm_testkit::{Golden, GoldenError, Size, Tol};
 use hrm_train::{Batch, Gradients, SegmentForward, StepRandomness, TrainConfig, Trainer};
 
-use super::table::{Group, Table};
+use super::reference::{self, Reference};
+use super::report::Report;
+use super::table::{Group, MULTIPLE_MAX, Table};
 
 /// Builds the model that the metadata describes, replays the steps with the stored
 /// random numbers, and compares all tensors of the file.
-pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::Result<Table> {
+pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::Result<Report> {
     let config = model_config(golden)?;
+    let configuration = described(golden, &config);
     let train = train_config(golden)?;
-    // Rounding to bf16 flips the signs of small gradients, so after the first step
-    // the weights differ, and later steps cannot be compared.
-    let is_exact = dtype == DType::F32;
-    let n_steps = if is_exact { train.steps } else { 1 };
+    let n_steps = train.steps;
+    let extent = match dtype {
+        DType::F32 => reference::extent(golden, n_steps)?,
+        _ => reference::extent_in_bf16(golden)?,
+    };
     let weights = tensors_under(golden, "w.");
     let weights = Weights::from_tensors(&config.params()?, weights, device).with_context(|| {
         format!("the weights of {} do not fit its config", golden.path().display())
@@ -30,8 +34,8 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
     let fresh = batch(golden)?;
 
     let mut table = Table::new(dtype);
-    let stage = Stage::start("replaying steps", n_steps);
-    for step in 0..n_steps {
+    let stage = Stage::start("replaying steps", extent.n_steps);
+    for step in 0..extent.n_steps {
         let exploration = exploration(golden, step)?;
         let randomness = StepRandomness { exploration: &exploration, seed: 0 };
         let forward = trainer.forward(|row, batch| batch.copy_row(row, &fresh), randomness)?;
@@ -44,20 +48,18 @@ pub(crate) fn replay(golden: &Golden, device: &Device, dtype: DType) -> anyhow::
 
         let n_done = Tensor::new(trainer.carries()[0].n_done.as_slice(), &Device::Cpu)?;
         let name = format!("{step}.steps");
-        table.compare(Group::Decisions, &name, &n_done, golden.tensor(&name)?)?;
-        if trainer.model().config().recurrence.gradient_span != GradientSpan::LastUpdate {
-            table.expect_amplified();
-        }
+        table.compare(Group::Decisions, &name, &n_done, &Reference::of(golden, &name)?)?;
+        table.expect_amplified(trainer.model().config().recurrence.gradient_span);
         stage.advance(1);
     }
-    if !is_exact {
-        return Ok(table);
+    if extent.n_steps == n_steps && dtype == DType::F32 {
+        for (name, found) in trainer.model().weights().tensors() {
+            let name = format!("final.{name}");
+            table.compare(Group::Weights, &name, &found, &Reference::of(golden, &name)?)?;
+        }
     }
-    for (name, found) in trainer.model().weights().tensors() {
-        let wanted = golden.tensor(&format!("final.{name}"))?;
-        table.compare(Group::Weights, format!("final.{name}"), &found, wanted)?;
-    }
-    Ok(table)
+    let path = golden.path().to_owned();
+    Ok(Report { path, configuration, n_steps: Some(n_steps), extent, table })
 }
 
 fn compare_forward(
@@ -69,20 +71,24 @@ fn compare_forward(
     let SegmentForward { out, loss, halted, continue_targets, .. } = forward;
     let mut compare = |group, name: &str, found: &Tensor, is_required: bool| {
         let name = format!("{step}.{name}");
-        let wanted = match golden.find(&name) {
+        let wanted = match Reference::find(golden, &name)? {
             None if !is_required => return anyhow::Ok(()),
-            _ => golden.tensor(&name)?,
+            Some(wanted) => wanted,
+            None => Reference::value(golden.tensor(&name)?),
         };
-        table.compare(group, name, found, &wanted.reshape(found.shape())?)?;
-        anyhow::Ok(())
+        Ok(table.compare(group, name, found, &wanted)?)
     };
     // Complete tensors are stored for the first and the last step only.
     compare(Group::Logits, "logits", &out.logits, step == 0)?;
     compare(Group::States, "z_h", &out.states.z_h, step == 0)?;
     compare(Group::States, "z_l", &out.states.z_l, step == 0)?;
     compare(Group::Halting, "q", &out.q, true)?;
-    let halted: Vec<u8> = halted.iter().map(|h| u8::from(*h)).collect();
-    compare(Group::Decisions, "halted", &Tensor::new(halted, &Device::Cpu)?, true)?;
+    let bits = |flags: &[bool]| {
+        let bits: Vec<u8> = flags.iter().map(|flag| u8::from(*flag)).collect();
+        Tensor::new(bits, &Device::Cpu)
+    };
+    compare(Group::Decisions, "halted", &bits(halted)?, true)?;
+    compare(Group::Decisions, "exact", &bits(&loss.exact)?, false)?;
     if let Some(targets) = continue_targets {
         let targets = Tensor::new(targets.as_slice(), &Device::Cpu)?;
         compare(Group::Targets, "target_q_continue", &targets, true)?;
@@ -92,7 +98,7 @@ fn compare_forward(
 }
 
 /// Replaces elements of gradients whose sign is lost in rounding by the values of
-/// the reference, if the file holds them.
+/// the reference (those in f64, if it has them), if the file holds them.
 ///
 /// The first steps of Adam-atan2, and all steps of sign descent, depend only on
 /// signs. If an element is so close to zero that its sign depends on the order of
@@ -104,24 +110,29 @@ fn copy_lost_signs(
     model: &Hrm,
     gradients: &mut Gradients,
 ) -> anyhow::Result<()> {
-    let corrected = |found: &Tensor, wanted: &Tensor| -> candle_core::Result<Tensor> {
-        let tol = Tol::F32_GRADIENT;
-        let wanted = &wanted.to_device(found.device())?;
-        let largest = f64::from(wanted.abs()?.max_all()?.to_scalar::<f32>()?);
-        let is_close = (found - wanted)?.abs()?.le(tol.absolute + tol.relative * largest)?;
+    let corrected = |found: &Tensor, wanted: &Reference<'_>| -> candle_core::Result<Tensor> {
+        let largest_error = match wanted.yardstick {
+            Some(yardstick) => MULTIPLE_MAX * yardstick.unit.largest,
+            None => {
+                let tol = Tol::F32_GRADIENT;
+                tol.absolute + tol.relative * Size::of(wanted.value)?.largest
+            }
+        };
+        let wanted = &wanted.value.to_dtype(found.dtype())?.to_device(found.device())?;
+        let is_close = (found - wanted)?.abs()?.le(largest_error)?;
         let is_flipped = (found * wanted)?.le(0.0)?;
         (is_close * is_flipped)?.where_cond(wanted, found)
     };
     for (name, var) in model.weights().trained() {
-        let wanted = golden.find(&format!("{step}.grad.{name}"));
+        let wanted = Reference::find(golden, &format!("{step}.grad.{name}"))?;
         if let (Some(wanted), Some(found)) = (wanted, gradients.dense.get(var)) {
-            let corrected = corrected(found, wanted)?;
+            let corrected = corrected(found, &wanted)?;
             gradients.dense.insert(var, corrected);
         }
     }
-    let wanted = golden.find(&format!("{step}.grad.puzzle_rows"));
+    let wanted = Reference::find(golden, &format!("{step}.grad.puzzle_rows"))?;
     if let (Some(wanted), Some(found)) = (wanted, &mut gradients.puzzle_embeddings) {
-        *found = corrected(found, wanted)?;
+        *found = corrected(found, &wanted)?;
     }
     Ok(())
 }
@@ -136,13 +147,14 @@ fn compare_gradients(
     let prefix = format!("{step}.grad.");
     let vars: HashMap<_, _> = model.weights().trained().collect();
     let mut n_compared = 0;
-    for (name, wanted) in golden.tensors_under(&prefix) {
+    for (name, _) in golden.tensors_under(&prefix) {
         let found = match name {
             "puzzle_rows" => gradients.puzzle_embeddings.as_ref(),
             _ => vars.get(name).and_then(|var| gradients.dense.get(var)),
         };
         let found = found.with_context(|| format!("no gradient reaches `{name}`"))?;
-        table.compare(Group::Gradients, format!("{prefix}{name}"), found, wanted)?;
+        let name = format!("{prefix}{name}");
+        table.compare(Group::Gradients, &name, found, &Reference::of(golden, &name)?)?;
         n_compared += 1;
     }
     // A file without gradients would not test learning.
@@ -157,6 +169,31 @@ fn compare_gradients(
         });
     }
     Ok(())
+}
+
+/// A configuration in a few words: `hrm attention rope 2x2, D 8/2, 1+1 layers, 1+6 cells,
+/// 5 symbols, batch 3` for 8 channels in 2 heads and 1 prefix position.
+fn described(golden: &Golden, config: &HrmConfig) -> String {
+    let text = |key| golden.text(key).unwrap_or("attention");
+    let HrmConfig { input, block, recurrence, puzzle_embedding, .. } = config;
+    let layers = match text("family") {
+        "hrm" => format!("{}+{}", recurrence.n_h_layers, recurrence.n_l_layers),
+        _ => recurrence.n_l_layers.to_string(),
+    };
+    format!(
+        "{} {} {} {}x{}, D {}/{}, {layers} layers, {}+{} cells, {} symbols, batch {}",
+        text("family"),
+        text("mixer"),
+        text("pos"),
+        recurrence.n_h_cycles,
+        recurrence.n_l_cycles,
+        block.hidden_dim,
+        block.n_heads,
+        puzzle_embedding.n_positions,
+        input.n_cells,
+        input.vocab_size,
+        text("batch"),
+    )
 }
 
 /// The model config that the metadata describes.

@@ -10,6 +10,7 @@ use hrm_base::progress::Stage;
 use hrm_core::{Hrm, SegmentOutput};
 use hrm_testkit::Golden;
 
+use super::reference::Reference;
 use super::table::{Group, Table};
 
 /// Runs the segments of the file and compares all of its tensors.
@@ -48,7 +49,7 @@ fn compare_segment(
     let mut compare = |group, name: &str, found: Tensor| {
         let name = format!("{name}_{segment}");
         match vectors.find(&name) {
-            Some(wanted) => table.compare(group, &name, &found, wanted),
+            Some(wanted) => table.compare(group, &name, &found, &Reference::value(wanted)),
             None => Ok(()),
         }
     };

@@ -236,7 +236,11 @@ fn softmax<V: Simd>(scores: &[f32], scale: f32, weights: &mut [V::Elem]) -> (Per
 }
 
 /// Replaces scores `[S, NR]` by attention weights, given the log-sum-exp of each
-/// column; returns the dot product of each column with that of `d_weights`.
+/// column; returns the mean of each column of `d_weights` under its weights.
+///
+/// The weights sum to 1 only up to the rounding error of the log-sum-exp, which is
+/// that of the largest score. Dividing by their sum keeps this error out of the
+/// gradients: where all keys are alike, it would be the same for all of them and add up.
 #[inline(always)]
 fn exp_and_dot<V: Simd>(
     scores: &mut [f32],
@@ -247,18 +251,21 @@ fn exp_and_dot<V: Simd>(
     // Columns beyond the last query have zero scores and no gradient.
     let mut shift = [0f32; NR_MAX];
     shift[..log_sums.len()].copy_from_slice(log_sums);
-    let mut dots = [0f32; NR_MAX];
+    let [mut dots, mut sums] = [[0f32; NR_MAX]; 2];
     let block = KEYS_PER_SUM * V::NR;
     for (scores, d_weights) in scores.chunks_mut(block).zip(d_weights.chunks(block)) {
-        let mut part = [0f32; NR_MAX];
+        let [mut part, mut part_sum] = [[0f32; NR_MAX]; 2];
         for (p, dp) in scores.chunks_exact_mut(V::NR).zip(d_weights.chunks_exact(V::NR)) {
             V::exp_shifted(p, scale, &shift[..V::NR]);
             for (part, (p, dp)) in part.iter_mut().zip(p.iter().zip(dp)) {
                 *part += p * dp;
             }
+            add_row(p, &mut part_sum);
         }
         add_row(&part, &mut dots);
+        add_row(&part_sum, &mut sums);
     }
+    dots.iter_mut().zip(&sums[..V::NR]).for_each(|(dot, sum)| *dot /= sum);
     dots
 }
 
