@@ -17,6 +17,9 @@ const MEMORY_SHARE_MAX: f64 = 0.85;
 /// Time spent on one measurement, as far as the sizes allow.
 const MEASUREMENT: Duration = Duration::from_millis(400);
 
+/// A step of this length is not measured again.
+const LONG: Duration = Duration::from_secs(1);
+
 /// Memory that this process may still take, in bytes.
 pub(crate) fn available_memory() -> f64 {
     let mut system = System::new();
@@ -87,6 +90,11 @@ pub(crate) fn step_time(record: &RunRecord) -> anyhow::Result<Duration> {
     let TrainConfig { batch_size, accumulate, .. } = record.config.train;
     let n_rows = batch_size.div_ceil(accumulate);
     let of_one = measure(record, 1)?;
+    if of_one > LONG {
+        // A measurement of more rows would take too long. Rows share little work here.
+        let seconds = of_one.as_secs_f64() * batch_size as f64;
+        return Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
+    }
     let n_affordable = (MEASUREMENT.as_secs_f64() / of_one.as_secs_f64()) as usize;
     let n_measured = n_affordable.clamp(2, n_rows.max(2));
     let of_some = measure(record, n_measured)?;
@@ -101,6 +109,11 @@ pub(crate) fn step_time(record: &RunRecord) -> anyhow::Result<Duration> {
 fn measure(record: &RunRecord, n_rows: usize) -> anyhow::Result<Duration> {
     let config = record.config.train.clone().with(|train| {
         (train.batch_size, train.accumulate, train.n_carries) = (n_rows, 1, 1);
+        // The model must not diverge, whatever the settings of the run do.
+        train.optimiser.learning_rate = 1e-9;
+        train.puzzle_embedding.learning_rate = 1e-9;
+        train.optimiser.weight_decay = 0.0;
+        train.puzzle_embedding.weight_decay = 0.0;
     });
     let mut trainer = Trainer::new(record.first_model()?, config)?;
     let n_cells = record.config.model.input.n_cells;

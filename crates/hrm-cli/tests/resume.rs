@@ -281,7 +281,7 @@ fn signals_in_quick_succession_are_one_request_to_stop() {
 fn a_stop_during_a_long_step_says_what_it_waits_for_and_can_be_enforced() {
     let folder = tempfile::tempdir().unwrap();
     // The time of a step grows with the number of cycles, its memory does not.
-    let cycles = ["--steps=20", "--set=model.n_h_cycles=1024", "--set=model.n_l_cycles=1024"];
+    let cycles = ["--steps=20", "--set=model.n_h_cycles=128", "--set=model.n_l_cycles=1024"];
     let child = start_run(folder.path(), &cycles, |_| true);
     // The folder exists a moment before the signals are handled.
     std::thread::sleep(Duration::from_millis(500));

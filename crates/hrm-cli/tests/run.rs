@@ -24,6 +24,9 @@ const TRAIN: &[&str] = &[
     "--set=model.n_segments_max=2",
     "--set=train.batch_size=8",
     "--set=train.eval_interval=10",
+    "--set=train.checkpoint_interval=500",
+    "--set=train.n_validation=0",
+    "--set=model.mixer=attention",
 ];
 
 fn metrics(run: &Path) -> Vec<Value> {

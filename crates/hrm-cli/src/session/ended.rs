@@ -36,6 +36,13 @@ impl Ended {
         let metrics = std::fs::read_to_string(run.join(files::METRICS))?;
         // The last checkpoint is written before the evaluations that end a run.
         let after = metrics.get(state.n_metrics_bytes as usize..).unwrap_or_default();
+        // An incomplete last line does not parse.
+        let lines: Vec<Value> =
+            after.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        // The newest checkpoint may have been damaged: then the run was at a later step.
+        if lines.iter().any(|line| line["step"].as_u64() > Some(n_steps)) {
+            return Ok(None);
+        }
         let train = &record.config.train;
         let is_validated = train.evaluation.n_validation > 0;
         let is_over = n_steps == train.steps
@@ -44,9 +51,7 @@ impl Ended {
             // With validation, only the end of a run evaluates the test set.
             line["kind"] == "eval" && (is_validated || is_over && line["step"] == n_steps)
         };
-        // An incomplete last line does not parse.
-        let mut lines = after.lines().filter_map(|line| serde_json::from_str(line).ok());
-        let Some(evaluation) = lines.rfind(is_result) else { return Ok(None) };
+        let Some(evaluation) = lines.into_iter().rfind(is_result) else { return Ok(None) };
         let (task, seconds) = (record.config.task.name(), state.seconds);
         Ok(Some(Self { run, task, n_steps, seconds, evaluation }))
     }
