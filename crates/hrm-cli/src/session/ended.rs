@@ -22,7 +22,8 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// The result of a run, unless there is something left to do.
+    /// The result of a run, unless there is something left to do. Removes old checkpoints
+    /// that the run should not have kept.
     ///
     /// # Errors
     ///
@@ -52,6 +53,8 @@ impl Ended {
             line["kind"] == "eval" && (is_validated || is_over && line["step"] == n_steps)
         };
         let Some(evaluation) = lines.into_iter().rfind(is_result) else { return Ok(None) };
+        // A process killed at the very end has left old checkpoints.
+        resumed.folder.checkpoints().keep_newest(train.checkpoints.n_kept)?;
         let (task, seconds) = (record.config.task.name(), state.seconds);
         Ok(Some(Self { run, task, n_steps, seconds, evaluation }))
     }
