@@ -1,7 +1,7 @@
 //! One answer of the model, to show at the end of a run.
 
-use hrm_tasks::PuzzleTask;
-use hrm_train::task::{PADDING, Prediction};
+use hrm_tasks::{PuzzleTask, TokenView};
+use hrm_train::task::Prediction;
 
 use crate::term::style;
 
@@ -19,10 +19,10 @@ impl Example {
         if best.as_ref().is_some_and(|best| best.is_exact) {
             return;
         }
-        let mut cells = answer.labels.iter().zip(answer.tokens);
-        let is_exact = cells.all(|(label, token)| *label == PADDING || label == token);
+        let Prediction { inputs, labels, tokens, .. } = *answer;
+        let is_exact = TokenView { inputs, prediction: Some(tokens), labels }.n_wrong() == 0;
         if is_exact || best.is_none() {
-            let (inputs, tokens) = (answer.inputs.to_vec(), answer.tokens.to_vec());
+            let (inputs, tokens) = (inputs.to_vec(), tokens.to_vec());
             *best = Some(Self { inputs, tokens, is_exact });
         }
     }
@@ -36,7 +36,7 @@ impl Example {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hrm_train::task::RowId;
+    use hrm_train::task::{PADDING, RowId};
 
     #[test]
     fn the_first_exact_answer_is_the_example() {

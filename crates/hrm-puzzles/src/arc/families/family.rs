@@ -90,8 +90,7 @@ pub(super) const fn doubling(
     side_min: usize,
     sample: fn(&mut Sketch) -> Step,
 ) -> Family {
-    let sampler = Sampler::Step { sample, growth: 2 };
-    Family { name, side_min, sampler, output_is_picture: true }
+    Family { sampler: Sampler::Step { sample, growth: 2 }, ..step(name, side_min, sample) }
 }
 
 impl Family {
