@@ -8,7 +8,11 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
+use crate::tools::Tool;
 use crate::{package, test, tidy};
+
+/// Finds dependencies that no source file of a crate mentions.
+const MACHETE: Tool = Tool { name: "cargo-machete", version: "^0.9" };
 
 /// Flags of `cargo xtask ci`.
 #[derive(clap::Args)]
@@ -25,6 +29,8 @@ enum Step {
     Fmt,
     /// The checks of `cargo xtask tidy`.
     Tidy,
+    /// Dependencies that are declared but not used.
+    Unused,
     /// Lints of libraries, programs, tests and benchmarks.
     Clippy,
     /// Documentation, and the links in it.
@@ -63,6 +69,10 @@ impl Step {
         match self {
             Self::Fmt => cmd!(sh, "cargo fmt --all --check").run()?,
             Self::Tidy => tidy::run(sh)?,
+            Self::Unused => {
+                let machete = MACHETE.installed(sh)?;
+                cmd!(sh, "{machete} crates benches xtask").run()?;
+            }
             Self::Clippy => {
                 cmd!(sh, "cargo clippy --workspace --all-targets -- -D warnings").run()?;
             }
@@ -99,20 +109,15 @@ mod tests {
 
     #[test]
     fn steps_run_cheapest_first_except_skipped_ones() {
-        check(&[], &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Test, Step::Package]);
-        check(
-            &["--skip", "test"],
-            &[Step::Fmt, Step::Tidy, Step::Clippy, Step::Doc, Step::Package],
-        );
-        check(
-            &["--skip=fmt", "--skip=clippy"],
-            &[Step::Tidy, Step::Doc, Step::Test, Step::Package],
-        );
+        use Step::{Clippy, Doc, Fmt, Package, Test, Tidy, Unused};
+        check(&[], &[Fmt, Tidy, Unused, Clippy, Doc, Test, Package]);
+        check(&["--skip", "test"], &[Fmt, Tidy, Unused, Clippy, Doc, Package]);
+        check(&["--skip=fmt", "--skip=clippy"], &[Tidy, Unused, Doc, Test, Package]);
     }
 
     #[test]
     fn an_unknown_step_is_refused_with_the_known_ones() {
         let err = CommandLine::try_parse_from(["ci", "--skip", "tests"]).err().unwrap();
-        assert!(err.to_string().contains("fmt, tidy, clippy, doc, test, package"), "{err}");
+        assert!(err.to_string().contains("fmt, tidy, unused, clippy, doc, test, package"), "{err}");
     }
 }

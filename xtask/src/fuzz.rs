@@ -3,18 +3,19 @@
 //! Targets run in parallel, one per core. The fuzzer is installed below `target/`
 //! if it is missing. It needs a nightly compiler.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
 use xshell::{Shell, cmd};
 
+use crate::tools::Tool;
+
 /// Folder of the targets.
 const TARGETS: &str = "fuzz/fuzz_targets";
 
-/// Version of the fuzzer.
-const VERSION: &str = "^0.13";
+const FUZZER: Tool = Tool { name: "cargo-fuzz", version: "^0.13" };
 
 #[derive(Args)]
 pub(crate) struct Fuzz {
@@ -86,13 +87,9 @@ fn targets(sh: &Shell) -> anyhow::Result<Vec<String>> {
     Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
 }
 
-/// The path of the fuzzer, which is installed if it is missing.
-fn install(sh: &Shell) -> anyhow::Result<std::path::PathBuf> {
-    let root = sh.current_dir().join("target/tools");
-    let runner = root.join("bin/cargo-fuzz");
-    if !runner.is_file() {
-        cmd!(sh, "cargo install cargo-fuzz --version {VERSION} --locked --root {root}").run()?;
-    }
+/// The path of the fuzzer.
+fn install(sh: &Shell) -> anyhow::Result<PathBuf> {
+    let runner = FUZZER.installed(sh)?;
     let has_nightly = cmd!(sh, "cargo --version").env("RUSTUP_TOOLCHAIN", "nightly").quiet();
     has_nightly
         .read()

@@ -19,6 +19,7 @@ mod package;
 mod python;
 mod test;
 mod tidy;
+mod tools;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use hrm_base::progress::Stage;
 use hrm_core::halting::Exploration;
 use hrm_train::{Batch, MemoryEstimate, StepRandomness, TrainConfig, Trainer};
 use sysinfo::System;
@@ -17,8 +18,9 @@ const MEMORY_SHARE_MAX: f64 = 0.85;
 /// Time spent on one measurement, as far as the sizes allow.
 const MEASUREMENT: Duration = Duration::from_millis(400);
 
-/// A step of this length is not measured again.
-const LONG: Duration = Duration::from_secs(1);
+/// A step of one row that takes this long is not measured again: its rows share so little
+/// work that a batch takes as many times as long.
+const LONG: Duration = Duration::from_secs(10);
 
 /// Memory that this process may still take, in bytes.
 pub(crate) fn available_memory() -> f64 {
@@ -89,15 +91,15 @@ pub(crate) fn memory(record: &RunRecord, train: &TrainConfig) -> anyhow::Result<
 pub(crate) fn step_time(record: &RunRecord) -> anyhow::Result<Duration> {
     let TrainConfig { batch_size, accumulate, .. } = record.config.train;
     let n_rows = batch_size.div_ceil(accumulate);
-    let of_one = measure(record, 1)?;
+    let stage = Stage::start("measuring training steps", 4);
+    let of_one = measure(record, 1, &stage)?;
     if of_one > LONG {
-        // A measurement of more rows would take too long. Rows share little work here.
         let seconds = of_one.as_secs_f64() * batch_size as f64;
         return Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
     }
     let n_affordable = (MEASUREMENT.as_secs_f64() / of_one.as_secs_f64()) as usize;
     let n_measured = n_affordable.clamp(2, n_rows.max(2));
-    let of_some = measure(record, n_measured)?;
+    let of_some = measure(record, n_measured, &stage)?;
     let per_row = of_some.saturating_sub(of_one).as_secs_f64() / (n_measured - 1) as f64;
     let of_part = of_one.as_secs_f64() + per_row * (n_rows - 1) as f64;
     let seconds = of_part * batch_size as f64 / n_rows as f64;
@@ -105,8 +107,8 @@ pub(crate) fn step_time(record: &RunRecord) -> anyhow::Result<Duration> {
 }
 
 /// The time of a training step of `n_rows` rows: the fastest of a few steps after the
-/// first.
-fn measure(record: &RunRecord, n_rows: usize) -> anyhow::Result<Duration> {
+/// first. Counts two parts of `stage`.
+fn measure(record: &RunRecord, n_rows: usize, stage: &Stage) -> anyhow::Result<Duration> {
     let config = record.config.train.clone().with(|train| {
         (train.batch_size, train.accumulate, train.n_carries) = (n_rows, 1, 1);
         // The model must not diverge, whatever the settings of the run do.
@@ -126,12 +128,14 @@ fn measure(record: &RunRecord, n_rows: usize) -> anyhow::Result<Duration> {
         trainer.step(|row, batch| batch.copy_row(row, &puzzles), randomness)?;
         Ok(started.elapsed())
     };
+    // Only the first step makes buffers.
     let first = step()?;
+    stage.advance(1);
     if first > LONG {
         return Ok(first);
     }
-    // Only the first step makes buffers.
     let (started, mut fastest) = (Instant::now(), step()?);
+    stage.advance(1);
     while started.elapsed() < MEASUREMENT / 8 {
         fastest = fastest.min(step()?);
     }

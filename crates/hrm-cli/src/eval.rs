@@ -89,8 +89,10 @@ impl Eval {
 
         let puzzles = settings::apply_to_task(checkpoint.record.task.clone(), &self.set)?;
         let kind = puzzles.puzzle_kind();
-        let task = if self.data.is_empty() {
-            puzzles.open(&checkpoint.record.data)?
+        let recorded = &checkpoint.record.data;
+        let task = if self.data.is_empty() && !recorded.is_empty() {
+            // These files may hold the training puzzles as well, and are split as in training.
+            puzzles.open(recorded)?
         } else {
             puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };

@@ -130,7 +130,8 @@ impl Import {
 struct Shapes {
     vocab_size: usize,
     hidden_dim: usize,
-    inner_dim: usize,
+    /// The largest expansion that gives the inner dimensions of a block.
+    expansion: f64,
     n_h_layers: usize,
     n_l_layers: usize,
     n_puzzle_ids: usize,
@@ -162,16 +163,23 @@ impl Shapes {
         let first = names::layer(names::L_MODULE, 0);
         let (_, inner_dim) = matrix(&format!("{first}.mlp.down_proj.weight"))?;
         let over_positions = format!("{first}.mlp_t.down_proj.weight");
-        let n_positions = match tensors.contains_key(&over_positions) {
-            true => Some(matrix(&over_positions)?.0),
+        let over_positions = match tensors.contains_key(&over_positions) {
+            true => Some(matrix(&over_positions)?),
             false => None,
         };
+        // An inner dimension is rounded up, so any expansion within a range gives it. The
+        // ranges of two overlap at the end of one of them.
+        let expansions = [Some((hidden_dim, inner_dim)), over_positions].into_iter().flatten();
+        let expansion = expansions
+            .map(|(width, inner_dim)| inner_dim as f64 * 1.5 / width.max(1) as f64)
+            .fold(f64::INFINITY, f64::min);
+        let n_positions = over_positions.map(|(n_positions, _)| n_positions);
         let (n_puzzle_ids, puzzle_dim) =
             if tensors.contains_key(names::PUZZLES) { matrix(names::PUZZLES)? } else { (1, 0) };
         Ok(Self {
             vocab_size,
             hidden_dim,
-            inner_dim,
+            expansion,
             n_h_layers: n_layers(names::H_MODULE),
             n_l_layers: n_layers(names::L_MODULE),
             n_puzzle_ids,
@@ -204,8 +212,6 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
         Some(n_positions) => n_positions.saturating_sub(n_cells),
         None => n_prefix_published,
     };
-    // Any expansion that rounds up to the inner dimension is right.
-    let expansion = shapes.inner_dim as f64 * 1.5 / hidden_dim.max(1) as f64;
     defaults.with(|HrmConfig { input, puzzle_embedding, block, recurrence, halting }| {
         input.vocab_size = shapes.vocab_size;
         input.n_cells = n_cells;
@@ -215,7 +221,7 @@ fn config(shapes: &Shapes, published: &Published, n_cells: usize) -> HrmConfig {
         block.hidden_dim = hidden_dim;
         block.mixer = shapes.mixer;
         block.n_heads = published.num_heads.unwrap_or_else(|| (hidden_dim / 64).max(1));
-        block.expansion = published.expansion.unwrap_or(expansion);
+        block.expansion = published.expansion.unwrap_or(shapes.expansion);
         block.positions = published.pos_encodings.unwrap_or(positions);
         block.rope_base = published.rope_theta.unwrap_or(block.rope_base);
         block.norm_eps = published.rms_norm_eps.unwrap_or(block.norm_eps);

@@ -1,8 +1,9 @@
 //! Ctrl-C and requests to terminate, deferred until the run is saved.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,8 +34,8 @@ pub(crate) struct Interrupt {
 struct Work {
     name: &'static str,
     started: Instant,
-    /// Time that it takes at most, as far as is known.
-    at_most: Option<Duration>,
+    /// The longest time of each kind of work so far, or its estimate.
+    longest: BTreeMap<&'static str, Duration>,
 }
 
 /// A run was interrupted, after it was saved.
@@ -63,7 +64,7 @@ impl Interrupt {
     ///
     /// If the system refuses the handlers or the thread.
     pub(crate) fn listen() -> std::io::Result<Self> {
-        let work = Work { name: "the start of the run", started: Instant::now(), at_most: None };
+        let work = Work::new("the start of the run");
         let new = Self { signal: Arc::default(), work: Arc::new(Mutex::new(work)) };
         let (mut signals, listener) = (Signals::new([SIGINT, SIGTERM])?, new.clone());
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -82,27 +83,27 @@ impl Interrupt {
         Ok(new)
     }
 
-    /// States what the process is about to do, and how long that takes at most, if
-    /// known. For a repetition of the same work, the longest time so far is known.
-    pub(crate) fn begin(&self, name: &'static str, at_most: Option<Duration>) {
-        let mut work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let at_most = if work.name == name {
-            Some(work.at_most.unwrap_or_default().max(now - work.started))
-        } else {
-            at_most
-        };
-        *work = Work { name, started: now, at_most };
+    /// States how long some work is expected to take, before it is done once.
+    pub(crate) fn expect(&self, name: &'static str, time: Duration) {
+        self.work().longest.insert(name, time);
+    }
+
+    /// States what the process is about to do.
+    pub(crate) fn begin(&self, name: &'static str) {
+        self.work().begin(name);
+    }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the user what the process is still doing, unless it ends very soon.
     fn announce(&self) {
-        let work = Arc::clone(&self.work);
+        let interrupt = self.clone();
         thread::spawn(move || {
             thread::sleep(SILENCE);
-            let work = work.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = work.at_most.map(|time| time.saturating_sub(work.started.elapsed()));
-            note(describe(work.name, left));
+            let work = interrupt.work();
+            note(describe(work.name, work.left()));
         });
     }
 
@@ -116,6 +117,25 @@ impl Interrupt {
             0 => Ok(()),
             number => Err(Interrupted { signal: number as i32, run: run.to_owned() }),
         }
+    }
+}
+
+impl Work {
+    fn new(name: &'static str) -> Self {
+        Self { name, started: Instant::now(), longest: BTreeMap::new() }
+    }
+
+    fn begin(&mut self, name: &'static str) {
+        let (ended, now) = (self.name, Instant::now());
+        let longest = self.longest.entry(ended).or_default();
+        *longest = (*longest).max(now - self.started);
+        (self.name, self.started) = (name, now);
+    }
+
+    /// Time that the work goes on at most, if it is known how long it takes.
+    fn left(&self) -> Option<Duration> {
+        let longest = self.longest.get(self.name)?;
+        Some(longest.saturating_sub(self.started.elapsed()))
     }
 }
 
@@ -145,17 +165,18 @@ mod tests {
     }
 
     #[test]
-    fn repeated_work_is_expected_to_take_the_longest_time_so_far() {
-        let work = Work { name: "x", started: Instant::now(), at_most: None };
-        let interrupt = Interrupt { signal: Arc::default(), work: Arc::new(Mutex::new(work)) };
-        let at_most = || interrupt.work.lock().unwrap().at_most;
+    fn work_is_expected_to_take_the_longest_time_so_far_or_its_estimate() {
+        let mut work = Work::new("x");
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3600));
-        interrupt.begin("a", None);
-        assert_eq!(at_most(), None);
-        interrupt.begin("a", None);
-        assert!(at_most().unwrap() < second);
-        interrupt.begin("b", Some(hour));
-        interrupt.begin("b", None);
-        assert_eq!(at_most(), Some(hour));
+        work.begin("a");
+        assert_eq!(work.left(), None);
+        work.begin("b");
+        work.begin("a");
+        assert!(work.left().unwrap() < second);
+        work.longest.insert("b", hour);
+        work.begin("b");
+        assert!(work.left().unwrap() > hour - second);
+        work.begin("b");
+        assert!(work.left().unwrap() > hour - second);
     }
 }

@@ -141,7 +141,8 @@ impl Train {
             record.config.train.evaluation.n_validation,
             record.seed,
         )?;
-        let cost = self.prepare(&mut record)?;
+        let memory = self.fit_memory(&mut record)?;
+        let step_time = cost::step_time(&record)?;
         let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
         let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
@@ -149,14 +150,15 @@ impl Train {
         let folder = RunFolder::create(&out, &record, self.force).map_err(mention_force)?;
         notes.into_iter().for_each(note);
         introduce(&name, &record, task.as_ref(), &out)?;
-        note(cost);
+        note(cost::describe(&record, memory, step_time));
         let (state, n_pictures) = (RunState::initial(record.seed), self.pictures);
         let session = TrainingSession::new(folder, record, task, &trainer, state, n_pictures)?;
+        session.expect_step(step_time);
         Ok((session, trainer))
     }
 
-    /// Makes the run fit into memory. Returns what it will take.
-    fn prepare(&self, record: &mut RunRecord) -> anyhow::Result<String> {
+    /// Makes the run fit into memory. Returns what it will take, as far as it is known.
+    fn fit_memory(&self, record: &mut RunRecord) -> anyhow::Result<Option<f64>> {
         let mut train = record.config.train.clone();
         let needed = if record.compute()?.device()?.is_cpu() {
             let is_fixed = self.data_args.sets("train.accumulate");
@@ -173,7 +175,7 @@ impl Train {
             None
         };
         record.config.train = train;
-        Ok(cost::describe(record, needed, cost::step_time(record)?))
+        Ok(needed)
     }
 
     /// The task, by name or by the file of settings, with its data and settings.

@@ -324,22 +324,27 @@ fn damaged_checkpoints_are_refused() {
 fn weights_are_exported_and_imported() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    assert_eq!(train(here, "sudoku", &["--out=run", "--set=model.mixer=attention"]).code, 0);
-    let original = fs::read(here.join("run/checkpoints/step-000003/model.safetensors")).unwrap();
-    for names in ["plain", "wrapped", "compiled"] {
-        let (file, names_arg) = (format!("{names}.safetensors"), format!("--names={names}"));
-        let out = format!("--out={file}");
-        assert_eq!(hrm(here, &["export", "run", &out, &names_arg]).code, 0);
-        let imported = format!("--out={names}");
-        let ran = hrm(here, &["import", &file, &imported, "--task=sudoku", "--cells=16"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        let back = fs::read(here.join(names).join("model.safetensors")).unwrap();
-        assert!(back == original, "{names}: bit for bit");
-        assert_eq!(hrm(here, &["eval", names, "--batch=2", "--json"]).code, 0);
+    for mixer in ["attention", "mlp"] {
+        let (run, set) = (format!("run-{mixer}"), format!("--set=model.mixer={mixer}"));
+        assert_eq!(train(here, "sudoku", &["--out", &run, &set]).code, 0);
+        let checkpoint = here.join(&run).join("checkpoints/step-000003");
+        let original = fs::read(checkpoint.join("model.safetensors")).unwrap();
+        for names in ["plain", "wrapped", "compiled"] {
+            let (back, names) = (format!("{mixer}-{names}"), format!("--names={names}"));
+            let file = format!("{back}.safetensors");
+            assert_eq!(hrm(here, &["export", &run, "--out", &file, &names]).code, 0);
+            let import = ["import", &file, "--out", &back, "--task=sudoku", "--cells=16"];
+            let ran = hrm(here, &import);
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            let read = fs::read(here.join(&back).join("model.safetensors")).unwrap();
+            assert!(read == original, "{back}: bit for bit");
+            assert_eq!(hrm(here, &["eval", &back, "--batch=2", "--json"]).code, 0);
+        }
     }
-    // With the published defaults, the same file is for other puzzles.
-    let ran = hrm(here, &["import", "plain.safetensors", "--out=x", "--task=sudoku"]);
-    assert!(ran.code != 0 || here.join("x").exists());
+    // Weights that mix 16 cells are not for the 81 cells of the published puzzles.
+    let import = ["import", "mlp-plain.safetensors", "--out=x", "--task=sudoku"];
+    refused(here, &import, "mlp_t");
+    assert!(!here.join("x").exists());
 }
 
 #[test]

@@ -64,6 +64,9 @@ pub fn reference(
 ) -> Result<Tensor> {
     let (n_puzzles, n_positions, width) = x.dims3()?;
     let head_dim = head_dim([n_positions, width], n_heads)?;
+    if let Some(rotary) = rotary {
+        rotary.host(n_positions, head_dim)?;
+    }
     let per_head = (n_puzzles, n_positions, 3, n_heads, head_dim);
     let qkv = linear(x, w_qkv)?.reshape(per_head)?.permute((2, 0, 3, 1, 4))?;
     let rotated = |t: Tensor| rotary.map_or(Ok(t.clone()), |rotary| rotary.apply(&t));
@@ -286,8 +289,10 @@ mod tests {
         assert!(message(attn_block(&x, &w_qkv, &w_o, 3, None, 1e-5)).contains("3 heads"));
         assert!(message(attn_block(&x, &w_o, &w_o, 2, None, 1e-5)).contains("found (4, 4)"));
         let short = Rotary::new(2, 2, 10_000.0, &Device::Cpu)?;
-        let refused = attn_block(&x, &w_qkv, &w_o, 2, Some(&short), 1e-5);
-        assert!(message(refused).contains("2 positions of 2 channels, found 3 of 2"));
+        let plain = reference(&x, w_qkv.tensor(), w_o.tensor(), 2, Some(&short), 1e-5);
+        for refused in [attn_block(&x, &w_qkv, &w_o, 2, Some(&short), 1e-5), plain] {
+            assert!(message(refused).contains("2 positions of 2 channels, found 3 of 2"));
+        }
         Ok(())
     }
 

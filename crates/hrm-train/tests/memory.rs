@@ -9,10 +9,11 @@
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use candle_core::{DType, Device};
-use hrm_core::halting::Exploration;
 use hrm_core::{Hrm, HrmConfig};
-use hrm_train::{Batch, StepRandomness, TrainConfig, Trainer};
+use hrm_train::{StepRandomness, TrainConfig, Trainer};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -105,19 +106,11 @@ fn bytes_of_step(config: HrmConfig, dtype: DType, n_rows: usize) -> f64 {
 
 /// Peak memory of the process during each of `n_steps` steps, in bytes.
 fn peaks_of_steps(trainer: &mut Trainer, n_rows: usize, n_steps: usize) -> Vec<f64> {
-    let config = trainer.model().config();
-    let (n_cells, vocab_size) = (config.input.n_cells, config.input.vocab_size);
-    let n_segments_max = config.halting.n_segments_max;
-    let token = |idx: usize| 1 + idx * 7 % (vocab_size - 1);
-    let inputs = (0..n_rows * n_cells).map(|idx| token(idx) as u32).collect();
-    let labels = (0..n_rows * n_cells).map(|idx| token(idx + 1) as i64).collect();
-    let fresh = Batch::new(n_cells, inputs, labels, vec![0; n_rows]);
-    let hold = vec![Exploration { u: 0.0, min_segments: n_segments_max as u32 }; n_rows];
-
+    let (fresh, exploration) = common::unhalted(trainer.model().config(), n_rows);
     let mut peaks = Vec::with_capacity(n_steps);
     for _ in 0..n_steps {
         MEMORY.reset_peak_usage();
-        let randomness = StepRandomness { exploration: &hold, seed: 0 };
+        let randomness = StepRandomness { exploration: &exploration, seed: 0 };
         let report = trainer.step(|row, batch| batch.copy_row(row, &fresh), randomness).unwrap();
         peaks.push(MEMORY.peak_usage() as f64);
         assert_eq!(

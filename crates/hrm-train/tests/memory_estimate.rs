@@ -6,13 +6,14 @@
 // A panic in a test is the report.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod common;
+
 use std::process::Command;
 
 use candle_core::{DType, Device};
-use hrm_core::halting::Exploration;
 use hrm_core::{GradientSpan, Hrm, HrmConfig, Mixer, Modules};
 use hrm_train::optim::OptimiserKind;
-use hrm_train::{Batch, MemoryEstimate, StepRandomness, TrainConfig, Trainer};
+use hrm_train::{MemoryEstimate, StepRandomness, TrainConfig, Trainer};
 use peak_alloc::PeakAlloc;
 
 /// Environment variable that names the case to measure.
@@ -30,17 +31,9 @@ fn measured(model: &HrmConfig, train: &TrainConfig, dtype: DType) -> f64 {
     MEMORY.reset_peak_usage();
     let model = Hrm::seeded(model.clone(), 1, &Device::Cpu).unwrap().with_dtype(dtype);
     let mut trainer = Trainer::new(model, train.clone()).unwrap();
-    let config = trainer.model().config();
-    let (n_rows, n_cells) = (train.batch_size, config.input.n_cells);
-    let vocab_size = config.input.vocab_size;
-    let n_segments_max = config.halting.n_segments_max;
-    let token = |idx: usize| 1 + idx * 7 % (vocab_size - 1);
-    let inputs = (0..n_rows * n_cells).map(|idx| token(idx) as u32).collect();
-    let labels = (0..n_rows * n_cells).map(|idx| token(idx + 1) as i64).collect();
-    let fresh = Batch::new(n_cells, inputs, labels, vec![0; n_rows]);
-    let hold = vec![Exploration { u: 0.0, min_segments: n_segments_max as u32 }; n_rows];
+    let (fresh, exploration) = common::unhalted(trainer.model().config(), train.batch_size);
     for _ in 0..train.n_carries + 1 {
-        let randomness = StepRandomness { exploration: &hold, seed: 0 };
+        let randomness = StepRandomness { exploration: &exploration, seed: 0 };
         trainer.step(|row, batch| batch.copy_row(row, &fresh), randomness).unwrap();
     }
     (MEMORY.peak_usage() - before) as f64

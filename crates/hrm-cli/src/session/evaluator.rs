@@ -90,7 +90,7 @@ impl Evaluator {
         let n_rows = rows.n_rows_total();
         let budget = Budget::Fixed(model.n_segments_max());
         let options = EvalOptions { budget, batch_size: self.batch_size, sampling: None };
-        interrupt.begin(BATCH, None);
+        interrupt.begin(BATCH);
         let mut n_done = 0;
         let mut example = None;
         let mut answers = Answers::at_most(self.n_pictures);
@@ -99,7 +99,7 @@ impl Evaluator {
             answers.add(rows, predicted);
             Example::offer(&mut example, predicted);
             display.show_evaluation(n_done, n_rows);
-            interrupt.begin(BATCH, None);
+            interrupt.begin(BATCH);
             anyhow::Ok(interrupt.check(&self.run)?)
         })?;
         self.render(&answers, step, split, examples, background)?;

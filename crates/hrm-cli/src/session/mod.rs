@@ -35,6 +35,7 @@ mod tensorboard;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hrm_core::Hrm;
 use hrm_tasks::PuzzleTask;
@@ -202,6 +203,11 @@ impl TrainingSession {
         })
     }
 
+    /// States how long a step is expected to take.
+    pub(crate) fn expect_step(&self, time: Duration) {
+        self.interrupt.expect(STEP, time);
+    }
+
     fn train(&mut self, trainer: &mut Trainer) -> anyhow::Result<()> {
         let _training = info_span!("train").entered();
         let task = Arc::clone(&self.task);
@@ -211,7 +217,7 @@ impl TrainingSession {
             self.evaluate(trainer, &split)?;
         }
         while !self.is_over() {
-            self.interrupt.begin(STEP, None);
+            self.interrupt.begin(STEP);
             let trained = train(trainer, &split, self.state.cursor, |trainer, report, cursor| {
                 self.state.cursor = cursor;
                 self.after_step(trainer, &split, report)
@@ -270,7 +276,7 @@ impl TrainingSession {
         if evaluates && is_finite {
             self.evaluate(trainer, split)?;
         }
-        self.interrupt.begin(STEP, None);
+        self.interrupt.begin(STEP);
         let stops = is_last || self.is_patience_exhausted();
         Ok(if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }

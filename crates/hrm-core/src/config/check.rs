@@ -77,6 +77,20 @@ pub enum ConfigError {
         dim: usize,
     },
 
+    /// A puzzle embedding that its positions cannot hold.
+    #[error(
+        "`puzzle_embedding.dim` must be at most `puzzle_embedding.n_positions * block.hidden_dim`, \
+         or channels would be lost: found {dim} and {n_positions} * {hidden_dim}"
+    )]
+    LostChannels {
+        /// Positions of the puzzle embedding.
+        n_positions: usize,
+        /// Channels of the puzzle embedding.
+        dim: usize,
+        /// Channels per position.
+        hidden_dim: usize,
+    },
+
     /// A real number is outside its range.
     #[error("`{field}` must be {expected}, found {found}")]
     Range {
@@ -144,6 +158,9 @@ impl HrmConfig {
         if (n_prefix == 0) != (dim == 0) {
             return Err(ConfigError::Prefix { n_positions: n_prefix, dim });
         }
+        if dim > n_prefix * hidden_dim {
+            return Err(ConfigError::LostChannels { n_positions: n_prefix, dim, hidden_dim });
+        }
         let n_positions = n_prefix + n_cells;
         let mixer = mixer_dims(block, n_positions)?;
         let inner_dim = inner_dim(hidden_dim, expansion);
@@ -202,6 +219,11 @@ mod tests {
             message(|c| c.puzzle_embedding.n_positions = 0),
             "`puzzle_embedding.n_positions` must be positive if and only if \
              `puzzle_embedding.dim` is, found 0 and 64"
+        );
+        assert_eq!(
+            message(|c| c.puzzle_embedding.dim = 65),
+            "`puzzle_embedding.dim` must be at most `puzzle_embedding.n_positions * \
+             block.hidden_dim`, or channels would be lost: found 65 and 1 * 64"
         );
         assert_eq!(
             message(|c| c.block.norm_eps = f64::NAN),

@@ -131,7 +131,7 @@ fn read_pickle(
 ) -> Result<Vec<u8>, PickleError> {
     let file = open(archive, name)?;
     let len = file.size();
-    if len >= N_PICKLE_BYTES_MAX || len > n_file_bytes {
+    if len > N_PICKLE_BYTES_MAX || len > n_file_bytes {
         let limit = N_PICKLE_BYTES_MAX.min(n_file_bytes);
         let err = std::io::Error::other(format!("longer than {limit} bytes"));
         return Err(damaged(name)(err));

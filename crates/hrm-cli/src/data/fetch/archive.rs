@@ -87,14 +87,12 @@ pub(super) fn unpack(
 /// # Errors
 ///
 /// [`FetchError::Missing`] or [`FetchError::Twice`] if `from` does not hold each
-/// file once, and failed reads and writes.
+/// file once, [`FetchError::NotUtf8`], and failed reads and writes.
 pub(super) fn copy(from: &Path, files: &[manifest::File], folder: &Path) -> Result<(), FetchError> {
     let place = from.display().to_string();
     let mut set = Set::new(&place, files, folder);
-    let root = Pattern::escape(from.to_str().ok_or_else(|| FetchError::Missing {
-        place: place.clone(),
-        pattern: "a path in UTF-8".to_owned(),
-    })?);
+    let root = from.to_str().ok_or_else(|| FetchError::NotUtf8 { path: from.to_owned() })?;
+    let root = Pattern::escape(root);
     for (file_idx, file) in files.iter().enumerate() {
         for pattern in [format!("{root}/{}", file.name), format!("{root}/*/{}", file.name)] {
             let found = glob::glob_with(&pattern, LIKE_A_SHELL)

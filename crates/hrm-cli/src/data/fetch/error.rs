@@ -19,6 +19,10 @@ pub(crate) enum FetchError {
     #[error("{place}: {field} must be {expected}, found `{found}`")]
     Field { place: String, field: &'static str, expected: &'static str, found: String },
 
+    /// A folder that cannot be searched, because patterns are text.
+    #[error("{}: expected a path in UTF-8: rename the folder, or copy its files", .path.display())]
+    NotUtf8 { path: PathBuf },
+
     /// Another program is fetching into the same folder.
     #[error("{} is in use by another fetch", .path.display())]
     Busy { path: PathBuf },

@@ -183,3 +183,15 @@ fn a_folder_is_read_like_an_archive() {
     let err = copy(&here.path().join("odd [name]"), &missing, &folder).unwrap_err();
     assert!(err.to_string().ends_with("expected files named `data/z*.json`, found none"), "{err}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_folder_whose_name_is_not_text_is_named() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let from = Path::new(std::ffi::OsStr::from_bytes(b"a\xff"));
+    let err = copy(from, &[], Path::new("b")).unwrap_err().to_string();
+    assert!(
+        err.ends_with("expected a path in UTF-8: rename the folder, or copy its files"),
+        "{err}"
+    );
+}
