@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use xshell::{Shell, cmd};
 
 use crate::tools::Tool;
-use crate::{package, test, tidy};
+use crate::{check_onnx, package, test, tidy};
 
 /// Finds dependencies that no source file of a crate mentions.
 const MACHETE: Tool = Tool { name: "cargo-machete", version: "^0.9" };
@@ -37,6 +37,8 @@ enum Step {
     Doc,
     /// All tests.
     Test,
+    /// Exported ONNX graphs in a runtime: `cargo xtask check-onnx`.
+    Onnx,
     /// The library crates as packages: `cargo xtask package`.
     Package,
 }
@@ -81,6 +83,7 @@ impl Step {
                 doc.env("RUSTDOCFLAGS", "-D warnings").run()?;
             }
             Self::Test => test::run(sh, &[])?,
+            Self::Onnx => check_onnx::run(sh)?,
             Self::Package => package::run(sh)?,
         }
         Ok(())
@@ -109,15 +112,15 @@ mod tests {
 
     #[test]
     fn steps_run_cheapest_first_except_skipped_ones() {
-        use Step::{Clippy, Doc, Fmt, Package, Test, Tidy, Unused};
-        check(&[], &[Fmt, Tidy, Unused, Clippy, Doc, Test, Package]);
-        check(&["--skip", "test"], &[Fmt, Tidy, Unused, Clippy, Doc, Package]);
-        check(&["--skip=fmt", "--skip=clippy"], &[Tidy, Unused, Doc, Test, Package]);
+        use Step::{Clippy, Doc, Fmt, Onnx, Package, Test, Tidy, Unused};
+        check(&[], &[Fmt, Tidy, Unused, Clippy, Doc, Test, Onnx, Package]);
+        check(&["--skip", "test"], &[Fmt, Tidy, Unused, Clippy, Doc, Onnx, Package]);
+        check(&["--skip=fmt", "--skip=clippy"], &[Tidy, Unused, Doc, Test, Onnx, Package]);
     }
 
     #[test]
     fn an_unknown_step_is_refused_with_the_known_ones() {
         let err = CommandLine::try_parse_from(["ci", "--skip", "tests"]).err().unwrap();
-        assert!(err.to_string().contains("fmt, tidy, unused, clippy, doc, test, package"), "{err}");
+        assert!(err.to_string().contains("fmt, tidy, unused, clippy, doc, test, onnx, package"), "{err}");
     }
 }

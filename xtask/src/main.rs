@@ -12,6 +12,7 @@
 
 mod bench;
 mod check_cuda;
+mod check_onnx;
 mod ci;
 mod fuzz;
 mod hrm;
@@ -56,6 +57,8 @@ enum Developer {
     Fuzz(fuzz::Fuzz),
     /// Compile the workspace for CUDA; needs Linux and Python, but no GPU.
     CheckCuda,
+    /// Compare exported ONNX graphs with a runtime; needs Python.
+    CheckOnnx,
 }
 
 /// Commands of `hrm`.
@@ -136,6 +139,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Developer::Bench(bench) => bench.run(&sh)?,
             Developer::Fuzz(fuzz) => fuzz.run(&sh)?,
             Developer::CheckCuda => check_cuda::run(&sh)?,
+            Developer::CheckOnnx => check_onnx::run(&sh)?,
         },
     }
     Ok(ExitCode::SUCCESS)
@@ -163,7 +167,7 @@ mod tests {
     fn the_help_lists_developer_commands_apart_from_those_of_hrm() {
         let help = command().render_help().to_string();
         let (developer, hrm) = help.split_once("Commands of hrm").unwrap();
-        for command in ["test", "ci", "tidy", "package", "bench", "fuzz", "check-cuda"] {
+        for command in ["test", "ci", "tidy", "package", "bench", "fuzz", "check-cuda", "check-onnx"] {
             let line = format!("\n  {command} ");
             assert!(developer.contains(&line) && !hrm.contains(&line), "{command}: {help}");
         }

@@ -96,6 +96,9 @@ fn file_findings(root: &Path) -> anyhow::Result<Vec<String>> {
             // Cargo generates that file, and names its registry in it.
             findings.extend(at(&path, text::problems(&content)));
         }
+        if path.starts_with("crates") && path.extension().is_some_and(|name| name == "rs") {
+            findings.extend(at(&path, text::problems_of_product(&content)));
+        }
         if path.extension().is_some_and(|extension| extension == "md") {
             let exists = |target: &Path| root.join(target).exists();
             findings.extend(at(&path, links::problems(&path, &content, exists)));

@@ -1,4 +1,5 @@
-//! `hrm export`: writes the weights of a checkpoint for the published code.
+//! `hrm export`: writes a checkpoint for other programs: its weights for the published code,
+//! or one segment as an ONNX graph.
 
 use std::path::PathBuf;
 
@@ -9,6 +10,8 @@ use serde_json::json;
 
 use crate::checkpoint;
 use crate::compute::Compute;
+use crate::error::usage;
+use crate::onnx;
 use crate::output;
 use crate::term::{note, result};
 
@@ -16,10 +19,13 @@ use crate::term::{note, result};
 pub(crate) struct Export {
     /// Run or checkpoint folder.
     run: PathBuf,
-    /// New weight file (safetensors).
+    /// New file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Naming scheme of the tensors.
+    /// What the file holds.
+    #[arg(long, value_enum, default_value_t = Format::Safetensors)]
+    format: Format,
+    /// Naming scheme of the tensors in a safetensors file.
     #[arg(long, value_enum, default_value_t = Names::Plain)]
     names: Names,
     /// Print the result as one line of JSON.
@@ -27,6 +33,15 @@ pub(crate) struct Export {
     json: bool,
     #[command(flatten)]
     compute: Compute,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Weights, for the published code.
+    Safetensors,
+    /// One segment as a graph for ONNX runtimes: tokens and states in; states, logits and
+    /// halting logits out, in f32.
+    Onnx,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,6 +57,9 @@ enum Names {
 impl Export {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         output::must_be_free(&self.out)?;
+        if self.format == Format::Onnx {
+            return self.write_onnx();
+        }
         let prefix = match self.names {
             Names::Plain => "",
             Names::Wrapped => "model.",
@@ -68,5 +86,29 @@ impl Export {
             return Ok(result(format!("{line}\n"))?);
         }
         Ok(result(format!("{n_tensors} tensors written to {}\n", self.out.display()))?)
+    }
+
+    /// Writes one segment as a graph.
+    fn write_onnx(&self) -> anyhow::Result<()> {
+        if self.names != Names::Plain {
+            return Err(usage("--names is for safetensors files: an ONNX graph has no such names"));
+        }
+        let checkpoint = checkpoint::open(&self.run, &self.compute)?;
+        let model = &checkpoint.model;
+        let metadata = [
+            ("config", serde_json::to_string(model.config())?),
+            ("task", checkpoint.record.task.name().to_owned()),
+            // The characters of the ids from 1.
+            ("vocabulary", checkpoint.record.task.puzzle_kind().vocabulary().symbols()),
+        ];
+        let bytes = onnx::to_bytes(model, &metadata)?;
+        output::write_new(&self.out, &bytes)?;
+        let n_segments = model.n_segments_max().get();
+        if self.json {
+            let line = json!({"file": self.out, "bytes": bytes.len(), "segments": n_segments});
+            return Ok(result(format!("{line}\n"))?);
+        }
+        let out = self.out.display();
+        Ok(result(format!("One segment of the model written to {out}: run it {n_segments} times\n"))?)
     }
 }

@@ -20,6 +20,7 @@ mod golden;
 mod history;
 mod import;
 mod interrupt;
+mod onnx;
 mod output;
 mod pictures;
 mod pool;

@@ -88,6 +88,18 @@ fn a_model_is_trained_evaluated_and_used() {
 }
 
 #[test]
+fn an_evaluation_generates_no_training_puzzles() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let few = ["--out=run", "--set=task.side=4", "--set=task.n_train=4", "--set=task.n_eval=2"];
+    assert_eq!(train(here, "maze", &few).code, 0);
+    // More than there are of this size, so generating them fails.
+    let many = "--set=task.n_train=20000";
+    refused(here, &["train", "maze", "--set=task.side=4", many], "number of distinct puzzles");
+    assert_eq!(json(&hrm(here, &["eval", "run", many, "--json"]))["rows"], 2);
+}
+
+#[test]
 fn the_same_seed_trains_the_same_weights() {
     let folder = tempfile::tempdir().unwrap();
     let weights = |name: &str, seed: &str| {
@@ -472,9 +484,9 @@ fn an_evaluation_of_arc_writes_attempts_and_a_table() {
     let submission: Value = serde_json::from_str(&submission).unwrap();
     assert_eq!(submission.as_object().unwrap().len(), 3);
     assert_eq!(table.lines().count(), 4, "{table}");
-    // The same seed samples the same answers.
-    let args = ["eval", "runs/a", "--out=again", "--sample=0.5", "--seed=3", "--json"];
-    json(&hrm(here, &args));
+    // The same seed samples the same answers, whatever the batch size.
+    let again = ["eval", "runs/a", "--out=again", "--sample=0.5", "--seed=3", "--batch=1"];
+    assert_eq!(hrm(here, &again).code, 0);
     let again = fs::read_to_string(here.join("again/tasks.csv")).unwrap();
     assert_eq!(again, table);
     let refused = hrm(here, &["eval", "runs/a", "--sample=0"]);

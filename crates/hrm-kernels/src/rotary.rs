@@ -54,6 +54,16 @@ impl Rotary {
         Ok(Self { cos: table(&cos)?, sin: table(&sin)?, host: Arc::new((cos, sin)) })
     }
 
+    /// Cosines of every position and channel pair, `[positions, d/2]`, f32.
+    pub fn cos(&self) -> &Tensor {
+        &self.cos
+    }
+
+    /// Sines of every position and channel pair, `[positions, d/2]`, f32.
+    pub fn sin(&self) -> &Tensor {
+        &self.sin
+    }
+
     /// Cosines and sines as slices, for heads with `head_dim` channels and at least
     /// `n_positions` positions.
     ///

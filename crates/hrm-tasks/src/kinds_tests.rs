@@ -72,6 +72,22 @@ fn every_kind_marks_exactly_the_wrong_cells() {
 }
 
 #[test]
+fn rows_are_counted_without_a_walk_over_them() {
+    for name in ["arc", "binairo", "maze", "sudoku"] {
+        let mut task = RunConfig::preset(name, "tiny").unwrap().task;
+        match &mut task {
+            TaskConfig::Arc(config) => config.augmentations = 3,
+            TaskConfig::Sudoku(config) => config.augmentations = 3,
+            _ => {}
+        }
+        let data = task.open(&[]).unwrap();
+        for examples in [data.train(), data.eval()] {
+            assert_eq!(examples.n_rows_total(), examples.row_ids().count() as u64, "{name}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_keeps_exactly_what_the_question_gives() {
     // The ids that stand for a cell to be filled.
     for (name, blank) in [("binairo", 2), ("maze", 2), ("sudoku", 1)] {

@@ -38,6 +38,19 @@ pub(crate) fn problems(text: &str) -> Vec<String> {
     problems
 }
 
+/// Problems of a source file of the libraries and the program, which users run without
+/// the workspace.
+pub(crate) fn problems_of_product(text: &str) -> Vec<String> {
+    let developer_command = concat!("cargo ", "xtask");
+    let names_it = |line: &str| line.contains(developer_command);
+    let lines = text.lines().enumerate().filter(|(_, line)| names_it(line));
+    lines
+        .map(|(line_idx, _)| {
+            format!("line {}: names `{developer_command}`; the program is `hrm`", line_idx + 1)
+        })
+        .collect()
+}
+
 /// Whether `line` names `host` or one of its subdomains.
 fn names_host(line: &str, host: &str) -> bool {
     let line = line.to_ascii_lowercase();
@@ -68,6 +81,14 @@ mod tests {
             check(&format!("from\n(https://static.{host}/x)\n"), &[&want]);
             check(&format!("from\n{}.\n", host.to_uppercase()), &[&want]);
         }
+    }
+
+    #[test]
+    fn users_of_the_program_are_not_sent_to_a_developer_command() {
+        let text = "a\nprintln!(\"resume with: cargo xtask train\");\n";
+        let want = ["line 2: names `cargo xtask`; the program is `hrm`"];
+        assert_eq!(problems_of_product(text), want);
+        assert!(problems_of_product("use hrm, xtask and cargo").is_empty());
     }
 
     #[test]

@@ -132,8 +132,12 @@ impl Summary {
     fn curves(&self) -> Curves {
         let points = |points: &[(u64, f64)]| points.iter().map(|p| (p.0 as f64, p.1)).collect();
         let History { losses, validations, evaluations, .. } = &self.history;
-        let exact = if validations.is_empty() { evaluations } else { validations };
-        Curves { name: self.name(), loss: points(losses), exact: points(exact) }
+        Curves {
+            name: self.name(),
+            loss: points(losses),
+            validation: points(validations),
+            test: points(evaluations),
+        }
     }
 
     fn name(&self) -> String {
@@ -385,12 +389,17 @@ mod tests {
     }
 
     #[test]
-    fn a_run_with_one_evaluation_has_a_dot() {
-        let plotted = |exact: Vec<(f64, f64)>| {
+    fn validation_and_test_are_told_apart_and_a_single_value_is_visible() {
+        let plotted = |validation: &[(f64, f64)], test: &[(f64, f64)]| {
+            let (validation, test) = (validation.to_vec(), test.to_vec());
             let (name, loss) = ("a".to_owned(), vec![(10.0, 1.0), (20.0, 0.5)]);
-            plot::render(&[Curves { name, loss, exact }]).unwrap()
+            let svg = plot::render(&[Curves { name, loss, validation, test }]).unwrap();
+            let n_of = |what: &str| svg.matches(what).count();
+            (n_of("r=\"3\""), n_of("r=\"6\""), n_of("line: validation, circle: test"))
         };
-        assert_eq!(plotted(vec![(20.0, 0.5)]).matches("<circle").count(), 1);
-        assert_eq!(plotted(vec![(10.0, 0.4), (20.0, 0.5)]).matches("<circle").count(), 0);
+        let (one, two) = ([(20.0, 0.5)], [(10.0, 0.4), (20.0, 0.5)]);
+        assert_eq!(plotted(&one, &[]), (1, 0, 0));
+        assert_eq!(plotted(&[], &one), (0, 1, 0));
+        assert_eq!(plotted(&two, &one), (2, 1, 1));
     }
 }
