@@ -121,6 +121,9 @@ mod tests {
     #[test]
     fn an_unknown_step_is_refused_with_the_known_ones() {
         let err = CommandLine::try_parse_from(["ci", "--skip", "tests"]).err().unwrap();
-        assert!(err.to_string().contains("fmt, tidy, unused, clippy, doc, test, onnx, package"), "{err}");
+        assert!(
+            err.to_string().contains("fmt, tidy, unused, clippy, doc, test, onnx, package"),
+            "{err}"
+        );
     }
 }

@@ -167,7 +167,9 @@ mod tests {
     fn the_help_lists_developer_commands_apart_from_those_of_hrm() {
         let help = command().render_help().to_string();
         let (developer, hrm) = help.split_once("Commands of hrm").unwrap();
-        for command in ["test", "ci", "tidy", "package", "bench", "fuzz", "check-cuda", "check-onnx"] {
+        for command in
+            ["test", "ci", "tidy", "package", "bench", "fuzz", "check-cuda", "check-onnx"]
+        {
             let line = format!("\n  {command} ");
             assert!(developer.contains(&line) && !hrm.contains(&line), "{command}: {help}");
         }

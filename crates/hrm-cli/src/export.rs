@@ -109,6 +109,8 @@ impl Export {
             return Ok(result(format!("{line}\n"))?);
         }
         let out = self.out.display();
-        Ok(result(format!("One segment of the model written to {out}: run it {n_segments} times\n"))?)
+        Ok(result(format!(
+            "One segment of the model written to {out}: run it {n_segments} times\n"
+        ))?)
     }
 }

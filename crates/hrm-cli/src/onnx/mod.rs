@@ -30,8 +30,10 @@ const DOC: &str = "One segment of a Hierarchical Reasoning Model. First run: any
 ///
 /// If the backend fails.
 pub(crate) fn to_bytes(model: &Hrm, metadata: &[(&str, String)]) -> Result<Vec<u8>> {
-    let property =
-        |(key, value): &(&str, String)| proto::Property { key: (*key).into(), value: value.clone() };
+    let property = |(key, value): &(&str, String)| proto::Property {
+        key: (*key).into(),
+        value: value.clone(),
+    };
     let operators = proto::OperatorSet { domain: String::new(), version: OPERATORS };
     let model = proto::Model {
         ir_version: IR_VERSION,
@@ -289,9 +291,8 @@ impl<'a> SegmentGraph<'a> {
 
     fn tensor(&self, name: &str) -> Result<Tensor> {
         let found = self.model.weights().find(name);
-        let tensor = found.ok_or_else(|| candle_core::Error::CannotFindTensor {
-            path: name.to_owned(),
-        })?;
+        let tensor =
+            found.ok_or_else(|| candle_core::Error::CannotFindTensor { path: name.to_owned() })?;
         tensor.to_dtype(DType::F32)
     }
 }

@@ -112,7 +112,8 @@ fn panel(
             if *mark != Mark::Circles {
                 chart.draw_series(LineSeries::new(shown(), colour.stroke_width(2)))?;
             }
-            let style = if *mark == Mark::Circles { colour.stroke_width(2) } else { colour.filled() };
+            let style =
+                if *mark == Mark::Circles { colour.stroke_width(2) } else { colour.filled() };
             let radius = if *mark == Mark::Circles { 6 } else { 3 };
             // A line needs two points.
             if *mark != Mark::Line && points.len() <= N_MARKS || points.len() == 1 {
