@@ -55,12 +55,12 @@ pub mod picture;
 pub mod records;
 pub mod stats;
 pub mod sudoku;
+pub mod text;
 
 mod dihedral;
 mod error;
 mod leak;
 mod style;
-mod text;
 mod verdict;
 
 pub use dihedral::Dihedral;
