@@ -60,6 +60,7 @@ pub mod text;
 mod dihedral;
 mod error;
 mod leak;
+mod questions;
 mod style;
 mod verdict;
 

@@ -102,7 +102,8 @@ fn folder() -> &'static Path {
 
 /// Reads all records, as Sudokus or as mazes.
 fn records_csv(path: &Path) -> Outcome {
-    let n_cells = records::n_cells(&[path.to_owned()])?.unwrap_or_default();
+    let first = records::first(&[path.to_owned()], &records::Columns::default())?;
+    let n_cells = first.map_or(0, |located| located.record.question.chars().count());
     let kinds = ["sudoku", "maze"].map(|kind| open(kind, n_cells, path));
     // No file is valid as both.
     let [sudoku, maze] = kinds;
