@@ -51,6 +51,10 @@ impl Generate {
         if let Some(min_path) = self.min_path {
             task_args = task_args.with_setting("task.min_path", min_path);
         }
+        if task_args.task == "sudoku" && !task_args.data_args.sets("task.eval_givens") {
+            // It concerns evaluation only, and may not fit on a smaller board.
+            task_args = task_args.with_setting("task.eval_givens", 0);
+        }
         let config = task_args.with_default_preset("small").config()?;
         let start = Instant::now();
         let generate = |out: &mut dyn Write| {
