@@ -1,66 +1,120 @@
 //! Challenges: puzzles without labels, whose answers are checked by the rules.
 
+use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use hrm_core::Budget;
 use hrm_puzzles::{Style, Verdict};
-use hrm_tasks::{Answer, Checkpoint, answer_all};
-use hrm_train::task::Document;
+use hrm_tasks::{Answer, AnswerTable, Checkpoint, TaskConfig, TaskError};
 use serde_json::{Value, json};
 
-use crate::puzzle_text;
+use crate::output;
+use crate::puzzle_text::{self, Answered, Refused};
+use crate::term::note;
 
 /// The answers to the puzzles of a file.
+#[derive(Default)]
 pub(crate) struct Challenge {
     n_puzzles: usize,
     n_valid: usize,
     /// Number of answers that no rules can check.
     n_unchecked: usize,
     n_segments: usize,
-    /// The answers, in the format for submission.
-    pub(crate) document: Document,
+    /// Number of puzzles that cannot be answered.
+    n_refused: usize,
 }
 
-/// Answers every puzzle of `file`. Labels are not needed.
+/// Answers every puzzle of `file`, with `task` as the settings of the model's puzzles. Labels
+/// are not needed. The answers are written into the new folder `out`, if it is given, in the
+/// format for submission.
 ///
 /// # Errors
 ///
-/// If the file cannot be read or does not hold puzzles of the model's task, or
-/// the backend fails.
+/// If the file cannot be read or holds no puzzles of the model's task, the folder cannot
+/// be written, or the backend fails.
 pub(crate) fn run(
-    checkpoint: &Checkpoint,
+    (checkpoint, task): (&Checkpoint, &TaskConfig),
     file: &Path,
-    budget: Budget,
-    batch_size: NonZeroUsize,
+    (budget, batch_size): (Budget, NonZeroUsize),
+    out: Option<&Path>,
 ) -> anyhow::Result<Challenge> {
-    let kind = checkpoint.record.task.puzzle_kind();
-    let text = puzzle_text::read(file)?;
-    let place = file.display().to_string();
-    let queries = kind.parse_queries(&text, &place, &checkpoint.identifiers)?;
-
-    let mut answers: Vec<Answer> = Vec::with_capacity(queries.len());
-    let mut n_segments = 0;
-    answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
-        let mut answer = queries[idx].answer(outputs, Style::Plain);
-        // Not shown; a file may have many.
-        answer.drawing = String::new();
-        n_segments += answer.n_segments;
-        answers.push(answer);
-        anyhow::Ok(())
-    })?;
-
-    let count = |is: fn(&Verdict) -> bool| answers.iter().filter(|a| is(&a.verdict)).count();
-    Ok(Challenge {
-        n_puzzles: answers.len(),
-        n_valid: count(|verdict| matches!(verdict, Verdict::Valid | Verdict::Expected)),
-        n_unchecked: count(|verdict| matches!(verdict, Verdict::Unchecked(_))),
-        n_segments,
-        document: kind.export_answers(&answers),
-    })
+    let kind = task.puzzle_kind();
+    let queries = kind.queries(puzzle_text::open(file)?, &checkpoint.identifiers)?;
+    let mut challenge = Challenge::default();
+    let mut refused = Refused::default();
+    let answer_to = |each: &mut dyn FnMut(Result<Answer, &str>) -> anyhow::Result<()>| {
+        puzzle_text::answer(checkpoint, queries, budget, batch_size, |answered| {
+            let answer = match answered {
+                Answered::Outputs(query, outputs) => query.answer(outputs, Style::Plain),
+                Answered::Refused(why) => {
+                    refused.add(why);
+                    return each(Err(why));
+                }
+            };
+            challenge.add(&answer);
+            each(Ok(answer))
+        })
+    };
+    let name = match out {
+        None => {
+            answer_to(&mut |_| Ok(()))?;
+            None
+        }
+        // A row at a time: there may be many.
+        Some(out) if kind.answers_are_rows() => {
+            const NAME: &str = "answers.csv";
+            output::new_folder(out, |folder| {
+                let path = folder.join(NAME);
+                let failed = TaskError::write(&path);
+                let file = std::fs::File::create_new(&path).map_err(&failed)?;
+                let mut table = AnswerTable::new(BufWriter::new(file)).map_err(&failed)?;
+                answer_to(&mut |answer| {
+                    let written = match answer {
+                        Ok(answer) => table.write(&answer),
+                        Err(why) => table.write_refused(why),
+                    };
+                    Ok(written.map_err(&failed)?)
+                })?;
+                let mut file = table.finish().map_err(&failed)?;
+                file.flush().and_then(|()| file.get_ref().sync_all()).map_err(&failed)?;
+                Ok(())
+            })?;
+            Some(NAME)
+        }
+        Some(out) => {
+            let mut answers = Vec::new();
+            answer_to(&mut |answer| {
+                // Not shown; a file may have many.
+                let answer = answer.map(|answer| Answer { drawing: String::new(), ..answer });
+                answers.extend(answer);
+                Ok(())
+            })?;
+            let document = kind.export_answers(&answers);
+            output::new_folder(out, |folder| {
+                Ok(output::write_new(&folder.join(document.name), document.text.as_bytes())?)
+            })?;
+            Some(document.name)
+        }
+    };
+    challenge.n_refused = refused.finish();
+    if let (Some(name), Some(out)) = (name, out) {
+        note(format!("{name} written to {}", out.display()));
+    }
+    Ok(challenge)
 }
 
 impl Challenge {
+    fn add(&mut self, answer: &Answer) {
+        self.n_puzzles += 1;
+        self.n_segments += answer.n_segments;
+        match answer.verdict {
+            Verdict::Valid | Verdict::Expected => self.n_valid += 1,
+            Verdict::Unchecked(_) => self.n_unchecked += 1,
+            Verdict::Invalid(_) => {}
+        }
+    }
+
     /// The results on a few lines.
     pub(crate) fn table(&self) -> String {
         let Self { n_puzzles, n_valid, n_unchecked, .. } = self;
@@ -72,6 +126,9 @@ impl Challenge {
         if *n_unchecked > 0 {
             text += &format!("  {:<22} {n_unchecked:>6}\n", "cannot be checked");
         }
+        if self.n_refused > 0 {
+            text += &format!("  {:<22} {:>6}\n", "not answered", self.n_refused);
+        }
         text
     }
 
@@ -81,6 +138,7 @@ impl Challenge {
             "puzzles": self.n_puzzles,
             "valid": self.n_valid,
             "unchecked": self.n_unchecked,
+            "refused": self.n_refused,
             "mean_segments": self.mean_segments(),
         })
     }

@@ -34,6 +34,10 @@ pub(crate) struct Eval {
     /// the rules.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     challenge: Option<PathBuf>,
+    /// Which columns of a table hold what, e.g. question=quizzes,answer=solutions. Default:
+    /// those with known names.
+    #[arg(long, value_name = "ROLE=COLUMN,...")]
+    columns: Option<String>,
     /// New folder for detailed results: submission.json and a table of tasks for
     /// ARC, the answers for a challenge.
     #[arg(long, value_name = "DIR")]
@@ -82,12 +86,19 @@ impl Eval {
         let batch_size = self.batch as usize;
 
         if let Some(file) = &self.challenge {
-            let challenge = challenge::run(&checkpoint, file, budget, positive(self.batch))?;
-            self.print(&checkpoint, challenge.to_json(), challenge.table())?;
-            return self.write(&[challenge.document]);
+            let task = checkpoint.record.task.clone();
+            let task = task.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
+            let (model, how) = ((&checkpoint, &task), (budget, positive(self.batch)));
+            let challenge = challenge::run(model, file, how, self.out.as_deref())?;
+            return self.print(&checkpoint, challenge.to_json(), challenge.table());
         }
 
-        let puzzles = settings::apply_to_task(checkpoint.record.task.clone(), &self.set)?;
+        let mut puzzles = checkpoint.record.task.clone();
+        // Other files have columns of their own.
+        if !self.data.is_empty() || self.columns.is_some() {
+            puzzles = puzzles.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
+        }
+        let puzzles = settings::apply_to_task(puzzles, &self.set)?;
         let kind = puzzles.puzzle_kind();
         let recorded = &checkpoint.record.data;
         let task = if self.data.is_empty() && !recorded.is_empty() {

@@ -18,8 +18,7 @@ use crate::term::note;
 /// Prints the error, if there is one, and returns the exit code.
 pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     let Err(err) = result else { return ExitCode::SUCCESS };
-    let is_closed_pipe = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
-    if err.downcast_ref().is_some_and(is_closed_pipe) {
+    if is_closed_pipe(&err) {
         // The reader of our output has stopped, e.g. `hrm data show | head`.
         return ExitCode::SUCCESS;
     }
@@ -32,6 +31,13 @@ pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         eprintln!("error: {}", message(&err));
     }
     ExitCode::from(if is_bad_input(&err) { 2 } else { 1 })
+}
+
+/// Whether the reader of our output has stopped; a download that broke off is something else.
+fn is_closed_pipe(err: &anyhow::Error) -> bool {
+    let is_closed = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
+    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_closed))
+        && !err.chain().any(|cause| cause.is::<FetchError>())
 }
 
 /// The error and its causes, outermost first.

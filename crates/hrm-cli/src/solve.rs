@@ -1,13 +1,15 @@
 //! `hrm solve`: answers puzzles, and prints them with their answers.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
 use hrm_core::Budget;
 use hrm_puzzles::Verdict;
-use hrm_tasks::{Answer, Checkpoint, answer_all, answer_with_givens};
+use hrm_puzzles::text::Text;
+use hrm_tasks::{Answer, Checkpoint, answer_with_givens};
 use hrm_train::run::{find_checkpoint, read_json};
 use serde_json::{Value, json};
 
@@ -15,7 +17,7 @@ use crate::checkpoint;
 use crate::compute::Compute;
 use crate::error::usage;
 use crate::positive::positive;
-use crate::puzzle_text;
+use crate::puzzle_text::{self, Answered, Refused};
 use crate::record::RunRecord;
 use crate::task_args::task_names;
 use crate::term::{note, result, style};
@@ -40,6 +42,10 @@ pub(crate) struct Solve {
     /// Seed for the puzzle that is generated without INPUT.
     #[arg(long)]
     seed: Option<u64>,
+    /// Which column of a table holds the puzzles, e.g. question=quizzes. Default: the one
+    /// with a known name.
+    #[arg(long, value_name = "ROLE=COLUMN,...")]
+    columns: Option<String>,
     /// Print one line of JSON per puzzle.
     #[arg(long)]
     json: bool,
@@ -54,28 +60,43 @@ impl Solve {
             None => newest_run(Path::new("runs"), &self.task)?,
         };
         let checkpoint = checkpoint::open(&run, &self.compute)?;
-        let task = &checkpoint.record.task;
+        let task = checkpoint.record.task.clone();
+        let task = task.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
         if task.name() != self.task {
             let (found, wanted) = (task.name(), &self.task);
             return Err(usage(format!("{} solves {found}, not {wanted}", run.display())));
         }
-        let (text, place) = self.text(&checkpoint)?;
-        let queries = task.puzzle_kind().parse_queries(&text, &place, &checkpoint.identifiers)?;
+        let text = self.text(&checkpoint)?;
+        let queries = task.puzzle_kind().queries(text, &checkpoint.identifiers)?;
 
         let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), positive);
         let (budget, batch_size) = (Budget::UntilHalt(n_max), positive(BATCH_SIZE));
-        answer_all(&checkpoint.model, &queries, budget, batch_size, |idx, outputs| {
-            let (answer, n_changed) = answer_with_givens(queries[idx].as_ref(), outputs, style());
+        let mut refused = Refused::default();
+        puzzle_text::answer(&checkpoint, queries, budget, batch_size, |answered| {
+            let (query, outputs) = match answered {
+                Answered::Outputs(query, outputs) => (query, outputs),
+                Answered::Refused(why) => {
+                    refused.add(why);
+                    // A line for each puzzle.
+                    let line = json!({"answer": null, "valid": null, "why": why});
+                    return if self.json { Ok(result(format!("{line}\n"))?) } else { Ok(()) };
+                }
+            };
+            let (answer, n_changed) = answer_with_givens(query, outputs, style());
             let text = match self.json {
                 true => format!("{}\n", to_json(&answer, n_changed)),
                 false => describe(&answer, n_changed),
             };
             Ok(result(text)?)
-        })
+        })?;
+        refused.finish();
+        Ok(())
     }
 
-    /// The puzzles as text, and their origin, for messages.
-    fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<(String, String)> {
+    /// The puzzles.
+    fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<Text> {
+        let typed =
+            |text: String, place: &str| Ok(Text::new(Cursor::new(text.into_bytes()), place, &[])?);
         let Some(input) = &self.input else {
             let seed = self.seed.unwrap_or_else(random_seed);
             let text = checkpoint.record.task.puzzle_kind().example(seed)?;
@@ -83,17 +104,16 @@ impl Solve {
                 "Solving a generated puzzle (--seed {seed}) with {}.",
                 checkpoint.path.display()
             ));
-            return Ok((text, format!("generated puzzle {seed}")));
+            return typed(text, &format!("generated puzzle {seed}"));
         };
         if input == "-" {
-            let place = "standard input";
-            return Ok((puzzle_text::read_stdin(place)?, place.to_owned()));
+            return puzzle_text::stdin();
         }
         let path = Path::new(input);
         if path.is_file() {
-            return Ok((puzzle_text::read(path)?, input.clone()));
+            return puzzle_text::open(path);
         }
-        Ok((input.clone(), "puzzle".to_owned()))
+        typed(input.clone(), "puzzle")
     }
 }
 

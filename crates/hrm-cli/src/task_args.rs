@@ -27,6 +27,10 @@ pub(crate) struct DataArgs {
     /// the task has a generator.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
+    /// Which columns of tables hold what, e.g. question=quizzes,answer=solutions. Default:
+    /// those with known names. The same as --set task.table_columns=...
+    #[arg(long, value_name = "ROLE=COLUMN,...")]
+    pub(crate) columns: Option<String>,
     /// Preset for the sizes of puzzles, model and training run. Default: the one that
     /// --config names, else tiny, or small with --data and for `data generate`.
     #[arg(long, value_parser = PRESETS)]
@@ -116,8 +120,12 @@ impl TaskArgs {
                 file.over_preset(&self.task, args.preset.as_deref(), self.default_preset())?
             }
         };
-        let (of_fit, others) = args.set.iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
-        let file = settings::apply(file, of_fit)?;
+        let is_first = |pair: &&String| is_fit(pair) || pair.starts_with("task.table_columns=");
+        let (first, others) = args.set.iter().partition::<Vec<_>, _>(is_first);
+        let mut file = settings::apply(file, first)?;
+        if let Some(columns) = &args.columns {
+            file.task = file.task.with_table_columns(columns)?;
+        }
         // Adapted first, so that the user's settings win, and are checked.
         let (file, notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
@@ -142,7 +150,11 @@ impl TaskArgs {
         let base = format!(
             "# Settings that this file omits are as in this preset.\npreset = \"{preset}\"\n"
         );
-        if args.config.is_none() && args.set.is_empty() && args.data.is_empty() {
+        if args.config.is_none()
+            && args.set.is_empty()
+            && args.data.is_empty()
+            && args.columns.is_none()
+        {
             let text = preset_text(&self.task, preset)?;
             let (header, settings) = text.split_once("\n\n").unwrap_or_default();
             return Ok(format!("{header}\n\n{base}\n{settings}"));

@@ -42,7 +42,7 @@ pub(crate) struct Train {
     #[arg(
         long, value_name = "RUN",
         conflicts_with_all = [
-            "task", "data", "preset", "config", "set", "steps", "minutes", "seed", "from", "out",
+            "task", "data", "columns", "preset", "config", "set", "steps", "minutes", "seed", "from", "out",
             "force",
             "device", "dtype",
         ],
@@ -235,6 +235,8 @@ impl Train {
         } else {
             let data = absolute(&args.data)?;
             let RunConfig { task, model, train } = record.config;
+            // Other files have columns of their own.
+            let task = task.with_table_columns(args.columns.as_deref().unwrap_or_default())?;
             let file = PresetFile { fit: Fit::default(), task, model, train };
             record.config = file.fitted_to(&data)?.0.into_config();
             record.data_sha256 = record::hashes(&data)?;

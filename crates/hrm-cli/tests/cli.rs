@@ -211,7 +211,11 @@ fn bad_usage_is_refused() {
     refused(here, &["train", "sudoku", "--set=train.speed=9"], "no setting `train.speed`");
     let heads = ["--set=model.mixer=attention", "--set=model.n_heads=3"];
     refused(here, &[&["train", "sudoku"], &heads[..]].concat(), "multiple of `block.n_heads`");
-    refused(here, &["train", "sudoku", "--set=task.board=5"], "task.board must be 4, 6, 9 or 16");
+    refused(
+        here,
+        &["train", "sudoku", "--set=task.board=5"],
+        "task.board must be 4, 6, 9, 12 or 16",
+    );
     refused(here, &["train", "sudoku", "--set=train.beta1=2"], "train.optimiser.beta1 must be in");
     refused(here, &["train", "sudoku", "--set=task.n_train=0"], "no training examples");
     refused(here, &["train", "maze", "--set=task.side=1"], "task.side");

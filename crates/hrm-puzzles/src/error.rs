@@ -26,6 +26,17 @@ pub enum PuzzleError {
         what: &'static str,
     },
 
+    /// A file that is something else than text.
+    #[error("{place} is {found}, not text: {advice}")]
+    Foreign {
+        /// The file.
+        place: String,
+        /// What it is, e.g. `a Parquet table`.
+        found: &'static str,
+        /// What to do about it.
+        advice: &'static str,
+    },
+
     /// A setting that is out of range or incompatible with other settings.
     #[error("{field} must be {expected}, found {found}")]
     Setting {

@@ -55,12 +55,13 @@ pub mod picture;
 pub mod records;
 pub mod stats;
 pub mod sudoku;
+pub mod text;
 
 mod dihedral;
 mod error;
 mod leak;
+mod questions;
 mod style;
-mod text;
 mod verdict;
 
 pub use dihedral::Dihedral;

@@ -1,18 +1,25 @@
-//! Puzzle files: CSV in the published format `source,question,answer,rating`.
+//! Puzzle files: tables (CSV) like the published ones, `source,question,answer,rating`.
 //!
-//! Columns are identified by name, in any order. `question` and `answer` are required;
-//! `source` and `rating` are optional; other columns are ignored.
+//! Columns are identified by name, in any order ([`Columns`]). `question` and `answer` are
+//! required; `source` and `rating` are optional; other columns are not read. Separators are
+//! commas, semicolons, tabs or bars. Files are read a row at a time, and the first fault in
+//! the order of the file is the one that is reported.
 
-use std::io::{Read, Write};
-use std::ops::ControlFlow;
+mod columns;
+
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
 use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::text::{self, TABLE_ENDINGS, Text, quoted};
 use crate::{PuzzleError, clipped};
+
+pub use columns::Columns;
 
 /// One line of a puzzle file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,24 +50,25 @@ impl Located {
     }
 }
 
-const QUESTION: &str = "question";
-const ANSWER: &str = "answer";
-
 /// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
+
+/// Rows that are read before they are worked on together.
+const N_CHUNK: usize = 4096;
+
+/// Largest length of a row in bytes, which bounds the memory of a damaged file.
+const N_ROW_BYTES_MAX: u64 = 4 << 20;
 
 /// Reads a puzzle file.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Read`] if the file cannot be opened, [`PuzzleError::Malformed`]
-/// with file and line for a wrong header or field count, [`PuzzleError::Empty`]
-/// without a record.
+/// [`PuzzleError::Read`] if the file cannot be opened, [`PuzzleError::Foreign`] if it is no
+/// text, [`PuzzleError::Malformed`] with file and line for a wrong header or field count,
+/// [`PuzzleError::Empty`] without a record.
 pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
-    let mut located = Vec::new();
-    visit_file(path, |record| located.push(record))?;
-    Ok(located)
+    Table::open(path, &Columns::default(), true)?.collect()
 }
 
 /// Streams a puzzle file record by record, so that it need not fit in memory.
@@ -68,55 +76,36 @@ pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
 /// # Errors
 ///
 /// See [`read`].
-pub fn visit_file(path: &Path, each: impl FnMut(Located)) -> Result<(), PuzzleError> {
-    let file = std::fs::File::open(path).map_err(PuzzleError::read(path))?;
-    let n_bytes = file.metadata().map_err(PuzzleError::read(path))?.len();
-    let input = Counted { input: file, stage: Stage::start("reading puzzles", n_bytes) };
-    visit(input, &path.display().to_string(), each)
+pub fn visit_file(path: &Path, mut each: impl FnMut(Located)) -> Result<(), PuzzleError> {
+    Table::open(path, &Columns::default(), true)?.try_for_each(|row| {
+        each(row?);
+        Ok(())
+    })
 }
 
-/// Counts the bytes of a file that have been read.
-struct Counted {
-    input: std::fs::File,
-    stage: Stage,
-}
-
-impl Read for Counted {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        let n_read = self.input.read(bytes)?;
-        self.stage.advance(n_read as u64);
-        Ok(n_read)
-    }
-}
-
-/// Number of cells of the first puzzle in the first file of `data`; `None` without
-/// files.
+/// The first record of the first file of `data`; `None` without files.
 ///
 /// # Errors
 ///
 /// See [`read`].
-pub fn n_cells(data: &[PathBuf]) -> Result<Option<usize>, PuzzleError> {
+pub fn first(data: &[PathBuf], columns: &Columns) -> Result<Option<Located>, PuzzleError> {
     let Some(path) = data.first() else { return Ok(None) };
-    let path = in_folder(path, &[TRAIN]);
-    let file = std::fs::File::open(&path).map_err(PuzzleError::read(&path))?;
-    let mut n_cells = None;
-    visit_columns(file, &path.display().to_string(), &[QUESTION, ANSWER], |located| {
-        n_cells = Some(located.record.question.chars().count());
-        ControlFlow::Break(())
-    })?;
-    Ok(n_cells)
+    Table::open(&in_folder(path, &[TRAIN, TEST])?, columns, true)?.next().transpose()
 }
 
-/// Records for training and records for evaluation.
-#[derive(Clone, Debug, Default)]
-pub struct Split {
+/// What was read for training, and for evaluation.
+#[derive(Clone, Debug)]
+pub struct Split<T> {
     /// For training.
-    pub train: Vec<Located>,
+    pub train: Vec<T>,
     /// For evaluation.
-    pub eval: Vec<Located>,
+    pub eval: Vec<T>,
+    /// How files were read, where that was assumed, and what was passed over.
+    pub notes: Vec<String>,
 }
 
-/// Reads files, and folders that contain `train.csv` and optionally `test.csv`.
+/// Reads files, and folders that contain `train.csv` and optionally `test.csv`, and makes a
+/// value of every record.
 ///
 /// Without any `test.csv`, a share `held_out` of the records is held out for
 /// evaluation: at least one if the share is positive, but never the last training
@@ -124,48 +113,138 @@ pub struct Split {
 ///
 /// # Errors
 ///
-/// See [`read`].
-pub fn split(data: &[PathBuf], held_out: f64, seed: u64) -> Result<Split, PuzzleError> {
-    let mut split = Split::default();
+/// See [`read`], and the errors of `make`: whichever comes first in the files.
+pub fn split<T: Send, E: From<PuzzleError> + Send>(
+    data: &[PathBuf],
+    columns: &Columns,
+    (held_out, seed): (f64, u64),
+    make: impl Fn(&Located) -> Result<T, E> + Sync,
+) -> Result<Split<T>, E> {
+    let (mut train, mut eval, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for path in data {
-        split.train.extend(read(&in_folder(path, &[TRAIN]))?);
+        collect(&in_folder(path, &[TRAIN])?, columns, &make, &mut train, &mut notes)?;
         let test = path.join(TEST);
         if test.is_file() {
-            split.eval.extend(read(&test)?);
+            collect(&test, columns, &make, &mut eval, &mut notes)?;
         }
+        notes.extend(passed_over(path, &[TRAIN, TEST]));
     }
-    if split.eval.is_empty() && held_out > 0.0 {
-        let n_records = split.train.len();
+    if eval.is_empty() && held_out > 0.0 {
+        let n_records = train.len();
         let n_eval = (n_records as f64 * held_out).round().max(1.0) as usize;
         let n_eval = n_eval.min(n_records.saturating_sub(1));
-        split.train.shuffle(&mut stream(seed, "held out"));
-        split.eval = split.train.split_off(n_records - n_eval);
+        train.shuffle(&mut stream(seed, "held out"));
+        eval = train.split_off(n_records - n_eval);
     }
-    Ok(split)
+    Ok(Split { train, eval, notes })
 }
 
-/// Reads every record of the given files; of a folder, only its `test.csv`, or
-/// `train.csv` if it has no `test.csv`.
+/// Makes a value of every record of the given files; of a folder, only of its `test.csv`,
+/// or `train.csv` if it has no `test.csv`. They are the evaluation side.
 ///
 /// # Errors
 ///
-/// See [`read`].
-pub fn for_eval(data: &[PathBuf]) -> Result<Vec<Located>, PuzzleError> {
-    let mut located = Vec::new();
+/// As [`split`].
+pub fn for_eval<T: Send, E: From<PuzzleError> + Send>(
+    data: &[PathBuf],
+    columns: &Columns,
+    make: impl Fn(&Located) -> Result<T, E> + Sync,
+) -> Result<Split<T>, E> {
+    let (mut eval, mut notes) = (Vec::new(), Vec::new());
     for path in data {
-        located.extend(read(&in_folder(path, &[TEST, TRAIN]))?);
+        let file = in_folder(path, &[TEST, TRAIN])?;
+        collect(&file, columns, &make, &mut eval, &mut notes)?;
+        notes.extend(passed_over(path, &[TRAIN, TEST]));
     }
-    Ok(located)
+    Ok(Split { train: Vec::new(), eval, notes })
+}
+
+/// Appends a value for every record of a file, a chunk of records at a time.
+fn collect<T: Send, E: From<PuzzleError> + Send>(
+    path: &Path,
+    columns: &Columns,
+    make: &(impl Fn(&Located) -> Result<T, E> + Sync),
+    made: &mut Vec<T>,
+    notes: &mut Vec<String>,
+) -> Result<(), E> {
+    let mut table = Table::open(path, columns, true)?;
+    notes.extend(table.note().map(str::to_owned));
+    loop {
+        let mut fault = None;
+        let rows = table.by_ref().map_while(|row| row.map_err(|err| fault = Some(err)).ok());
+        let rows: Vec<Located> = rows.take(N_CHUNK).collect();
+        // All results exist before the errors are looked at, so that the first bad record in
+        // the order of the file is reported; a fault of the table itself comes after them.
+        let of_chunk: Vec<Result<T, E>> = rows.par_iter().map(make).collect();
+        for value in of_chunk {
+            made.push(value?);
+        }
+        if let Some(fault) = fault {
+            return Err(fault.into());
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+    }
 }
 
 /// The path of the first of `names` that exists in the folder `path`; `path` itself if
 /// it is a file.
-fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`] for a folder without such a file, saying what it holds.
+fn in_folder(path: &Path, names: &[&str]) -> Result<PathBuf, PuzzleError> {
     if !path.is_dir() {
-        return path.to_owned();
+        return Ok(path.to_owned());
     }
-    let files = || names.iter().map(|name| path.join(name));
-    files().find(|file| file.is_file()).unwrap_or_else(|| path.join(names[names.len() - 1]))
+    if let Some(file) = names.iter().map(|name| path.join(name)).find(|file| file.is_file()) {
+        return Ok(file);
+    }
+    let found = match &listed(path, &[])?[..] {
+        [] => "no files".to_owned(),
+        names => {
+            let n_more = names.len().saturating_sub(4);
+            let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
+            let shown: Vec<String> = names.iter().take(4).map(|name| clipped(name)).collect();
+            format!("{}{more}; name the file itself, or rename it", shown.join(", "))
+        }
+    };
+    let expected = match names.contains(&TEST) {
+        true => "a folder with test.csv or train.csv",
+        false => "a folder with train.csv (and test.csv, if there are puzzles for evaluation)",
+    };
+    Err(PuzzleError::malformed(path.display().to_string(), expected, found))
+}
+
+/// The files of a folder that are not hidden and not among `names`, sorted.
+fn listed(folder: &Path, names: &[&str]) -> Result<Vec<String>, PuzzleError> {
+    /// More are not listed.
+    const N_FILES_MAX: usize = 10_000;
+    let entries = std::fs::read_dir(folder).map_err(PuzzleError::read(folder))?;
+    let mut found: Vec<String> = entries
+        .flatten()
+        .take(N_FILES_MAX)
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !name.starts_with('.') && !names.contains(&name.as_str()))
+        .collect();
+    found.sort();
+    Ok(found)
+}
+
+/// A note on the files of a folder that are not read.
+fn passed_over(path: &Path, names: &[&str]) -> Option<String> {
+    // What `hrm data prepare` and `hrm data fetch` write beside the puzzles.
+    const OWN: &[&str] = &["recipe.json", "manifest.json"];
+    if !path.is_dir() {
+        return None;
+    }
+    let known: Vec<&str> = names.iter().chain(OWN).copied().collect();
+    let others = listed(path, &known).ok().filter(|others| !others.is_empty())?;
+    let n = others.len();
+    let files = if n == 1 { "1 file is".to_owned() } else { format!("{n} files are") };
+    let shown = clipped(&others.join(", "));
+    Some(format!("{}: {files} passed over ({shown})", path.display()))
 }
 
 /// Parses a puzzle file; messages call it `name`.
@@ -174,108 +253,232 @@ fn in_folder(path: &Path, names: &[&str]) -> PathBuf {
 ///
 /// See [`read`].
 pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, PuzzleError> {
-    let mut located = Vec::new();
-    visit(input, name, |record| located.push(record))?;
-    Ok(located)
-}
-
-/// Parses a file of puzzles to solve: the answer may be missing and is then empty.
-///
-/// # Errors
-///
-/// See [`read`].
-pub fn parse_questions(input: impl Read, name: &str) -> Result<Vec<Located>, PuzzleError> {
-    let mut located = Vec::new();
-    visit_columns(input, name, &[QUESTION], |record| {
-        located.push(record);
-        ControlFlow::Continue(())
-    })?;
-    Ok(located)
+    Table::new(input, name, &Columns::default(), true)?.collect()
 }
 
 /// Whether a line is the header of a puzzle file.
-pub fn is_header(line: &str) -> bool {
+pub fn is_header(line: &str, columns: &Columns) -> bool {
     let line = line.trim_start_matches('\u{feff}');
-    line.split(',').any(|field| field.trim() == QUESTION)
+    let separator = columns::separator(line.as_bytes(), columns);
+    let header: Vec<&str> =
+        line.split(separator as char).map(|field| field.trim().trim_matches('"')).collect();
+    // A single word is a header only if it can be nothing else.
+    columns.find(&header, false).is_ok()
 }
 
-/// As [`visit_file`], from any input; messages call it `name`.
-///
-/// # Errors
-///
-/// See [`read`].
-pub fn visit(
-    input: impl Read,
-    name: &str,
-    mut each: impl FnMut(Located),
-) -> Result<(), PuzzleError> {
-    visit_columns(input, name, &[QUESTION, ANSWER], |record| {
-        each(record);
-        ControlFlow::Continue(())
-    })
+/// A table of puzzles: its records, one after another. It ends after a fault.
+pub struct Table<R> {
+    reader: csv::Reader<RowLimit<R>>,
+    name: String,
+    n_columns: usize,
+    places: columns::Places,
+    note: Option<String>,
+    n_lines_behind: u64,
+    row: csv::StringRecord,
+    is_empty: bool,
+    has_ended: bool,
 }
 
-/// Reads records until `each` breaks.
-fn visit_columns(
-    input: impl Read,
-    name: &str,
-    needed: &[&str],
-    mut each: impl FnMut(Located) -> ControlFlow<()>,
-) -> Result<(), PuzzleError> {
-    // Field counts are checked here so that the message can name the line.
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input);
-    let mut is_empty = true;
-    let wrong_header = |found: String| {
-        let expected = format!("a header that names {} once", needed.join(" and "));
-        Err(PuzzleError::malformed(format!("{name}:1"), expected, found))
-    };
-    let mut header = csv::StringRecord::new();
-    match reader.read_record(&mut header) {
-        Ok(false) => return Err(PuzzleError::Empty { place: name.to_owned(), what: "puzzles" }),
-        Err(err) => return wrong_header(err.to_string()),
-        Ok(true) => header.trim(),
+impl Table<BufReader<Text>> {
+    /// Opens a puzzle file, whatever it is packed in. Records have an answer if
+    /// `needs_answer`; otherwise it may be missing and is then empty.
+    ///
+    /// # Errors
+    ///
+    /// See [`read`].
+    pub fn open(path: &Path, columns: &Columns, needs_answer: bool) -> Result<Self, PuzzleError> {
+        let n_bytes = std::fs::metadata(path).map_err(PuzzleError::read(path))?.len();
+        let stage = Stage::start("reading puzzles", n_bytes);
+        let text = Text::open_with(path, TABLE_ENDINGS, move |n| stage.advance(n))?;
+        let name = text.name().to_owned();
+        Self::with_buffer(BufReader::new(text), &name, columns, needs_answer)
     }
-    let n_columns_named = |name: &str| header.iter().filter(|column| *column == name).count();
-    let is_twice = n_columns_named(QUESTION) > 1 || n_columns_named(ANSWER) > 1;
-    if is_twice || needed.iter().any(|name| n_columns_named(name) == 0) {
-        let names: Vec<&str> = header.iter().collect();
-        return wrong_header(format!("{:?}", clipped(&names.join(","))));
-    }
-    // For CR LF the reader counts the LF as part of the next row.
-    let n_lines_behind = if reader.position().line() == 1 { 1 } else { 0 };
-    let place_of = |position: Option<&csv::Position>| {
-        let line = position.map_or(0, csv::Position::line) + n_lines_behind;
-        format!("{name}:{line}")
-    };
+}
 
-    for row in reader.records() {
-        let row = row.map_err(|err| {
-            PuzzleError::malformed(place_of(err.position()), "UTF-8 text in CSV", err.to_string())
-        })?;
-        let place = place_of(row.position());
-        if row.len() != header.len() {
-            let expected = format!("as many fields as in the header ({})", header.len());
-            let found = row.len().to_string();
-            return Err(PuzzleError::malformed(place, expected, found));
+impl<R: Read> Table<BufReader<R>> {
+    /// A table from any input of UTF-8; messages call it `name`.
+    ///
+    /// # Errors
+    ///
+    /// See [`read`].
+    pub fn new(
+        input: R,
+        name: &str,
+        columns: &Columns,
+        needs_answer: bool,
+    ) -> Result<Self, PuzzleError> {
+        Self::with_buffer(BufReader::new(input), name, columns, needs_answer)
+    }
+}
+
+impl<R: BufRead> Table<R> {
+    /// As [`new`](Table::new), with a buffer.
+    ///
+    /// # Errors
+    ///
+    /// See [`read`].
+    pub fn with_buffer(
+        mut input: R,
+        name: &str,
+        columns: &Columns,
+        needs_answer: bool,
+    ) -> Result<Self, PuzzleError> {
+        let failed = |source| PuzzleError::Read { path: name.into(), source };
+        let mut line = Vec::new();
+        let mut n_lines_before = 0;
+        loop {
+            line.clear();
+            input.by_ref().take(N_ROW_BYTES_MAX).read_until(b'\n', &mut line).map_err(failed)?;
+            let text = line.trim_ascii();
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            // Some spreadsheets declare their separator, which is then found anyway.
+            let is_declared = text.len() <= 5 && text.to_ascii_lowercase().starts_with(b"sep=");
+            if line.is_empty() || !(text.is_empty() || is_declared) {
+                break;
+            }
+            n_lines_before += 1;
         }
-        let field = |name: &str| {
-            header.iter().zip(&row).find(|(column, _)| *column == name).map_or("", |(_, f)| f)
+        if line.is_empty() {
+            return Err(PuzzleError::Empty { place: name.to_owned(), what: "puzzles" });
+        }
+        let separator = columns::separator(&line, columns);
+        // Field counts are checked here so that the message can name the line.
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(separator)
+            .from_reader(RowLimit {
+                line: Cursor::new(line),
+                rest: input,
+                n_left: 2 * N_ROW_BYTES_MAX,
+            });
+        let wrong_header = |expected: String, found: String| {
+            Err(PuzzleError::malformed(format!("{name}:{}", n_lines_before + 1), expected, found))
         };
+        let mut header = csv::StringRecord::new();
+        match reader.read_record(&mut header) {
+            Ok(false) => {
+                return Err(PuzzleError::Empty { place: name.to_owned(), what: "puzzles" });
+            }
+            Err(err) => return wrong_header("a header".to_owned(), err.to_string()),
+            Ok(true) => header.trim(),
+        }
+        let fields: Vec<&str> = header.iter().collect();
+        let places = match columns.find(&fields, needs_answer) {
+            Ok(places) => places,
+            Err(expected) => {
+                let found = quoted(&fields.join(&(separator as char).to_string()));
+                let advice = match columns::is_without_names(&fields) {
+                    true => ", which names nothing: add a first line such as question,answer",
+                    false if expected.contains("--columns") => "",
+                    false => "; say which columns are meant: --columns question=NAME,answer=NAME",
+                };
+                return wrong_header(expected, format!("{found}{advice}"));
+            }
+        };
+        let note = columns::note(name, &fields, places);
+        // For CR LF the reader counts the LF as part of the next row.
+        let is_behind = reader.position().line() == 1;
+        Ok(Self {
+            n_columns: header.len(),
+            note,
+            places,
+            name: name.to_owned(),
+            n_lines_behind: u64::from(is_behind) + n_lines_before,
+            row: header,
+            reader,
+            is_empty: true,
+            has_ended: false,
+        })
+    }
+
+    /// How the columns are read, unless they have the names of this program.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The next record, or a fault that may concern this one only.
+    fn advance(&mut self) -> Option<Result<Located, PuzzleError>> {
+        self.reader.get_mut().n_left = N_ROW_BYTES_MAX;
+        let place_of = |position: Option<&csv::Position>| {
+            let line = position.map_or(0, csv::Position::line) + self.n_lines_behind;
+            format!("{}:{line}", self.name)
+        };
+        match self.reader.read_record(&mut self.row) {
+            Ok(true) => {}
+            Ok(false) if self.is_empty => {
+                let what = "puzzles";
+                return Some(Err(PuzzleError::Empty { place: self.name.clone(), what }));
+            }
+            Ok(false) => return None,
+            Err(err) => {
+                let place = place_of(err.position());
+                return Some(Err(match err.into_kind() {
+                    csv::ErrorKind::Io(source) => {
+                        self.has_ended = true;
+                        PuzzleError::Read { path: self.name.clone().into(), source }
+                    }
+                    csv::ErrorKind::Utf8 { err, .. } => {
+                        let found = format!("field {}", err.field() + 1);
+                        text::not_utf8(place, &format!("other bytes in {found}"))
+                    }
+                    kind => {
+                        PuzzleError::malformed(place, "a row of the table", format!("{kind:?}"))
+                    }
+                }));
+            }
+        }
+        self.is_empty = false;
+        let place = place_of(self.row.position());
+        if self.row.len() != self.n_columns {
+            let expected = format!("as many fields as in the header ({})", self.n_columns);
+            return Some(Err(PuzzleError::malformed(place, expected, self.row.len().to_string())));
+        }
+        let field = |at: Option<usize>| at.and_then(|at| self.row.get(at)).unwrap_or("").to_owned();
         let record = Record {
-            source: field("source").to_owned(),
-            question: field(QUESTION).to_owned(),
-            answer: field(ANSWER).to_owned(),
-            rating: field("rating").to_owned(),
+            source: field(self.places.source),
+            question: field(self.places.question),
+            answer: field(self.places.answer),
+            rating: field(self.places.rating),
         };
-        is_empty = false;
-        if each(Located { record, place }).is_break() {
-            break;
+        Some(Ok(Located { record, place }))
+    }
+}
+
+impl<R: BufRead> Iterator for Table<R> {
+    type Item = Result<Located, PuzzleError>;
+
+    /// The next record. An error concerns one row, except for [`PuzzleError::Read`] and
+    /// [`PuzzleError::Empty`], after which there are none.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
         }
+        let next = self.advance();
+        self.has_ended |= matches!(next, None | Some(Err(PuzzleError::Empty { .. })));
+        next
     }
-    if is_empty {
-        return Err(PuzzleError::Empty { place: name.to_owned(), what: "puzzles" });
+}
+
+/// The header, then the rest; a row that never ends is an error.
+struct RowLimit<R> {
+    line: Cursor<Vec<u8>>,
+    rest: R,
+    n_left: u64,
+}
+
+impl<R: Read> Read for RowLimit<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let n_read = match self.line.read(bytes)? {
+            0 => self.rest.read(bytes)?,
+            n_read => n_read,
+        };
+        self.n_left = self.n_left.checked_sub(n_read as u64).ok_or_else(|| {
+            let message = format!("a row of more than {N_ROW_BYTES_MAX} bytes");
+            std::io::Error::new(std::io::ErrorKind::InvalidData, message)
+        })?;
+        Ok(n_read)
     }
-    Ok(())
 }
 
 /// Writes a puzzle file record by record, with its header first.
@@ -293,7 +496,12 @@ impl<W: Write> Writer<W> {
     ///
     /// [`PuzzleError::Output`].
     pub fn write(&mut self, record: &Record) -> Result<(), PuzzleError> {
-        self.0.serialize(record).map_err(|err| PuzzleError::Output(err.into()))
+        self.0.serialize(record).map_err(|err| {
+            PuzzleError::Output(match err.into_kind() {
+                csv::ErrorKind::Io(err) => err,
+                kind => std::io::Error::other(format!("{kind:?}")),
+            })
+        })
     }
 
     /// Flushes buffered records.
@@ -361,10 +569,75 @@ mod tests {
 
         let questions = "source,question\nx,12\n";
         assert!(parse(questions.as_bytes(), "x.csv").is_err());
-        let record = &parse_questions(questions.as_bytes(), "x.csv").unwrap()[0].record;
+        let columns = &Columns::default();
+        let mut table = Table::new(questions.as_bytes(), "x.csv", columns, false).unwrap();
+        let record = table.next().unwrap().unwrap().record;
         assert_eq!((&*record.source, &*record.question, &*record.answer), ("x", "12", ""));
+        assert!(table.next().is_none());
+        let is_header = |line| is_header(line, columns);
         assert!(is_header("\u{feff}question,x") && is_header("source,question"));
-        assert!(!is_header("questions") && !is_header("12"));
+        assert!(is_header("id;Puzzle;Solution") && is_header("quizzes"));
+        assert!(!is_header("12") && !is_header("S#,G"));
+    }
+
+    #[test]
+    fn separators_and_lines_before_the_header_are_found() {
+        for text in ["sep=;\r\nquestion;answer\r\n1;2\r\n", "\n\nquestion\tanswer\n1\t2\n"] {
+            let located = &parse(text.as_bytes(), "x.csv").unwrap()[0];
+            assert_eq!((&*located.record.question, &*located.record.answer), ("1", "2"));
+            assert!(located.place == "x.csv:3" || located.place == "x.csv:4", "{located:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_were_assumed_or_passed_over_are_said() {
+        let note = |text: &str| {
+            let columns = &Columns::default();
+            Table::new(text.as_bytes(), "x.csv", columns, true).unwrap().note().map(str::to_owned)
+        };
+        assert_eq!(note("question,answer,rating\n1,2,3\n"), None);
+        let want = "x.csv: question = puzzle, answer = Solution; not read: id";
+        assert_eq!(note("id,puzzle,Solution\n1,2,3\n").as_deref(), Some(want));
+    }
+
+    #[test]
+    fn the_first_fault_in_the_file_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.csv");
+        let make = |located: &Located| match located.record.question.as_str() {
+            "bad" => Err(PuzzleError::malformed(&located.place, "good", "bad")),
+            _ => Ok(()),
+        };
+        let message = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            split(&[path.clone()], &Columns::default(), (0.1, 1), make).unwrap_err().to_string()
+        };
+        assert!(message("question,answer\n1,2\nbad,2\n1\n").contains("x.csv:3: expected good"));
+        assert!(message("question,answer\n1,2\n1\nbad,2\n").contains("x.csv:3: expected as many"));
+    }
+
+    #[test]
+    fn a_folder_without_its_files_says_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = [folder.path().to_owned()];
+        let columns = &Columns::default();
+        let message = || first(&data, columns).unwrap_err().to_string();
+        assert!(message().ends_with("test.csv or train.csv, found no files"), "{}", message());
+        file(folder.path(), "sudoku-1m.csv", 1);
+        file(folder.path(), ".hidden", 1);
+        let want = "found sudoku-1m.csv; name the file itself, or rename it";
+        assert!(message().ends_with(want), "{}", message());
+        file(folder.path(), "train.csv", 1);
+        let split = split(&data, columns, (0.0, 1), |_| Ok::<_, PuzzleError>(())).unwrap();
+        assert!(split.notes[0].ends_with("1 file is passed over (sudoku-1m.csv)"), "{split:?}");
+    }
+
+    #[test]
+    fn an_endless_row_is_refused() {
+        let text = std::io::Read::chain(&b"question,answer\n\""[..], std::io::repeat(b'x'));
+        let mut table = Table::new(text, "x.csv", &Columns::default(), true).unwrap();
+        assert!(matches!(table.next(), Some(Err(PuzzleError::Read { .. }))));
+        assert!(table.next().is_none());
     }
 
     fn file(folder: &Path, name: &str, n_records: usize) -> PathBuf {
@@ -380,9 +653,14 @@ mod tests {
         path
     }
 
+    fn halves(data: &[PathBuf], held_out: f64) -> Split<Located> {
+        let make = |located: &Located| Ok::<_, PuzzleError>(located.clone());
+        split(data, &Columns::default(), (held_out, 1), make).unwrap()
+    }
+
     #[test]
     fn without_records_both_sides_of_the_split_are_empty() {
-        let split = split(&[], 0.1, 1).unwrap();
+        let split = halves(&[], 0.1);
         assert!(split.train.is_empty() && split.eval.is_empty());
     }
 
@@ -393,15 +671,15 @@ mod tests {
         let questions = |located: &[Located]| -> Vec<usize> {
             located.iter().map(|l| l.record.question.parse().unwrap()).collect()
         };
-        let halves = split(&data, 0.1, 1).unwrap();
-        let (train, eval) = (questions(&halves.train), questions(&halves.eval));
+        let split = halves(&data, 0.1);
+        let (train, eval) = (questions(&split.train), questions(&split.eval));
         assert_eq!((train.len(), eval.len()), (90, 10));
         assert!(eval.iter().all(|question| !train.contains(question)));
         assert_ne!(eval, (90..100).collect::<Vec<_>>());
-        assert_eq!(questions(&split(&data, 0.1, 1).unwrap().eval), eval);
-        assert_eq!(split(&data, 1e-9, 1).unwrap().eval.len(), 1);
-        assert!(split(&data, 0.0, 1).unwrap().eval.is_empty());
-        let only = split(&[file(folder.path(), "only.csv", 1)], 0.9, 1).unwrap();
+        assert_eq!(questions(&halves(&data, 0.1).eval), eval);
+        assert_eq!(halves(&data, 1e-9).eval.len(), 1);
+        assert!(halves(&data, 0.0).eval.is_empty());
+        let only = halves(&[file(folder.path(), "only.csv", 1)], 0.9);
         assert_eq!((only.train.len(), only.eval.len()), (1, 0));
     }
 
@@ -410,11 +688,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         file(folder.path(), "train.csv", 5);
         let data = [folder.path().to_owned()];
-        assert_eq!(for_eval(&data).unwrap().len(), 5);
+        let n_eval = || {
+            let split = for_eval(&data, &Columns::default(), |_| Ok::<_, PuzzleError>(()));
+            split.unwrap().eval.len()
+        };
+        assert_eq!(n_eval(), 5);
         file(folder.path(), "test.csv", 3);
-        let halves = split(&data, 0.5, 1).unwrap();
-        assert_eq!((halves.train.len(), halves.eval.len()), (5, 3));
-        assert_eq!(for_eval(&data).unwrap().len(), 3);
+        let split = halves(&data, 0.5);
+        assert_eq!((split.train.len(), split.eval.len()), (5, 3));
+        assert_eq!(n_eval(), 3);
     }
 
     #[test]
@@ -422,10 +704,13 @@ mod tests {
         assert_eq!(message(""), "x.csv holds no puzzles");
         assert_eq!(message("source,question,answer,rating\n"), "x.csv holds no puzzles");
         let want = "x.csv:1: expected a header that names question and answer once, found";
-        assert_eq!(message("a,b\n"), format!("{want} \"a,b\""));
-        assert_eq!(message("answer\n"), format!("{want} \"answer\""));
-        let twice = "question,answer,question";
-        assert_eq!(message(&format!("{twice}\n")), format!("{want} \"{twice}\""));
+        for header in ["a,b", "answer", "question,answer,question"] {
+            let advice = "; say which columns are meant: --columns question=NAME,answer=NAME";
+            assert_eq!(message(&format!("{header}\n")), format!("{want} \"{header}\"{advice}"));
+        }
+        let advice = ", which names nothing: add a first line such as question,answer";
+        let puzzle = "1...............";
+        assert_eq!(message(puzzle), format!("{want} \"{puzzle}\"{advice}"));
         let want = "x.csv:3: expected as many fields as in the header (4), found 3";
         assert_eq!(message("source,question,answer,rating\na,b,c,d\na,b,c\n"), want);
         assert!(message("source,question,answer,rating\n\u{ff}a,b\n").contains("x.csv:2"));

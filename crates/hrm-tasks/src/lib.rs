@@ -63,11 +63,12 @@ pub use error::TaskError;
 pub use hrm_core;
 pub use hrm_puzzles;
 pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_source, preset_text};
-pub use query::{Answer, ModelOutput, Query, answer_with_givens};
+pub use query::{Answer, AnswerTable, ModelOutput, Query, answer_with_givens};
 pub use registry::TaskConfig;
-pub use solver::{SolveError, Solver, answer_all};
+pub use solver::{SolveError, Solver, answer_all, answer_each};
 pub use token_view::TokenView;
 pub use traits::{
-    DataSource, Encoding, FitToData, Generate, PuzzleKind, PuzzleTask, Queries, RowDecoder,
+    DataSource, Encoding, FitToData, Generate, PuzzleKind, PuzzleTask, Queries, QueryStream,
+    RowDecoder,
 };
 pub use vocabulary::{PADDING_CHAR, Vocabulary};

@@ -34,7 +34,9 @@ pub fn prepare(config: &TaskConfig, task: &dyn PuzzleTask, out: &Path) -> Result
         let found = "prepared rows; `hrm data import` recovers base puzzles from them";
         TaskError::malformed("the data", "base puzzles", found)
     })?;
-    let settings = serde_json::to_string_pretty(config).expect("settings are always JSON");
+    // The files written here have columns with known names.
+    let config = config.clone().with_table_columns("")?;
+    let settings = serde_json::to_string_pretty(&config).expect("settings are always JSON");
     files.push((SETTINGS, settings + "\n"));
     folder::write_new(out, &files)?;
     Ok(files.iter().map(|(_, text)| text.len() as u64).sum())

@@ -1,5 +1,7 @@
 //! Puzzles to solve, and the model's answers.
 
+use std::io::{self, Write};
+
 use hrm_core::PuzzleInput;
 use hrm_puzzles::{Style, Verdict};
 
@@ -75,24 +77,80 @@ pub fn answer_with_givens(
     (query.answer(&outputs, style), n_changed)
 }
 
-/// Answers as a CSV table with the columns `question,answer,valid,why`. `valid` is empty for
-/// answers that could not be checked.
+/// The columns of a table of answers. `valid` is empty for answers that could not be checked.
+const ANSWER_COLUMNS: [&str; 4] = ["question", "answer", "valid", "why"];
+
+impl Answer {
+    /// The row of this answer in a table with the columns `question,answer,valid,why`.
+    fn row(&self) -> [&str; 4] {
+        let (valid, why) = match &self.verdict {
+            Verdict::Valid | Verdict::Expected => ("true", ""),
+            Verdict::Invalid(why) => ("false", why.as_str()),
+            Verdict::Unchecked(why) => ("", why.as_str()),
+        };
+        [&self.puzzle, &self.text, valid, why]
+    }
+}
+
+/// A CSV table of answers, written a row at a time.
+pub struct AnswerTable<W: Write>(csv::Writer<W>);
+
+impl<W: Write> AnswerTable<W> {
+    /// A table with its header, written to `out`.
+    ///
+    /// # Errors
+    ///
+    /// Failed writes.
+    pub fn new(out: W) -> io::Result<Self> {
+        let mut table = csv::Writer::from_writer(out);
+        table.write_record(ANSWER_COLUMNS).map_err(cause)?;
+        Ok(Self(table))
+    }
+
+    /// Appends an answer.
+    ///
+    /// # Errors
+    ///
+    /// Failed writes.
+    pub fn write(&mut self, answer: &Answer) -> io::Result<()> {
+        self.0.write_record(answer.row()).map_err(cause)
+    }
+
+    /// Appends a puzzle that could not be answered; `why` names its place.
+    ///
+    /// # Errors
+    ///
+    /// Failed writes.
+    pub fn write_refused(&mut self, why: &str) -> io::Result<()> {
+        self.0.write_record(["", "", "", why]).map_err(cause)
+    }
+
+    /// Writes what is left, and returns the output.
+    ///
+    /// # Errors
+    ///
+    /// Failed writes.
+    pub fn finish(self) -> io::Result<W> {
+        self.0.into_inner().map_err(csv::IntoInnerError::into_error)
+    }
+}
+
+/// The failed write itself.
+fn cause(err: csv::Error) -> io::Error {
+    match err.into_kind() {
+        csv::ErrorKind::Io(err) => err,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
+}
+
+/// Answers as a CSV table with the columns `question,answer,valid,why`.
 pub(crate) fn answers_to_csv(answers: &[Answer]) -> String {
-    let mut table = csv::Writer::from_writer(Vec::new());
     let written = (|| {
-        table.write_record(["question", "answer", "valid", "why"])?;
-        for answer in answers {
-            let (valid, why) = match &answer.verdict {
-                Verdict::Valid | Verdict::Expected => ("true", ""),
-                Verdict::Invalid(why) => ("false", why.as_str()),
-                Verdict::Unchecked(why) => ("", why.as_str()),
-            };
-            table.write_record([&answer.puzzle, &answer.text, valid, why])?;
-        }
-        table.flush()
+        let mut table = AnswerTable::new(Vec::new())?;
+        answers.iter().try_for_each(|answer| table.write(answer))?;
+        table.finish()
     })();
-    written.expect("writing to memory succeeds");
-    let bytes = table.into_inner().expect("everything is flushed");
+    let bytes = written.expect("writing to memory succeeds");
     String::from_utf8(bytes).expect("fields are text")
 }
 

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use hrm_puzzles::binairo::Binairo;
+use hrm_puzzles::records::Columns;
 use serde::{Deserialize, Serialize};
 
 use crate::arc::ArcConfig;
@@ -85,6 +86,34 @@ kinds! {
     Grid, "grid", GridConfig;
     Maze, "maze", MazeConfig;
     Sudoku, "sudoku", SudokuConfig;
+}
+
+/// Tables of puzzles.
+impl TaskConfig {
+    /// The same settings for tables whose columns are `columns`, e.g.
+    /// `question=quizzes,answer=solutions`; empty for columns with known names.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if this kind is not read from tables, or for other text.
+    pub fn with_table_columns(self, columns: &str) -> Result<Self, TaskError> {
+        const FIELD: &str = "table_columns";
+        if let Err(expected) = columns.parse::<Columns>() {
+            return Err(TaskError::setting(FIELD, "names of columns", expected));
+        }
+        let mut tree = serde_json::to_value(&self).expect("settings are always JSON");
+        match tree.get_mut(FIELD) {
+            None if columns.is_empty() => Ok(self),
+            None => {
+                let expected = format!("left out: {} is not read from tables", self.name());
+                Err(TaskError::setting(FIELD, expected, columns))
+            }
+            Some(field) => {
+                *field = columns.into();
+                Ok(serde_json::from_value(tree).expect("only a text has changed"))
+            }
+        }
+    }
 }
 
 /// Opening data: data sets that the published code prepared, or files of the kind itself.

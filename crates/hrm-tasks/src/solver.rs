@@ -1,8 +1,9 @@
 //! Solving puzzles with a trained model.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::path::Path;
 
 use hrm_base::progress::Stage;
@@ -109,31 +110,51 @@ pub fn answer_all<E: From<candle_core::Error>>(
 ) -> Result<(), E> {
     let n_total: usize = queries.iter().map(|query| query.n_inputs()).sum();
     let stage = Stage::start("solving puzzles", n_total as u64);
-    // Number of inputs of each query so far. Inputs are created lazily.
-    let n_inputs = RefCell::new(Vec::new());
-    let inputs = queries.iter().flat_map(|query| {
-        let inputs = query.inputs();
-        n_inputs.borrow_mut().push(inputs.len());
+    let numbered = queries.iter().map(Box::as_ref).enumerate();
+    answer_each(model, numbered, budget, batch_size, |(idx, _), outputs| {
+        stage.advance(outputs.len() as u64);
+        done(idx, outputs)
+    })
+}
+
+/// As [`answer_all`], for any number of queries that need not fit in memory. Each comes with
+/// something to recognise it by, and both are passed to `done`, in order.
+///
+/// # Errors
+///
+/// If the backend or `done` fails.
+pub fn answer_each<T, Q: Deref<Target = dyn Query>, E: From<candle_core::Error>>(
+    model: &Hrm,
+    queries: impl Iterator<Item = (T, Q)>,
+    budget: Budget,
+    batch_size: NonZeroUsize,
+    mut done: impl FnMut((T, Q), &[ModelOutput]) -> Result<(), E>,
+) -> Result<(), E> {
+    // Queries that are not done, with their numbers of inputs. Inputs are created lazily.
+    let waiting = RefCell::new(VecDeque::new());
+    let inputs = queries.fuse().flat_map(|query| {
+        let inputs = query.1.inputs();
+        waiting.borrow_mut().push_back((query, inputs.len()));
         inputs
     });
     // Outputs that were ready before those of earlier inputs.
     let mut early: BTreeMap<usize, ModelOutput> = BTreeMap::new();
-    let (mut n_queries_done, mut n_inputs_done) = (0, 0);
+    let mut n_inputs_done = 0;
     solve_all(model, inputs, budget, batch_size, |idx, _, solution| {
-        stage.advance(1);
         let (q_halt, n_segments) = (solution.q[0], solution.n_segments);
         early.insert(idx, ModelOutput { tokens: solution.tokens, q_halt, n_segments });
-        while let Some(&n) = n_inputs.borrow().get(n_queries_done) {
+        loop {
+            let Some(n) = waiting.borrow().front().map(|(_, n)| *n) else { return Ok(()) };
             let own = n_inputs_done..n_inputs_done + n;
             if early.range(own.clone()).count() < n {
-                break;
+                return Ok(());
             }
             let outputs: Vec<ModelOutput> = own.filter_map(|idx| early.remove(&idx)).collect();
-            if !outputs.is_empty() {
-                done(n_queries_done, &outputs)?;
+            let query = waiting.borrow_mut().pop_front();
+            if let Some((query, _)) = query.filter(|_| n > 0) {
+                done(query, &outputs)?;
             }
-            (n_queries_done, n_inputs_done) = (n_queries_done + 1, n_inputs_done + n);
+            n_inputs_done += n;
         }
-        Ok(())
     })
 }

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::stats::Distribution;
+use hrm_puzzles::text::Text;
 use hrm_puzzles::{Leak, Style};
 use hrm_train::task::{Document, RowId, Scorer, Task};
 
@@ -102,6 +103,12 @@ pub trait FitToData: Sized {
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError>;
 }
 
+/// Puzzles to solve, or why one of them cannot be read.
+pub type QueryStream = Box<dyn Iterator<Item = Result<Box<dyn Query>, TaskError>>>;
+
+/// Largest length of a text of puzzles that are read together.
+const N_TEXT_BYTES_MAX: u64 = 256 << 20;
+
 /// Puzzles to solve.
 pub trait Queries {
     /// Reads puzzles to solve from `text`; messages call its origin `place`.
@@ -115,6 +122,26 @@ pub trait Queries {
         place: &str,
         identifiers: &[String],
     ) -> Result<Vec<Box<dyn Query>>, TaskError>;
+
+    /// Reads puzzles to solve one after another, so that they need not fit in memory. An
+    /// error within concerns one puzzle and names its place, except for
+    /// [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read), which is the last.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] if the text cannot be read at all.
+    fn queries(&self, text: Text, identifiers: &[String]) -> Result<QueryStream, TaskError> {
+        let name = text.name().to_owned();
+        let text = text.whole(N_TEXT_BYTES_MAX)?;
+        let queries = self.parse_queries(&text, &name, identifiers)?;
+        Ok(Box::new(queries.into_iter().map(Ok)))
+    }
+
+    /// Whether [`export_answers`](Self::export_answers) writes a table with one row for each
+    /// query, so that answers need not be kept.
+    fn answers_are_rows(&self) -> bool {
+        false
+    }
 
     /// A file with the answers to queries, in order.
     fn export_answers(&self, answers: &[Answer]) -> Document {

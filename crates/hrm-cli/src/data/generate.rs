@@ -51,13 +51,17 @@ impl Generate {
         if let Some(min_path) = self.min_path {
             task_args = task_args.with_setting("task.min_path", min_path);
         }
+        if task_args.task == "sudoku" && !task_args.data_args.sets("task.eval_givens") {
+            // It concerns evaluation only, and may not fit on a smaller board.
+            task_args = task_args.with_setting("task.eval_givens", 0);
+        }
         let config = task_args.with_default_preset("small").config()?;
         let start = Instant::now();
         let generate = |out: &mut dyn Write| {
             config.task.puzzle_kind().generate(self.n as usize, self.seed, out)
         };
         match &self.out {
-            None => generate(&mut Stdout).map_err(unwrap_closed_pipe)?,
+            None => generate(&mut Stdout)?,
             Some(out) => {
                 let failed = TaskError::write(out);
                 durable::new_file(out, &failed, |file| {
@@ -89,13 +93,5 @@ impl Write for Stdout {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stdout().flush()
-    }
-}
-
-/// Unwraps an I/O error, so that a closed pipe is recognised as such.
-fn unwrap_closed_pipe(err: TaskError) -> anyhow::Error {
-    match err {
-        TaskError::Puzzle(PuzzleError::Output(source)) => source.into(),
-        err => err.into(),
     }
 }

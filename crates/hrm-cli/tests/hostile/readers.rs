@@ -37,6 +37,8 @@ pub(crate) struct Reader {
 /// All kinds of files from outside.
 pub(crate) const READERS: &[Reader] = &[
     Reader { name: "records", file: "train.csv", read: records_csv },
+    Reader { name: "text", file: "text.csv", read: packed_text },
+    Reader { name: "boards", file: "boards.txt", read: boards },
     Reader { name: "grid_csv", file: "grids.csv", read: grid_csv },
     Reader { name: "npy", file: "npy/test/all__inputs.npy", read: prepared },
     Reader { name: "dataset_json", file: "metadata/test/dataset.json", read: prepared },
@@ -102,11 +104,33 @@ fn folder() -> &'static Path {
 
 /// Reads all records, as Sudokus or as mazes.
 fn records_csv(path: &Path) -> Outcome {
-    let n_cells = records::n_cells(&[path.to_owned()])?.unwrap_or_default();
+    let first = records::first(&[path.to_owned()], &records::Columns::default())?;
+    let n_cells = first.map_or(0, |located| located.record.question.chars().count());
     let kinds = ["sudoku", "maze"].map(|kind| open(kind, n_cells, path));
     // No file is valid as both.
     let [sudoku, maze] = kinds;
     sudoku.or(maze)
+}
+
+/// The front end of all text, with what it unpacks.
+fn packed_text(path: &Path) -> Outcome {
+    hrm_puzzles::text::read(path, hrm_puzzles::text::TABLE_ENDINGS, 1 << 20)?;
+    Ok(())
+}
+
+/// Sudokus to solve, in any form. One that cannot be read does not stop the others.
+fn boards(path: &Path) -> Outcome {
+    let text = hrm_puzzles::text::Text::open(path, &["txt"])?;
+    let shape = hrm_puzzles::sudoku::Shape::new(4)?;
+    let boards = hrm_puzzles::sudoku::Boards::new(shape, text, &records::Columns::default())?;
+    let mut first = None;
+    for board in boards {
+        match board {
+            Ok(given) => assert!(given.board.clash(shape).is_none()),
+            Err(err) => first = first.or(Some(err)),
+        }
+    }
+    first.map_or(Ok(()), |err| Err(err.into()))
 }
 
 fn grid_csv(path: &Path) -> Outcome {

@@ -3,6 +3,7 @@
 use std::ops::{Index, IndexMut};
 
 use crate::PuzzleError;
+use crate::text::shown;
 
 /// Rows of characters, possibly of different lengths. The last row is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,7 +40,7 @@ impl Grid {
         }
         let rejected = grid.cells().find(|(_, symbol)| symbol.is_control());
         if let Some((at, symbol)) = rejected {
-            let found = format!("{symbol:?} at {}", cell_name(at));
+            let found = format!("{} at {}", shown(symbol), cell_name(at));
             return Err(PuzzleError::malformed(place, "printable characters", found));
         }
         Ok(grid)
@@ -189,10 +190,11 @@ pub(crate) mod tests {
         for text in ["", "/", "//", "\n", "\n\r\n"] {
             assert_eq!(message(text), "f: expected at least one cell, found none", "{text:?}");
         }
-        let want = "f: expected printable characters, found '\\u{1b}' at row 2, column 1";
+        let want = "f: expected printable characters, found U+001B (control character) at row 2, \
+                    column 1";
         assert_eq!(message("ab/\u{1b}[31m"), want);
-        assert!(message("a\tb").contains("'\\t'") && message("a\rb").contains("'\\r'"));
-        assert!(message("a\0").contains("'\\0'"));
+        assert!(message("a\tb").contains("U+0009") && message("a\rb").contains("U+000D"));
+        assert!(message("a\0").contains("U+0000"));
     }
 
     #[test]

@@ -17,4 +17,4 @@ mod text;
 pub use draw::pair as draw;
 pub use grid::{Grid, cell_name};
 pub use rules::Rules;
-pub use text::{ParsedGrid, parse_grids};
+pub use text::{Grids, ParsedGrid, parse_grids};

@@ -1,7 +1,12 @@
 //! Grids as users type them.
 
+use std::io::Cursor;
+
 use super::Grid;
-use crate::{PuzzleError, records};
+use crate::PuzzleError;
+use crate::questions::Questions;
+use crate::records::{self, Columns};
+use crate::text::Text;
 
 /// A question parsed from text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,22 +21,77 @@ pub struct ParsedGrid {
     pub place: String,
 }
 
-/// Parses grids from text: CSV with a column `question`, or grids separated by empty
-/// lines. A grid on a single line is split into rows at `/`.
+/// Parses grids from text, as [`Grids`] does.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] with the line and the unexpected character,
-/// [`PuzzleError::Empty`] without grids.
+/// The first grid that cannot be read: [`PuzzleError::Malformed`] with the line and the
+/// unexpected character, [`PuzzleError::Empty`] without grids.
 pub fn parse_grids(text: &str, place: &str) -> Result<Vec<ParsedGrid>, PuzzleError> {
-    let lines: Vec<(usize, &str)> = (1..).zip(text.lines()).collect();
-    let blocks = || lines.split(|(_, line)| line.is_empty()).filter(|block| !block.is_empty());
-    match blocks().next() {
-        None => Err(PuzzleError::Empty { place: place.to_owned(), what: "puzzles" }),
-        Some([(_, first), ..]) if records::is_header(first) => {
-            records::parse_questions(text.as_bytes(), place)?.iter().map(in_csv).collect()
+    let text = Text::new(Cursor::new(text.to_owned().into_bytes()), place, &[])?;
+    Grids::new(text, &Columns::default())?.collect()
+}
+
+/// The grids of a text, one after another: a table with a column of questions, or grids
+/// separated by empty lines. A grid on a single line is split into rows at `/`. Each error
+/// concerns one grid, except for [`PuzzleError::Read`], which is the last.
+pub struct Grids {
+    source: Questions,
+}
+
+impl Grids {
+    /// The grids of a text.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Read`], [`PuzzleError::Empty`] without grids, and
+    /// [`PuzzleError::Malformed`] for a table without a column of questions.
+    pub fn new(text: Text, columns: &Columns) -> Result<Self, PuzzleError> {
+        let source = Questions::of(text, columns, "puzzles", |_| false)?;
+        Ok(Self { source })
+    }
+}
+
+impl Iterator for Grids {
+    type Item = Result<ParsedGrid, PuzzleError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        /// Lines of a grid beyond which it is no grid.
+        const N_LINES_MAX: usize = 1 << 16;
+
+        let lines = match &mut self.source {
+            Questions::Table(table) => {
+                return Some(table.next()?.and_then(|located| in_csv(&located)));
+            }
+            Questions::Lines(lines) => lines,
+        };
+        let name = lines.name().to_owned();
+        let mut block = Vec::new();
+        let mut fault = None;
+        for line in lines.by_ref() {
+            match line {
+                Ok((_, line)) if line.is_empty() => {
+                    if !block.is_empty() {
+                        break;
+                    }
+                }
+                Ok(line) if block.len() < N_LINES_MAX => block.push(line),
+                Ok((at, _)) => {
+                    let expected = format!("grids of at most {N_LINES_MAX} lines");
+                    let place = format!("{name}:{at}");
+                    fault = fault.or(Some(PuzzleError::malformed(place, expected, "more")));
+                }
+                Err(err) => fault = fault.or(Some(err)),
+            }
         }
-        Some(_) => blocks().map(|block| drawn(block, place)).collect(),
+        if let Some(fault) = fault {
+            return Some(Err(fault));
+        }
+        if block.is_empty() {
+            // A text of empty lines alone was refused before.
+            return None;
+        }
+        Some(drawn(&block, &name))
     }
 }
 
@@ -51,9 +111,9 @@ fn in_csv(located: &records::Located) -> Result<ParsedGrid, PuzzleError> {
 }
 
 /// Parses a grid from consecutive lines.
-fn drawn(block: &[(usize, &str)], place: &str) -> Result<ParsedGrid, PuzzleError> {
+fn drawn(block: &[(usize, String)], place: &str) -> Result<ParsedGrid, PuzzleError> {
     let place = format!("{place}:{}", block.first().map_or(1, |(at, _)| *at));
-    let lines: Vec<&str> = block.iter().map(|(_, line)| *line).collect();
+    let lines: Vec<&str> = block.iter().map(|(_, line)| line.as_str()).collect();
     let question = Grid::parse(&lines.join("\n"), &place)?;
     Ok(ParsedGrid { question, label: None, in_lines: lines.len() > 1, place })
 }

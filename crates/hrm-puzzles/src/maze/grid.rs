@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::PuzzleError;
+use crate::text::shown;
 
 /// Smallest number of cells per side: a start and a goal must fit.
 pub const SIDE_MIN: usize = 2;
@@ -80,7 +81,7 @@ impl Maze {
         }
         let cell = |(idx, symbol)| {
             Cell::from_symbol(symbol).ok_or_else(|| {
-                let found = format!("{symbol:?} at {}", Spot::new(side, idx));
+                let found = format!("{} at {}", shown(symbol), Spot::new(side, idx));
                 PuzzleError::malformed(place, "'#', ' ', 'S' or 'G'", found)
             })
         };

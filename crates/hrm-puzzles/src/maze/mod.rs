@@ -26,4 +26,4 @@ pub use grid::{Cell, Maze, PATH, SIDE_MAX, SIDE_MIN, SYMBOLS, Spot, check_side};
 pub use path::{Fault, check_answer, shortest_path, walk};
 pub use picture::panels;
 pub use solved::SolvedMaze;
-pub use text::{Form, in_lines, parse_mazes};
+pub use text::{Form, Mazes, in_lines, mazes, parse_mazes};

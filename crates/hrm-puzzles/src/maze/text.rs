@@ -1,7 +1,12 @@
 //! Mazes as users type them.
 
+use std::io::Cursor;
+
 use super::{Maze, check_side};
-use crate::{PuzzleError, records};
+use crate::PuzzleError;
+use crate::questions::Questions;
+use crate::records::{Columns, Located};
+use crate::text::Text;
 
 /// How a maze was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,37 +24,81 @@ pub fn in_lines(text: &str, side: usize) -> String {
     lines.join("\n")
 }
 
-/// Parses mazes of `side` from text: CSV, one maze per line, or mazes with one line per
-/// row, separated by empty lines.
+/// Parses mazes from text, as [`mazes`] does.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] with the line and the unexpected character,
-/// [`PuzzleError::Empty`] without mazes, [`PuzzleError::Setting`] if `side` is out of
-/// range.
+/// The first maze that cannot be read: [`PuzzleError::Malformed`] with the line and the
+/// unexpected character, [`PuzzleError::Empty`] without mazes, [`PuzzleError::Setting`] if
+/// `side` is out of range.
 pub fn parse_mazes(side: usize, text: &str, place: &str) -> Result<(Form, Vec<Maze>), PuzzleError> {
     check_side(side)?;
-    let lines: Vec<&str> = text.lines().collect();
-    let Some(first) = lines.iter().find(|line| !line.trim().is_empty()) else {
-        return Err(PuzzleError::Empty { place: place.to_owned(), what: "mazes" });
-    };
-    if records::is_header(first) {
-        let located = records::parse(text.as_bytes(), place)?;
-        let read = |located: &records::Located| {
-            Maze::parse(&located.record.question, side, &located.field("question"))
-        };
-        return Ok((Form::OneLine, located.iter().map(read).collect::<Result<_, _>>()?));
-    }
+    let text = Text::new(Cursor::new(text.to_owned().into_bytes()), place, &[])?;
+    let found: Vec<(Form, Maze)> =
+        mazes(side, text, &Columns::default())?.collect::<Result<_, _>>()?;
+    let form = found.first().map_or(Form::OneLine, |(form, _)| *form);
+    Ok((form, found.into_iter().map(|(_, maze)| maze).collect()))
+}
 
-    let numbered: Vec<(usize, &str)> = (1..).zip(lines).collect();
-    let written = || numbered.iter().filter(|(_, line)| !line.is_empty());
-    let n_chars = |line: &str| line.chars().count();
-    if written().all(|(_, line)| n_chars(line) == side * side) {
-        let read = |(at, line): &(usize, &str)| Maze::parse(line, side, &format!("{place}:{at}"));
-        return Ok((Form::OneLine, written().map(read).collect::<Result<_, _>>()?));
+/// Mazes, or why one of them could not be read.
+pub type Mazes = Box<dyn Iterator<Item = Result<(Form, Maze), PuzzleError>>>;
+
+/// The mazes of `side` in a text, one after another: a table, one maze per line, or mazes
+/// with one line per row, separated by empty lines. Each error concerns one maze, except for
+/// [`PuzzleError::Read`], which is the last.
+///
+/// # Errors
+///
+/// [`PuzzleError::Read`], [`PuzzleError::Empty`] without mazes, [`PuzzleError::Malformed`]
+/// for a table without a column of questions and for drawings of more than 64 MiB, and
+/// [`PuzzleError::Setting`] if `side` is out of range.
+pub fn mazes(side: usize, text: Text, columns: &Columns) -> Result<Mazes, PuzzleError> {
+    /// Drawn mazes are held in memory: which empty lines are rows shows only at the end.
+    const N_DRAWN_BYTES_MAX: usize = 64 << 20;
+
+    check_side(side)?;
+    let is_row = |line: &str| line.chars().count() >= side * side;
+    let mut lines = match Questions::of(text, columns, "mazes", is_row)? {
+        Questions::Table(table) => {
+            let read = move |located: Result<Located, PuzzleError>| {
+                let located = located?;
+                let place = located.field("question");
+                Ok((Form::OneLine, Maze::parse(&located.record.question, side, &place)?))
+            };
+            return Ok(Box::new(table.map(read)));
+        }
+        Questions::Lines(lines) => lines,
+    };
+    let name = lines.name().to_owned();
+    let mut numbered = Vec::new();
+    let mut n_bytes = 0;
+    while let Some(line) = lines.next() {
+        let (at, line) = line?;
+        let is_one_line = line.chars().count() == side * side;
+        if is_one_line && numbered.iter().all(|(_, line): &(usize, String)| line.is_empty()) {
+            let read = move |line: Result<(usize, String), PuzzleError>| match line {
+                Ok((_, line)) if line.trim_end_matches('\r').is_empty() => None,
+                line => Some(line.and_then(|(at, line)| {
+                    Ok((Form::OneLine, Maze::parse(&line, side, &format!("{name}:{at}"))?))
+                })),
+            };
+            return Ok(Box::new(std::iter::once(Ok((at, line))).chain(lines).filter_map(read)));
+        }
+        n_bytes += line.len();
+        if n_bytes > N_DRAWN_BYTES_MAX {
+            let expected = format!("at most {N_DRAWN_BYTES_MAX} bytes of drawn mazes");
+            return Err(PuzzleError::malformed(name, expected, "more"));
+        }
+        numbered.push((at, line));
     }
-    let read = |rows| drawn(side, rows, place);
-    Ok((Form::Drawn, blocks(side, &numbered).into_iter().map(read).collect::<Result<_, _>>()?))
+    if numbered.iter().all(|(_, line)| line.trim().is_empty()) {
+        return Err(PuzzleError::Empty { place: name, what: "mazes" });
+    }
+    let borrowed: Vec<(usize, &str)> =
+        numbered.iter().map(|(at, line)| (*at, line.as_str())).collect();
+    let read = |rows| drawn(side, rows, &name).map(|maze| (Form::Drawn, maze));
+    let mazes: Vec<_> = blocks(side, &borrowed).into_iter().map(read).collect();
+    Ok(Box::new(mazes.into_iter()))
 }
 
 /// The lines of each maze.
@@ -132,7 +181,8 @@ mod tests {
         assert_eq!(message(2, "S#\n #\n"), "f:1: expected one 'G', found none");
         let want = "f:2: field `question`: expected 9 characters for side 3, found 2";
         assert_eq!(message(3, "source,question,answer,rating\nx,SG,,\n"), want);
-        assert!(message(3, "source,question\nx,SG\n").starts_with("f:1: expected a header"));
+        // A question needs no answer.
+        assert_eq!(texts(3, "source,question\nx,S #   # G\n"), ["S #   # G"]);
         assert!(parse_mazes(0, "SG", "f").is_err());
     }
 

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use super::notation::Notation;
 use crate::PuzzleError;
 
 /// Supported sides, with the rows and columns of a box.
-const SIDES: [(usize, usize, usize); 4] = [(4, 2, 2), (6, 2, 3), (9, 3, 3), (16, 4, 4)];
+const SIDES: [(usize, usize, usize); 5] = [(4, 2, 2), (6, 2, 3), (9, 3, 3), (12, 3, 4), (16, 4, 4)];
+
+/// The supported sides, for messages.
+pub const SIDES_IN_WORDS: &str = "4, 6, 9, 12 or 16";
 
 /// Symbols of the digits, starting with 1.
 const DIGITS: &str = "123456789ABCDEFG";
@@ -26,11 +30,11 @@ impl Shape {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] unless the side is 4, 6, 9 or 16.
+    /// [`PuzzleError::Setting`] unless the side is 4, 6, 9, 12 or 16.
     pub fn new(side: usize) -> Result<Self, PuzzleError> {
         let found = SIDES.into_iter().find(|(known, ..)| *known == side);
         let (side, box_rows, box_columns) =
-            found.ok_or_else(|| PuzzleError::setting("board", "4, 6, 9 or 16", side))?;
+            found.ok_or_else(|| PuzzleError::setting("board", SIDES_IN_WORDS, side))?;
         Ok(Self { side, box_rows, box_columns })
     }
 
@@ -85,32 +89,10 @@ impl Board {
     /// # Errors
     ///
     /// [`PuzzleError::Malformed`] with the number of characters or the unknown
-    /// character.
+    /// character, or if more than one symbol could be a blank.
     pub fn parse(shape: Shape, text: &str, place: &str) -> Result<Self, PuzzleError> {
-        let n_chars = text.chars().count();
-        if n_chars != shape.n_cells() {
-            let side = n_chars.isqrt();
-            let hint = if side * side == n_chars && Shape::new(side).is_ok() {
-                format!(", as for side {side}")
-            } else {
-                String::new()
-            };
-            let expected = format!("{} characters", shape.n_cells());
-            return Err(PuzzleError::malformed(place, expected, format!("{n_chars}{hint}")));
-        }
-        let digit = |(cell, symbol): (usize, char)| {
-            if symbol == '.' || symbol == '0' {
-                return Ok(0);
-            }
-            shape.digits().chars().position(|d| d == symbol).map(|at| at as u8 + 1).ok_or_else(
-                || {
-                    let expected = format!("`.` or one of {}", shape.digits());
-                    let found = format!("{symbol:?} at {}", shape.name_of(cell));
-                    PuzzleError::malformed(place, expected, found)
-                },
-            )
-        };
-        let cells = text.chars().enumerate().map(digit).collect::<Result<_, _>>()?;
+        let notation = Notation::of(shape, text, "", place)?;
+        let cells = notation.cells(shape, text, place)?;
         Ok(Self { cells })
     }
 
@@ -248,15 +230,16 @@ mod tests {
         assert_eq!(message("12"), "x: expected 81 characters, found 2");
         let hint = "x: expected 81 characters, found 16, as for side 4";
         assert_eq!(message(SOLVED), hint);
-        let text = format!("{}x", ".".repeat(80));
-        let want = "x: expected `.` or one of 123456789, found 'x' at row 9, column 9";
+        let text = format!("{}y", ".".repeat(80));
+        let want = "x: expected `.` or one of 123456789, found 'y' at row 9, column 9";
         assert_eq!(message(&text), want);
         assert!(Shape::new(5).unwrap_err().to_string().starts_with("board must be"));
     }
 
     #[test]
     fn blanks_are_dots_or_zeros_and_letters_are_digits_above_nine() {
-        assert_eq!(four("0...............").to_text(), ".".repeat(16));
+        assert_eq!(four("0000000000000000").to_text(), ".".repeat(16));
+        assert!(Board::parse(Shape::new(4).unwrap(), "0...............", "x").is_err());
         let sixteen = Shape::new(16).unwrap();
         let text = format!("G{}", ".".repeat(255));
         assert_eq!(Board::parse(sixteen, &text, "x").unwrap().cells()[0], 16);

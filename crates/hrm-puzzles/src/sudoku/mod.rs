@@ -1,13 +1,15 @@
-//! Sudoku on boards with sides of 4, 6, 9 and 16.
+//! Sudoku on boards with sides of 4, 6, 9, 12 and 16.
 //!
-//! A board is written row by row, one character per cell: `.` or `0` for a blank,
-//! then `1`..`9`, `A`..`G`.
+//! A board is written row by row, one character per cell: `.` for a blank, then `1`..`9`,
+//! `A`..`G`. Other symbols for blanks are read (`0 _ * ? - x`), but only one in a puzzle;
+//! on boards of 12 and 16, digits may count from 0 instead, and blanks are then not 0.
 
 mod board;
 mod draw;
 mod equivalence;
 mod generate;
 mod hard;
+mod notation;
 mod options;
 mod picture;
 mod puzzle;
@@ -17,7 +19,7 @@ mod solver;
 mod symmetry;
 mod text;
 
-pub use board::{Board, Clash, Shape};
+pub use board::{Board, Clash, SIDES_IN_WORDS, Shape};
 pub use draw::side_by_side as draw;
 pub use equivalence::{are_equivalent, leaks};
 pub use generate::{Generator, minimal_puzzle, reveal, solved_board};
@@ -25,4 +27,4 @@ pub use picture::panels;
 pub use puzzle::Puzzle;
 pub use solver::{Search, Solver};
 pub use symmetry::Symmetry;
-pub use text::parse_boards;
+pub use text::{Boards, Given, parse_boards};

@@ -1,5 +1,6 @@
 //! A puzzle with its answer, as stored in files.
 
+use super::notation::Notation;
 use super::{Board, Shape};
 use crate::PuzzleError;
 use crate::records::{Located, Record};
@@ -23,8 +24,12 @@ impl Puzzle {
     /// [`PuzzleError::Malformed`] naming the field and the problem.
     pub fn from_record(located: &Located, shape: Shape) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
-        let question = Board::parse(shape, &record.question, &located.field("question"))?;
-        let answer = Board::parse(shape, &record.answer, &located.field("answer"))?;
+        let Record { question, answer, .. } = record;
+        let place = located.field("question");
+        let notation = Notation::of(shape, question, answer, &place)?;
+        let question = Board::new(shape, notation.cells(shape, question, &place)?);
+        let answer = notation.cells(shape, answer, &located.field("answer"))?;
+        let answer = Board::new(shape, answer);
         let rejected = |expected: &str, found: String| {
             Err(PuzzleError::malformed(located.field("answer"), expected, found))
         };
@@ -40,7 +45,7 @@ impl Puzzle {
         if !answer.keeps(&question) {
             return rejected("the givens of the question", "other digits".to_owned());
         }
-        let rating = record.rating.trim().parse().ok();
+        let rating = rating(&record.rating);
         Ok(Self { question, answer, rating })
     }
 
@@ -53,6 +58,12 @@ impl Puzzle {
             rating: self.rating.map_or(String::new(), |rating| rating.to_string()),
         }
     }
+}
+
+/// A rating in whole numbers, which some files write as `7.0`.
+fn rating(text: &str) -> Option<u64> {
+    let text = text.trim();
+    text.parse().ok().or_else(|| text.trim_end_matches('0').strip_suffix('.')?.parse().ok())
 }
 
 impl Board {

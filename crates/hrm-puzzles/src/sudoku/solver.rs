@@ -106,6 +106,7 @@ impl Solver {
             4 => run::<4, 2>(self.shape, query, choice),
             6 => run::<6, 3>(self.shape, query, choice),
             9 => run::<9, 3>(self.shape, query, choice),
+            12 => run::<12, 4>(self.shape, query, choice),
             16 => run::<16, 4>(self.shape, query, choice),
             side => unreachable!("a shape has no side {side}"),
         }
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn hostile_boards_have_no_solution_and_do_not_hang() {
-        for side in [4, 6, 9, 16] {
+        for side in [4, 6, 9, 12, 16] {
             let shape = Shape::new(side).unwrap();
             let solver = Solver::new(shape);
             let with = |givens: &[(usize, u8)]| {

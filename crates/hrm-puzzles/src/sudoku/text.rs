@@ -1,91 +1,373 @@
-//! Boards as users type them.
+//! Boards as users type them, and as other programs write them.
 
+use std::collections::VecDeque;
+use std::io::Cursor;
+
+use super::notation::{Notation, foreign, is_symbol};
 use super::{Board, Shape};
-use crate::{PuzzleError, records};
+use crate::PuzzleError;
+use crate::questions::{Lines, Questions};
+use crate::records::{Columns, Located};
+use crate::text::Text;
 
 /// At least this many spaces separate the question from the answer in a drawing.
 const GAP: &str = "   ";
 
-/// Parses puzzles from text: CSV, one puzzle per line, or puzzles with one line per row.
-///
-/// Outside CSV, spaces and the lines between boxes (`|`, `-----+----`) are ignored. Of a
-/// drawing of question and answer side by side, the question is parsed.
+/// A board as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The board.
+    pub board: Board,
+    /// Whether its digits count from 0, as in hexadecimal: 0 is written for the largest.
+    pub has_zero: bool,
+}
+
+impl Given {
+    fn parse(shape: Shape, question: &str, answer: &str, place: &str) -> Result<Self, PuzzleError> {
+        let notation = Notation::of(shape, question, answer, place)?;
+        let board = Board::new(shape, notation.cells(shape, question, place)?);
+        match board.clash(shape) {
+            None => Ok(Self { board, has_zero: notation.has_zero }),
+            Some(clash) => {
+                let [one, other] = clash.cells.map(|cell| shape.name_of(cell));
+                let found = format!("{clash} ({one} and {other})");
+                Err(PuzzleError::malformed(place, "givens that obey the rules", found))
+            }
+        }
+    }
+}
+
+/// Parses puzzles from text, as [`Boards`] does.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] with the line and the unexpected character, or with the
-/// rule that the givens break; [`PuzzleError::Empty`] without puzzles.
+/// The first puzzle that cannot be read: [`PuzzleError::Malformed`] with the line and the
+/// unexpected character, or with the rule that the givens break; [`PuzzleError::Empty`]
+/// without puzzles.
 pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>, PuzzleError> {
-    let is_empty = |line: &&str| line.trim().is_empty();
-    let Some(first) = text.lines().find(|line| !is_empty(line)) else {
-        return Err(PuzzleError::Empty { place: place.to_owned(), what: "puzzles" });
-    };
-    if records::is_header(first) {
-        let located = records::parse(text.as_bytes(), place)?;
-        return located.iter().map(|l| board(shape, &l.record.question, &l.place)).collect();
-    }
-    let lines: Vec<(usize, String)> = (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !is_empty(line) && !is_rule(line))
-        .map(|(at, line)| (at, cells_of(shape, line)))
-        .collect();
-    let is_drawn = lines.len() > 1 && lines[0].1.chars().count() == shape.side;
-    if !is_drawn {
-        let read = |(at, line): &(usize, String)| board(shape, line, &format!("{place}:{at}"));
-        return lines.iter().map(read).collect();
-    }
-    if !lines.len().is_multiple_of(shape.side) {
-        let expected = format!("{} lines of {0} characters", shape.side);
-        return Err(PuzzleError::malformed(place, expected, format!("{} lines", lines.len())));
-    }
-    for (at, line) in &lines {
-        let n_chars = line.chars().count();
-        if n_chars != shape.side {
-            let expected = format!("{} characters", shape.side);
-            return Err(PuzzleError::malformed(
-                format!("{place}:{at}"),
-                expected,
-                n_chars.to_string(),
-            ));
-        }
-    }
-    let drawn = |lines: &[(usize, String)]| {
-        let joined: String = lines.iter().map(|(_, line)| line.as_str()).collect();
-        board(shape, &joined, &format!("{place}:{}", lines[0].0))
-    };
-    lines.chunks(shape.side).map(drawn).collect()
+    let text = Text::new(Cursor::new(text.to_owned().into_bytes()), place, &[])?;
+    let boards = Boards::new(shape, text, &Columns::default())?;
+    boards.map(|given| Ok(given?.board)).collect()
 }
 
-/// Whether a line is drawn between boxes and holds no cells.
-fn is_rule(line: &str) -> bool {
-    line.contains('-') && line.chars().all(|symbol| "-+| ".contains(symbol))
+/// The puzzles of a text, one after another: a table, one puzzle per line, or puzzles with
+/// one line per row.
+///
+/// Outside tables, headings (`Grid 01`), remarks (`#`), spaces and the lines between boxes
+/// (`|`, `-----+----`) are passed over, and lists (`[[5, 3, 0, ...], ...]`) are read. Of a
+/// line with a puzzle and other fields, the puzzle is read; of a drawing of question and
+/// answer side by side, the question. Each error concerns one puzzle, except for
+/// [`PuzzleError::Read`], which is the last.
+pub struct Boards {
+    shape: Shape,
+    source: Questions,
+    /// Rows of a board that is not complete, with their lines.
+    rows: Vec<Row>,
+    /// The number of rows before the last empty line.
+    n_before: usize,
+    ready: VecDeque<Result<Given, PuzzleError>>,
+    is_elsewhere: bool,
+    is_empty: bool,
+    has_ended: bool,
+}
+
+/// A line of a drawn board.
+#[derive(Debug)]
+struct Row {
+    at: usize,
+    cells: String,
+    /// Nothing but as many `-` as cells: a row of blanks, or a line between boxes.
+    is_dashes: bool,
+}
+
+/// What a line is.
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    /// A whole puzzle.
+    Board(String),
+    /// A row, or what should be one.
+    Row(String),
+    /// As many `-` as a row has cells.
+    Dashes,
+    /// A line between boxes.
+    Rule,
+    /// A heading between puzzles.
+    Heading,
+}
+
+impl Boards {
+    /// The puzzles of a text.
+    ///
+    /// # Errors
+    ///
+    /// [`PuzzleError::Read`], [`PuzzleError::Empty`] for an empty text, and
+    /// [`PuzzleError::Malformed`] for a table without a column of questions.
+    pub fn new(shape: Shape, text: Text, columns: &Columns) -> Result<Self, PuzzleError> {
+        let is_row = |line: &str| line.chars().count() >= shape.n_cells();
+        Ok(Self {
+            shape,
+            source: Questions::of(text, columns, "puzzles", is_row)?,
+            rows: Vec::new(),
+            n_before: 0,
+            ready: VecDeque::new(),
+            is_elsewhere: false,
+            is_empty: true,
+            has_ended: false,
+        })
+    }
+
+    /// Takes a line of text.
+    fn line(&mut self, at: usize, line: &str) {
+        let text = line.split('#').next().unwrap_or("").trim();
+        if text.is_empty() {
+            if line.trim().is_empty() {
+                self.end_of_paragraph();
+            }
+            return;
+        }
+        if let Some(section) = section(text) {
+            // Beside the puzzle, some programs store what a player has done so far.
+            self.end_of_board();
+            self.is_elsewhere = !section.eq_ignore_ascii_case("puzzle");
+            return;
+        }
+        if self.is_elsewhere {
+            return;
+        }
+        match Line::of(self.shape, text) {
+            Line::Rule => {}
+            Line::Heading => self.end_of_board(),
+            Line::Dashes => {
+                let cells = "-".repeat(self.shape.side);
+                self.rows.push(Row { at, cells, is_dashes: true });
+            }
+            Line::Board(cells) => {
+                self.end_of_board();
+                self.give(at, &cells);
+            }
+            Line::Row(cells) => {
+                self.rows.push(Row { at, cells, is_dashes: false });
+                let is_clear = self.n_before == 0 && !self.rows.iter().any(|row| row.is_dashes);
+                if is_clear && self.rows.len() == self.shape.side || self.rows.len() > 99 {
+                    self.end_of_board();
+                }
+            }
+        }
+    }
+
+    /// After an empty line: a board is complete, or there are empty lines between its boxes.
+    fn end_of_paragraph(&mut self) {
+        let n_rows = |rows: &[Row]| rows.iter().filter(|row| !row.is_dashes).count();
+        let n_last = n_rows(&self.rows[self.n_before..]);
+        let is_whole = n_last > 0 && n_last.is_multiple_of(self.shape.side);
+        if self.n_before > 0 && is_whole {
+            // The rows before were no whole board.
+            let last = self.rows.split_off(self.n_before);
+            self.end_of_board();
+            self.rows = last;
+        }
+        if n_rows(&self.rows) >= self.shape.side {
+            self.end_of_board();
+        }
+        self.n_before = self.rows.len();
+    }
+
+    /// Makes boards of the rows so far.
+    fn end_of_board(&mut self) {
+        let side = self.shape.side;
+        self.n_before = 0;
+        let mut rows = std::mem::take(&mut self.rows);
+        // Rows of blanks, if other rows have such blanks, or if only they make a board.
+        let n_rows = rows.iter().filter(|row| !row.is_dashes).count();
+        let uses_dashes = rows.iter().any(|row| !row.is_dashes && row.cells.contains('-'));
+        let fits = |n: usize| n > 0 && n.is_multiple_of(side);
+        if fits(n_rows) && !(uses_dashes && fits(rows.len())) || !fits(rows.len()) {
+            rows.retain(|row| !row.is_dashes);
+        }
+        let Some(first) = rows.first() else { return };
+        let wrong = rows.iter().find(|row| row.cells.chars().count() != side);
+        let malformed = |at: usize, expected: String, found: String| {
+            let Questions::Lines(lines) = &self.source else { unreachable!("tables have no rows") };
+            Err(PuzzleError::malformed(lines.place(at), expected, found))
+        };
+        let fault = match wrong {
+            _ if rows.len() == 1 => {
+                let n = first.cells.chars().count();
+                let hint = Shape::new(n.isqrt()).ok().filter(|shape| shape.n_cells() == n);
+                let hint =
+                    hint.map_or(String::new(), |shape| format!(", as for side {}", shape.side));
+                let foreign = foreign(self.shape, &first.cells);
+                let expected = format!("{} characters", self.shape.n_cells());
+                malformed(first.at, expected, format!("{n}{hint}{foreign}"))
+            }
+            Some(row) => {
+                let n = row.cells.chars().count();
+                let foreign = foreign(self.shape, &row.cells);
+                malformed(row.at, format!("{side} characters"), format!("{n}{foreign}"))
+            }
+            None if !fits(rows.len()) => {
+                let expected = format!("{side} lines of {side} characters");
+                malformed(first.at, expected, format!("{} lines", rows.len()))
+            }
+            None => {
+                for rows in rows.chunks(side) {
+                    let cells: String = rows.iter().map(|row| row.cells.as_str()).collect();
+                    self.give(rows[0].at, &cells);
+                }
+                return;
+            }
+        };
+        self.ready.push_back(fault);
+    }
+
+    fn give(&mut self, at: usize, cells: &str) {
+        let Questions::Lines(lines) = &self.source else { return };
+        self.ready.push_back(Given::parse(self.shape, cells, "", &lines.place(at)));
+    }
+
+    fn of_record(&self, located: &Located) -> Result<Given, PuzzleError> {
+        let record = &located.record;
+        Given::parse(self.shape, &record.question, &record.answer, &located.field("question"))
+    }
+}
+
+impl Iterator for Boards {
+    type Item = Result<Given, PuzzleError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(given) = self.ready.pop_front() {
+                self.is_empty = false;
+                return Some(given);
+            }
+            if self.has_ended {
+                return None;
+            }
+            let lines: &mut Lines = match &mut self.source {
+                Questions::Table(table) => {
+                    let located = table.next()?;
+                    return Some(located.and_then(|located| self.of_record(&located)));
+                }
+                Questions::Lines(lines) => lines,
+            };
+            match lines.next() {
+                Some(Ok((at, line))) => self.line(at, &line),
+                Some(Err(err)) => {
+                    self.end_of_board();
+                    self.ready.push_back(Err(err));
+                }
+                None => {
+                    self.has_ended = true;
+                    let place = lines.name().to_owned();
+                    self.end_of_paragraph();
+                    self.end_of_board();
+                    if self.ready.is_empty() && self.is_empty {
+                        return Some(Err(PuzzleError::Empty { place, what: "puzzles" }));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The name in brackets of a section, e.g. `[Puzzle]`.
+fn section(text: &str) -> Option<&str> {
+    let name = text.strip_prefix('[')?.strip_suffix(']')?;
+    (name.len() > 2 && name.chars().all(|symbol| symbol.is_ascii_alphabetic())).then_some(name)
+}
+
+impl Line {
+    fn of(shape: Shape, text: &str) -> Self {
+        if let Some(rule) = Self::rule(shape, text) {
+            return rule;
+        }
+        if let Some(cells) = listed(shape, text) {
+            return if cells.chars().count() == shape.side {
+                Self::Row(cells)
+            } else {
+                Self::Board(cells)
+            };
+        }
+        let is_valid = |text: &str| text.chars().all(|symbol| is_symbol(shape, symbol));
+        let cells = cells_of(shape, text);
+        let n_cells = cells.chars().count();
+        if is_valid(&cells) && (n_cells == shape.side || n_cells == shape.n_cells()) {
+            return if n_cells == shape.side { Self::Row(cells) } else { Self::Board(cells) };
+        }
+        // A puzzle among other fields, e.g. a name and a rating.
+        let is_board = |field: &&str| field.chars().count() == shape.n_cells() && is_valid(field);
+        let mut fields = text.split([' ', '\t', ',', ';', '"', '\'', ':']);
+        if let Some(board) = fields.find(is_board) {
+            return Self::Board(board.to_owned());
+        }
+        if n_cells == shape.n_cells() {
+            return Self::Board(cells);
+        }
+        let word: String = text.chars().take_while(|symbol| symbol.is_alphabetic()).collect();
+        let is_heading = word.chars().count() >= 2 && !is_valid(&word);
+        if is_heading { Self::Heading } else { Self::Row(cells) }
+    }
+
+    /// A line that is drawn between boxes and holds no cells.
+    fn rule(shape: Shape, text: &str) -> Option<Self> {
+        let is_box = |symbol: char| ('\u{2500}'..='\u{257f}').contains(&symbol);
+        let is_drawn = |symbol: char| "-=+|*: ".contains(symbol) || is_box(symbol);
+        let has_run = text.contains("--") || text.contains("==") || text.contains(is_box);
+        let is_bracket = text.contains(['[', ']', '(', ')', '{', '}'])
+            && text.chars().all(|symbol| "[](){}, ".contains(symbol));
+        if is_bracket {
+            return Some(Self::Rule);
+        }
+        if !has_run || !text.chars().all(is_drawn) {
+            return None;
+        }
+        let cells: Vec<char> = text.chars().filter(|symbol| !symbol.is_whitespace()).collect();
+        let is_dashes = cells.iter().all(|symbol| *symbol == '-') && cells.len() == shape.side;
+        Some(if is_dashes { Self::Dashes } else { Self::Rule })
+    }
+}
+
+/// The cells of a line of numbers: `[5, 3, 0, ...]`, `5,3,,7`, or, on large boards,
+/// `10 . 3`. `None` if it is none, or does not have as many as a row or a board.
+fn listed(shape: Shape, text: &str) -> Option<String> {
+    let bare: String = text.chars().filter(|symbol| !"[](){}\"'|".contains(*symbol)).collect();
+    let bare = bare.trim().trim_end_matches(';').trim();
+    let mut fields: Vec<&str> = match bare.contains(',') {
+        true => bare.split(',').map(str::trim).collect(),
+        false => bare.split_whitespace().collect(),
+    };
+    let fits = |n: usize| n == shape.side || n == shape.n_cells();
+    if !fits(fields.len()) && fields.last().is_some_and(|field| field.is_empty()) {
+        fields.pop();
+    }
+    if !fits(fields.len()) {
+        return None;
+    }
+    let symbol = |field: &&str| -> Option<char> {
+        let mut symbols = field.chars();
+        match (symbols.next(), symbols.next()) {
+            (None, _) => Some('.'),
+            (Some(symbol), None) => is_symbol(shape, symbol).then_some(symbol),
+            _ => shape.digits().chars().nth(field.parse::<usize>().ok()?.checked_sub(1)?),
+        }
+    };
+    fields.iter().map(symbol).collect()
 }
 
 /// The cells of a line. If it is a row of two boards side by side, those of the first.
 fn cells_of(shape: Shape, line: &str) -> String {
-    let cells = |text: &str| -> String {
-        text.chars().filter(|symbol| !symbol.is_whitespace() && *symbol != '|').collect()
-    };
+    let is_drawn = |symbol: char| symbol.is_whitespace() || "|[](){}│┃║".contains(symbol);
+    let cells =
+        |text: &str| -> String { text.chars().filter(|symbol| !is_drawn(*symbol)).collect() };
     match line.trim().split_once(GAP) {
-        Some((question, answer)) if cells(question).len() == shape.side && !answer.is_empty() => {
+        Some((question, answer))
+            if cells(question).chars().count() == shape.side && !answer.is_empty() =>
+        {
             // A cell that is marked as wrong is preceded by `!`.
             let n_others = cells(answer).chars().filter(|symbol| *symbol != '!').count();
             if n_others == shape.side { cells(question) } else { cells(line) }
         }
         _ => cells(line),
-    }
-}
-
-/// Parses a board and checks that its givens break no rule.
-fn board(shape: Shape, text: &str, place: &str) -> Result<Board, PuzzleError> {
-    let board = Board::parse(shape, text, place)?;
-    match board.clash(shape) {
-        None => Ok(board),
-        Some(clash) => {
-            let [one, other] = clash.cells.map(|cell| shape.name_of(cell));
-            let found = format!("{clash} ({one} and {other})");
-            Err(PuzzleError::malformed(place, "givens that obey the rules", found))
-        }
     }
 }
 
@@ -134,7 +416,7 @@ mod tests {
 
     #[test]
     fn our_own_drawings_are_parsed() {
-        for side in [4, 6, 9, 16] {
+        for side in [4, 6, 9, 12, 16] {
             let shape = Shape::new(side).unwrap();
             let sample = |seed| {
                 let rng = &mut hrm_base::rng::stream(seed, "test");
@@ -161,7 +443,7 @@ mod tests {
         assert_eq!(message("12"), "f:1: expected 16 characters, found 2");
         assert_eq!(
             message("1...\n....\n....\n"),
-            "f: expected 4 lines of 4 characters, found 3 lines"
+            "f:1: expected 4 lines of 4 characters, found 3 lines"
         );
         assert_eq!(message("1...\n...\n....\n....\n"), "f:2: expected 4 characters, found 3");
         assert_eq!(
@@ -169,5 +451,90 @@ mod tests {
             "f:1: expected givens that obey the rules, found row 1 holds 1 twice (row 1, \
              column 1 and row 1, column 2)"
         );
+    }
+
+    fn texts(shape: Shape, text: &str) -> Vec<Result<String, String>> {
+        let text = Text::new(Cursor::new(text.to_owned().into_bytes()), "f", &[]).unwrap();
+        let boards = Boards::new(shape, text, &Columns::default()).unwrap();
+        boards
+            .map(|given| given.map(|given| given.board.to_text()).map_err(|err| err.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn drawings_of_other_programs_are_read() {
+        let want = [Ok(PUZZLE.to_owned()), Ok(PUZZLE.to_owned())];
+        for text in [
+            "Grid 01\n1000\n0000\n0004\n0000\nGrid 02\n1000\n0000\n0004\n0000\n",
+            "1___\n____\n___4\n____\n\n1___\n____\n___4\n____",
+            "1..\u{a0}.\n....\n\n...4\n....\n\n\n1...\n....\n...4\n....\n",
+            "# easy\n1*** **** ***4 **** # first\n\n1---------- 4----\n",
+            "*-----*\n|1.|..|\n|..|..|\n|--+--|\n|..|.4|\n|..|..|\n*-----*\n1..........4....\n",
+            "1---\n----\n---4\n----\n\n1...\n....\n----\n...4\n....\n",
+            "a;1..........4....;3.5\nb;1..........4....;1234341221434321\n",
+            "[[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 4], [0, 0, 0, 0]]\n[\n [1, 0, 0, 0],\n\
+             [0, 0, 0, 0],\n [0, 0, 0, 4],\n [0, 0, 0, 0]\n]\n",
+            "1,,,\n,,,\n,,,4\n,,,\n1,0,0,0\n0,0,0,0\n0,0,0,4\n0,0,0,0\n",
+            "[Puzzle]\n1...\n....\n...4\n....\n[State]\n12..\n....\n...4\n....\n[Puzzle]\n\
+             1..........4....\n",
+            "┌──┬──┐\n│1.│..│\n│..│..│\n├──┼──┤\n│..│.4│\n│..│..│\n└──┴──┘\n1xxxxxxxxxx4xxxx\n",
+            "Puzzle\n1...\n....\n...4\n....\nPuzzle\n1...\n....\n...4\n....\n",
+            "id;puzzle;solution\n1;1..........4....;\n2;1..........4....;\n",
+        ] {
+            assert_eq!(texts(four(), text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_puzzle_that_cannot_be_read_does_not_block_the_others() {
+        let good = || Ok(PUZZLE.to_owned());
+        let bad = |message: &str| Err(message.to_owned());
+        let text = format!("{PUZZLE}\n1..........4...\n{PUZZLE}\n1.......y..4....\n{PUZZLE}\n");
+        let want = [
+            good(),
+            bad("f:2: expected 16 characters, found 15"),
+            good(),
+            bad("f:4: expected `.` or one of 1234, found 'y' at row 3, column 1"),
+            good(),
+        ];
+        assert_eq!(texts(four(), &text), want);
+        let text = "1...\n....\n...4\n\n1...\n....\n...4\n....\n";
+        let want = [bad("f:1: expected 4 lines of 4 characters, found 3 lines"), good()];
+        assert_eq!(texts(four(), text), want);
+        let text =
+            "puzzle,solution\n1..........4....,\n1..0.......4....,\n1..........4\u{200b}...,\n";
+        let want = [
+            good(),
+            bad("f:3: field `question`: expected one symbol for blanks, found both '.' and '0'; \
+                 write every blank as ."),
+            bad("f:4: field `question`: expected `.` or one of 1234, found U+200B (zero-width \
+                 character) at row 3, column 5"),
+        ];
+        let found = texts(four(), text);
+        assert_eq!(found[..2], want[..2]);
+        assert!(found[2].as_ref().unwrap_err().contains("U+200B (zero-width character)"));
+    }
+
+    #[test]
+    fn digits_may_count_from_zero_on_large_boards() {
+        let shape = Shape::new(16).unwrap();
+        let solved = crate::sudoku::solved_board(shape, &mut hrm_base::rng::stream(1, "test"));
+        let text = solved.to_text().replace('G', "0");
+        let zero_at = text.find('0').unwrap();
+        let mut question = text.clone();
+        question.replace_range(zero_at + 1..zero_at + 9, "........");
+        let given = |question: &str, answer: &str| Given::parse(shape, question, answer, "f");
+        let found = given(&question, "").unwrap();
+        assert!(found.has_zero);
+        assert_eq!(usize::from(found.board.cells()[zero_at]), 16);
+        assert_eq!(found.board.n_givens(), 248);
+        assert_eq!(given(&question.to_lowercase(), "").unwrap(), found);
+        // The answer decides where the question does not.
+        let message = given(&text, "").unwrap_err().to_string();
+        assert!(message.contains("0, which may be a blank (digits 1 to G) or a digit (0 to F)"));
+        assert!(given(&text, &text).unwrap().has_zero);
+        let blanked = solved.to_text().replace('1', "0");
+        assert!(!given(&blanked, &solved.to_text()).unwrap().has_zero);
+        assert_eq!(given(&blanked, "").unwrap().board.n_givens(), 240);
     }
 }

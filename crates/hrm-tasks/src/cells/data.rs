@@ -2,10 +2,11 @@
 //! for people.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use hrm_base::progress::Stage;
-use hrm_puzzles::records::{self, Located, Record};
+use hrm_puzzles::records::{self, Located, Record, Split};
 use hrm_puzzles::stats::{self, Distribution};
 use hrm_puzzles::{Leak, Style};
 use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, RowMut, Scorer, Task};
@@ -39,8 +40,11 @@ where
         } else {
             self.check_all()?;
             let DataSettings { held_out, seed, .. } = self.data();
-            let split = records::split(data, held_out, seed)?;
-            Sides { train: read(self, &split.train)?, eval: read(self, &split.eval)? }
+            let columns = self.checked_columns()?;
+            let unread = Unread::default();
+            let read = |located: &Located| unread.read(self, located);
+            let split = records::split(data, &columns, (held_out, seed), read)?;
+            return Ok(Box::new(CellTask::of_files(self, split, unread)));
         };
         Ok(Box::new(CellTask::new(self.clone(), sides)))
     }
@@ -54,23 +58,46 @@ where
             generate::eval_side(self)?
         } else {
             self.check_all()?;
-            read(self, &records::for_eval(data)?)?
+            let unread = Unread::default();
+            let read = |located: &Located| unread.read(self, located);
+            let split = records::for_eval(data, &self.checked_columns()?, read)?;
+            return Ok(Box::new(CellTask::of_files(self, split, unread)));
         };
         Ok(Box::new(CellTask::new(self.clone(), Sides { train: Vec::new(), eval })))
     }
 }
 
-/// The puzzles of records, in the same order.
-fn read<K: CellFiles>(kind: &K, located: &[Located]) -> Result<Vec<Placed<K::Puzzle>>, TaskError> {
-    let stage = Stage::start("checking puzzles", located.len() as u64);
-    let read = |located: &Located| {
-        stage.advance(1);
-        Ok(Placed { puzzle: kind.read(located)?, place: located.place.clone() })
-    };
-    // Results are collected before the errors are looked at, so that the first bad record in
-    // file order is reported.
-    let read: Vec<Result<_, TaskError>> = located.par_iter().map(read).collect();
-    read.into_iter().collect()
+/// Counts optional columns that are filled and cannot be read.
+#[derive(Default)]
+struct Unread {
+    n: AtomicU64,
+    /// The column and the place of one of them.
+    example: Mutex<Option<(&'static str, String)>>,
+}
+
+impl Unread {
+    /// The puzzle of a record.
+    fn read<K: CellFiles>(
+        &self,
+        kind: &K,
+        located: &Located,
+    ) -> Result<Placed<K::Puzzle>, TaskError> {
+        let puzzle = kind.read(located)?;
+        if let Some(column) = kind.unread(located, &puzzle) {
+            self.n.fetch_add(1, Ordering::Relaxed);
+            let mut example = self.example.lock().unwrap_or_else(PoisonError::into_inner);
+            example.get_or_insert((column, located.place.clone()));
+        }
+        Ok(Placed { puzzle, place: located.place.clone() })
+    }
+
+    fn note(self) -> Option<String> {
+        let example = self.example.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ((column, place), n) = (example?, self.n.into_inner());
+        Some(format!(
+            "the column `{column}` of {n} puzzles is no whole number and not used, e.g. in {place}"
+        ))
+    }
 }
 
 /// A kind of puzzle with its data.
@@ -82,6 +109,8 @@ struct CellTask<K: CellKind> {
     /// rating a puzzle takes time.
     figures: OnceLock<Vec<Vec<Option<u64>>>>,
     sides: std::sync::Arc<Sides<K::Puzzle>>,
+    /// How files were read.
+    notes: Vec<String>,
     kind: K,
 }
 
@@ -108,8 +137,16 @@ impl<K: CellVersions> CellTask<K> {
             identifiers: vec![BLANK_NAME.to_owned()],
             figures: OnceLock::new(),
             sides,
+            notes: Vec::new(),
             kind,
         }
+    }
+
+    /// The puzzles of files.
+    fn of_files(kind: &K, split: Split<Placed<K::Puzzle>>, unread: Unread) -> Self {
+        let Split { train, eval, mut notes } = split;
+        notes.extend(unread.note());
+        Self { notes, ..Self::new(kind.clone(), Sides { train, eval }) }
     }
 }
 
@@ -264,7 +301,7 @@ where
     }
 
     fn notes(&self) -> Vec<String> {
-        self.kind.notes(&self.sides)
+        self.notes.iter().cloned().chain(self.kind.notes(&self.sides)).collect()
     }
 }
 

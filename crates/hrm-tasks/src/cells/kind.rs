@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::hash::Hash;
 
 use hrm_base::rng::ChaCha8Rng;
-use hrm_puzzles::records::{Located, Record};
+use hrm_puzzles::records::{Columns, Located, Record};
 use hrm_puzzles::stats::Distribution;
+use hrm_puzzles::text::{Text, quoted};
 use hrm_puzzles::{Leak, Style, Verdict};
 
 use super::settings::DataSettings;
@@ -25,6 +26,12 @@ pub trait CellKind: Clone + Send + Sync + 'static {
     /// The settings of its data.
     fn data(&self) -> DataSettings;
 
+    /// Which columns of tables hold what, as text that [`Columns`] reads; empty for those with
+    /// known names.
+    fn table_columns(&self) -> &str {
+        ""
+    }
+
     /// Makes sure that its own settings are in range; those of [`data`](Self::data) are
     /// checked by the caller.
     ///
@@ -40,7 +47,19 @@ pub trait CellKind: Clone + Send + Sync + 'static {
     /// [`TaskError::Setting`] naming the first setting out of range.
     fn check_all(&self) -> Result<(), TaskError> {
         self.check()?;
-        self.data().check()
+        self.data().check()?;
+        self.checked_columns().map(drop)
+    }
+
+    /// The columns of tables.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if they cannot be read.
+    fn checked_columns(&self) -> Result<Columns, TaskError> {
+        let columns = self.table_columns();
+        let expected = "the names of columns, e.g. question=quizzes,answer=solutions";
+        columns.parse().map_err(|_| TaskError::setting("table_columns", expected, quoted(columns)))
     }
 }
 
@@ -62,6 +81,12 @@ pub trait CellFiles: CellKind {
     ///
     /// [`TaskError`] naming the field and what is wrong with it.
     fn read(&self, located: &Located) -> Result<Self::Puzzle, TaskError>;
+
+    /// The name of an optional column of a record that is filled and could not be read.
+    fn unread(&self, located: &Located, puzzle: &Self::Puzzle) -> Option<&'static str> {
+        let _ = (located, puzzle);
+        None
+    }
 
     /// The puzzle as a record with an empty source.
     fn to_record(&self, puzzle: &Self::Puzzle) -> Record;
@@ -146,14 +171,19 @@ pub trait CellVersions: CellKind {
     }
 }
 
+/// Questions, or why one of them could not be read.
+pub type Questions<Q> = Box<dyn Iterator<Item = Result<Q, TaskError>>>;
+
 /// Questions to answer, and the rules by which answers are checked.
 pub trait CellQueries: CellKind {
-    /// Reads questions from text; messages call its origin `place`.
+    /// Reads questions from text, one after another. An error within concerns one question
+    /// and names its place, except for [`PuzzleError::Read`](hrm_puzzles::PuzzleError::Read),
+    /// which is the last.
     ///
     /// # Errors
     ///
-    /// [`TaskError`] naming the place of the error in the text.
-    fn parse(&self, text: &str, place: &str) -> Result<Vec<Self::Question>, TaskError>;
+    /// [`TaskError`] if the text cannot be read at all.
+    fn parse(&self, text: Text) -> Result<Questions<Self::Question>, TaskError>;
 
     /// Token ids of a question, `[n_cells]`.
     ///
@@ -170,6 +200,22 @@ pub trait CellQueries: CellKind {
 
     /// The cells `ids` in the form in which the question was written.
     fn to_text(&self, question: &Self::Question, ids: &[u32]) -> String;
+
+    /// Question and answer for people, as [`CellEncoding::draw`]: the symbols of the question
+    /// are used.
+    fn draw_answer(
+        &self,
+        question: &Self::Question,
+        inputs: &[u32],
+        tokens: &[u32],
+        style: Style,
+    ) -> String
+    where
+        Self: CellEncoding,
+    {
+        let _ = question;
+        self.draw(inputs, tokens, style)
+    }
 
     /// Whether the answer `tokens` is right.
     fn verdict(&self, question: &Self::Question, tokens: &[u32]) -> Verdict;

@@ -28,7 +28,7 @@ mod sides;
 
 pub use kind::{
     Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
-    Figure,
+    Figure, Questions,
 };
 pub use settings::DataSettings;
 pub(crate) use settings::check_held_out;

@@ -1,30 +1,42 @@
 //! Puzzles to solve, and the model's answers.
 
+use std::io::Cursor;
 use std::rc::Rc;
 
 use hrm_core::PuzzleInput;
 use hrm_puzzles::Style;
+use hrm_puzzles::text::Text;
 use hrm_train::task::BLANK_PUZZLE;
 
 use super::kind::{CellEncoding, CellQueries};
 use crate::error::TaskError;
 use crate::query::{Answer, ModelOutput, Query};
-use crate::traits::Queries;
+use crate::traits::{Queries, QueryStream};
 
 impl<K: CellQueries + CellEncoding> Queries for K {
     fn parse_queries(
         &self,
         text: &str,
         place: &str,
-        _identifiers: &[String],
+        identifiers: &[String],
     ) -> Result<Vec<Box<dyn Query>>, TaskError> {
+        let text = Text::new(Cursor::new(text.to_owned().into_bytes()), place, &[])?;
+        self.queries(text, identifiers)?.collect()
+    }
+
+    fn queries(&self, text: Text, _identifiers: &[String]) -> Result<QueryStream, TaskError> {
         self.check_all()?;
         let kind = Rc::new(self.clone());
-        let query = |question| {
+        let query = move |question: Result<K::Question, TaskError>| {
+            let question = question?;
             let inputs = kind.inputs(&question)?;
             Ok(Box::new(CellQuery { kind: kind.clone(), question, inputs }) as Box<dyn Query>)
         };
-        self.parse(text, place)?.into_iter().map(query).collect()
+        Ok(Box::new(self.parse(text)?.map(query)))
+    }
+
+    fn answers_are_rows(&self) -> bool {
+        true
     }
 }
 
@@ -62,7 +74,7 @@ impl<K: CellQueries + CellEncoding> Query for CellQuery<K> {
         let Self { kind, question, inputs } = self;
         Answer {
             puzzle: kind.to_text(question, inputs),
-            drawing: kind.draw(inputs, &output.tokens, style),
+            drawing: kind.draw_answer(question, inputs, &output.tokens, style),
             text: kind.to_text(question, &output.tokens),
             second: None,
             verdict: kind.verdict(question, &output.tokens),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use hrm_puzzles::clipped;
 use hrm_puzzles::grid::{Grid, cell_name};
+use hrm_puzzles::text::shown;
 use hrm_train::task::PADDING;
 
 use crate::{TaskError, Vocabulary};
@@ -99,7 +100,7 @@ impl Canvas {
         for (at, symbol) in grid.cells() {
             let Some(id) = self.ids.get(&symbol) else {
                 let expected = format!("one of the characters {:?}", clipped(&self.alphabet));
-                let found = format!("{symbol:?} at {}", cell_name(at));
+                let found = format!("{} at {}", shown(symbol), cell_name(at));
                 return Err(TaskError::malformed(place, expected, found));
             };
             ids[at.0 * self.n_columns + at.1] = *id;

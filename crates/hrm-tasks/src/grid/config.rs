@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
-use hrm_base::progress::Stage;
 use hrm_puzzles::grid::{Grid, Rules};
-use hrm_puzzles::records::{self, Located, Split};
+use hrm_puzzles::records::{self, Located};
 use serde::{Deserialize, Serialize};
 
 use super::canvas;
 use super::pair::CharacterGrid;
-use crate::cells::DataSettings;
+use crate::cells::{CellKind, DataSettings};
 use crate::{FitToData, TaskError};
 
 /// Largest number of cells: larger than in any published model.
@@ -32,6 +32,10 @@ pub struct GridConfig {
     /// Share of data files without a test set that is held out for evaluation,
     /// `0 <= held_out < 1`; at least one puzzle if it is positive.
     pub held_out: f64,
+    /// Which columns of data files hold what, e.g. `question=quizzes,answer=solutions`; empty for
+    /// columns with known names.
+    #[serde(default)]
+    pub table_columns: String,
 }
 
 impl CharacterGrid for GridConfig {
@@ -41,6 +45,10 @@ impl CharacterGrid for GridConfig {
 
     fn data(&self) -> DataSettings {
         DataSettings { seed: self.seed, n_train: 0, n_eval: 0, held_out: self.held_out }
+    }
+
+    fn table_columns(&self) -> &str {
+        &self.table_columns
     }
 
     fn check(&self) -> Result<(), TaskError> {
@@ -83,20 +91,22 @@ impl FitToData for GridConfig {
         if data.is_empty() {
             return Ok(self);
         }
-        let Split { train, eval } = records::split(data, 0.0, self.seed)?;
-        let mut alphabet = BTreeSet::new();
-        let (mut rows, mut columns) = (0, 0);
-        let stage = Stage::start("reading grids", (train.len() + eval.len()) as u64);
-        for located in train.iter().chain(&eval) {
-            stage.advance(1);
+        let seen = Mutex::new((BTreeSet::new(), 0, 0));
+        let look = |located: &Located| -> Result<(), TaskError> {
             let Located { record, .. } = located;
             for (name, text) in [("question", &record.question), ("answer", &record.answer)] {
                 let grid = Grid::parse(text, &located.field(name))?;
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                let (alphabet, rows, columns) = &mut *seen;
                 alphabet.extend(grid.cells().map(|(_, symbol)| symbol));
-                rows = rows.max(grid.n_rows());
-                columns = columns.max(grid.n_columns());
+                *rows = grid.n_rows().max(*rows);
+                *columns = grid.n_columns().max(*columns);
             }
-        }
-        Ok(Self { alphabet: alphabet.into_iter().collect(), rows, columns, ..self })
+            Ok(())
+        };
+        records::split(data, &CellKind::checked_columns(&self)?, (0.0, self.seed), look)?;
+        let (alphabet, rows, columns) = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let alphabet = alphabet.into_iter().collect();
+        Ok(Self { alphabet, rows, columns, ..self })
     }
 }

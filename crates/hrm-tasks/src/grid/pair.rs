@@ -8,12 +8,13 @@ use hrm_puzzles::grid::{self, Grid, ParsedGrid, Rules};
 use hrm_puzzles::picture::{Panel, PuzzleView, characters_in_rows};
 use hrm_puzzles::records::{Located, Record};
 use hrm_puzzles::stats::Distribution;
+use hrm_puzzles::text::Text;
 use hrm_puzzles::{Leak, Style, Verdict};
 
 use super::canvas::{self, Canvas};
 use crate::cells::{
     CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
-    DataSettings, Figure, Placed, Sides, name_of,
+    DataSettings, Figure, Placed, Questions, Sides, name_of,
 };
 use crate::{Encoding, TaskError, Vocabulary};
 
@@ -31,6 +32,9 @@ pub(super) trait CharacterGrid: Clone + Send + Sync + 'static {
 
     /// The settings of its data.
     fn data(&self) -> DataSettings;
+
+    /// Which columns of data files hold what.
+    fn table_columns(&self) -> &str;
 
     /// Makes sure that its own settings are in range.
     ///
@@ -109,6 +113,10 @@ impl<K: CharacterGrid> CellKind for K {
 
     fn data(&self) -> DataSettings {
         CharacterGrid::data(self)
+    }
+
+    fn table_columns(&self) -> &str {
+        CharacterGrid::table_columns(self)
     }
 
     fn check(&self) -> Result<(), TaskError> {
@@ -211,8 +219,9 @@ impl<K: CharacterGrid> CellGenerator for K {
 impl<K: CharacterGrid> CellVersions for K {}
 
 impl<K: CharacterGrid> CellQueries for K {
-    fn parse(&self, text: &str, place: &str) -> Result<Vec<ParsedGrid>, TaskError> {
-        Ok(grid::parse_grids(text, place)?)
+    fn parse(&self, text: Text) -> Result<Questions<ParsedGrid>, TaskError> {
+        let grids = grid::Grids::new(text, &self.checked_columns()?)?;
+        Ok(Box::new(grids.map(|grid| Ok(grid?))))
     }
 
     fn inputs(&self, parsed: &ParsedGrid) -> Result<Vec<u32>, TaskError> {

@@ -26,12 +26,23 @@ pub struct Ruled<R> {
     /// Share of data files without a test set that is held out for evaluation,
     /// `0 <= held_out < 1`; at least one puzzle if it is positive.
     pub held_out: f64,
+    /// Which columns of data files hold what, e.g. `question=quizzes,answer=solutions`; empty for
+    /// columns with known names.
+    #[serde(default)]
+    pub table_columns: String,
 }
 
 impl<R> Ruled<R> {
     /// A puzzle with 2000 built-in training and 200 evaluation puzzles.
     pub fn new(rules: R) -> Self {
-        Self { rules, seed: 1, n_train: 2000, n_eval: 200, held_out: 0.1 }
+        Self {
+            rules,
+            seed: 1,
+            n_train: 2000,
+            n_eval: 200,
+            held_out: 0.1,
+            table_columns: String::new(),
+        }
     }
 }
 
@@ -43,6 +54,10 @@ impl<R: Rules + Clone + 'static> CharacterGrid for Ruled<R> {
     fn data(&self) -> DataSettings {
         let &Self { seed, n_train, n_eval, held_out, .. } = self;
         DataSettings { seed, n_train, n_eval, held_out }
+    }
+
+    fn table_columns(&self) -> &str {
+        &self.table_columns
     }
 
     fn check(&self) -> Result<(), TaskError> {

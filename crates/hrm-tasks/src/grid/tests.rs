@@ -14,7 +14,14 @@ use crate::traits::tests::generated;
 use crate::{DataSource, Encoding, FitToData, Generate, ModelOutput, PuzzleTask, Queries};
 
 fn preset() -> GridConfig {
-    GridConfig { alphabet: String::new(), rows: 0, columns: 0, seed: 1, held_out: 0.1 }
+    GridConfig {
+        alphabet: String::new(),
+        rows: 0,
+        columns: 0,
+        seed: 1,
+        held_out: 0.1,
+        table_columns: String::new(),
+    }
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> PathBuf {

@@ -18,12 +18,13 @@ use hrm_puzzles::maze::{
 };
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::records::{self, Located, Record};
+use hrm_puzzles::text::{Text, quoted};
 use hrm_puzzles::{Dihedral, Leak, Style, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{
     Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
-    DataSettings, Figure, Sides, name_of,
+    DataSettings, Figure, Questions, Sides, name_of,
 };
 use crate::{Encoding, FitToData, TaskError, Vocabulary};
 
@@ -49,6 +50,10 @@ pub struct MazeConfig {
     /// Share of data files without a test set that is held out for evaluation,
     /// `0 <= held_out < 1`; at least one maze if it is positive.
     pub held_out: f64,
+    /// Which columns of data files hold what, e.g. `question=quizzes,answer=solutions`; empty for
+    /// columns with known names.
+    #[serde(default)]
+    pub table_columns: String,
 }
 
 /// How training mazes are augmented.
@@ -129,10 +134,18 @@ impl FitToData for MazeConfig {
     }
 
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
-        match records::n_cells(data)? {
-            Some(n_cells) => self.with_cells(n_cells),
-            None => Ok(self),
-        }
+        let Some(located) = records::first(data, &self.checked_columns()?)? else {
+            return Ok(self);
+        };
+        let n_cells = located.record.question.chars().count();
+        self.with_cells(n_cells).map_err(|_| {
+            let expected = format!(
+                "a square maze, row by row without separators, of {SIDE_MIN} to {SIDE_MAX} cells \
+                 per side"
+            );
+            let found = format!("{n_cells} cells: {}", quoted(&located.record.question));
+            TaskError::malformed(located.field("question"), expected, found)
+        })
     }
 }
 
@@ -142,6 +155,10 @@ impl CellKind for MazeConfig {
 
     fn name(&self) -> &'static str {
         "maze"
+    }
+
+    fn table_columns(&self) -> &str {
+        &self.table_columns
     }
 
     fn data(&self) -> DataSettings {
@@ -225,9 +242,13 @@ impl CellVersions for MazeConfig {
 }
 
 impl CellQueries for MazeConfig {
-    fn parse(&self, text: &str, place: &str) -> Result<Vec<(Maze, Form)>, TaskError> {
-        let (form, mazes) = maze::parse_mazes(self.side, text, place)?;
-        Ok(mazes.into_iter().map(|maze| (maze, form)).collect())
+    fn parse(&self, text: Text) -> Result<Questions<(Maze, Form)>, TaskError> {
+        let mazes = maze::mazes(self.side, text, &self.checked_columns()?)?;
+        let turned = |found: Result<(Form, Maze), _>| {
+            let (form, maze) = found?;
+            Ok((maze, form))
+        };
+        Ok(Box::new(mazes.map(turned)))
     }
 
     fn inputs(&self, (maze, _): &(Maze, Form)) -> Result<Vec<u32>, TaskError> {

@@ -18,6 +18,7 @@ fn config() -> MazeConfig {
         n_train: 20,
         n_eval: 10,
         held_out: 0.0,
+        table_columns: String::new(),
     }
 }
 

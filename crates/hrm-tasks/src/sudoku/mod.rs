@@ -12,14 +12,17 @@ use std::path::PathBuf;
 use hrm_base::rng::{ChaCha8Rng, stream};
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::records::{self, Located, Record};
-use hrm_puzzles::sudoku::{self, Board, Generator, Puzzle, Shape, Symmetry};
+use hrm_puzzles::sudoku::{
+    self, Board, Boards, Generator, Given, Puzzle, SIDES_IN_WORDS, Shape, Symmetry,
+};
+use hrm_puzzles::text::Text;
 use hrm_puzzles::{Leak, Style, Verdict};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::cells::{
     Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
-    DataSettings, Figure, Sides, named,
+    DataSettings, Figure, Questions, Sides, named,
 };
 use crate::{Encoding, FitToData, TaskError, Vocabulary};
 
@@ -27,7 +30,7 @@ use crate::{Encoding, FitToData, TaskError, Vocabulary};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SudokuConfig {
-    /// Cells per side: 4, 6, 9 or 16.
+    /// Cells per side: 4, 6, 9, 12 or 16.
     pub board: usize,
     /// Number of symmetric versions of each training puzzle, in addition to the original.
     pub augmentations: usize,
@@ -59,6 +62,10 @@ pub struct SudokuConfig {
     /// Share of data files without a test set that is held out for evaluation,
     /// `0 <= held_out < 1`.
     pub held_out: f64,
+    /// Which columns of data files hold what, e.g. `question=quizzes,answer=solutions`; empty for
+    /// columns with known names.
+    #[serde(default)]
+    pub table_columns: String,
 }
 
 /// The token id of a blank; digits follow.
@@ -73,6 +80,14 @@ impl SudokuConfig {
     /// The shape, after [`check`](CellKind::check) has accepted it.
     fn checked_shape(&self) -> Shape {
         self.shape().expect("settings are checked before puzzles are read or sampled")
+    }
+
+    /// Text with the digits that the question has: of those from 0, which is the largest here.
+    fn as_given(&self, question: &Given, text: String) -> String {
+        match self.checked_shape().digits().chars().last() {
+            Some(largest) if question.has_zero => text.replace(largest, "0"),
+            _ => text,
+        }
     }
 
     /// The board of token ids; an id that is not a digit becomes a blank.
@@ -115,7 +130,7 @@ impl FitToData for SudokuConfig {
     fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
         let board = n_cells.isqrt();
         if board * board != n_cells {
-            return Err(TaskError::setting("board", "4, 6, 9 or 16", format!("{n_cells} cells")));
+            return Err(TaskError::setting("board", SIDES_IN_WORDS, format!("{n_cells} cells")));
         }
         Shape::new(board)?;
         let (reveal, eval_givens) = (self.reveal.min(n_cells), self.eval_givens.min(n_cells));
@@ -125,7 +140,9 @@ impl FitToData for SudokuConfig {
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
         // `open` reports a row that is not a board, with its line.
         let is_board = |n: &usize| n.isqrt().pow(2) == *n && Shape::new(n.isqrt()).is_ok();
-        match records::n_cells(data)?.filter(is_board) {
+        let first = records::first(data, &self.checked_columns()?)?;
+        let n_cells = first.map(|located| located.record.question.chars().count());
+        match n_cells.filter(is_board) {
             Some(n_cells) => self.with_cells(n_cells),
             None => Ok(self),
         }
@@ -134,10 +151,14 @@ impl FitToData for SudokuConfig {
 
 impl CellKind for SudokuConfig {
     type Puzzle = Puzzle;
-    type Question = Board;
+    type Question = Given;
 
     fn name(&self) -> &'static str {
         "sudoku"
+    }
+
+    fn table_columns(&self) -> &str {
+        &self.table_columns
     }
 
     fn data(&self) -> DataSettings {
@@ -180,6 +201,11 @@ impl CellFiles for SudokuConfig {
 
     fn read(&self, located: &Located) -> Result<Puzzle, TaskError> {
         Ok(Puzzle::from_record(located, self.checked_shape())?)
+    }
+
+    fn unread(&self, located: &Located, puzzle: &Puzzle) -> Option<&'static str> {
+        let is_filled = !located.record.rating.trim().is_empty();
+        (is_filled && puzzle.rating.is_none()).then_some("rating")
     }
 
     fn to_record(&self, puzzle: &Puzzle) -> Record {
@@ -253,13 +279,14 @@ impl CellVersions for SudokuConfig {
 }
 
 impl CellQueries for SudokuConfig {
-    fn parse(&self, text: &str, place: &str) -> Result<Vec<Board>, TaskError> {
-        Ok(sudoku::parse_boards(self.shape()?, text, place)?)
+    fn parse(&self, text: Text) -> Result<Questions<Given>, TaskError> {
+        let boards = Boards::new(self.shape()?, text, &self.checked_columns()?)?;
+        Ok(Box::new(boards.map(|given| Ok(given?))))
     }
 
-    fn inputs(&self, question: &Board) -> Result<Vec<u32>, TaskError> {
+    fn inputs(&self, question: &Given) -> Result<Vec<u32>, TaskError> {
         let mut inputs = vec![0; self.n_cells()];
-        encode(question, &mut inputs);
+        encode(&question.board, &mut inputs);
         Ok(inputs)
     }
 
@@ -267,12 +294,22 @@ impl CellQueries for SudokuConfig {
         input > BLANK_ID
     }
 
-    fn to_text(&self, _question: &Board, ids: &[u32]) -> String {
-        self.decode(ids).to_text()
+    fn to_text(&self, question: &Given, ids: &[u32]) -> String {
+        self.as_given(question, self.decode(ids).to_text())
     }
 
-    fn verdict(&self, question: &Board, tokens: &[u32]) -> Verdict {
-        let checked = self.decode(tokens).check_answer(self.checked_shape(), question);
+    fn draw_answer(
+        &self,
+        question: &Given,
+        inputs: &[u32],
+        tokens: &[u32],
+        style: Style,
+    ) -> String {
+        self.as_given(question, self.draw(inputs, tokens, style))
+    }
+
+    fn verdict(&self, question: &Given, tokens: &[u32]) -> Verdict {
+        let checked = self.decode(tokens).check_answer(self.checked_shape(), &question.board);
         checked.map_or_else(Verdict::Invalid, |()| Verdict::Valid)
     }
 
@@ -281,7 +318,8 @@ impl CellQueries for SudokuConfig {
     }
 
     fn scores(&self, inputs: &[u32], tokens: &[u32]) -> Vec<bool> {
-        vec![self.verdict(&self.decode(inputs), tokens) == Verdict::Valid]
+        let checked = self.decode(tokens).check_answer(self.checked_shape(), &self.decode(inputs));
+        vec![checked.is_ok()]
     }
 }
 

@@ -19,6 +19,7 @@ fn config() -> SudokuConfig {
         easier_max: 0,
         eval_givens: 0,
         held_out: 0.0,
+        table_columns: String::new(),
     }
 }
 

@@ -1,0 +1,108 @@
+//! Puzzle files as people have them: other columns, encodings, archives and drawings, and
+//! puzzles that cannot be answered among others.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{Ran, hrm, hrm_with_input};
+use serde_json::Value;
+
+const PUZZLE: &str = "1..........4....";
+const SOLVED: &str = "1234341221434321";
+
+/// A run of one step on puzzles of 4 by 4.
+fn trained(here: &Path, args: &[&str]) -> Ran {
+    let short = ["train", "sudoku", "--preset=tiny", "--steps=1", "--out=run"];
+    hrm(here, &[&short[..], &["--set=train.evaluation.n_validation=0"], args].concat())
+}
+
+/// A table with these columns and ten puzzles.
+fn table(columns: &str) -> String {
+    let row = format!("{PUZZLE},{SOLVED}\n");
+    format!("{columns}\n{}", row.repeat(10))
+}
+
+#[test]
+fn columns_are_chosen_once_and_kept_with_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("a.csv"), table("start,end")).unwrap();
+    let refused = hrm(here, &["data", "stats", "sudoku", "--data=a.csv"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--columns question=NAME"), "{}", refused.stderr);
+    let columns = "--columns=question=start,answer=end";
+    for command in ["stats", "show"] {
+        let ran = hrm(here, &["data", command, "sudoku", "--data=a.csv", columns]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    let ran = trained(here, &["--data=a.csv", columns]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("question = start, answer = end"), "{}", ran.stderr);
+    let ran = hrm(here, &["eval", "run", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // Prepared data have the usual columns.
+    let prepare = ["data", "prepare", "sudoku", "--data=a.csv", columns, "--out=p"];
+    assert_eq!(hrm(here, &prepare).code, 0);
+    let ran = hrm(here, &["data", "stats", "sudoku", "--data=p"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = hrm(here, &["data", "stats", "arc", columns]);
+    assert!(ran.code == 2 && ran.stderr.contains("not read from tables"), "{}", ran.stderr);
+}
+
+#[test]
+fn one_puzzle_that_cannot_be_answered_does_not_block_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(trained(here, &["--set=task.n_train=20", "--set=task.n_eval=5"]).code, 0);
+    let text = format!("Puzzle\n{PUZZLE}\n{}\n{PUZZLE}\n", ".".repeat(81));
+    fs::write(here.join("questions.csv"), &text).unwrap();
+    let args = ["eval", "run", "--challenge=questions.csv", "--out=o", "--json"];
+    let ran = hrm(here, &args);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let why = "questions.csv:3: field `question`: expected 16 characters, found 81, as for side 9";
+    assert!(ran.stderr.contains(&format!("not answered: {why}")), "{}", ran.stderr);
+    let line: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&line["puzzles"], &line["refused"]), (&2.into(), &1.into()));
+    let answers = fs::read_to_string(here.join("o/answers.csv")).unwrap();
+    let rows: Vec<&str> = answers.lines().collect();
+    assert_eq!(rows.len(), 4);
+    assert!(rows[1].starts_with(PUZZLE) && rows[3].starts_with(PUZZLE), "{answers}");
+    assert!(rows[2].starts_with(",,,") && rows[2].contains(":3:"), "{answers}");
+
+    let ran = hrm_with_input(here, &["solve", "sudoku", "-", "--run=run", "--json"], &text);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.stdout.lines().count(), 3);
+    let drawn = "# mine\n1_|__\n__|__\n--+--\n__|_4\n__|__\n";
+    let ran = hrm_with_input(here, &["solve", "sudoku", "-", "--run=run", "--json"], drawn);
+    assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stderr);
+    let ran = hrm(here, &["solve", "sudoku", "1..0.......4....", "--run=run"]);
+    assert!(ran.code == 2 && ran.stderr.contains("both '.' and '0'"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [
+        &["data", "generate", "sudoku", "-n3000", "--set=task.board=4"][..],
+        &["data", "show", "sudoku", "-n3000", "--preset=tiny"],
+        &["settings"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hrm"))
+            .current_dir(folder.path())
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(ended.stderr).unwrap();
+        assert!(ended.status.success() && !stderr.contains("error"), "{args:?}: {stderr}");
+    }
+}

@@ -1,0 +1,142 @@
+//! Tests of the front end of text.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use zip::CompressionMethod;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use super::*;
+
+const TEXT: &str = "question,answer\n1.é象🙂,1\n";
+
+fn decoded(bytes: impl Into<Vec<u8>>) -> Result<String, String> {
+    decode(bytes.into(), "f", TABLE_ENDINGS, 1 << 20).map_err(|err| {
+        let cause = std::error::Error::source(&err).map(|cause| format!(": {cause}"));
+        format!("{err}{}", cause.unwrap_or_default())
+    })
+}
+
+fn utf16(text: &str, to_bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    text.encode_utf16().flat_map(to_bytes).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+/// An archive of stored files.
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in files {
+        writer.start_file(*name, stored).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn every_encoding_of_text_is_read() {
+    let marked = format!("\u{feff}{TEXT}");
+    for bytes in [
+        TEXT.as_bytes().to_vec(),
+        marked.clone().into_bytes(),
+        utf16(&marked, u16::to_le_bytes),
+        utf16(&marked, u16::to_be_bytes),
+    ] {
+        assert_eq!(decoded(bytes).as_deref(), Ok(TEXT));
+    }
+    let ascii = "question\n12..\n";
+    assert_eq!(decoded(utf16(ascii, u16::to_le_bytes)).as_deref(), Ok(ascii));
+    assert_eq!(decoded(utf16(ascii, u16::to_be_bytes)).as_deref(), Ok(ascii));
+    assert_eq!(decoded("").as_deref(), Ok(""));
+    let want = "f:2: expected text in UTF-8, found the byte 0xE9; save it in UTF-8";
+    assert_eq!(decoded(b"a\nb\xe9\n").unwrap_err(), want);
+    // Half a pair, and half a unit.
+    for damage in [&b"\x00\xd8a\0"[..], b"a"] {
+        let bytes = [&utf16("\u{feff}ab\n", u16::to_le_bytes)[..], damage].concat();
+        assert!(decoded(bytes).unwrap_err().starts_with("f:2: expected text in UTF-8"));
+    }
+    assert!(decoded(b"\xff\xfe\0\0a\0\0\0").unwrap_err().contains("f is UTF-32"));
+}
+
+#[test]
+fn packed_files_are_unpacked() {
+    let packed = gzip(TEXT.as_bytes());
+    assert_eq!(decoded(packed.clone()).as_deref(), Ok(TEXT));
+    assert_eq!(decoded([&packed[..], &gzip(b"x")].concat()), Ok(format!("{TEXT}x")));
+    let utf16 = utf16(&format!("\u{feff}{TEXT}"), u16::to_le_bytes);
+    let zipped = archive(&[("__MACOSX/._a.csv", b"x"), ("a.dat", &utf16), ("b/.hidden", b"y")]);
+    assert_eq!(decoded(zipped).as_deref(), Ok(TEXT));
+    let zipped = archive(&[("README.md", b"x"), ("a.CSV", TEXT.as_bytes())]);
+    assert_eq!(decoded(gzip(&zipped)).as_deref(), Ok(TEXT));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.zip");
+    std::fs::write(&path, archive(&[("a.csv", &packed)])).unwrap();
+    assert_eq!(read(&path, &[], 1 << 20).unwrap(), TEXT);
+    let mut text = Text::open(&path, &[]).unwrap();
+    assert!(text.name().ends_with("a.zip/a.csv"), "{text:?}");
+    let mut found = String::new();
+    text.read_to_string(&mut found).unwrap();
+    assert_eq!(found, TEXT);
+}
+
+#[test]
+fn archives_that_cannot_be_read_say_why() {
+    let two = archive(&[("a.csv", b"x"), ("b.csv", b"y")]);
+    let want = "f: expected an archive of one file, found 2 (a.csv, b.csv); unpack it, and name \
+                the files";
+    assert_eq!(decoded(two).unwrap_err(), want);
+    assert!(decoded(archive(&[])).unwrap_err().contains("found none"));
+    let packed = gzip(TEXT.as_bytes());
+    assert!(decoded(&packed[..packed.len() - 9]).is_err());
+    let mut wrong = archive(&[("a.csv", TEXT.as_bytes())]);
+    let at = wrong.windows(8).position(|bytes| bytes == b"question").unwrap();
+    wrong[at] = b'Q';
+    assert!(decoded(wrong).unwrap_err().ends_with("the checksum differs"));
+    let mut nested = TEXT.as_bytes().to_vec();
+    (0..4).for_each(|_| nested = gzip(&nested));
+    assert!(decoded(nested).unwrap_err().contains("at most 3 archives"));
+    let zeros = gzip(&vec![b' '; 2 << 20]);
+    let want = "f: expected at most 1048576 bytes of text, found more";
+    assert_eq!(decoded(zeros).unwrap_err(), want);
+}
+
+#[test]
+fn what_is_no_text_is_named() {
+    let tar = [&[b'a'; 257][..], b"ustar\0"].concat();
+    let npz = archive(&[("inputs.npy", b""), ("labels.npy", b"")]);
+    let xlsx = archive(&[("[Content_Types].xml", b""), ("xl/workbook.xml", b"")]);
+    let torch = archive(&[("archive/data.pkl", b""), ("archive/data/0", b"")]);
+    let tensors = [&10u64.to_le_bytes()[..], b"{\"a\":{}}"].concat();
+    let pointer = b"version https://git-lfs.example/spec/v1\noid sha256:00\nsize 9\n";
+    let cases: &[(&[u8], &str)] = &[
+        (b"PAR1\x15\0", "a Parquet table"),
+        (b"\x93NUMPY\x01\0", "a NumPy array"),
+        (&npz, "a NumPy archive (npz)"),
+        (&xlsx, "an Excel workbook (xlsx)"),
+        (&torch, "a PyTorch checkpoint"),
+        (&tensors, "a safetensors file of weights"),
+        (&tar, "a tar archive"),
+        (&gzip(&tar), "a tar archive"),
+        (pointer, "a pointer of Git LFS to a file that is not here"),
+        (b"\n <!DOCTYPE html><html>", "a web page (HTML), as failed downloads leave behind"),
+        (b"<?xml version='1.0'?><Error/>", "an XML document"),
+        (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+        (b"%PDF-1.7", "a PDF document"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"\x80\x04\x95", "a Python pickle"),
+        (b"Entry not found", "the error message of a failed download"),
+        (b"a\0b\x01\x02\0\0\0", "binary data"),
+    ];
+    for (bytes, what) in cases {
+        let message = decoded(*bytes).unwrap_err();
+        let start = format!("f is {what}, not text: ");
+        assert!(message.starts_with(&start) && message.len() > start.len() + 8, "{message}");
+    }
+}
