@@ -69,5 +69,6 @@ pub use solver::{SolveError, Solver, answer_all};
 pub use token_view::TokenView;
 pub use traits::{
     DataSource, Encoding, FitToData, Generate, PuzzleKind, PuzzleTask, Queries, RowDecoder,
+    UnknownNames,
 };
 pub use vocabulary::{PADDING_CHAR, Vocabulary};

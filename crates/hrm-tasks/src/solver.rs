@@ -129,11 +129,11 @@ pub fn answer_all<E: From<candle_core::Error>>(
                 break;
             }
             let outputs: Vec<ModelOutput> = own.filter_map(|idx| early.remove(&idx)).collect();
-            if !outputs.is_empty() {
-                done(n_queries_done, &outputs)?;
-            }
+            done(n_queries_done, &outputs)?;
             (n_queries_done, n_inputs_done) = (n_queries_done + 1, n_inputs_done + n);
         }
         Ok(())
-    })
+    })?;
+    // Those at the end that have no inputs.
+    (n_queries_done..queries.len()).try_for_each(|idx| done(idx, &[]))
 }

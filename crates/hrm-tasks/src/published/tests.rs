@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
+use hrm_puzzles::arc::Dialect;
 use hrm_train::task::{Examples, Prediction, RowId, RowMut};
 
 use super::names::IDENTIFIERS;
@@ -51,7 +52,7 @@ fn rows(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<Row> {
 fn exported(task: &dyn PuzzleTask) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("data");
-    export(task, &out, |_| ()).unwrap();
+    export(task, Dialect::Hrm, &out, |_| ()).unwrap();
     (folder, out)
 }
 
@@ -146,7 +147,7 @@ fn a_data_set_written_by_hand_is_read() {
     );
     assert_eq!(
         message(&sudoku, &[data.clone(), "b.csv".into()]),
-        "DATA: expected a prepared data set to be the only data, found 2 paths"
+        "DATA: expected only other prepared data sets beside this one, found b.csv"
     );
 }
 
