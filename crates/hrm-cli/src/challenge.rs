@@ -5,11 +5,12 @@ use std::path::Path;
 
 use hrm_core::Budget;
 use hrm_puzzles::{Style, Verdict};
-use hrm_tasks::{Answer, Checkpoint, answer_all};
+use hrm_tasks::{Answer, Checkpoint, Query, answer_all};
 use hrm_train::task::Document;
 use serde_json::{Value, json};
 
 use crate::puzzle_text;
+use crate::term::note;
 
 /// The answers to the puzzles of a file.
 pub(crate) struct Challenge {
@@ -38,6 +39,7 @@ pub(crate) fn run(
     let text = puzzle_text::read(file)?;
     let place = file.display().to_string();
     let queries = kind.parse_queries(&text, &place, &checkpoint.identifiers)?;
+    note_refusals(&queries);
 
     let mut answers: Vec<Answer> = Vec::with_capacity(queries.len());
     let mut n_segments = 0;
@@ -58,6 +60,27 @@ pub(crate) fn run(
         n_segments,
         document: kind.export_answers(&answers),
     })
+}
+
+/// Lists the puzzles that the model cannot be asked.
+fn note_refusals(queries: &[Box<dyn Query>]) {
+    /// Number of puzzles that are listed.
+    const N_NAMED_MAX: usize = 10;
+
+    let refusals: Vec<_> = queries.iter().filter_map(|query| query.refusal()).collect();
+    if refusals.is_empty() {
+        return;
+    }
+    refusals.iter().take(N_NAMED_MAX).for_each(|why| note(format!("not answered: {why}")));
+    let more = match refusals.len() {
+        n if n > N_NAMED_MAX => format!(", of which {N_NAMED_MAX} are listed"),
+        _ => String::new(),
+    };
+    note(format!(
+        "{} of {} test inputs are not answered{more}; a submission has a single black cell for each",
+        refusals.len(),
+        queries.len()
+    ));
 }
 
 impl Challenge {

@@ -132,7 +132,7 @@ pub fn answer_all<E: From<candle_core::Error>>(
             done(n_queries_done, &outputs)?;
             (n_queries_done, n_inputs_done) = (n_queries_done + 1, n_inputs_done + n);
         }
-        Ok(())
+        Ok::<(), E>(())
     })?;
     // Those at the end that have no inputs.
     (n_queries_done..queries.len()).try_for_each(|idx| done(idx, &[]))

@@ -57,14 +57,14 @@ pub(crate) struct Metadata {
     pub(crate) total_puzzles: Option<usize>,
     /// What the file lacks, in the data of nano-trm.
     #[serde(skip)]
-    nano: Option<Nano>,
+    pub(crate) nano: Option<Nano>,
 }
 
 /// How data prepared by nano-trm differ: nothing in their `dataset.json` describes groups,
 /// and the arrays of boards have no offsets. Its boards have a token of their own for the end
 /// of a board, so their ids are one higher.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Nano {
+pub(crate) struct Nano {
     /// What its ids exceed those of this crate by.
     shift: u32,
 }
@@ -220,7 +220,7 @@ impl Offsets {
 
     fn place(&self) -> String {
         match self {
-            Self::File(array) => array.place().to_owned(),
+            Self::File(array) => array.place(),
             Self::OneEach(_) => "the examples".to_owned(),
         }
     }
