@@ -216,6 +216,9 @@ mod tests {
         assert_eq!(augmentation.apply(&grid("012 345")), grid("03 24 15"));
         assert_eq!(augmentation.name("a_b"), text);
         assert_eq!(Augmentation::IDENTITY.name("a_b"), "a_b");
+        let of_trm = augmentation.name_in(Dialect::Trm, "a_b");
+        assert_eq!(of_trm, "a_b|||t6|||0213456789");
+        assert_eq!(Augmentation::parse(&of_trm), Some(("a_b", augmentation)));
     }
 
     #[test]
@@ -231,6 +234,9 @@ mod tests {
             "a_t1_01234567é",
             "a_0123456789",
             "<blank>",
+            "a|||t8|||0123456789",
+            "a|||t1_0123456789",
+            "a|||1|||0123456789",
         ] {
             assert_eq!(Augmentation::parse(name), None, "{name}");
         }
