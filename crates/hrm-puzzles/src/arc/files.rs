@@ -141,7 +141,8 @@ impl Source {
             let n_tasks = tasks.len();
             let mut first_unknown = None;
             let mut n_unknown = 0;
-            for Listed { mut id, task, is_list_of_pairs } in tasks {
+            for Listed { mut id, task, is_list_of_pairs, is_evaluation } in tasks {
+                let role = if is_evaluation { Role::Evaluation } else { role };
                 let mut task = match task {
                     Found::Task(task) => task,
                     Found::TooLarge { .. } => {

@@ -63,6 +63,8 @@ pub struct Listed {
     pub task: Found,
     /// Whether the file lists pairs and does not say which of them are test pairs.
     pub is_list_of_pairs: bool,
+    /// Whether the file holds it in a set for evaluation, as in `{"train": {..}, "eval": {..}}`.
+    pub is_evaluation: bool,
 }
 
 /// A task, as far as it can be held.
@@ -181,7 +183,7 @@ impl From<PuzzleError> for Wrong {
 /// A part of a file, converted as soon as it is read: JSON values are many times larger
 /// than grids.
 enum Item {
-    Task { id: Option<String>, task: Found, is_list_of_pairs: bool },
+    Task { id: Option<String>, task: Found, is_list_of_pairs: bool, is_evaluation: bool },
     Malformed(PuzzleError),
     Solution(String, Vec<Grid>),
     Attempts,
@@ -207,13 +209,23 @@ struct Reading<'a> {
     has_bare: bool,
     /// Whether a value holds a set of tasks beside other entries.
     has_set: bool,
+    /// Whether the set being read is for evaluation.
+    is_evaluation: bool,
     items: Vec<Item>,
 }
 
 impl<'a> Reading<'a> {
     fn new(file: &'a str, stem: &'a str) -> Self {
-        let items = Vec::new();
-        Self { file, stem, n_values: 0, n_tasks: 0, has_bare: false, has_set: false, items }
+        Self {
+            file,
+            stem,
+            n_values: 0,
+            n_tasks: 0,
+            has_bare: false,
+            has_set: false,
+            is_evaluation: false,
+            items: Vec::new(),
+        }
     }
 
     fn place(&self, id: &str) -> String {
@@ -244,7 +256,8 @@ impl<'a> Reading<'a> {
             Err(Wrong::TooLarge(error)) => Found::TooLarge { error, n_tests },
             Err(Wrong::Malformed(error)) => return self.items.push(Item::Malformed(error)),
         };
-        self.items.push(Item::Task { id, task, is_list_of_pairs });
+        let is_evaluation = self.is_evaluation;
+        self.items.push(Item::Task { id, task, is_list_of_pairs, is_evaluation });
     }
 
     /// A task given as an object.
@@ -286,7 +299,7 @@ impl<'a> Reading<'a> {
                 });
             }
             Kind::Attempts => self.items.push(Item::Attempts),
-            Kind::Tasks if SET_KEYS.contains(&key.as_str()) => self.set(value),
+            Kind::Tasks if SET_KEYS.contains(&key.as_str()) => self.set(&key, value),
             Kind::Tasks | Kind::Pair | Kind::Other => {
                 let expected = "an object with train and test";
                 self.items.push(Item::Other(PuzzleError::malformed(place, expected, kind(value))));
@@ -308,8 +321,9 @@ impl<'a> Reading<'a> {
     }
 
     /// A set of tasks within the top-level object.
-    fn set(&mut self, value: &Value) {
+    fn set(&mut self, key: &str, value: &Value) {
         self.has_set = true;
+        self.is_evaluation = key.starts_with("eval");
         let n_before = self.items.len();
         match value {
             Value::Object(entries) => {
@@ -320,6 +334,7 @@ impl<'a> Reading<'a> {
             }
             _ => {}
         }
+        self.is_evaluation = false;
         for item in &mut self.items[n_before..] {
             if let Item::Other(_) = item {
                 let Item::Other(error) = std::mem::replace(item, Item::Attempts) else { continue };
@@ -336,12 +351,12 @@ impl<'a> Reading<'a> {
         let mut has_attempts = false;
         for item in self.items {
             match item {
-                Item::Task { id, task, is_list_of_pairs } => {
+                Item::Task { id, task, is_list_of_pairs, is_evaluation } => {
                     let id = id.filter(|_| !is_only_bare).unwrap_or_else(|| match n_tasks {
                         1 => stem.to_owned(),
                         _ => format!("{stem}-{}", tasks.len() + 1),
                     });
-                    tasks.push(Listed { id, task, is_list_of_pairs });
+                    tasks.push(Listed { id, task, is_list_of_pairs, is_evaluation });
                 }
                 Item::Malformed(error) => malformed = malformed.or(Some(error)),
                 Item::Other(_) if has_set => {}
@@ -726,8 +741,9 @@ mod tests {
     /// `id train/test` for each task of a text, with an `l` for lists of pairs.
     fn listed(text: &str) -> Vec<String> {
         let content = read(text.as_bytes(), "a.json", "a").unwrap();
-        let listed = |Listed { id, task, is_list_of_pairs }: Listed| {
+        let listed = |Listed { id, task, is_list_of_pairs, is_evaluation }: Listed| {
             let mark = if is_list_of_pairs { "l" } else { "" };
+            let id = if is_evaluation { format!("eval {id}") } else { id };
             match task {
                 Found::Task(ArcTask { train, test }) => {
                     format!("{id} {}/{}{mark}", train.len(), test.len())
@@ -767,7 +783,7 @@ mod tests {
             assert!(listed(&text)[0].starts_with("x "), "{text}");
         }
         let split = format!(r#"{{"train": {{"x": {task}}}, "eval": {{"y": {task}}}}}"#);
-        assert_eq!(listed(&split), ["x 1/1", "y 1/1"]);
+        assert_eq!(listed(&split), ["x 1/1", "eval y 1/1"]);
     }
 
     #[test]

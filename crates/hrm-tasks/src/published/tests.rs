@@ -182,11 +182,11 @@ fn an_export_opens_with_equal_rows() {
         let (_guard, data) = exported(ours.as_ref());
         let mut steps = Vec::new();
         let again = data.with_file_name("again");
-        export(ours.as_ref(), &again, |n_done| steps.push(n_done)).unwrap();
+        export(ours.as_ref(), Dialect::Hrm, &again, |n_done| steps.push(n_done)).unwrap();
         let n_rows = ours.train().row_ids().count() + ours.eval().row_ids().count();
         assert_eq!(steps, (1..=n_rows as u64).collect::<Vec<_>>());
         assert!(
-            export(ours.as_ref(), &again, |_| ()).is_err(),
+            export(ours.as_ref(), Dialect::Hrm, &again, |_| ()).is_err(),
             "existing folders are not overwritten"
         );
 
