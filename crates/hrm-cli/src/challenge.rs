@@ -46,7 +46,10 @@ pub(crate) fn run(
     let answer_to = |each: &mut dyn FnMut(Result<Answer, &str>) -> anyhow::Result<()>| {
         puzzle_text::answer(checkpoint, queries, budget, batch_size, |answered| {
             let answer = match answered {
-                Answered::Outputs(query, outputs) => query.answer(outputs, Style::Plain),
+                Answered::Outputs(query, outputs) => {
+                    query.refusal().into_iter().for_each(|why| refused.add(why));
+                    query.answer(outputs, Style::Plain)
+                }
                 Answered::Refused(why) => {
                     refused.add(why);
                     return each(Err(why));

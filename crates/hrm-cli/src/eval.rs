@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use crate::challenge;
 use crate::checkpoint;
 use crate::compute::Compute;
+use crate::data_checks;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::positive::positive;
 use crate::progress;
 use crate::scores;
 use crate::settings;
+use crate::task_args::{ON_CONFLICT, on_conflict_setting};
 use crate::term::{note, result};
 
 #[derive(Args)]
@@ -30,6 +32,15 @@ pub(crate) struct Eval {
     /// Change one setting of the task, e.g. task.eval_givens=26; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "challenge")]
     set: Vec<String>,
+    /// Which of different ARC tasks with the same id is used. Default: as in training.
+    #[arg(long, value_name = "RULE", value_parser = ON_CONFLICT, conflicts_with = "challenge")]
+    on_conflict: Option<String>,
+    /// Evaluate although the model knows only a minority of the puzzle identifiers of the data.
+    #[arg(long)]
+    allow_unknown: bool,
+    /// Do not evaluate if evaluation puzzles are among the training puzzles.
+    #[arg(long)]
+    forbid_leaks: bool,
     /// Answer a file of puzzles without labels, and report how many answers obey
     /// the rules.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
@@ -98,7 +109,7 @@ impl Eval {
         if !self.data.is_empty() || self.columns.is_some() {
             puzzles = puzzles.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
         }
-        let puzzles = settings::apply_to_task(puzzles, &self.set)?;
+        let puzzles = settings::apply_to_task(puzzles, &self.settings())?;
         let kind = puzzles.puzzle_kind();
         let recorded = &checkpoint.record.data;
         let task = if self.data.is_empty() && !recorded.is_empty() {
@@ -107,6 +118,8 @@ impl Eval {
         } else {
             puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
         };
+        data_checks::unknown_names(task.as_ref(), self.allow_unknown)?;
+        data_checks::leaks(task.as_ref(), recorded, self.forbid_leaks)?;
         let mut answers = self.pictures.start()?;
         task.notes().into_iter().for_each(note);
         let mut progress = progress::rows(task.eval().n_rows_total());
@@ -123,6 +136,12 @@ impl Eval {
         self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation))?;
         self.write(&evaluation.documents)?;
         self.pictures.write(&answers, task.as_ref(), kind)
+    }
+
+    /// The settings that the user has changed, as `key=value`.
+    fn settings(&self) -> Vec<String> {
+        let rule = self.on_conflict.as_deref().map(on_conflict_setting);
+        rule.into_iter().chain(self.set.iter().cloned()).collect()
     }
 
     /// Prints the result, as `line` or as `text`.

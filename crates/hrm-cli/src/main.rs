@@ -11,6 +11,7 @@ mod cleanup;
 mod compute;
 mod cost;
 mod data;
+mod data_checks;
 mod duration;
 mod error;
 mod eval;

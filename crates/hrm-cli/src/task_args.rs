@@ -43,6 +43,11 @@ pub(crate) struct DataArgs {
     /// be repeated. `hrm settings` explains them.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Which of different ARC tasks with the same id is used: that of the path given last
+    /// (newest), that of the path given first, or none (error, the default). Short for
+    /// --set task.on_conflict=RULE.
+    #[arg(long, value_name = "RULE", value_parser = ON_CONFLICT)]
+    on_conflict: Option<String>,
     /// The preset if nothing names one, for commands with a default of their own.
     #[arg(skip)]
     default_preset: Option<&'static str>,
@@ -57,10 +62,24 @@ pub(crate) struct Chosen {
     pub(crate) notes: Vec<String>,
 }
 
+/// The rules of --on-conflict.
+pub(crate) const ON_CONFLICT: [&str; 3] = ["newest", "first", "error"];
+
+/// The setting that --on-conflict is short for.
+pub(crate) fn on_conflict_setting(rule: &str) -> String {
+    format!("task.on_conflict={rule}")
+}
+
 impl DataArgs {
+    /// The settings that the user has changed, as `key=value`.
+    pub(crate) fn settings(&self) -> Vec<String> {
+        let rule = self.on_conflict.as_deref().map(on_conflict_setting);
+        rule.into_iter().chain(self.set.iter().cloned()).collect()
+    }
+
     /// Whether the user has changed the setting `key`.
     pub(crate) fn sets(&self, key: &str) -> bool {
-        self.set
+        self.settings()
             .iter()
             .any(|pair| pair.split_once('=').is_some_and(|(set, _)| grouped_key(set) == key))
     }
@@ -120,8 +139,9 @@ impl TaskArgs {
                 file.over_preset(&self.task, args.preset.as_deref(), self.default_preset())?
             }
         };
+        let settings = args.settings();
         let is_first = |pair: &&String| is_fit(pair) || pair.starts_with("task.table_columns=");
-        let (first, others) = args.set.iter().partition::<Vec<_>, _>(is_first);
+        let (first, others) = settings.iter().partition::<Vec<_>, _>(is_first);
         let mut file = settings::apply(file, first)?;
         if let Some(columns) = &args.columns {
             file.task = file.task.with_table_columns(columns)?;
@@ -151,7 +171,7 @@ impl TaskArgs {
             "# Settings that this file omits are as in this preset.\npreset = \"{preset}\"\n"
         );
         if args.config.is_none()
-            && args.set.is_empty()
+            && args.settings().is_empty()
             && args.data.is_empty()
             && args.columns.is_none()
         {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::compute::{Compute, device_name};
 use crate::cost;
+use crate::data_checks;
 use crate::error::usage;
 use crate::history::History;
 use crate::record::{self, Host, RunRecord};
@@ -43,7 +44,7 @@ pub(crate) struct Train {
         long, value_name = "RUN",
         conflicts_with_all = [
             "task", "data", "columns", "preset", "config", "set", "steps", "minutes", "seed", "from", "out",
-            "force",
+            "force", "on_conflict", "forbid_leaks",
             "device", "dtype",
         ],
     )]
@@ -62,6 +63,9 @@ pub(crate) struct Train {
     /// Replace an existing run folder.
     #[arg(long)]
     force: bool,
+    /// Do not train if evaluation puzzles are among the training puzzles.
+    #[arg(long)]
+    forbid_leaks: bool,
     /// Print the settings as a TOML file and do not train. An unchanged preset has a
     /// comment for each setting.
     #[arg(long, conflicts_with_all = ["resume", "from"])]
@@ -122,6 +126,7 @@ impl Train {
             }
         };
         let task = record.open_task(&data)?;
+        data_checks::leaks(task.as_ref(), &data, self.forbid_leaks)?;
         if let Some(fit) = fit.filter(|_| !self.data_args.sets("train.evaluation.n_validation")) {
             let n_validation = &mut record.config.train.evaluation.n_validation;
             let (n, adapted) = fit.n_validation(*n_validation, task.train().n_groups());
@@ -242,7 +247,7 @@ impl Train {
             record.data_sha256 = record::hashes(&data)?;
             record.data = data;
         }
-        record.config = settings::apply_to_run(record.config, &args.set)?;
+        record.config = settings::apply_to_run(record.config, &args.settings())?;
         if args.sets("train.steps") {
             record.minutes = None;
         }

@@ -69,6 +69,6 @@ pub use solver::{SolveError, Solver, answer_all, answer_each};
 pub use token_view::TokenView;
 pub use traits::{
     DataSource, Encoding, FitToData, Generate, PuzzleKind, PuzzleTask, Queries, QueryStream,
-    RowDecoder,
+    RowDecoder, UnknownNames,
 };
 pub use vocabulary::{PADDING_CHAR, Vocabulary};

@@ -26,6 +26,12 @@ pub trait Query {
         self.inputs().len()
     }
 
+    /// Why the model cannot be asked, e.g. because the puzzle is too large for it. Such a
+    /// query has no inputs, and its answer to no outputs is a stand-in.
+    fn refusal(&self) -> Option<&str> {
+        None
+    }
+
     /// Changes the cells of `output` that the question fixes, such as the givens of a Sudoku
     /// or the walls of a maze, back to what the question says, where a kind of puzzle has
     /// such cells. Returns the number of changes.

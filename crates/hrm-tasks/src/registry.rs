@@ -50,7 +50,7 @@ macro_rules! kinds {
             ///
             /// As [`FitToData::fitted_to`].
             pub fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
-                if let Some(folder) = published::find(data)? {
+                if let Some([folder, ..]) = published::find(data)? {
                     return self.with_cells(published::n_cells(folder)?);
                 }
                 match self {

@@ -151,10 +151,12 @@ pub fn answer_each<T, Q: Deref<Target = dyn Query>, E: From<candle_core::Error>>
             }
             let outputs: Vec<ModelOutput> = own.filter_map(|idx| early.remove(&idx)).collect();
             let query = waiting.borrow_mut().pop_front();
-            if let Some((query, _)) = query.filter(|_| n > 0) {
+            if let Some((query, _)) = query {
                 done(query, &outputs)?;
             }
             n_inputs_done += n;
         }
-    })
+    })?;
+    // Those at the end that have no inputs.
+    waiting.into_inner().into_iter().try_for_each(|(query, _)| done(query, &[]))
 }

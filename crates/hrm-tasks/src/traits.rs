@@ -199,6 +199,15 @@ pub trait RowDecoder: Send + Sync {
 /// The name of the puzzle identifier of a row.
 pub type NameOf<'a> = Box<dyn Fn(RowId) -> &'a str + 'a>;
 
+/// How many puzzle identifiers of some data a model does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownNames {
+    /// Number of names that the model does not know.
+    pub n_unknown: usize,
+    /// Number of all names, the blank one excluded.
+    pub n_names: usize,
+}
+
 /// A [`Task`] with the puzzles behind its rows.
 pub trait PuzzleTask: Task {
     /// Name of every puzzle identifier, the blank one (`<blank>`) first.
@@ -217,6 +226,12 @@ pub trait PuzzleTask: Task {
         None
     }
 
+    /// The tasks that TRM's evaluation scores, as the file that it reads; only for ARC, and if
+    /// the tasks are known.
+    fn test_puzzles(&self) -> Option<String> {
+        None
+    }
+
     /// Distributions of ratings, sizes, colours and the like over the base puzzles.
     fn distributions(&self) -> Vec<Distribution> {
         Vec::new()
@@ -226,6 +241,12 @@ pub trait PuzzleTask: Task {
     /// puzzle.
     fn leaks(&self) -> Vec<Leak> {
         Vec::new()
+    }
+
+    /// How many names of the data the model that is evaluated does not know; `None` for data
+    /// or a model without names, or that was not opened for a model.
+    fn unknown_names(&self) -> Option<UnknownNames> {
+        None
     }
 
     /// Notes for the user, e.g. how many tasks were left out and why.

@@ -19,6 +19,10 @@ pub(super) struct Export {
     /// File format.
     #[arg(long, value_enum, default_value_t = Layout::Npy)]
     layout: Layout,
+    /// The published project whose code reads the result: it decides the names of versions
+    /// of ARC tasks, and the files beside the arrays.
+    #[arg(long, value_enum, default_value_t = Dialect::Hrm)]
+    dialect: Dialect,
     /// New folder to write to.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -33,6 +37,21 @@ enum Layout {
     Npy,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Dialect {
+    Hrm,
+    Trm,
+}
+
+impl From<Dialect> for hrm_puzzles::arc::Dialect {
+    fn from(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Hrm => Self::Hrm,
+            Dialect::Trm => Self::Trm,
+        }
+    }
+}
+
 impl Export {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let Layout::Npy = self.layout;
@@ -44,7 +63,16 @@ impl Export {
         note(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
         let progress = progress::rows(n_rows);
         let published::Exported { n_train, n_test, n_identifiers } =
-            published::export(task.as_ref(), &self.out, progress)?;
+            published::export(task.as_ref(), self.dialect.into(), &self.out, progress)?;
+        if self.dialect == Dialect::Trm
+            && self.task_args.task == "arc"
+            && task.test_puzzles().is_none()
+        {
+            note(
+                "The data are prepared rows, whose tasks are not known: test_puzzles.json, which TRM's \
+                 evaluation reads, is missing.",
+            );
+        }
         if n_test == 0 {
             note(
                 "No evaluation puzzles: the folder `test` is missing, which the published code needs.",

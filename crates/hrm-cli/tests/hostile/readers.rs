@@ -43,6 +43,7 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { name: "npy", file: "npy/test/all__inputs.npy", read: prepared },
     Reader { name: "dataset_json", file: "metadata/test/dataset.json", read: prepared },
     Reader { name: "arc_json", file: "tasks.json", read: arc_json },
+    Reader { name: "arc_folder", file: "arc/a_solutions.json", read: arc_folder },
     Reader { name: "tokenizer", file: "tokenizer.json", read: tokenizer },
     Reader { name: "safetensors", file: "model.safetensors", read: weights },
     Reader { name: "pickle", file: "model.pth", read: weights },
@@ -151,6 +152,7 @@ const N_CELLS: usize = 16;
 /// Fills the temporary folder with prepared data: for each reader of such a file, a
 /// valid data set in which that file is then replaced.
 fn make_folders() {
+    make_contest_folder();
     let metadata = r#"{"pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0,
         "vocab_size": 6, "seq_len": 16, "num_puzzle_identifiers": 1, "total_groups": 2,
         "mean_puzzle_examples": 1.0, "sets": ["all"]}"#;
@@ -174,6 +176,15 @@ fn make_folders() {
     }
 }
 
+/// A folder of a contest, without its solutions.
+fn make_contest_folder() {
+    let folder = folder().join("arc");
+    fs::create_dir_all(&folder).expect("the folder is writable");
+    let tasks = br#"{"x": {"train": [], "test": [{"input": [[1]]}]},
+                     "y": {"train": [], "test": [{"input": [[1]], "output": [[2]]}]}}"#;
+    fs::write(folder.join("a_challenges.json"), tasks).expect("the folder is writable");
+}
+
 /// A NumPy array file.
 fn npy(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
@@ -187,6 +198,11 @@ fn npy(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
 
 fn arc_json(path: &Path) -> Outcome {
     open("arc", 900, path)
+}
+
+/// Reads the folder of a file, which holds tasks without outputs beside it.
+fn arc_folder(path: &Path) -> Outcome {
+    open("arc", 900, path.parent().unwrap_or(path))
 }
 
 /// Reads all puzzles of one task.

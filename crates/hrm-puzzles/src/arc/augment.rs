@@ -1,8 +1,8 @@
 //! Augmented versions of a task: rotated or reflected, with permuted colours.
 //!
 //! Colour 0 is never changed, since it is the background of most tasks. A version is
-//! named `{task}_t{transform}_{image of 0123456789}`; version 0, the task itself, has
-//! the name of the task.
+//! named `{task}_t{transform}_{image of 0123456789}` by HRM, and with `|||` instead of `_` by
+//! TRM; version 0, the task itself, has the name of the task.
 
 use std::collections::HashSet;
 
@@ -19,6 +19,25 @@ pub struct Augmentation {
     transform: Dihedral,
     /// The image of each colour; a permutation that fixes 0.
     colours: [u8; N_COLOURS as usize],
+}
+
+/// The published project whose data set a name is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// HRM, and this crate.
+    #[default]
+    Hrm,
+    /// TRM.
+    Trm,
+}
+
+impl Dialect {
+    fn separator(self) -> &'static str {
+        match self {
+            Self::Hrm => "_",
+            Self::Trm => "|||",
+        }
+    }
 }
 
 impl Augmentation {
@@ -39,18 +58,31 @@ impl Augmentation {
 
     /// The name of this version of `task`.
     pub fn name(&self, task: &str) -> String {
+        self.name_in(Dialect::Hrm, task)
+    }
+
+    /// The name of this version of `task` in the data of a published project.
+    pub fn name_in(&self, dialect: Dialect, task: &str) -> String {
         if *self == Self::IDENTITY {
             return task.to_owned();
         }
         let image: String = self.colours.map(|colour| char::from(b'0' + colour)).iter().collect();
-        format!("{task}_t{}_{image}", self.transform.number())
+        let (number, separator) = (self.transform.number(), dialect.separator());
+        format!("{task}{separator}t{number}{separator}{image}")
     }
 
-    /// The task and the augmentation in the name of a version. `None` if the name has
-    /// no such suffix: it may then be the name of a task.
+    /// The task and the augmentation in the name of a version, in any dialect. `None` if
+    /// the name has no such suffix: it may then be the name of a task.
     pub fn parse(name: &str) -> Option<(&str, Self)> {
-        let (rest, image) = name.rsplit_once('_')?;
-        let (task, number) = rest.rsplit_once("_t")?;
+        let parse = |dialect: Dialect| Self::parse_in(dialect, name);
+        parse(Dialect::Trm).or_else(|| parse(Dialect::Hrm))
+    }
+
+    fn parse_in(dialect: Dialect, name: &str) -> Option<(&str, Self)> {
+        let separator = dialect.separator();
+        let (rest, image) = name.rsplit_once(separator)?;
+        let (task, number) = rest.rsplit_once(separator)?;
+        let number = number.strip_prefix('t')?;
         let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
 
         let [number] = number.as_bytes() else { return None };
@@ -184,6 +216,9 @@ mod tests {
         assert_eq!(augmentation.apply(&grid("012 345")), grid("03 24 15"));
         assert_eq!(augmentation.name("a_b"), text);
         assert_eq!(Augmentation::IDENTITY.name("a_b"), "a_b");
+        let of_trm = augmentation.name_in(Dialect::Trm, "a_b");
+        assert_eq!(of_trm, "a_b|||t6|||0213456789");
+        assert_eq!(Augmentation::parse(&of_trm), Some(("a_b", augmentation)));
     }
 
     #[test]
@@ -199,6 +234,9 @@ mod tests {
             "a_t1_01234567é",
             "a_0123456789",
             "<blank>",
+            "a|||t8|||0123456789",
+            "a|||t1_0123456789",
+            "a|||1|||0123456789",
         ] {
             assert_eq!(Augmentation::parse(name), None, "{name}");
         }

@@ -1,30 +1,31 @@
 //! Files and folders of ARC tasks, merged into one set.
 //!
-//! A path is one of:
-//!
-//! - a file with one task or many tasks;
-//! - a `*challenges*.json`, whose answers are in the same folder, in the file with
-//!   `solutions` in its name instead;
-//! - a folder of such files, or a folder with the subfolders `training` and
-//!   `evaluation`.
+//! A path is a file, or a folder that is searched with its subfolders; of a folder with the
+//! subfolders `training` and `evaluation`, only these are searched. Files are in any of the
+//! dialects of [`json`](crate::arc::json). The outputs that a task lacks are read from a
+//! file of solutions in the same folder: for `*challenges*.json` the file with `solutions`
+//! in its name instead, or else any that has the task. Of a folder, tasks without outputs,
+//! submissions and other files are passed over, and counted in a note.
 //!
 //! If the name of a file or folder contains `evaluation`, its tasks are evaluation
 //! tasks.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
-use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
 
 use crate::PuzzleError;
 use crate::arc::Grid;
-use crate::arc::json::{self, ArcTask, Pair, TestPair};
+use crate::arc::files::solved_tasks;
+use crate::arc::json::{ArcTask, Pair, TestPair};
 use crate::clipped;
+
+pub use crate::arc::files::stem;
 
 /// The side of the train/test split that a task belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,43 +73,103 @@ impl SolvedTask {
         self.pairs.iter().flat_map(|pair| [&pair.input, &pair.output])
     }
 
+    /// Whether both have the same pairs, in any order: releases of the same task differ in it.
     fn has_pairs_of(&self, other: &Self) -> bool {
-        self.n_train == other.n_train && self.pairs == other.pairs
+        let sorted = |task: &Self| {
+            let mut pairs = task.pairs.clone();
+            pairs.sort_unstable();
+            pairs
+        };
+        self.pairs == other.pairs
+            || (self.pairs.len() == other.pairs.len() && sorted(self) == sorted(other))
     }
 }
 
 /// Tasks by id.
 pub type Library = BTreeMap<String, SolvedTask>;
 
-/// Reads all paths. Identical tasks in several files count once, as an evaluation task
-/// if any of these files is for evaluation.
+/// Which of several different tasks with the same id is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnConflict {
+    /// That of the path given last.
+    Newest,
+    /// That of the path given first.
+    First,
+    /// None: it is an error, because releases correct tasks, and which of them a result
+    /// refers to should be known.
+    #[default]
+    Error,
+}
+
+/// Tasks that were read, and notes about what was passed over.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The tasks.
+    pub library: Library,
+    /// One line each.
+    pub notes: Vec<String>,
+}
+
+/// Reads all paths. Tasks with the same id and the same pairs, in any order, count once,
+/// and are evaluation tasks if any of their files is for evaluation; `on_conflict` decides
+/// between different tasks with the same id.
 ///
 /// # Errors
 ///
 /// [`PuzzleError::Read`] for an unreadable path, [`PuzzleError::Malformed`] for a
-/// malformed file, a test pair without an output or an id with two different tasks,
-/// [`PuzzleError::Empty`] for a path without tasks.
-pub fn read(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
+/// malformed file, a file in which no task has its outputs, or an id with two different
+/// tasks and no rule for it, [`PuzzleError::Empty`] for a path without tasks.
+pub fn read(paths: &[PathBuf], on_conflict: OnConflict) -> Result<Loaded, PuzzleError> {
     let mut library = Library::new();
     let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for (path, task) in solved_tasks(paths)? {
+    let mut conflicts = Vec::new();
+    let (tasks, mut notes) = solved_tasks(paths)?;
+    for (path, task) in tasks {
         let id = task.id.clone();
         match library.entry(id.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert(task);
                 places.insert(id, path);
             }
-            Entry::Occupied(mut entry) if entry.get().has_pairs_of(&task) => {
+            Entry::Occupied(mut entry) => {
                 let known = entry.get_mut();
-                known.role = known.role.max(task.role);
-            }
-            Entry::Occupied(_) => {
-                let expected = format!("the task of this id in {}", places[&id].display());
-                return Err(PuzzleError::malformed(place(&path, &id), expected, "a different one"));
+                let role = known.role.max(task.role);
+                if !known.has_pairs_of(&task) {
+                    if on_conflict == OnConflict::Error {
+                        return Err(conflict(&path, &id, &places[&id]));
+                    }
+                    conflicts.push(id.clone());
+                    if on_conflict == OnConflict::Newest {
+                        *known = task;
+                        places.insert(id, path);
+                    }
+                }
+                known.role = role;
             }
         }
     }
-    Ok(library)
+    conflicts.dedup();
+    if let [first, ..] = conflicts.as_slice() {
+        let used = if on_conflict == OnConflict::Newest { "last" } else { "first" };
+        let n = conflicts.len();
+        let ids = if n == 1 { "id has" } else { "ids have" };
+        notes.push(format!(
+            "{n} {ids} different tasks in several files, `{}` for one: those of the path given \
+             {used} are used",
+            clipped(first)
+        ));
+    }
+    Ok(Loaded { library, notes })
+}
+
+/// The error of an id with two different tasks.
+fn conflict(path: &Path, id: &str, known: &Path) -> PuzzleError {
+    let place = format!("{}: task `{}`", path.display(), clipped(id));
+    let expected = format!("the task of this id in {}", known.display());
+    let found = "a different one; to use one of them, add --on-conflict newest (that of the \
+                 path given last) or --on-conflict first";
+    PuzzleError::malformed(place, expected, found)
 }
 
 /// Reads all paths for inspection: if an id occurs more than once, later tasks are kept
@@ -117,56 +178,19 @@ pub fn read(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
 /// # Errors
 ///
 /// See [`read`]; ids with different tasks are not an error.
-pub fn read_apart(paths: &[PathBuf]) -> Result<Library, PuzzleError> {
+pub fn read_apart(paths: &[PathBuf]) -> Result<Loaded, PuzzleError> {
     let mut library = Library::new();
-    for (path, task) in solved_tasks(paths)? {
+    let (tasks, notes) = solved_tasks(paths)?;
+    for (path, task) in tasks {
         let again = format!("{} in {}", task.id, path.display());
         match library.entry(task.id.clone()) {
             Entry::Vacant(entry) => drop(entry.insert(task)),
-            Entry::Occupied(entry) if *entry.get() == task => {}
+            Entry::Occupied(entry)
+                if entry.get().role == task.role && entry.get().has_pairs_of(&task) => {}
             Entry::Occupied(_) => drop(library.insert(again, task)),
         }
     }
-    Ok(library)
-}
-
-/// All tasks of all paths, each with its file.
-fn solved_tasks(paths: &[PathBuf]) -> Result<Vec<(PathBuf, SolvedTask)>, PuzzleError> {
-    let mut tasks = Vec::new();
-    let files = task_files(paths)?;
-    let stage = Stage::start("reading tasks", files.len() as u64);
-    for (path, role) in files {
-        stage.advance(1);
-        for (id, task) in read_file(&path)? {
-            tasks.push((path.clone(), solve(id, task, role, &path)?));
-        }
-    }
-    Ok(tasks)
-}
-
-/// The place of a task in messages.
-fn place(path: &Path, id: &str) -> String {
-    format!("{}: task `{}`", path.display(), clipped(id))
-}
-
-/// Merges the pairs of a task into one list; fails if an output is missing.
-fn solve(id: String, task: ArcTask, role: Role, path: &Path) -> Result<SolvedTask, PuzzleError> {
-    let n_train = task.train.len();
-    let mut pairs = task.train;
-    for (idx, TestPair { input, output }) in task.test.into_iter().enumerate() {
-        let Some(output) = output else {
-            let place = format!("{}, test[{idx}]", place(path, &id));
-            let (expected, found) = match solutions_of(path) {
-                Some(solutions) => {
-                    (format!("its output in {}", solutions.display()), "no such file")
-                }
-                None => ("an output".to_owned(), "none"),
-            };
-            return Err(PuzzleError::malformed(place, expected, found));
-        };
-        pairs.push(Pair { input, output });
-    }
-    Ok(SolvedTask { id, pairs, n_train, role })
+    Ok(Loaded { library, notes })
 }
 
 /// Turns a `share` of the tasks (at least one if the share is positive) into evaluation
@@ -185,108 +209,6 @@ pub fn hold_out(library: &mut Library, share: f64, seed: u64) {
         tasks.swap(done, other);
         tasks[done].role = Role::Evaluation;
     }
-}
-
-/// The files that `paths` refer to, each with the role of its tasks.
-fn task_files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Role)>, PuzzleError> {
-    let mut files = Vec::new();
-    for path in paths {
-        let role = role_of(path, Role::Training);
-        if !path.is_dir() {
-            files.push((path.clone(), role));
-            continue;
-        }
-        let n_before = files.len();
-        let split = ["training", "evaluation"].map(|name| path.join(name));
-        if split.iter().any(|folder| folder.is_dir()) {
-            for folder in split.into_iter().filter(|folder| folder.is_dir()) {
-                files.extend(files_in(&folder, role_of(&folder, Role::Training))?);
-            }
-        } else {
-            files.extend(files_in(path, role)?);
-        }
-        if files.len() == n_before {
-            return Err(PuzzleError::Empty { place: path.display().to_string(), what: "tasks" });
-        }
-    }
-    Ok(files)
-}
-
-/// The task files of one folder, sorted by name.
-fn files_in(folder: &Path, role: Role) -> Result<Vec<(PathBuf, Role)>, PuzzleError> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(PuzzleError::read(folder))? {
-        let path = entry.map_err(PuzzleError::read(folder))?.path();
-        let is_json = path.extension().is_some_and(|extension| extension == "json");
-        // Solutions files are read together with their challenges.
-        let is_solutions = file_name(&path).contains("solutions");
-        if is_json && !is_solutions && path.is_file() {
-            let role = role_of(&path, role);
-            files.push((path, role));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Reads the tasks of one file, with the outputs of its solutions file if it has one.
-fn read_file(path: &Path) -> Result<Vec<(String, ArcTask)>, PuzzleError> {
-    let file = path.display().to_string();
-    let mut tasks = json::parse(&read_text(path)?, &file, &stem(&file))?;
-    let Some(solutions_path) = solutions_of(path).filter(|path| path.is_file()) else {
-        return Ok(tasks);
-    };
-    let file = solutions_path.display().to_string();
-    let solutions = json::parse_solutions(&read_text(&solutions_path)?, &file)?;
-    let solutions: BTreeMap<_, _> = solutions.into_iter().collect();
-    for (id, task) in &mut tasks {
-        let outputs = solutions.get(id).map_or(&[][..], Vec::as_slice);
-        if outputs.len() != task.test.len() {
-            let place = format!("{file}: task `{}`", clipped(id));
-            let expected = format!("one grid per test pair ({})", task.test.len());
-            return Err(PuzzleError::malformed(place, expected, outputs.len().to_string()));
-        }
-        for (test, output) in task.test.iter_mut().zip(outputs) {
-            test.output.get_or_insert_with(|| output.clone());
-        }
-    }
-    Ok(tasks)
-}
-
-/// Reads a file of limited size.
-fn read_text(path: &Path) -> Result<Vec<u8>, PuzzleError> {
-    // Ten times the size of all public ARC tasks. Device files never end.
-    const N_BYTES_MAX: u64 = 64 << 20;
-
-    let file = std::fs::File::open(path).map_err(PuzzleError::read(path))?;
-    let mut text = Vec::new();
-    file.take(N_BYTES_MAX + 1).read_to_end(&mut text).map_err(PuzzleError::read(path))?;
-    if text.len() as u64 > N_BYTES_MAX {
-        let place = path.display().to_string();
-        return Err(PuzzleError::malformed(place, format!("at most {N_BYTES_MAX} bytes"), "more"));
-    }
-    Ok(text)
-}
-
-/// The id of a bare task: the file name without folder and extension.
-pub fn stem(place: &str) -> String {
-    let stem = Path::new(place).file_stem();
-    stem.map_or_else(|| place.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-fn role_of(path: &Path, otherwise: Role) -> Role {
-    if file_name(path).contains("evaluation") { Role::Evaluation } else { otherwise }
-}
-
-/// The solutions file of a challenges file.
-fn solutions_of(path: &Path) -> Option<PathBuf> {
-    let name = file_name(path);
-    name.contains("challenges")
-        .then(|| path.with_file_name(name.replace("challenges", "solutions")))
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -308,8 +230,10 @@ mod tests {
             std::fs::write(path, text).unwrap();
         }
         let paths: Vec<_> = paths.iter().map(|path| folder.path().join(path)).collect();
-        match read(&paths) {
-            Ok(library) => Ok(library.into_iter().map(|(id, task)| (id, task.role)).collect()),
+        match read(&paths, OnConflict::Error) {
+            Ok(Loaded { library, .. }) => {
+                Ok(library.into_iter().map(|(id, task)| (id, task.role)).collect())
+            }
             Err(err) => Err(err.to_string().replace(&*folder.path().to_string_lossy(), "DIR")),
         }
     }
@@ -339,7 +263,8 @@ mod tests {
             assert_eq!(read_from(&files, &paths), Ok(vec![is("a", Role::Evaluation)]));
         }
         let want = "DIR/other/a.json: task `a`: expected the task of this id in DIR/a.json, \
-                    found a different one";
+                    found a different one; to use one of them, add --on-conflict newest (that of \
+                    the path given last) or --on-conflict first";
         assert_eq!(read_from(&files, &["a.json", "other"]), Err(want.to_owned()));
     }
 
@@ -352,12 +277,13 @@ mod tests {
             std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
             std::fs::write(path(name), text).unwrap();
         }
-        let library = read_apart(&[path("t.json"), path("same"), path("evaluation")]).unwrap();
+        let library =
+            read_apart(&[path("t.json"), path("same"), path("evaluation")]).unwrap().library;
         let again = format!("t in {}", path("evaluation/t.json").display());
         let found: Vec<_> =
             library.iter().map(|(name, task)| (name.as_str(), task.id.as_str())).collect();
         assert_eq!(found, [("t", "t"), (again.as_str(), "t")]);
-        assert!(read(&[path("t.json"), path("evaluation")]).is_err());
+        assert!(read(&[path("t.json"), path("evaluation")], OnConflict::Error).is_err());
     }
 
     #[test]
@@ -385,6 +311,164 @@ mod tests {
             );
             assert_eq!(read_from(&files, &["challenges.json"]), Err(want));
         }
+    }
+
+    /// Writes files, and reads `paths` with a rule for conflicts: `id pairs` for each task, and
+    /// the notes, without the folder.
+    fn loaded(
+        files: &[(&str, &str)],
+        paths: &[&str],
+        on_conflict: OnConflict,
+    ) -> Result<(Vec<String>, Vec<String>), String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let paths: Vec<_> = paths.iter().map(|path| folder.path().join(path)).collect();
+        let without_folder = |text: &str| text.replace(&*folder.path().to_string_lossy(), "DIR");
+        let Loaded { library, notes } =
+            read(&paths, on_conflict).map_err(|err| without_folder(&err.to_string()))?;
+        let task = |(id, task): (String, SolvedTask)| {
+            format!("{id} {}+{}", task.n_train, task.pairs.len() - task.n_train)
+        };
+        let notes = notes.iter().map(|note| without_folder(note)).collect();
+        Ok((library.into_iter().map(task).collect(), notes))
+    }
+
+    #[test]
+    fn the_order_of_pairs_makes_no_other_task() {
+        let pair = |colour: u8| format!(r#"{{"input": [[{colour}]], "output": [[0]]}}"#);
+        let task = |train: [u8; 2]| {
+            let [one, two] = train.map(pair);
+            format!(r#"{{"train": [{one}, {two}], "test": [{}]}}"#, pair(7))
+        };
+        let files = [("a/x.json", &*task([1, 2])), ("b/x.json", &*task([2, 1]))];
+        let want = (vec!["x 2+1".to_owned()], vec![]);
+        assert_eq!(loaded(&files, &["a", "b"], OnConflict::Error), Ok(want));
+        let files = [files[0], ("b/x.json", &*task([2, 3]))];
+        assert!(loaded(&files, &["a", "b"], OnConflict::Error).is_err());
+    }
+
+    #[test]
+    fn a_rule_decides_between_tasks_with_the_same_id() {
+        let files = [("a/x.json", BARE), ("b/x.json", OTHER)];
+        let note = |used: &str| {
+            vec![format!(
+                "1 id has different tasks in several files, `x` for one: those of the path given \
+                 {used} are used"
+            )]
+        };
+        for (rule, paths, task, used) in [
+            (OnConflict::First, ["a", "b"], "x 1+1", "first"),
+            (OnConflict::First, ["b", "a"], "x 0+1", "first"),
+            (OnConflict::Newest, ["a", "b"], "x 0+1", "last"),
+            (OnConflict::Newest, ["b", "a"], "x 1+1", "last"),
+        ] {
+            let want = (vec![task.to_owned()], note(used));
+            assert_eq!(loaded(&files, &paths, rule), Ok(want), "{rule:?} {paths:?}");
+        }
+        // A task that is evaluated anywhere is not trained on.
+        let files = [("evaluation/x.json", BARE), ("b/x.json", OTHER)];
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let paths = ["evaluation", "b"].map(|name| folder.path().join(name));
+        let loaded = read(&paths, OnConflict::Newest).unwrap();
+        assert_eq!(loaded.library["x"].role, Role::Evaluation);
+        assert_eq!(loaded.library["x"].n_train, 0);
+    }
+
+    #[test]
+    fn a_contest_folder_is_read_as_downloaded() {
+        let solutions = r#"{"x": [[[1]], [[2]]]}"#;
+        let files = [
+            ("d/a_training_challenges.json", OPEN),
+            ("d/a_training_solutions.json", solutions),
+            ("d/a_test_challenges.json", &*OPEN.replace("\"x\"", "\"y\"")),
+            ("d/sample_submission.json", r#"{"y": [{"attempt_1": [[0]], "attempt_2": [[0]]}]}"#),
+            ("d/README.md", "#"),
+            ("d/about.json", r#"{"version": 2}"#),
+            ("d/.DS_Store", ""),
+        ];
+        let note = "DIR/d: passed over 1 task without outputs (a_test_challenges.json), \
+                    1 submission (sample_submission.json), 2 other files and folders (README.md, \
+                    about.json) and 1 hidden file or folder";
+        let want = (vec!["x 0+2".to_owned()], vec![note.to_owned()]);
+        assert_eq!(loaded(&files, &["d"], OnConflict::Error), Ok(want));
+        let want = "DIR/d/sample_submission.json: expected ARC tasks, found a submission, which \
+                    holds attempts only";
+        let err = loaded(&files, &["d/sample_submission.json"], OnConflict::Error);
+        assert_eq!(err, Err(want.to_owned()));
+        let want = "DIR/d: expected ARC tasks with outputs, found 1 task without outputs (t.json)";
+        let err = loaded(&[("d/t.json", OPEN)], &["d"], OnConflict::Error);
+        assert_eq!(err, Err(want.to_owned()));
+    }
+
+    #[test]
+    fn solutions_with_other_names_are_found_by_the_ids_in_them() {
+        let solutions = r#"{"x": [[[1]], [[2]]]}"#;
+        let files = [
+            ("d/tasks.json", OPEN),
+            ("d/my_solutions.json", solutions),
+            ("d/b_solutions.json", r#"{"z": [[[1]]]}"#),
+        ];
+        let want = (vec!["x 0+2".to_owned()], vec![]);
+        assert_eq!(loaded(&files, &["d"], OnConflict::Error), Ok(want.clone()));
+        assert_eq!(loaded(&files, &["d/tasks.json"], OnConflict::Error), Ok(want.clone()));
+        // In a folder, the content tells what a file is.
+        let files = [files[0], ("d/answers.json", solutions)];
+        assert_eq!(loaded(&files, &["d"], OnConflict::Error), Ok(want));
+        let files = [files[0], ("d/solutions.json", r#"{"x": [[[1]]]}"#)];
+        let want = "DIR/d/solutions.json: task `x`: expected one grid per test pair (2), found 1";
+        assert_eq!(loaded(&files, &["d"], OnConflict::Error), Err(want.to_owned()));
+    }
+
+    #[test]
+    fn nested_folders_are_searched() {
+        let files = [
+            ("d/A/A1.json", BARE),
+            ("d/B/deep/B1.json", BARE),
+            ("d/C/1.json", BARE),
+            ("d/E/1.json", OTHER),
+            ("d/notes/.hidden/x.json", "?"),
+        ];
+        let (tasks, notes) = loaded(&files, &["d"], OnConflict::Error).unwrap();
+        assert_eq!(tasks, ["A1 1+1", "B1 1+1", "C-1 1+1", "E-1 0+1"]);
+        assert_eq!(notes, ["DIR/d: passed over 1 hidden file or folder"]);
+        let files = [
+            ("d/data/training/x.json", BARE),
+            ("d/data/evaluation/y.json", OTHER),
+            ("d/data/more.json", OTHER),
+            ("d/data/recipe.json", "{}"),
+        ];
+        let (tasks, notes) = loaded(&files, &["d"], OnConflict::Error).unwrap();
+        assert_eq!(tasks, ["x 1+1", "y 0+1"]);
+        assert_eq!(notes, ["DIR/d: passed over 1 other file or folder (more.json)"]);
+    }
+
+    #[test]
+    fn some_tasks_without_outputs_leave_the_others() {
+        let row = format!("[[{}1]]", "1,".repeat(30));
+        let text = format!(
+            r#"{{"x": {{"train": [], "test": [{{"input": [[3]], "output": []}}]}},
+                "y": {BARE}, "z": {{"train": [], "test": [{{"input": {row}}}]}}}}"#
+        );
+        let (tasks, notes) = loaded(&[("t.json", &text)], &["t.json"], OnConflict::Error).unwrap();
+        assert_eq!(tasks, ["y 1+1"]);
+        let want = "DIR/t.json: passed over 1 task without outputs (t.json) and 1 task with a grid \
+                    above 30 by 30 (z)";
+        assert_eq!(notes, [want]);
+        let list = r#"[{"input": [[1]], "output": [[2]]}, {"input": [[3]], "output": [[4]]}]"#;
+        let (tasks, notes) = loaded(&[("t.json", list)], &["t.json"], OnConflict::Error).unwrap();
+        assert_eq!(tasks, ["t 1+1"]);
+        let want = "DIR/t.json: 1 of its tasks are lists of pairs; the last pair of each is taken \
+                    as its test pair";
+        assert_eq!(notes, [want]);
     }
 
     #[test]

@@ -14,16 +14,17 @@ pub mod submission;
 
 mod draw;
 mod families;
+mod files;
 mod grid;
 mod leaks;
 mod picture;
 mod turn;
 
-pub use augment::Augmentation;
+pub use augment::{Augmentation, Dialect};
 pub use draw::{TextPanel, canvases as draw_canvases, side_by_side};
 pub use families::BuiltIn;
 pub use grid::{Grid, N_COLOURS, SIDE_MAX};
 pub use json::{ArcTask, Pair, TestPair};
 pub use leaks::{distributions, leaks};
-pub use library::{Library, Role, SolvedTask};
+pub use library::{Library, OnConflict, Role, SolvedTask};
 pub use picture::panels;

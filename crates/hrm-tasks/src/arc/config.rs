@@ -1,6 +1,6 @@
 //! The settings of ARC.
 
-use hrm_puzzles::arc::SIDE_MAX;
+use hrm_puzzles::arc::{OnConflict, SIDE_MAX};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::check_held_out;
@@ -32,6 +32,9 @@ pub struct ArcConfig {
     /// `recolour+rotate-0001` does, `0 <= compose <= 1`.
     #[serde(default)]
     pub compose: f64,
+    /// Which of different tasks with the same id in data files is used.
+    #[serde(default)]
+    pub on_conflict: OnConflict,
 }
 
 /// Bounds memory: all versions then fit in a few gigabytes.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use hrm_base::progress::Stage;
-use hrm_puzzles::arc::library::{self, Library};
+use hrm_puzzles::arc::library::{self, Library, Loaded};
 use hrm_puzzles::arc::{self, Augmentation, Grid, Role, SolvedTask, augment, json};
 use hrm_puzzles::stats::Distribution;
 use hrm_puzzles::{Leak, Style};
@@ -15,7 +15,7 @@ use super::config::ArcConfig;
 use super::examples::{ArcExamples, Version, Versioned, known_versions};
 use super::scorer::ArcScorer;
 use crate::published::BLANK_NAME;
-use crate::{PuzzleTask, TaskError};
+use crate::{PuzzleTask, TaskError, UnknownNames};
 
 /// Files of base puzzles, in folders named after the role of the tasks.
 const TRAINING: &str = "training/tasks.json";
@@ -34,13 +34,15 @@ pub(crate) struct ArcData {
     /// Computed on demand: there are hundreds of thousands of names, and few callers need
     /// them.
     identifiers: OnceLock<Vec<String>>,
+    /// What the model that is evaluated does not know.
+    unknown_names: Option<UnknownNames>,
     /// Tasks that do not fit on the canvas.
     left_out: Library,
     notes: Vec<String>,
 }
 
 impl ArcData {
-    /// Every task in `library`, each in randomly sampled versions. Tasks that do not fit
+    /// Every task in `loaded`, each in randomly sampled versions. Tasks that do not fit
     /// on the canvas are left out. If none of the others is an evaluation task, a share
     /// `held_out` of them is held out for evaluation.
     ///
@@ -50,10 +52,10 @@ impl ArcData {
     /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) if there is no training pair.
     pub(crate) fn new(
         config: &ArcConfig,
-        library: Library,
+        loaded: Loaded,
         held_out: f64,
     ) -> Result<Self, TaskError> {
-        let (mut library, left_out, notes) = fitting(config, library)?;
+        let Fitting { mut library, left_out, notes } = fitting(config, loaded)?;
         library::hold_out(&mut library, held_out, config.seed);
         if library.len().saturating_mul(config.augmentations + 1) > N_VERSIONS_MAX {
             let n_most = N_VERSIONS_MAX / library.len() - 1;
@@ -100,13 +102,14 @@ impl ArcData {
             side: config.canvas,
             n_puzzle_ids: next_id as usize,
             identifiers: OnceLock::new(),
+            unknown_names: None,
             left_out,
             notes,
         })
     }
 
-    /// The test pairs of every task in `library`, in the versions that `identifiers`
-    /// name. Messages call the origin of `library` `place`.
+    /// The test pairs of every task in `loaded`, in the versions that `identifiers`
+    /// name. Messages call the origin of `loaded` `place`.
     ///
     /// # Errors
     ///
@@ -114,11 +117,11 @@ impl ArcData {
     /// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) if there is no test pair.
     pub(crate) fn for_eval(
         config: &ArcConfig,
-        library: Library,
+        loaded: Loaded,
         place: String,
         identifiers: &[String],
     ) -> Result<Self, TaskError> {
-        let (library, left_out, mut notes) = fitting(config, library)?;
+        let Fitting { library, left_out, mut notes } = fitting(config, loaded)?;
         let mut known = known_versions(identifiers, |id| library.contains_key(id));
         let n_unknown = library.keys().filter(|id| !known.contains_key(*id)).count();
         if n_unknown > 0 {
@@ -128,6 +131,9 @@ impl ArcData {
                 library.len()
             ));
         }
+        // A model without names knows no task, and was not trained to.
+        let names =
+            (identifiers.len() > 1).then(|| UnknownNames { n_unknown, n_names: library.len() });
         let tasks = library.into_iter().map(|(id, solved)| {
             let versions = known.remove(&id).unwrap_or_else(|| vec![Version::UNKNOWN]);
             Versioned { id, solved, versions }
@@ -150,6 +156,7 @@ impl ArcData {
             side: config.canvas,
             n_puzzle_ids: identifiers.len(),
             identifiers: OnceLock::from(identifiers),
+            unknown_names: names,
             left_out,
             notes,
         })
@@ -161,28 +168,38 @@ impl ArcData {
     }
 }
 
-/// The tasks that fit on the canvas, those that do not, and a note about the latter.
+/// The tasks that fit on the canvas, those that do not, and notes.
+struct Fitting {
+    library: Library,
+    left_out: Library,
+    notes: Vec<String>,
+}
+
 fn fitting(
     config: &ArcConfig,
-    library: Library,
-) -> Result<(Library, Library, Vec<String>), TaskError> {
+    Loaded { library, mut notes }: Loaded,
+) -> Result<Fitting, TaskError> {
     let n_tasks = library.len();
+    let side_of_all = library.values().map(SolvedTask::side).max().unwrap_or(0);
+    let side_of_one = library.values().map(SolvedTask::side).min().unwrap_or(0);
     let (library, left_out): (Library, Library) =
         library.into_iter().partition(|(_, task)| task.side() <= config.canvas);
     if library.is_empty() {
-        let expected = "as large as the grids of at least one task";
+        let expected = format!(
+            "as large as the grids of at least one task ({side_of_one} holds one, and \
+             {side_of_all} holds them all: --set task.canvas={side_of_all})"
+        );
         return Err(TaskError::setting("canvas", expected, config.canvas));
     }
-    let mut notes = Vec::new();
     if !left_out.is_empty() {
         notes.push(format!(
             "left out {n_left_out} of {n_tasks} tasks: a grid is larger than the canvas of \
-             {side} by {side}",
+             {side} by {side}; task.canvas={side_of_all} holds them all",
             n_left_out = left_out.len(),
             side = config.canvas
         ));
     }
-    Ok((library, left_out, notes))
+    Ok(Fitting { library, left_out, notes })
 }
 
 impl Task for ArcData {
@@ -238,6 +255,12 @@ impl PuzzleTask for ArcData {
         Some(files.collect())
     }
 
+    fn test_puzzles(&self) -> Option<String> {
+        let tasks = self.in_use().into_iter().filter(|(_, task)| task.role == Role::Evaluation);
+        let tasks: Vec<_> = tasks.map(|(id, task)| (id, task.to_task())).collect();
+        Some(json::combined(tasks.iter().map(|(id, task)| (*id, task))))
+    }
+
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
         canvas::draw(self.side, inputs, labels, style)
     }
@@ -286,5 +309,9 @@ impl PuzzleTask for ArcData {
 
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
+    }
+
+    fn unknown_names(&self) -> Option<UnknownNames> {
+        self.unknown_names
     }
 }

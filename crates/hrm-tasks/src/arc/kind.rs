@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use hrm_base::rng::stream;
 use hrm_puzzles::PuzzleError;
-use hrm_puzzles::arc::library::{self, Library};
-use hrm_puzzles::arc::{self, BuiltIn, Role, SIDE_MAX, SolvedTask, json, submission};
+use hrm_puzzles::arc::library::{self, Library, Loaded};
+use hrm_puzzles::arc::{self, BuiltIn, OnConflict, Role, SIDE_MAX, SolvedTask, json, submission};
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_train::task::Document;
 use rand::Rng;
@@ -41,9 +41,12 @@ impl ArcConfig {
     }
 
     /// Tasks from files, or built-in tasks.
-    fn library(&self, data: &[PathBuf]) -> Result<Library, TaskError> {
+    fn library(&self, data: &[PathBuf]) -> Result<Loaded, TaskError> {
         self.check()?;
-        if data.is_empty() { self.built_in() } else { Ok(library::read(data)?) }
+        if data.is_empty() {
+            return Ok(Loaded { library: self.built_in()?, notes: Vec::new() });
+        }
+        Ok(library::read(data, self.on_conflict)?)
     }
 }
 
@@ -79,7 +82,7 @@ impl FitToData for ArcConfig {
         if data.is_empty() {
             return Ok(self);
         }
-        let library = library::read_apart(data)?;
+        let library = library::read_apart(data)?.library;
         let side = library.values().map(SolvedTask::side).max().unwrap_or(0);
         Ok(Self { canvas: self.canvas.max(side.min(FITTED_CANVAS_MAX)), ..self })
     }
@@ -96,7 +99,12 @@ impl DataSource for ArcConfig {
             return self.open(data);
         }
         self.check()?;
-        Ok(Box::new(ArcData::new(self, library::read_apart(data)?, self.held_out)?))
+        // Without a rule, all tasks are shown.
+        let loaded = match self.on_conflict {
+            OnConflict::Error => library::read_apart(data)?,
+            rule => library::read(data, rule)?,
+        };
+        Ok(Box::new(ArcData::new(self, loaded, self.held_out)?))
     }
 
     fn open_for_eval(
@@ -104,12 +112,12 @@ impl DataSource for ArcConfig {
         data: &[PathBuf],
         identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
-        let mut library = self.library(data)?;
+        let mut loaded = self.library(data)?;
         if data.is_empty() {
-            library.retain(|_, task| task.role == Role::Evaluation);
+            loaded.library.retain(|_, task| task.role == Role::Evaluation);
         }
         let paths: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
-        Ok(Box::new(ArcData::for_eval(self, library, paths.join(", "), identifiers)?))
+        Ok(Box::new(ArcData::for_eval(self, loaded, paths.join(", "), identifiers)?))
     }
 }
 
@@ -135,7 +143,7 @@ impl Generate for ArcConfig {
     /// One of the built-in evaluation tasks, so that a model that was trained on the
     /// built-in data has an identifier for it.
     fn example(&self, seed: u64) -> Result<String, TaskError> {
-        let library = self.library(&[])?;
+        let library = self.library(&[])?.library;
         let has_evaluation = self.n_eval > 0;
         let is_candidate = |task: &&SolvedTask| !has_evaluation || task.role == Role::Evaluation;
         let candidates: Vec<_> = library.iter().filter(|(_, task)| is_candidate(task)).collect();

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use hrm_core::PuzzleInput;
+use hrm_puzzles::arc::json::{Found, Listed};
 use hrm_puzzles::arc::submission::{Attempts, Submission};
 use hrm_puzzles::arc::{Grid, TestPair, TextPanel, json, library, side_by_side};
 use hrm_puzzles::{Style, Verdict};
@@ -27,21 +28,34 @@ struct TestQuery {
 ///
 /// # Errors
 ///
-/// As [`json::parse`], and [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for a
-/// test input that is larger than the canvas,
-/// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without test inputs.
+/// As [`json::read`], and [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if
+/// every test input is larger than the canvas, [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without test inputs.
 pub(crate) fn parse(
     text: &str,
     place: &str,
     identifiers: &[String],
     side: usize,
 ) -> Result<Vec<Box<dyn Query>>, TaskError> {
-    let tasks = json::parse(text.as_bytes(), place, &library::stem(place))?;
-    let ids: HashSet<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
+    let tasks = json::read(text.as_bytes(), place, &library::stem(place))?;
+    let tasks = json::tasks(tasks, place)?;
+    let ids: HashSet<&str> = tasks.iter().map(|listed| listed.id.as_str()).collect();
     let known = known_versions(identifiers, |id| ids.contains(id));
 
     let mut queries: Vec<Box<dyn Query>> = Vec::new();
-    for (id, task) in tasks {
+    let mut first_refusal = None;
+    let mut n_answerable = 0;
+    for Listed { id, task, .. } in tasks {
+        let task = match task {
+            Found::Task(task) => task,
+            Found::TooLarge { error, n_tests } => {
+                for _ in 0..n_tests {
+                    let reason = error.to_string();
+                    queries.push(Box::new(TooLarge { id: id.clone(), reason }));
+                }
+                first_refusal = first_refusal.or(Some(TaskError::from(error)));
+                continue;
+            }
+        };
         let versions: Rc<[_]> =
             known.get(&id).map_or(&[Version::UNKNOWN][..], Vec::as_slice).into();
         for (idx, test) in task.test.into_iter().enumerate() {
@@ -49,8 +63,12 @@ pub(crate) fn parse(
                 let place = format!("{place}: task `{id}`, test[{idx}].input");
                 let found = format!("{} by {}", test.input.n_rows(), test.input.n_cols());
                 let expected = format!("a grid of at most {side} by {side}, the model's canvas");
-                return Err(TaskError::malformed(place, expected, found));
+                let error = TaskError::malformed(place, expected, found);
+                queries.push(Box::new(TooLarge { id: id.clone(), reason: error.to_string() }));
+                first_refusal = first_refusal.or(Some(error));
+                continue;
             }
+            n_answerable += 1;
             let (id, versions) = (id.clone(), versions.clone());
             queries.push(Box::new(TestQuery { id, test, versions, side }));
         }
@@ -58,7 +76,39 @@ pub(crate) fn parse(
     if queries.is_empty() {
         return Err(TaskError::empty(place, "test pairs"));
     }
-    Ok(queries)
+    match first_refusal {
+        Some(error) if n_answerable == 0 => Err(error),
+        _ => Ok(queries),
+    }
+}
+
+/// A test input that the model cannot be asked, because a grid of its task is too large. It
+/// is submitted as a task without candidates.
+struct TooLarge {
+    id: String,
+    reason: String,
+}
+
+impl Query for TooLarge {
+    fn inputs(&self) -> Vec<PuzzleInput> {
+        Vec::new()
+    }
+
+    fn refusal(&self) -> Option<&str> {
+        Some(&self.reason)
+    }
+
+    fn answer(&self, outputs: &[ModelOutput], _: Style) -> Answer {
+        assert!(outputs.is_empty(), "one output per input");
+        Answer {
+            puzzle: self.id.clone(),
+            drawing: String::new(),
+            text: "null".to_owned(),
+            second: None,
+            verdict: Verdict::Unchecked(format!("not answered: {}", self.reason)),
+            n_segments: 0,
+        }
+    }
 }
 
 impl Query for TestQuery {
@@ -234,6 +284,33 @@ mod tests {
         assert_eq!((answer.text.as_str(), answer.n_segments), ("[[1],[2],[3]]", 2));
         let broken = "the answer is 3 by 1, the label 1 by 2";
         assert_eq!(answer.verdict, Verdict::Invalid(broken.into()));
+    }
+
+    #[test]
+    fn a_task_that_is_too_large_leaves_the_others() {
+        let wide = format!("[[{}1]]", "1,".repeat(30));
+        let text = format!(
+            r#"{{"a": {{"train": [], "test": [{{"input": [[1, 2, 3, 4]], "output": null}}]}},
+                "b": {TASK},
+                "c": {{"train": [], "test": [{{"input": [[1]]}}, {{"input": {wide}}}]}}}}"#
+        );
+        let queries = queries(&text, &[]);
+        let refused: Vec<_> = queries.iter().map(|query| query.refusal().is_some()).collect();
+        assert_eq!(refused, [true, false, true, true]);
+        let want = "some/abc.json: task `a`, test[0].input: \
+                    expected a grid of at most 3 by 3, the model's canvas, found 1 by 4";
+        assert_eq!(queries[0].refusal(), Some(want));
+        let outputs = [output("b", "21", 0.0)];
+        let answers: Vec<_> = queries
+            .iter()
+            .map(|query| query.answer(&outputs[..query.n_inputs()], Style::Plain))
+            .collect();
+        // Every test input has its place in a submission.
+        let text = hrm_puzzles::arc::submission::to_json(&submission(&answers));
+        let black = r#"{"attempt_1":[[0]],"attempt_2":[[0]]}"#;
+        let answer = r#"{"attempt_1":[[2,1]],"attempt_2":[[2,1]]}"#;
+        let want = format!("{{\"a\":[{black}],\"b\":[{answer}],\"c\":[{black},{black}]}}\n");
+        assert_eq!(text, want);
     }
 
     #[test]

@@ -160,6 +160,7 @@ fn on_the_fly(augmentations: usize, seed: u64) -> Box<dyn PuzzleTask> {
         n_eval: 0,
         held_out: 0.0,
         compose: 0.0,
+        on_conflict: Default::default(),
     };
     config.open(&paths).unwrap()
 }

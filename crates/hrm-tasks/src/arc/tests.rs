@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use hrm_puzzles::arc::{Augmentation, Grid};
+use hrm_puzzles::arc::{Augmentation, Grid, OnConflict};
 use hrm_puzzles::{Style, Verdict};
 use hrm_train::task::{Examples, Prediction, RowId, RowMut};
 use proptest::prelude::*;
@@ -37,6 +37,7 @@ fn config() -> ArcConfig {
         n_eval: 5,
         held_out: 0.0,
         compose: 0.0,
+        on_conflict: OnConflict::Error,
     }
 }
 
@@ -228,7 +229,8 @@ fn a_canvas_grows_with_the_tasks_of_files() {
 #[test]
 fn tasks_that_do_not_fit_are_left_out_and_counted() {
     let data = opened(&ArcConfig { canvas: 2, ..config() });
-    let want = "left out 1 of 4 tasks: a grid is larger than the canvas of 2 by 2";
+    let want = "left out 1 of 4 tasks: a grid is larger than the canvas of 2 by 2; \
+                task.canvas=3 holds them all";
     assert_eq!(data.notes(), [want]);
     assert_eq!(data.identifiers().iter().filter(|name| name.starts_with('c')).count(), 0);
     let stats = data.stats();
@@ -238,7 +240,8 @@ fn tasks_that_do_not_fit_are_left_out_and_counted() {
 
     let (_folder, paths) = files(&[("a.json", TRAINING)]);
     let err = ArcConfig { canvas: 1, ..config() }.open(&paths).err().unwrap();
-    let want = "task.canvas must be as large as the grids of at least one task, found 1";
+    let want = "task.canvas must be as large as the grids of at least one task (2 holds one, and \
+                2 holds them all: --set task.canvas=2), found 1";
     assert_eq!(err.to_string(), want);
     let only_tests = r#"{"x": {"train": [], "test": [{"input": [[1]], "output": [[2]]}]}}"#;
     let (_folder, paths) = files(&[("evaluation.json", only_tests)]);

@@ -7,11 +7,12 @@
 use std::path::Path;
 
 use hrm_base::durable;
+use hrm_puzzles::arc::Dialect;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::Serialize;
 
 use super::layout::Side;
-use super::names::IDENTIFIERS;
+use super::names::{IDENTIFIERS, TEST_PUZZLES, in_dialect};
 use super::npy::{ArrayWriter, Dtype};
 use super::split::{METADATA, Metadata, ends};
 use crate::{PuzzleTask, TaskError};
@@ -31,7 +32,9 @@ pub struct Exported {
 }
 
 /// Writes every version of every puzzle of `task` into the new folder `out`. Passes the
-/// number of examples written so far to `progress`. A side without examples is left out.
+/// number of examples written so far to `progress`. A side without examples is left out. The
+/// data are for the published code of `dialect`: TRM's has other names of versions, a count
+/// of puzzles, and a file of the tasks that its evaluation scores.
 ///
 /// Only one example is in memory at a time. The folder appears once it is complete.
 ///
@@ -42,6 +45,7 @@ pub struct Exported {
 /// examples than an `int32` can count.
 pub fn export(
     task: &dyn PuzzleTask,
+    dialect: Dialect,
     out: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, TaskError> {
@@ -52,12 +56,18 @@ pub fn export(
         for ((side, examples), n_written) in sides.into_iter().zip(&mut n_written) {
             let before = n_done;
             let path = partial.join(side.folder());
-            *n_written = write_side(task, examples, &path, |n| {
+            *n_written = write_side((task, dialect), examples, &path, |n| {
                 n_done = before + n as u64;
                 progress(n_done);
             })?;
         }
-        write_json(&partial.join(IDENTIFIERS), task.identifiers())?;
+        let names = task.identifiers().iter().map(|name| in_dialect(dialect, name));
+        write_json(&partial.join(IDENTIFIERS), &names.collect::<Vec<_>>())?;
+        let test_puzzles = task.test_puzzles().filter(|_| dialect == Dialect::Trm);
+        if let Some(text) = &test_puzzles {
+            let path = partial.join(TEST_PUZZLES);
+            durable::write_new(&path, text.as_bytes()).map_err(TaskError::write(&path))?;
+        }
         let [n_train, n_test] = n_written;
         Ok(Exported { n_train, n_test, n_identifiers: task.n_puzzle_ids() })
     })
@@ -89,7 +99,7 @@ impl Counts {
 /// Writes one side into the new folder `path`, unless it has no examples. Returns their
 /// number.
 fn write_side(
-    task: &dyn PuzzleTask,
+    (task, dialect): (&dyn PuzzleTask, Dialect),
     examples: &dyn Examples,
     path: &Path,
     mut progress: impl FnMut(usize),
@@ -137,15 +147,12 @@ fn write_side(
     }
 
     let metadata = Metadata {
-        pad_id: PADDING.into(),
-        ignore_label_id: Some(PADDING.into()),
-        blank_identifier_id: BLANK_PUZZLE.into(),
         vocab_size: task.vocab_size(),
-        seq_len: n_cells,
         num_puzzle_identifiers: task.n_puzzle_ids(),
         total_groups: n_groups,
         mean_puzzle_examples: n_examples as f64 / n_puzzles as f64,
-        sets: vec![SET.to_owned()],
+        total_puzzles: (dialect == Dialect::Trm).then_some(n_puzzles),
+        ..Metadata::of_rows(n_cells, SET)
     };
     write_json(&path.join(METADATA), &metadata)?;
     durable::sync_folder(path).map_err(TaskError::write(path))?;

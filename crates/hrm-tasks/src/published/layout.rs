@@ -1,12 +1,17 @@
 //! The folder of a prepared data set.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use hrm_train::task::BLANK_PUZZLE;
+
 use super::json::read_json;
-use super::names::{BLANK_NAME, IDENTIFIERS};
+use super::names::{BLANK_NAME, IDENTIFIERS, canonical};
 use super::split::{METADATA, Metadata, Split};
 use crate::error::TaskError;
-use crate::folder;
+
+/// A folder of a third split, which only nano-trm has.
+const VALIDATION: &str = "val";
 
 /// The sides of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +30,21 @@ impl Side {
     }
 }
 
-/// The prepared data set in `data`; `None` if no path is one.
+/// The folders of a prepared data set in `data`; `None` if no path is one.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are other paths beside it.
-pub(crate) fn find(data: &[PathBuf]) -> Result<Option<&Path>, TaskError> {
-    folder::alone(data, "a prepared data set", is_prepared)
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are other paths beside them.
+pub(crate) fn find(data: &[PathBuf]) -> Result<Option<&[PathBuf]>, TaskError> {
+    let Some(folder) = data.iter().find(|path| is_prepared(path)) else { return Ok(None) };
+    match data.iter().find(|path| !is_prepared(path)) {
+        None => Ok(Some(data)),
+        Some(other) => {
+            let place = folder.display().to_string();
+            let expected = "only other prepared data sets beside this one";
+            Err(TaskError::malformed(place, expected, other.display().to_string()))
+        }
+    }
 }
 
 /// Whether a folder is a prepared data set, or one side of such a data set.
@@ -69,9 +82,81 @@ pub struct Layout {
     pub(crate) test: Option<Split>,
     /// Names of the puzzle identifiers.
     pub(crate) identifiers: Vec<String>,
+    /// What was passed over.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Layout {
+    /// Opens the sides of several folders that exist in them, as one data set. Identifiers with
+    /// the same name are the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed)
+    /// naming two folders whose sizes differ.
+    pub(super) fn open_all(folders: &[PathBuf], sides: &[Side]) -> Result<Self, TaskError> {
+        let open = |folder: &PathBuf| {
+            let is_there = |side: &&Side| is_split(&split_of(folder, **side));
+            let there: Vec<Side> = sides.iter().filter(is_there).copied().collect();
+            Self::open(folder, if there.is_empty() { sides } else { &there })
+        };
+        let (first, others) = folders.split_first().expect("there is a folder");
+        let mut layout = open(first)?;
+        if others.is_empty() {
+            return Ok(layout);
+        }
+        let mut numbers = HashMap::new();
+        for (name, number) in layout.identifiers.iter().zip(0..).skip(1) {
+            numbers.entry(canonical(name)).or_insert(number);
+        }
+        for folder in others {
+            layout.add(open(folder)?, &mut numbers)?;
+        }
+        Ok(layout)
+    }
+
+    /// Adds another data set. `known` are the numbers of the names so far.
+    fn add(&mut self, other: Self, known: &mut HashMap<String, u32>) -> Result<(), TaskError> {
+        let sizes = |layout: &Self| {
+            let Metadata { seq_len, vocab_size, .. } = layout.metadata();
+            format!("seq_len {seq_len}, vocab_size {vocab_size}")
+        };
+        if sizes(self) != sizes(&other) {
+            let expected = format!("{}, as in {}", sizes(self), self.place);
+            return Err(TaskError::malformed(other.place.clone(), expected, sizes(&other)));
+        }
+        let mut number = |name: String| {
+            let next = self.identifiers.len() as u32;
+            if name == BLANK_NAME {
+                return BLANK_PUZZLE;
+            }
+            *known.entry(canonical(&name)).or_insert_with(|| {
+                self.identifiers.push(name);
+                next
+            })
+        };
+        let names = other.identifiers.into_iter().skip(1);
+        let numbers: Vec<u32> =
+            std::iter::once(BLANK_PUZZLE).chain(names.map(&mut number)).collect();
+        for (own, other) in [(&mut self.train, other.train), (&mut self.test, other.test)] {
+            let Some(mut other) = other else { continue };
+            match own {
+                Some(own) => own.append(other, &numbers),
+                None => {
+                    other.renumber_files(&numbers);
+                    *own = Some(other);
+                }
+            }
+        }
+        let n_identifiers = self.identifiers.len();
+        for split in [&mut self.train, &mut self.test].into_iter().flatten() {
+            split.set_n_identifiers(n_identifiers);
+        }
+        self.place = format!("{}, {}", self.place, other.place);
+        self.notes.extend(other.notes);
+        Ok(())
+    }
+
     /// Opens `sides` of a data set, all of which must exist.
     ///
     /// # Errors
@@ -84,7 +169,14 @@ impl Layout {
         };
         let (train, test) = (open(Side::Train)?, open(Side::Test)?);
         let place = folder.display().to_string();
-        let mut layout = Self { place, train, test, identifiers: Vec::new() };
+        let mut notes = Vec::new();
+        if !is_split(folder) && is_split(&folder.join(VALIDATION)) {
+            notes.push(format!(
+                "{place}: the split `{VALIDATION}` is passed over: training holds back puzzles of \
+                 its own for validation"
+            ));
+        }
+        let mut layout = Self { place, train, test, identifiers: Vec::new(), notes };
         if let (Some(train), Some(test)) = (&layout.train, &layout.test) {
             let sizes = |split: &Split| {
                 let Metadata { seq_len, vocab_size, num_puzzle_identifiers, .. } = split.metadata();

@@ -7,6 +7,11 @@
 //!   train/  test/        one split each: dataset.json and arrays
 //! ```
 //!
+//! HRM, TRM and nano-trm prepare such folders. TRM's have other names of versions, a count of
+//! puzzles in `dataset.json`, and `test_puzzles.json` with the tasks to score; nano-trm's lack
+//! what has one value only, and the boards among them have ids that are one higher. Several
+//! folders of the same sizes open as one data set.
+//!
 //! Such a folder holds every example of every version, so nothing is sampled or augmented
 //! here. Arrays are memory-mapped: a data set of gigabytes takes no more memory than the
 //! pages in use.

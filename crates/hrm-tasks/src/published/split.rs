@@ -52,9 +52,80 @@ pub(crate) struct Metadata {
     pub(crate) mean_puzzle_examples: f64,
     /// Names of the sets; the file names of a set begin with its name.
     pub(crate) sets: Vec<String>,
+    /// Number of puzzles in all sets, versions included; TRM needs it, HRM does not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) total_puzzles: Option<usize>,
+    /// What the file lacks, in the data of nano-trm.
+    #[serde(skip)]
+    pub(crate) nano: Option<Nano>,
 }
 
+/// How data prepared by nano-trm differ: nothing in their `dataset.json` describes groups,
+/// and the arrays of boards have no offsets. Its boards have a token of their own for the end
+/// of a board, so their ids are one higher.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Nano {
+    /// What its ids exceed those of this crate by.
+    shift: u32,
+}
+
+/// The content of a `dataset.json` that nano-trm wrote.
+#[derive(Deserialize)]
+struct NanoMetadata {
+    num_puzzles: usize,
+    seq_len: usize,
+    vocab_size: usize,
+    max_grid_size: usize,
+    /// Boards have all one size, unless this is absent.
+    grid_size: Option<usize>,
+    /// Of boards, but not of mazes.
+    min_givens: Option<usize>,
+}
+
+impl NanoMetadata {
+    /// The same as metadata of the published code.
+    fn into_metadata(self, path: &Path) -> Result<Metadata, TaskError> {
+        if self.grid_size != Some(self.max_grid_size) {
+            let place = format!("{}: `grid_size`", path.display());
+            let expected = format!("{}, as `max_grid_size`", self.max_grid_size);
+            let found =
+                self.grid_size.map_or("boards of several sizes".to_owned(), |n| n.to_string());
+            return Err(TaskError::malformed(place, expected, found));
+        }
+        let shift = u32::from(self.min_givens.is_some());
+        Ok(Metadata {
+            ignore_label_id: Some(NANO_IGNORED),
+            vocab_size: self.vocab_size.saturating_sub(shift as usize),
+            total_puzzles: Some(self.num_puzzles),
+            nano: Some(Nano { shift }),
+            ..Metadata::of_rows(self.seq_len, NANO_SET)
+        })
+    }
+}
+
+/// The label that carries no loss in the data of nano-trm, which do not name it.
+const NANO_IGNORED: i64 = -100;
+/// The only set of the data of nano-trm, which do not name it.
+const NANO_SET: &str = "all";
+
 impl Metadata {
+    /// Of a set without examples: rows of `seq_len` cells with the special ids of this crate.
+    pub(crate) fn of_rows(seq_len: usize, set: &str) -> Self {
+        Self {
+            pad_id: PADDING.into(),
+            ignore_label_id: Some(PADDING.into()),
+            blank_identifier_id: BLANK_PUZZLE.into(),
+            vocab_size: 2,
+            seq_len,
+            num_puzzle_identifiers: 1,
+            total_groups: 0,
+            mean_puzzle_examples: 1.0,
+            sets: vec![set.to_owned()],
+            total_puzzles: None,
+            nano: None,
+        }
+    }
+
     /// Reads `dataset.json` of a split.
     ///
     /// # Errors
@@ -64,7 +135,13 @@ impl Metadata {
     pub(crate) fn read(folder: &Path) -> Result<Self, TaskError> {
         const N_BYTES_MAX: u64 = 1 << 20;
         let path = folder.join(METADATA);
-        let metadata: Self = read_json(&path, N_BYTES_MAX, "the metadata of a data set")?;
+        let metadata: Self = match read_json(&path, N_BYTES_MAX, "the metadata of a data set") {
+            Ok(metadata) => metadata,
+            Err(error) => match read_json::<NanoMetadata>(&path, N_BYTES_MAX, "metadata") {
+                Ok(metadata) => metadata.into_metadata(&path)?,
+                Err(_) => return Err(error),
+            },
+        };
         let refused = |field: &str, expected: &str, found: String| {
             let place = format!("{}: `{field}`", path.display());
             Err(TaskError::malformed(place, expected, found))
@@ -106,8 +183,47 @@ struct Set {
     inputs: Array,
     labels: Array,
     puzzle_identifiers: Array,
-    puzzle_indices: Array,
-    group_indices: Array,
+    puzzle_indices: Offsets,
+    group_indices: Offsets,
+    /// Distinct token ids, padding included.
+    vocab_size: usize,
+    /// Label that carries no loss, if any.
+    ignored: Option<i64>,
+    /// What the ids of the files exceed those of this crate by.
+    shift: u32,
+    /// The number of each identifier of the files in a data set of several folders.
+    numbers: Option<Vec<u32>>,
+}
+
+/// Where the items of each part begin.
+enum Offsets {
+    File(Array),
+    /// As many parts of one item each.
+    OneEach(usize),
+}
+
+impl Offsets {
+    /// Number of offsets, one more than parts.
+    fn n_rows(&self) -> usize {
+        match self {
+            Self::File(array) => array.n_rows(),
+            Self::OneEach(n) => n + 1,
+        }
+    }
+
+    fn get(&self, idx: usize) -> i64 {
+        match self {
+            Self::File(array) => array.get(idx),
+            Self::OneEach(n) => idx.min(*n) as i64,
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::File(array) => array.place(),
+            Self::OneEach(_) => "the examples".to_owned(),
+        }
+    }
 }
 
 /// Endings of the file names of a set.
@@ -123,12 +239,25 @@ impl Set {
     /// Opens the files of a set and checks every value in them.
     fn open(folder: &Path, name: &str, metadata: &Metadata) -> Result<Self, TaskError> {
         let open = |end: &str, n_dims| Array::open(&folder.join(format!("{name}{end}")), n_dims);
+        let (inputs, labels) = (open(ends::INPUTS, 2)?, open(ends::LABELS, 2)?);
+        let n_examples = inputs.n_rows();
+        let offsets = |end: &str| {
+            let is_missing = || !folder.join(format!("{name}{end}")).exists();
+            if metadata.nano.is_some() && is_missing() {
+                return Ok(Offsets::OneEach(n_examples));
+            }
+            open(end, 1).map(Offsets::File)
+        };
         let set = Self {
-            inputs: open(ends::INPUTS, 2)?,
-            labels: open(ends::LABELS, 2)?,
+            inputs,
+            labels,
             puzzle_identifiers: open(ends::PUZZLE_IDENTIFIERS, 1)?,
-            puzzle_indices: open(ends::PUZZLE_INDICES, 1)?,
-            group_indices: open(ends::GROUP_INDICES, 1)?,
+            puzzle_indices: offsets(ends::PUZZLE_INDICES)?,
+            group_indices: offsets(ends::GROUP_INDICES)?,
+            vocab_size: metadata.vocab_size,
+            ignored: metadata.ignore_label_id,
+            shift: metadata.nano.map_or(0, |nano| nano.shift),
+            numbers: None,
         };
         set.check(metadata)?;
         Ok(set)
@@ -166,21 +295,28 @@ impl Set {
             || format!("identifiers below {n_identifiers}"),
         )?;
         let vocab_size = metadata.vocab_size as i64;
+        let shift = i64::from(self.shift);
+        let end = vocab_size + shift;
         check_values(
             &stage,
             &self.inputs,
-            |id| (0..vocab_size).contains(&id),
-            || format!("token ids below {vocab_size}"),
+            |id| id == 0 || (1 + shift..end).contains(&id),
+            || match shift {
+                0 => format!("token ids below {end}"),
+                _ => format!("token ids {} to {}, or 0", 1 + shift, end - 1),
+            },
         )?;
         // Label 0 carries no loss in this crate, so it cannot be an answer.
         let ignored = metadata.ignore_label_id;
         check_values(
             &stage,
             &self.labels,
-            |id| Some(id) == ignored || (1..vocab_size).contains(&id),
+            |id| Some(id) == ignored || (1 + shift..end).contains(&id),
             || match ignored {
-                Some(ignored) => format!("token ids 1 to {}, or {ignored}", vocab_size - 1),
-                None => format!("token ids 1 to {}", vocab_size - 1),
+                Some(ignored) => {
+                    format!("token ids {} to {}, or {ignored}", 1 + shift, end - 1)
+                }
+                None => format!("token ids {} to {}", 1 + shift, end - 1),
             },
         )
     }
@@ -196,7 +332,7 @@ impl Set {
 /// # Errors
 ///
 /// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) naming the first offset that is wrong.
-fn check_offsets(offsets: &Array, n_items: usize, step_min: i64) -> Result<(), TaskError> {
+fn check_offsets(offsets: &Offsets, n_items: usize, step_min: i64) -> Result<(), TaskError> {
     let refused = |expected: String, found: String| {
         Err(TaskError::malformed(offsets.place(), expected, found))
     };
@@ -276,6 +412,15 @@ impl Split {
             n_groups += set.n_groups();
             split.sets.push(set);
         }
+        if split.metadata.nano.is_some() {
+            split.metadata.total_groups = n_groups;
+        }
+        if let Some(n_puzzles) = split.metadata.total_puzzles.filter(|n| *n != split.n_puzzles()) {
+            let field = if split.metadata.nano.is_some() { "num_puzzles" } else { "total_puzzles" };
+            let place = format!("{}: `{field}`", folder.join(METADATA).display());
+            let expected = format!("{}, the number of puzzles in the arrays", split.n_puzzles());
+            return Err(TaskError::malformed(place, expected, n_puzzles.to_string()));
+        }
         if n_groups != split.metadata.total_groups {
             let place = format!("{}: `total_groups`", folder.join(METADATA).display());
             let found = split.metadata.total_groups.to_string();
@@ -297,6 +442,27 @@ impl Split {
         &self.metadata
     }
 
+    /// Adds the sets of another split of the same sizes. `numbers` are the identifiers of
+    /// the other files in the numbering of this split.
+    pub(crate) fn append(&mut self, mut other: Self, numbers: &[u32]) {
+        let n_groups = self.n_groups();
+        other.renumber_files(numbers);
+        self.first_groups.extend(other.first_groups.iter().map(|first| first + n_groups));
+        self.sets.append(&mut other.sets);
+        self.metadata.total_groups += other.metadata.total_groups;
+        self.metadata.sets.append(&mut other.metadata.sets);
+    }
+
+    /// Gives the identifiers of the files other numbers.
+    pub(crate) fn renumber_files(&mut self, numbers: &[u32]) {
+        self.sets.iter_mut().for_each(|set| set.numbers = Some(numbers.to_vec()));
+    }
+
+    /// Sets the number of identifiers that rows may carry.
+    pub(crate) fn set_n_identifiers(&mut self, n: usize) {
+        self.metadata.num_puzzle_identifiers = n;
+    }
+
     /// Makes rows carry the identifiers `theirs`, indexed by the identifiers of the files.
     pub(crate) fn renumber(&mut self, theirs: Vec<u32>) {
         self.renumbered = Some(theirs);
@@ -306,6 +472,10 @@ impl Split {
     pub(crate) fn identifier(&self, group: usize, version: usize) -> u32 {
         let (set, puzzle) = self.puzzle(group, version);
         let id = u32::try_from(set.puzzle_identifiers.get(puzzle)).unwrap_or(BLANK_PUZZLE);
+        let id = match &set.numbers {
+            Some(numbers) => numbers.get(id as usize).copied().unwrap_or(BLANK_PUZZLE),
+            None => id,
+        };
         if (id as usize) < self.metadata.num_puzzle_identifiers { id } else { BLANK_PUZZLE }
     }
 
@@ -343,12 +513,12 @@ impl Split {
 
     /// Copies the cells of a row; values that are not token ids, or are `ignored`, become
     /// padding.
-    fn copy(&self, cells: &Array, row: usize, ignored: Option<i64>, to: &mut [u32]) {
+    fn copy(set: &Set, cells: &Array, row: usize, ignored: Option<i64>, to: &mut [u32]) {
         to.fill(PADDING);
         let mut to = to.iter_mut();
         cells.row(row, |value| {
-            let id = u32::try_from(value).unwrap_or(PADDING);
-            let is_kept = (id as usize) < self.metadata.vocab_size && Some(value) != ignored;
+            let id = u32::try_from(value).unwrap_or(PADDING).saturating_sub(set.shift);
+            let is_kept = (id as usize) < set.vocab_size && Some(value) != ignored;
             if let Some(cell) = to.next() {
                 *cell = if is_kept { id } else { PADDING };
             }
@@ -357,12 +527,12 @@ impl Split {
 }
 
 /// An offset, or 0 if the file was changed after it was checked and the offset is invalid.
-fn offset(offsets: &Array, idx: usize) -> usize {
+fn offset(offsets: &Offsets, idx: usize) -> usize {
     usize::try_from(offsets.get(idx)).unwrap_or(0)
 }
 
 /// Number of items in a part, from the offsets of the parts.
-fn length(offsets: &Array, part: usize) -> usize {
+fn length(offsets: &Offsets, part: usize) -> usize {
     offset(offsets, part.saturating_add(1)).saturating_sub(offset(offsets, part))
 }
 
@@ -384,8 +554,8 @@ impl Examples for Split {
     fn write(&self, at: RowId, row: RowMut<'_>) {
         let (set, puzzle) = self.puzzle(at.group, at.version);
         let example = offset(&set.puzzle_indices, puzzle).saturating_add(at.row);
-        self.copy(&set.inputs, example, None, row.inputs);
-        self.copy(&set.labels, example, self.metadata.ignore_label_id, row.labels);
+        Self::copy(set, &set.inputs, example, None, row.inputs);
+        Self::copy(set, &set.labels, example, set.ignored, row.labels);
         let ours = self.identifier(at.group, at.version);
         let theirs = |numbers: &Vec<u32>| numbers.get(ours as usize).copied();
         *row.puzzle_id = match &self.renumbered {

@@ -1,17 +1,17 @@
 //! A prepared data set as a task.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
 
 use super::layout::{Layout, Side, is_split};
-use super::names::BLANK_NAME;
+use super::names::{BLANK_NAME, canonical};
 use super::split::Split;
 use hrm_puzzles::Style;
 
 use crate::error::TaskError;
-use crate::traits::{PuzzleKind, PuzzleTask, RowDecoder};
+use crate::traits::{PuzzleKind, PuzzleTask, RowDecoder, UnknownNames};
 
 /// Opens the training and, if it exists, the test side of a prepared data set.
 ///
@@ -20,13 +20,18 @@ use crate::traits::{PuzzleKind, PuzzleTask, RowDecoder};
 /// As [`Layout::open`], [`Layout::check`] and [`Prepared::new`].
 pub(crate) fn open(
     (name, kind): (&'static str, &dyn PuzzleKind),
-    folder: &Path,
+    folders: &[PathBuf],
 ) -> Result<Box<dyn PuzzleTask>, TaskError> {
-    let sides: &[Side] = match folder.join(Side::Test.folder()).exists() && !is_split(folder) {
-        true => &[Side::Train, Side::Test],
-        false => &[Side::Train],
+    let has_test =
+        |folder: &PathBuf| folder.join(Side::Test.folder()).exists() && !is_split(folder);
+    let layout = match folders {
+        [folder] if has_test(folder) => Layout::open(folder, &[Side::Train, Side::Test])?,
+        [folder] => Layout::open(folder, &[Side::Train])?,
+        folders if folders.iter().any(has_test) => {
+            Layout::open_all(folders, &[Side::Train, Side::Test])?
+        }
+        folders => Layout::open_all(folders, &[Side::Train])?,
     };
-    let layout = Layout::open(folder, sides)?;
     layout.check(name, (kind.vocabulary().len(), kind.n_cells()))?;
     Ok(Box::new(Prepared::new((name, kind), layout, None)?))
 }
@@ -38,10 +43,10 @@ pub(crate) fn open(
 /// As [`Layout::open`], [`Layout::check`] and [`Prepared::new`].
 pub(crate) fn open_for_eval(
     (name, kind): (&'static str, &dyn PuzzleKind),
-    folder: &Path,
+    folders: &[PathBuf],
     identifiers: &[String],
 ) -> Result<Box<dyn PuzzleTask>, TaskError> {
-    let layout = Layout::open(folder, &[Side::Test])?;
+    let layout = Layout::open_all(folders, &[Side::Test])?;
     layout.check(name, (kind.vocabulary().len(), kind.n_cells()))?;
     Ok(Box::new(Prepared::new((name, kind), layout, Some(identifiers))?))
 }
@@ -56,6 +61,7 @@ pub(super) struct Prepared {
     names: Vec<String>,
     /// Names of the identifiers that the model knows, in its numbering, if it is given.
     known: Option<Vec<String>>,
+    unknown_names: Option<UnknownNames>,
     notes: Vec<String>,
 }
 
@@ -72,7 +78,8 @@ impl Prepared {
         known: Option<&[String]>,
     ) -> Result<Self, TaskError> {
         let metadata = layout.metadata().clone();
-        let mut notes = Vec::new();
+        let mut notes = layout.notes;
+        let mut unknown_names = None;
         if known.is_none() && layout.test.is_none() {
             notes.push(format!("{} has no test split to evaluate on", layout.place));
         }
@@ -80,6 +87,10 @@ impl Prepared {
             .map(|split| split.unwrap_or_else(|| Split::empty(metadata.clone())));
         if let Some(known) = known.filter(|known| *known != layout.identifiers) {
             let (numbers, n_unknown) = renumbering(&layout.identifiers, known);
+            let n_names = layout.identifiers.len() - 1;
+            if n_names > 0 && known.len() > 1 {
+                unknown_names = Some(UnknownNames { n_unknown, n_names });
+            }
             if n_unknown > 0 {
                 notes.push(format!(
                     "the model does not know {n_unknown} of {} identifiers: their rows are \
@@ -96,6 +107,7 @@ impl Prepared {
             eval,
             names: layout.identifiers,
             known: known.map(<[String]>::to_vec),
+            unknown_names,
             notes,
         })
     }
@@ -105,8 +117,10 @@ impl Prepared {
 /// and the number of such names.
 fn renumbering(names: &[String], known: &[String]) -> (Vec<u32>, usize) {
     // Identifier 0 is the blank one, whatever its name.
-    let numbers: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).skip(1).collect();
-    let number = |name: &String| numbers.get(name.as_str()).copied().unwrap_or(BLANK_PUZZLE);
+    // Projects name the same version differently.
+    let numbers: HashMap<String, u32> =
+        known.iter().map(|name| canonical(name)).zip(0..).skip(1).collect();
+    let number = |name: &String| numbers.get(&canonical(name)).copied().unwrap_or(BLANK_PUZZLE);
     let numbers: Vec<u32> =
         std::iter::once(BLANK_PUZZLE).chain(names.iter().skip(1).map(number)).collect();
     let n_unknown = numbers.iter().skip(1).filter(|number| **number == BLANK_PUZZLE).count();
@@ -169,6 +183,10 @@ impl PuzzleTask for Prepared {
         });
         let figures = figures.chain([("identifiers".to_owned(), self.names.len())]);
         figures.map(|(name, figure)| (name, figure as f64)).collect()
+    }
+
+    fn unknown_names(&self) -> Option<UnknownNames> {
+        self.unknown_names
     }
 
     fn notes(&self) -> Vec<String> {

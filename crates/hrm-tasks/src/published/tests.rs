@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
+use hrm_puzzles::arc::Dialect;
 use hrm_train::task::{Examples, Prediction, RowId, RowMut};
 
 use super::names::IDENTIFIERS;
@@ -51,7 +52,7 @@ fn rows(task: &dyn PuzzleTask, examples: &dyn Examples) -> Vec<Row> {
 fn exported(task: &dyn PuzzleTask) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("data");
-    export(task, &out, |_| ()).unwrap();
+    export(task, Dialect::Hrm, &out, |_| ()).unwrap();
     (folder, out)
 }
 
@@ -146,7 +147,7 @@ fn a_data_set_written_by_hand_is_read() {
     );
     assert_eq!(
         message(&sudoku, &[data.clone(), "b.csv".into()]),
-        "DATA: expected a prepared data set to be the only data, found 2 paths"
+        "DATA: expected only other prepared data sets beside this one, found b.csv"
     );
 }
 
@@ -181,11 +182,11 @@ fn an_export_opens_with_equal_rows() {
         let (_guard, data) = exported(ours.as_ref());
         let mut steps = Vec::new();
         let again = data.with_file_name("again");
-        export(ours.as_ref(), &again, |n_done| steps.push(n_done)).unwrap();
+        export(ours.as_ref(), Dialect::Hrm, &again, |n_done| steps.push(n_done)).unwrap();
         let n_rows = ours.train().row_ids().count() + ours.eval().row_ids().count();
         assert_eq!(steps, (1..=n_rows as u64).collect::<Vec<_>>());
         assert!(
-            export(ours.as_ref(), &again, |_| ()).is_err(),
+            export(ours.as_ref(), Dialect::Hrm, &again, |_| ()).is_err(),
             "existing folders are not overwritten"
         );
 
@@ -542,4 +543,150 @@ proptest::proptest! {
             proptest::prop_assert!(puzzle_id < 1);
         }
     }
+}
+
+#[test]
+fn data_for_trm_have_its_names_and_files() {
+    let arc = &kinds()[0];
+    let task = arc.open(&[]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let [hrm, trm] = [("hrm", Dialect::Hrm), ("trm", Dialect::Trm)].map(|(name, dialect)| {
+        let out = folder.path().join(name);
+        export(task.as_ref(), dialect, &out, |_| ()).unwrap();
+        out
+    });
+    let text = |path: &Path| fs::read_to_string(path).unwrap();
+    let names: Vec<String> = serde_json::from_str(&text(&trm.join(IDENTIFIERS))).unwrap();
+    assert!(names.iter().any(|name| name.contains("|||t")), "{names:?}");
+    assert_eq!(text(&hrm.join(IDENTIFIERS)), text(&trm.join(IDENTIFIERS)).replace("|||", "_"));
+    let metadata: serde_json::Value =
+        serde_json::from_str(&text(&trm.join("test/dataset.json"))).unwrap();
+    let n_puzzles: usize = (0..task.eval().n_groups()).map(|at| task.eval().n_versions(at)).sum();
+    assert_eq!(metadata["total_puzzles"], n_puzzles);
+    assert!(!text(&hrm.join("test/dataset.json")).contains("total_puzzles"));
+    let scored: serde_json::Value =
+        serde_json::from_str(&text(&trm.join("test_puzzles.json"))).unwrap();
+    assert_eq!(scored.as_object().unwrap().len(), 4);
+    assert!(!hrm.join("test_puzzles.json").exists());
+
+    // Both are the same data: versions vote on their tasks, and a model trained on one knows
+    // the names of the other.
+    assert_eq!(import(&trm, None).unwrap(), import(&hrm, None).unwrap());
+    let known = arc.open(from_ref(&hrm)).unwrap().identifiers().to_vec();
+    let task = arc.open_for_eval(from_ref(&trm), &known).unwrap();
+    assert_eq!(task.unknown_names().map(|names| names.n_unknown), Some(0));
+    let documents = |task: &dyn PuzzleTask| {
+        let mut scorer = task.scorer();
+        for at in task.eval().row_ids() {
+            let (mut inputs, mut labels) = (vec![0; task.n_cells()], vec![0; task.n_cells()]);
+            let row = RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id: &mut 0 };
+            task.eval().write(at, row);
+            let predicted = Prediction {
+                at,
+                inputs: &inputs,
+                labels: &labels,
+                tokens: &labels,
+                sampled: None,
+                q_halt: 1.0,
+            };
+            scorer.add(predicted).unwrap();
+        }
+        format!("{:?}", scorer.finish().unwrap())
+    };
+    let own = arc.open(from_ref(&hrm)).unwrap();
+    assert_eq!(documents(task.as_ref()), documents(own.as_ref()));
+    let foreign = ["<blank>", "x", "y"].map(str::to_owned);
+    let unknown = arc.open_for_eval(from_ref(&trm), &foreign).unwrap().unknown_names().unwrap();
+    assert_eq!((unknown.n_unknown, unknown.n_names), (known.len() - 1, known.len() - 1));
+
+    let path = trm.join("test/dataset.json");
+    let wrong =
+        text(&path).replace(&format!("\"total_puzzles\":{n_puzzles}"), "\"total_puzzles\":3");
+    fs::write(&path, wrong).unwrap();
+    let err = arc.open(from_ref(&trm)).err().unwrap().to_string();
+    let want = format!(
+        "`total_puzzles`: expected {n_puzzles}, the number of puzzles in the arrays, found 3"
+    );
+    assert!(err.ends_with(&want), "{err}");
+}
+
+#[test]
+fn several_prepared_folders_are_one_data_set() {
+    let task = |config: &TaskConfig| config.open(&[]).unwrap();
+    let arc = |seed| {
+        config("arc", &[("n_train", 3), ("n_eval", 2), ("augmentations", 2), ("seed", seed)])
+    };
+    let sources = [arc(1), arc(2)];
+    let folders = [exported(task(&sources[0]).as_ref()), exported(task(&sources[1]).as_ref())];
+    let paths = folders.each_ref().map(|(_, path)| path.clone());
+    let both = sources[0].open(&paths).unwrap();
+    let each = paths.each_ref().map(|path| sources[0].open(from_ref(path)).unwrap());
+    for side in [
+        |task: &dyn PuzzleTask| rows(task, task.train()),
+        |task: &dyn PuzzleTask| rows(task, task.eval()),
+    ] {
+        let without_place = |task: &dyn PuzzleTask| -> Vec<_> {
+            side(task).into_iter().map(|(_, inputs, labels, name)| (inputs, labels, name)).collect()
+        };
+        let want = [without_place(each[0].as_ref()), without_place(each[1].as_ref())].concat();
+        assert!(!want.is_empty());
+        assert_eq!(without_place(both.as_ref()), want);
+    }
+    // A name that both have is one identifier.
+    let mut names = both.identifiers().to_vec();
+    names.sort();
+    let n_names = names.len();
+    names.dedup();
+    assert_eq!(names.len(), n_names);
+
+    let (_guard, boards) = by_hand();
+    let err = sources[0].open(&[paths[0].clone(), boards.clone()]).err().unwrap().to_string();
+    let want = format!(
+        "{}: expected seq_len 9, vocab_size 12, as in {}, found seq_len 16, vocab_size 6",
+        boards.display(),
+        paths[0].display()
+    );
+    assert_eq!(err, want);
+}
+
+#[test]
+fn arrays_of_nano_trm_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write_split = |name: &str, metadata: &str| {
+        let split = folder.path().join(name);
+        fs::create_dir_all(&split).unwrap();
+        fs::write(split.join(METADATA), metadata).unwrap();
+        let ids = |text: &str| text.bytes().map(|digit| [digit - b'0' + 2]).collect::<Vec<_>>();
+        let inputs = [ids(QUESTION), ids(OTHER_QUESTION)].concat();
+        let labels = [ids(ANSWER), ids(ANSWER)].concat();
+        let write = |name: &str, bytes: Vec<u8>| fs::write(split.join(name), bytes).unwrap();
+        write("all__inputs.npy", array("|u1", "(2, 16)", inputs.into_iter()));
+        write("all__labels.npy", array("|u1", "(2, 16)", labels.into_iter()));
+        write("all__puzzle_identifiers.npy", ints(&[0, 0]));
+    };
+    let metadata = r#"{"num_puzzles": 2, "grid_size": 4, "max_grid_size": 4, "min_givens": 4,
+        "max_givens": 14, "seq_len": 16, "vocab_size": 7}"#;
+    ["train", "val", "test"].iter().for_each(|name| write_split(name, metadata));
+    let data = [folder.path().to_owned()];
+    let config = config("sudoku", &[]).fitted_to(&data).unwrap();
+    let task = config.open(&data).unwrap();
+    let ids = |text: &str| board_ids(text).into_iter().map(u32::from).collect::<Vec<_>>();
+    for examples in [task.train(), task.eval()] {
+        let rows = rows(task.as_ref(), examples);
+        assert_eq!((&rows[0].1, &rows[0].2), (&ids(QUESTION), &ids(ANSWER)));
+        assert_eq!((&rows[1].1, &rows[1].2), (&ids(OTHER_QUESTION), &ids(ANSWER)));
+    }
+    assert!(task.notes()[0].contains("`val` is passed over"), "{:?}", task.notes());
+
+    let message = |metadata: &str| {
+        write_split("train", metadata);
+        config.open(&data).err().unwrap().to_string()
+    };
+    let padded = metadata.replace("\"max_grid_size\": 4", "\"max_grid_size\": 9");
+    let err = message(&padded);
+    assert!(err.ends_with("`grid_size`: expected 9, as `max_grid_size`, found 4"), "{err}");
+    let err = message(&metadata.replace("\"num_puzzles\": 2", "\"num_puzzles\": 5"));
+    assert!(err.ends_with("expected 2, the number of puzzles in the arrays, found 5"), "{err}");
+    let err = message("{}");
+    assert!(err.contains("missing field"), "{err}");
 }

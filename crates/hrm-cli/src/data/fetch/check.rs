@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use hrm_puzzles::arc::library;
+use hrm_puzzles::arc::{OnConflict, library};
 use hrm_puzzles::{PuzzleError, records};
 
 use super::error::FetchError;
@@ -95,7 +95,7 @@ fn count_puzzles(path: &Path) -> Result<Vec<u64>, PuzzleError> {
 
 /// Tasks, train pairs and test pairs of a folder, read as training reads them.
 fn count_tasks(folder: &Path) -> Result<Vec<u64>, PuzzleError> {
-    let library = library::read(&[folder.to_owned()])?;
+    let library = library::read(&[folder.to_owned()], OnConflict::Error)?.library;
     let n_train: usize = library.values().map(|task| task.n_train).sum();
     let n_pairs: usize = library.values().map(|task| task.pairs.len()).sum();
     Ok([library.len(), n_train, n_pairs - n_train].map(|n| n as u64).into())

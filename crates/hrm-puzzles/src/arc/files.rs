@@ -1,0 +1,397 @@
+//! Finds and reads the files of ARC tasks below some paths, and says what it passes over.
+//!
+//! Folders are searched with their subfolders; of a folder with the subfolders `training`
+//! and `evaluation`, only these are searched. Which files hold tasks, solutions or
+//! something else depends on their content, not on their names.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use hrm_base::progress::Stage;
+
+use crate::PuzzleError;
+use crate::arc::Grid;
+use crate::arc::json::{self, ArcTask, Content, Found, Listed, Pair, TestPair};
+use crate::arc::library::{Role, SolvedTask};
+use crate::clipped;
+
+/// Subfolders that are searched instead of their folder.
+const SPLIT: [&str; 2] = ["training", "evaluation"];
+
+/// A file of this crate's users that may lie beside tasks: the settings of a prepared set.
+const SETTINGS: &str = "recipe.json";
+
+/// The solutions of a file, by task.
+type Solutions = BTreeMap<String, Vec<Grid>>;
+
+/// All tasks with outputs of all paths, each with its file; and notes about what was passed
+/// over.
+///
+/// # Errors
+///
+/// See [`library::read`](crate::arc::library::read).
+pub(super) fn solved_tasks(
+    paths: &[PathBuf],
+) -> Result<(Vec<(PathBuf, SolvedTask)>, Vec<String>), PuzzleError> {
+    let (mut tasks, mut notes) = (Vec::new(), Vec::new());
+    for path in paths {
+        let mut source = Source::find(path)?;
+        let found = source.read()?;
+        if found.is_empty() {
+            return Err(source.passed.nothing_left(path));
+        }
+        tasks.extend(found);
+        notes.extend(source.passed.notes(path));
+    }
+    Ok((tasks, notes))
+}
+
+/// The id of a bare task: the file name without folder and extension.
+pub fn stem(place: &str) -> String {
+    let stem = Path::new(place).file_stem();
+    stem.map_or_else(|| place.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// One path that the user names.
+struct Source {
+    is_folder: bool,
+    /// Its files, each with the role of its tasks.
+    files: Vec<(PathBuf, Role)>,
+    passed: PassedOver,
+}
+
+impl Source {
+    fn find(path: &Path) -> Result<Self, PuzzleError> {
+        let role = role_of(path, Role::Training);
+        let is_folder = path.is_dir();
+        let mut source = Self { is_folder, files: Vec::new(), passed: PassedOver::default() };
+        if is_folder {
+            source.search(path, role, &mut HashSet::new())?;
+        } else {
+            source.files.push((path.to_owned(), role));
+        }
+        Ok(source)
+    }
+
+    /// Adds the files of a folder and of its subfolders, sorted by name.
+    fn search(
+        &mut self,
+        folder: &Path,
+        role: Role,
+        searched: &mut HashSet<PathBuf>,
+    ) -> Result<(), PuzzleError> {
+        // A link may lead back to a folder above it.
+        if !searched.insert(folder.canonicalize().map_err(PuzzleError::read(folder))?) {
+            return Ok(());
+        }
+        let entries = std::fs::read_dir(folder).map_err(PuzzleError::read(folder))?;
+        let entries = entries.map(|entry| Ok(entry.map_err(PuzzleError::read(folder))?.path()));
+        let mut entries: Vec<PathBuf> = entries.collect::<Result<_, PuzzleError>>()?;
+        entries.sort();
+        let is_split = SPLIT.iter().any(|name| folder.join(name).is_dir());
+        for path in entries {
+            let name = file_name(&path);
+            if name.starts_with('.') || name == "__MACOSX" {
+                self.passed.n_hidden += 1;
+            } else if is_split && !(SPLIT.contains(&name.as_str()) && path.is_dir()) {
+                if name != SETTINGS {
+                    self.passed.others.push(name);
+                }
+            } else if path.is_dir() {
+                let role = role_of(&path, role);
+                self.search(&path, role, searched)?;
+            } else if has_extension_of_tasks(&path) && path.is_file() {
+                let role = role_of(&path, role);
+                self.files.push((path, role));
+            } else {
+                self.passed.others.push(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the files, pairs solutions with their tasks, and sets aside what has no outputs.
+    fn read(&mut self) -> Result<Vec<(PathBuf, SolvedTask)>, PuzzleError> {
+        let repeated = self.repeated_stems();
+        let (mut lists, mut solutions) = (Vec::new(), Vec::new());
+        let stage = Stage::start("reading tasks", self.files.len() as u64);
+        for (path, role) in &self.files {
+            stage.advance(1);
+            let file = path.display().to_string();
+            let content = json::read(&read_text(path)?, &file, &stem(&file))?;
+            match content {
+                Content::Solutions(found) if self.is_folder => {
+                    solutions.push((path.clone(), found.into_iter().collect()));
+                }
+                Content::Submission if self.is_folder => {
+                    self.passed.submissions.push(file_name(path));
+                }
+                Content::Other(_) if self.is_folder => self.passed.others.push(file_name(path)),
+                Content::Tasks(tasks) if self.is_folder => lists.push((path, *role, tasks)),
+                content => lists.push((path, *role, json::tasks(content, &file)?)),
+            }
+        }
+        drop(stage);
+        let mut found = Vec::new();
+        for (path, role, tasks) in lists {
+            if !self.is_folder && tasks.iter().any(lacks_outputs) {
+                solutions.extend(solutions_beside(path)?);
+            }
+            let n_tasks = tasks.len();
+            let mut first_unknown = None;
+            let mut n_unknown = 0;
+            for Listed { mut id, task, is_list_of_pairs, is_evaluation } in tasks {
+                let role = if is_evaluation { Role::Evaluation } else { role };
+                let mut task = match task {
+                    Found::Task(task) => task,
+                    Found::TooLarge { .. } => {
+                        self.passed.too_large.push(id);
+                        continue;
+                    }
+                };
+                self.passed.n_lists_of_pairs += usize::from(is_list_of_pairs);
+                fill(&mut task, &id, path, &solutions)?;
+                if n_tasks == 1 && repeated.contains(&id) {
+                    id = format!("{}-{id}", parent_name(path));
+                }
+                match solved(id, task, role, path) {
+                    Ok(task) => found.push((path.clone(), task)),
+                    Err(error) => {
+                        n_unknown += 1;
+                        first_unknown = first_unknown.or(Some(error));
+                    }
+                }
+            }
+            match first_unknown {
+                Some(error) if !self.is_folder && n_unknown == n_tasks => return Err(error),
+                Some(_) => self.passed.unknown.push((file_name(path), n_unknown)),
+                None => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// File stems that occur in several folders of other names: such files are not versions
+    /// of one task, so the name of the folder becomes a part of their ids.
+    fn repeated_stems(&self) -> HashSet<String> {
+        let mut parents = BTreeMap::<String, BTreeSet<String>>::new();
+        for (path, _) in &self.files {
+            let parent = parent_name(path);
+            parents.entry(stem(&file_name(path))).or_default().insert(parent);
+        }
+        let is_split = |name: &String| SPLIT.iter().any(|split| name.contains(split));
+        let repeated = parents.into_iter();
+        let repeated =
+            repeated.filter(|(_, parents)| parents.len() > 1 && !parents.iter().any(is_split));
+        repeated.map(|(stem, _)| stem).collect()
+    }
+}
+
+/// What was passed over below one path.
+#[derive(Default)]
+struct PassedOver {
+    submissions: Vec<String>,
+    others: Vec<String>,
+    n_hidden: usize,
+    /// Ids of tasks.
+    too_large: Vec<String>,
+    /// Files, each with its number of tasks that lack outputs.
+    unknown: Vec<(String, usize)>,
+    /// Not passed over, but worth a note.
+    n_lists_of_pairs: usize,
+}
+
+impl PassedOver {
+    /// What was passed over, counted; `None` if nothing was.
+    fn describe(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        let mut add = |n: usize, one: &str, many: &str, names: &[String]| {
+            if n > 0 {
+                parts.push(format!("{n} {}{}", if n == 1 { one } else { many }, listed(names)));
+            }
+        };
+        let n_unknown = self.unknown.iter().map(|(_, n)| n).sum();
+        let files: Vec<_> = self.unknown.iter().map(|(file, _)| file.clone()).collect();
+        add(n_unknown, "task without outputs", "tasks without outputs", &files);
+        let (one, many) = ("task with a grid above 30 by 30", "tasks with a grid above 30 by 30");
+        add(self.too_large.len(), one, many, &self.too_large);
+        add(self.submissions.len(), "submission", "submissions", &self.submissions);
+        add(self.others.len(), "other file or folder", "other files and folders", &self.others);
+        add(self.n_hidden, "hidden file or folder", "hidden files and folders", &[]);
+        let last = parts.pop()?;
+        Some(if parts.is_empty() { last } else { format!("{} and {last}", parts.join(", ")) })
+    }
+
+    fn notes(&self, path: &Path) -> Vec<String> {
+        let path = path.display();
+        let passed = self.describe().map(|what| format!("{path}: passed over {what}"));
+        let lists = match self.n_lists_of_pairs {
+            0 => None,
+            n => Some(format!(
+                "{path}: {n} of its tasks are lists of pairs; the last pair of each is taken as \
+                 its test pair"
+            )),
+        };
+        passed.into_iter().chain(lists).collect()
+    }
+
+    /// The error of a path without usable tasks.
+    fn nothing_left(&self, path: &Path) -> PuzzleError {
+        let place = path.display().to_string();
+        match self.describe() {
+            Some(what) if !self.unknown.is_empty() || !self.too_large.is_empty() => {
+                PuzzleError::malformed(place, "ARC tasks with outputs", what)
+            }
+            _ => PuzzleError::Empty { place, what: "tasks" },
+        }
+    }
+}
+
+/// Some names in parentheses; nothing for none.
+fn listed(names: &[String]) -> String {
+    const N_NAMES_MAX: usize = 4;
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<_> = names.iter().take(N_NAMES_MAX).map(|name| clipped(name)).collect();
+    let more = if names.len() > N_NAMES_MAX { ", .." } else { "" };
+    format!(" ({}{more})", shown.join(", "))
+}
+
+/// Merges the pairs of a task into one list; fails if an output is missing.
+fn solved(id: String, task: ArcTask, role: Role, path: &Path) -> Result<SolvedTask, PuzzleError> {
+    let n_train = task.train.len();
+    let mut pairs = task.train;
+    for (idx, TestPair { input, output }) in task.test.into_iter().enumerate() {
+        let Some(output) = output else {
+            let place = format!("{}: task `{}`, test[{idx}]", path.display(), clipped(&id));
+            let (expected, found) = match solutions_of(path) {
+                Some(solutions) => {
+                    (format!("its output in {}", solutions.display()), "no such file")
+                }
+                None => ("an output".to_owned(), "none"),
+            };
+            return Err(PuzzleError::malformed(place, expected, found));
+        };
+        pairs.push(Pair { input, output });
+    }
+    Ok(SolvedTask { id, pairs, n_train, role })
+}
+
+fn lacks_outputs(listed: &Listed) -> bool {
+    match &listed.task {
+        Found::Task(task) => task.test.iter().any(|test| test.output.is_none()),
+        Found::TooLarge { .. } => false,
+    }
+}
+
+/// Sets the outputs that a task lacks: from the solutions file named after its own, or else
+/// from any in its folder that has the task.
+fn fill(
+    task: &mut ArcTask,
+    id: &str,
+    path: &Path,
+    solutions: &[(PathBuf, Solutions)],
+) -> Result<(), PuzzleError> {
+    if task.test.iter().all(|test| test.output.is_some()) {
+        return Ok(());
+    }
+    let named = solutions_of(path);
+    let named = solutions.iter().find(|(file, _)| named.as_ref() == Some(file));
+    let beside = solutions
+        .iter()
+        .filter(|(file, solutions)| file.parent() == path.parent() && solutions.contains_key(id));
+    let candidates: Vec<_> = match named {
+        Some(named) => vec![named],
+        None => beside.collect(),
+    };
+    let outputs = |solutions: &Solutions| solutions.get(id).map_or(0, Vec::len);
+    let n_tests = task.test.len();
+    let fitting = candidates.iter().find(|(_, solutions)| outputs(solutions) == n_tests);
+    match (fitting, candidates.first()) {
+        (Some((_, solutions)), _) => {
+            for (test, output) in task.test.iter_mut().zip(&solutions[id]) {
+                test.output.get_or_insert_with(|| output.clone());
+            }
+            Ok(())
+        }
+        (None, Some((file, solutions))) => {
+            let place = format!("{}: task `{}`", file.display(), clipped(id));
+            let expected = format!("one grid per test pair ({n_tests})");
+            Err(PuzzleError::malformed(place, expected, outputs(solutions).to_string()))
+        }
+        (None, None) => Ok(()),
+    }
+}
+
+/// The solutions for a file that was named alone: the file named after it, or else all
+/// files of its folder that have `solution` in their names.
+fn solutions_beside(path: &Path) -> Result<Vec<(PathBuf, Solutions)>, PuzzleError> {
+    let named = solutions_of(path).filter(|named| named.is_file());
+    let files = match named {
+        Some(named) => vec![named],
+        None => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter().flatten();
+            let names = entries.flatten().map(|entry| path.with_file_name(entry.file_name()));
+            let is_solutions = |file: &PathBuf| {
+                let name = file_name(file).to_lowercase();
+                file != path && name.contains("solution") && has_extension_of_tasks(file)
+            };
+            let mut files: Vec<_> = names.filter(is_solutions).collect();
+            files.sort();
+            files
+        }
+    };
+    let mut solutions = Vec::new();
+    for file in files {
+        let place = file.display().to_string();
+        match json::read(&read_text(&file)?, &place, "")? {
+            Content::Solutions(found) => solutions.push((file, found.into_iter().collect())),
+            Content::Tasks(tasks) if tasks.is_empty() => solutions.push((file, Solutions::new())),
+            _ => {}
+        }
+    }
+    Ok(solutions)
+}
+
+/// Reads a file of limited size.
+fn read_text(path: &Path) -> Result<Vec<u8>, PuzzleError> {
+    // Above any public set of tasks, synthetic ones included. Device files never end.
+    const N_BYTES_MAX: u64 = 2 << 30;
+
+    let file = std::fs::File::open(path).map_err(PuzzleError::read(path))?;
+    let mut text = Vec::new();
+    file.take(N_BYTES_MAX + 1).read_to_end(&mut text).map_err(PuzzleError::read(path))?;
+    if text.len() as u64 > N_BYTES_MAX {
+        let place = path.display().to_string();
+        let expected = format!("at most {N_BYTES_MAX} bytes (divide the file into several)");
+        return Err(PuzzleError::malformed(place, expected, "more"));
+    }
+    Ok(text)
+}
+
+fn role_of(path: &Path, otherwise: Role) -> Role {
+    if file_name(path).contains("evaluation") { Role::Evaluation } else { otherwise }
+}
+
+/// The solutions file of a challenges file.
+fn solutions_of(path: &Path) -> Option<PathBuf> {
+    let name = file_name(path);
+    name.contains("challenges")
+        .then(|| path.with_file_name(name.replace("challenges", "solutions")))
+}
+
+fn has_extension_of_tasks(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    matches!(extension.as_deref(), Some("json" | "jsonl" | "ndjson"))
+}
+
+fn parent_name(path: &Path) -> String {
+    path.parent().map(file_name).unwrap_or_default()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
