@@ -79,6 +79,13 @@ impl Import {
             note(format!("No config gives the number of cells: using {n_cells_default}."));
             n_cells_default
         });
+        if let Some(n_positions) = shapes.n_positions.filter(|n| *n < n_cells) {
+            return Err(usage(format!(
+                "{}: `mlp_t` mixes {n_positions} positions, but a puzzle has {n_cells} cells: give \
+                 their number with --cells",
+                self.file.display()
+            )));
+        }
         let task = task.with_cells(n_cells)?;
         let config = config(&shapes, &published, n_cells);
 
