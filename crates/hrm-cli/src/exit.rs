@@ -18,8 +18,7 @@ use crate::term::note;
 /// Prints the error, if there is one, and returns the exit code.
 pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     let Err(err) = result else { return ExitCode::SUCCESS };
-    let is_closed_pipe = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
-    if err.downcast_ref().is_some_and(is_closed_pipe) {
+    if is_closed_pipe(&err) {
         // The reader of our output has stopped, e.g. `hrm data show | head`.
         return ExitCode::SUCCESS;
     }
@@ -27,18 +26,38 @@ pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         note(interrupted.to_string());
         return ExitCode::from(interrupted.exit_code());
     }
-    #[allow(clippy::print_stderr)] // The only place that reports errors.
-    {
-        eprintln!("error: {}", message(&err));
-    }
+    note(format!("error: {}", message(&err)));
     ExitCode::from(if is_bad_input(&err) { 2 } else { 1 })
+}
+
+/// Whether output could not be written because its reader has stopped. A network connection
+/// that breaks is another matter.
+fn is_closed_pipe(err: &anyhow::Error) -> bool {
+    let is_broken = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
+    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_broken))
+        && !err.chain().any(|cause| cause.is::<FetchError>())
+}
+
+/// Whether a file could not be written because there is no room for it.
+pub(crate) fn is_disk_full(err: &anyhow::Error) -> bool {
+    use std::io::ErrorKind as E;
+    let is_full = |io: &std::io::Error| matches!(io.kind(), E::StorageFull | E::QuotaExceeded);
+    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_full))
 }
 
 /// The error and its causes, outermost first.
 fn message(err: &anyhow::Error) -> String {
-    let text = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
-        Some(backend) => backend_message(backend),
-        None => cause.to_string(),
+    let text = |cause: &(dyn std::error::Error + 'static)| {
+        if let Some(backend) = cause.downcast_ref() {
+            return backend_message(backend);
+        }
+        match cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::StorageFull) => format!("the disk is full ({cause})"),
+            Some(std::io::ErrorKind::QuotaExceeded) => {
+                format!("there is no room left for this user ({cause})")
+            }
+            _ => cause.to_string(),
+        }
     };
     err.chain().map(text).collect::<Vec<_>>().join(": ")
 }

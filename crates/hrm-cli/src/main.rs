@@ -21,6 +21,7 @@ mod history;
 mod import;
 mod interrupt;
 mod output;
+mod paths;
 mod pictures;
 mod pool;
 mod positive;
@@ -37,6 +38,7 @@ mod task_args;
 mod term;
 mod trace;
 mod train;
+mod warm_start;
 mod width;
 
 use std::process::ExitCode;
