@@ -1,6 +1,6 @@
 //! `hrm eval`: evaluates a trained model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_core::Budget;
@@ -83,7 +83,8 @@ fn own_data(
     given: &[PathBuf],
 ) -> anyhow::Result<Option<Vec<PathBuf>>> {
     // The record of the run knows where its data are even if the whole project was moved.
-    let run = checkpoint.path.ancestors().nth(2).unwrap_or(&checkpoint.path);
+    let parent = checkpoint.path.parent().filter(|parent| parent.ends_with(files::CHECKPOINTS));
+    let run = parent.and_then(Path::parent).unwrap_or(&checkpoint.path);
     let file = run.join(files::RECORD);
     let record = RunRecord::load(&file).ok();
     let (recorded, file) = match &record {

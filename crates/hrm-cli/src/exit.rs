@@ -131,7 +131,7 @@ fn is_bad_run(err: &TrainError) -> bool {
         | E::State { .. }
         | E::Read { .. }
         | E::Json { .. } => true,
-        // An error of a weight file is its source, and is classified by itself.
+        E::Weights(err) => is_bad_weight_file(err),
         _ => false,
     }
 }

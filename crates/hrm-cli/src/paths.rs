@@ -4,11 +4,19 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+/// `path` independent of the working folder, without `..`.
+pub(crate) fn absolute(path: &Path) -> std::io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    match absolute.components().any(|part| part == Component::ParentDir) {
+        true => Ok(absolute.canonicalize().unwrap_or(absolute)),
+        false => Ok(absolute),
+    }
+}
+
 /// `path` as the record in the folder `run` states it: relative to that folder if both lie
 /// in the working folder, else absolute.
 pub(crate) fn recorded(path: &Path, run: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    relative(path, run).unwrap_or(absolute)
+    relative(path, run).or_else(|| absolute(path).ok()).unwrap_or_else(|| path.to_owned())
 }
 
 /// `path` seen from the folder `run`, if both lie in the working folder.

@@ -168,7 +168,7 @@ impl RunRecord {
         }
         let mut offered = Vec::new();
         for place in data {
-            let place = std::path::absolute(place)?;
+            let place = paths::absolute(place)?;
             offered.push((below(&place, &hashes(std::slice::from_ref(&place))?), place));
         }
         let mut places = Vec::new();

@@ -15,6 +15,7 @@ use crate::cost;
 use crate::error::usage;
 use crate::exit::is_disk_full;
 use crate::history::History;
+use crate::paths;
 use crate::record::{self, Host, Length, RunRecord};
 use crate::scores;
 use crate::session::{Ended, Example, Finished, RunState, TrainingSession};
@@ -50,8 +51,7 @@ pub(crate) struct Train {
     #[arg(
         long, value_name = "RUN",
         conflicts_with_all = [
-            "task", "preset", "config", "set", "seed", "from", "init", "out", "force", "device",
-            "dtype",
+            "preset", "config", "set", "seed", "from", "init", "out", "force", "device", "dtype",
         ],
     )]
     resume: Option<PathBuf>,
@@ -59,7 +59,7 @@ pub(crate) struct Train {
     /// folder or run.json. --set, --steps, --minutes, --data, --seed, --device, --dtype and
     /// --init replace what they name; task settings are fitted to new data.
     #[arg(
-        long, value_name = "RUN", conflicts_with_all = ["task", "preset", "config"],
+        long, value_name = "RUN", conflicts_with_all = ["preset", "config"],
     )]
     from: Option<PathBuf>,
     /// Start with the weights of this run, checkpoint or imported folder and a new optimiser.
@@ -128,6 +128,7 @@ impl Train {
             return Err(not_a_run(run));
         }
         let resumed = TrainingSession::reopen(run)?;
+        self.check_kind(&RunRecord::load(&run.join(files::RECORD))?, run)?;
         if !self.data_args.data.is_empty() {
             let path = run.join(files::RECORD);
             let record = RunRecord::load(&path)?.with_data_at(&path, &self.data_args.data)?;
@@ -142,6 +143,18 @@ impl Train {
             }
         }
         TrainingSession::resume(resumed, length, self.pictures).map(Some)
+    }
+
+    /// Checks that the run of `record`, which is at `path`, is of the task that is named, if
+    /// one is.
+    fn check_kind(&self, record: &RunRecord, path: &Path) -> anyhow::Result<()> {
+        let found = record.config.task.name();
+        match &self.task {
+            Some(task) if task != found => {
+                Err(usage(format!("{} is a run of {found}, not of {task}", path.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Starts a new run.
@@ -326,6 +339,7 @@ impl Train {
             extensions: Vec::new(),
             ..read_record(path)?
         };
+        self.check_kind(&record, path)?;
         let args = &self.data_args;
         if args.data.is_empty() {
             record.check_data(&record_file(path))?;
@@ -502,6 +516,6 @@ fn free_folder(name: &str) -> PathBuf {
 }
 
 /// Makes paths independent of the current folder.
-fn absolute(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    Ok(paths.iter().map(std::path::absolute).collect::<std::io::Result<_>>()?)
+fn absolute(data: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(data.iter().map(|path| paths::absolute(path)).collect::<std::io::Result<_>>()?)
 }

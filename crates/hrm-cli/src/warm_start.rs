@@ -188,9 +188,9 @@ impl WarmStart {
                 "{} reads {} symbols ({}), and the puzzles of this run have {} ({}): its weights \
                  cannot be used for them. Use puzzles with the same symbols, or start without --init",
                 self.place(),
-                theirs.len(),
+                theirs.len() - 1,
                 listed(&theirs),
-                ours.len(),
+                ours.len() - 1,
                 listed(&ours)
             )));
         }
