@@ -391,10 +391,12 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_is_named() {
         assert!(!stderr.contains("error") && !stderr.contains("panic"), "{args:?}: {stderr}");
     }
     // A file that takes nothing, as if its disk were full.
-    let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
-    let output = command.arg("settings").stdout(full).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let want = "error: the disk is full (cannot write to standard output: ";
-    assert!(output.status.code() == Some(1) && stderr.starts_with(want), "{stderr}");
+    for args in [&["settings"][..], &["data", "generate", "sudoku", "--preset=tiny"]] {
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
+        let output = command.args(args).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let is_named = stderr.contains("error: the disk is full (");
+        assert!(output.status.code() == Some(1) && is_named, "{args:?}: {stderr}");
+    }
 }
