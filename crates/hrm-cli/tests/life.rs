@@ -396,7 +396,7 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_is_named() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
         let output = command.args(args).stdout(full).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        let is_named = stderr.contains("error: the disk is full (");
+        let is_named = stderr.contains("the disk is full (");
         assert!(output.status.code() == Some(1) && is_named, "{args:?}: {stderr}");
     }
 }

@@ -293,7 +293,12 @@ impl<W: Write> Writer<W> {
     ///
     /// [`PuzzleError::Output`].
     pub fn write(&mut self, record: &Record) -> Result<(), PuzzleError> {
-        self.0.serialize(record).map_err(|err| PuzzleError::Output(err.into()))
+        self.0.serialize(record).map_err(|err| {
+            PuzzleError::Output(match err.into_kind() {
+                csv::ErrorKind::Io(err) => err,
+                kind => std::io::Error::other(format!("{kind:?}")),
+            })
+        })
     }
 
     /// Flushes buffered records.

@@ -57,7 +57,7 @@ impl Generate {
             config.task.puzzle_kind().generate(self.n as usize, self.seed, out)
         };
         match &self.out {
-            None => generate(&mut Stdout).map_err(unwrap_closed_pipe)?,
+            None => generate(&mut Stdout)?,
             Some(out) => {
                 let failed = TaskError::write(out);
                 durable::new_file(out, &failed, |file| {
@@ -89,13 +89,5 @@ impl Write for Stdout {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stdout().flush()
-    }
-}
-
-/// Unwraps an I/O error, so that a closed pipe is recognised as such.
-fn unwrap_closed_pipe(err: TaskError) -> anyhow::Error {
-    match err {
-        TaskError::Puzzle(PuzzleError::Output(source)) => source.into(),
-        err => err.into(),
     }
 }
