@@ -185,7 +185,18 @@ impl RunRecord {
                      a run with --from or --init"
                 )));
             };
-            places.push(offered.remove(idx).1);
+            let at = offered.remove(idx).1;
+            // Tasks may be named after their files, and embeddings belong to names.
+            let is_file = wanted.contains_key(Path::new(""));
+            if is_file && self.config.task.name() == "arc" && at.file_name() != place.file_name() {
+                return Err(usage(format!(
+                    "{} is {} under another name, and tasks may be named after their files: give \
+                     it the same name",
+                    at.display(),
+                    place.display()
+                )));
+            }
+            places.push(at);
         }
         if let Some((_, place)) = offered.first() {
             let place = place.display();
@@ -266,9 +277,15 @@ impl RunRecord {
             let TrainConfig { steps, schedule, optimiser, .. } = &record.config.train;
             optimiser.learning_rate * schedule.lr_factor_at(step, *steps)
         };
-        let rate_before = rate(self, n_done);
+        let rate_before = match n_done {
+            0 => String::new(),
+            _ => format!("; in step {n_done} it was {:.3e}", rate(self, n_done)),
+        };
         self.set_length(after)?;
         self.config.train.check()?;
+        if self.minutes.is_none() {
+            self.config.train.check_fixed_steps()?;
+        }
         let rate_after = rate(self, n_done + 1);
         self.extensions.push(Extension { step: n_done, before, after });
 
@@ -282,8 +299,7 @@ impl RunRecord {
         };
         Ok(Some(format!(
             "The run ends after {after} instead of {before}. From step {} on, the schedule is that \
-             {of}: the learning rate there is {rate_after:.3e}; in step {n_done} it was \
-             {rate_before:.3e}.{curriculum}",
+             {of}: the learning rate there is {rate_after:.3e}{rate_before}.{curriculum}",
             n_done + 1
         )))
     }

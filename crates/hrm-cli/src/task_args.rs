@@ -174,6 +174,15 @@ impl TaskArgs {
             given.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let config = settings::apply(file, pairs.iter().chain(others))?.into_config();
 
+        let (of_checkpoint, others) = match args.preset {
+            Some(_) => ("the model are", "puzzles and training"),
+            None => ("the model and the puzzles are", "training"),
+        };
+        notes.push(format!(
+            "Settings of {of_checkpoint} those of the checkpoint, settings of {others} those of \
+             `{}`, except where others are given.",
+            self.preset()
+        ));
         if let Some(preset) = &args.preset {
             let origin = |_: &str| format!("the preset {preset}");
             let differing = start.differences(&of_preset, origin)?;
