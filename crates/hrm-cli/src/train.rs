@@ -136,11 +136,11 @@ impl Train {
             note(format!("{} names the data where they are now.", path.display()));
         }
         let length = self.length()?;
-        if length.is_none() {
-            if let Some(ended) = Ended::read(&resumed)? {
-                ended.report(self.json)?;
-                return Ok(None);
-            }
+        if length.is_none()
+            && let Some(ended) = Ended::read(&resumed)?
+        {
+            ended.report(self.json)?;
+            return Ok(None);
         }
         TrainingSession::resume(resumed, length, self.pictures).map(Some)
     }

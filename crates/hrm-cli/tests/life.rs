@@ -210,6 +210,9 @@ fn known_tasks_keep_their_embeddings_and_new_ones_get_new_ones() {
     write_tasks(&here.join("two.json"), &["cc", "dd", "ee"]);
     let arc = ["--data=one.json", "--set=task.augmentations=2"];
     start(here, "arc", "6", "a", &arc);
+    fs::rename(here.join("one.json"), here.join("uno.json")).unwrap();
+    let renamed = ["train", "--resume=a", "--data=uno.json"];
+    refused(here, &renamed, &["uno.json is ", "one.json under another name"]);
     let said = warm(here, "a", "1", "b", &["--data=two.json"]).stderr;
     let counts = "Puzzle identifiers: 6 keep their embeddings, 3 are new and start at zero, 6 of";
     assert!(said.contains(counts), "{said}");
@@ -257,6 +260,8 @@ fn a_finished_run_is_extended() {
         );
         refused(here, &["train", "--resume=run", "--steps", steps], &[&want]);
     }
+    let endless = ["train", "--resume=run", "--steps=18446744073709551615"];
+    refused(here, &endless, &["train.steps must be in 1..="]);
     let nothing = ["train", "--resume=run", "--minutes=0.00000001"];
     refused(here, &nothing, &["minutes: --minutes must be more than that"]);
     assert_eq!(metrics(&here.join("run")), before, "a refusal changes nothing");
