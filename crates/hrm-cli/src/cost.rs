@@ -117,7 +117,7 @@ fn measure(record: &RunRecord, n_rows: usize, stage: &Stage) -> anyhow::Result<D
         train.optimiser.weight_decay = 0.0;
         train.puzzle_embedding.weight_decay = 0.0;
     });
-    let mut trainer = Trainer::new(record.first_model()?, config)?;
+    let mut trainer = Trainer::new(record.fresh_model()?, config)?;
     let n_cells = record.config.model.input.n_cells;
     let puzzles =
         Batch::new(n_cells, vec![1; n_rows * n_cells], vec![1; n_rows * n_cells], vec![0; n_rows]);

@@ -1,9 +1,10 @@
 //! `hrm eval`: evaluates a trained model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_core::Budget;
+use hrm_train::run::files;
 use hrm_train::task::Document;
 use hrm_train::{EvalOptions, Sampling, evaluate};
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use crate::output;
 use crate::pictures::Pictures;
 use crate::positive::positive;
 use crate::progress;
+use crate::record::{RunRecord, data_not_found};
 use crate::scores;
 use crate::settings;
 use crate::task_args::{ON_CONFLICT, on_conflict_setting};
@@ -26,7 +28,8 @@ pub(crate) struct Eval {
     /// Run or checkpoint folder.
     run: PathBuf,
     /// Evaluate on all puzzles in this file or folder; may be repeated. Default:
-    /// the test set of the run.
+    /// the test set of the run. If the data of the run are no longer where they were and
+    /// these are the same, by their hashes, that test set.
     #[arg(long, value_name = "PATH")]
     data: Vec<PathBuf>,
     /// Change one setting of the task, e.g. task.eval_givens=26; may be repeated.
@@ -84,6 +87,50 @@ fn temperature(text: &str) -> Result<f64, String> {
     is_usable.then_some(temperature).ok_or_else(|| "expected 0.001 to 1000".to_owned())
 }
 
+/// Where the data of the run of a checkpoint are, if its test set is to be evaluated: with
+/// no other data `given`, or with the same ones in another place.
+///
+/// # Errors
+///
+/// If they are to be evaluated and are nowhere.
+fn own_data(
+    checkpoint: &hrm_tasks::Checkpoint,
+    given: &[PathBuf],
+) -> anyhow::Result<Option<Vec<PathBuf>>> {
+    // The record of the run knows where its data are even if the whole project was moved.
+    let parent = checkpoint.path.parent().filter(|parent| parent.ends_with(files::CHECKPOINTS));
+    let run = parent.and_then(Path::parent).unwrap_or(&checkpoint.path);
+    let file = run.join(files::RECORD);
+    let record = RunRecord::load(&file).ok();
+    let (recorded, file) = match &record {
+        Some(record) => (&record.data, file.as_path()),
+        None => (&checkpoint.record.data, checkpoint.path.as_path()),
+    };
+    let missing = recorded.iter().find(|path| !path.exists());
+    match (given.is_empty(), missing) {
+        (true, _) if recorded.is_empty() => Ok(None),
+        (true, Some(missing)) => Err(data_not_found(missing, file)),
+        (true, None) => {
+            if let Some(Err(err)) = record.as_ref().map(|record| record.check_data(file)) {
+                note(format!("Warning: {err}"));
+            }
+            Ok(Some(recorded.clone()))
+        }
+        (false, Some(missing)) => {
+            let missing = missing.display().to_string();
+            let moved = record.and_then(|record| record.with_data_at(file, given).ok());
+            if moved.is_some() {
+                note(format!(
+                    "--data holds the data of the run, which are no longer at {missing}: \
+                     evaluating its test set."
+                ));
+            }
+            Ok(moved.map(|record| record.data))
+        }
+        (false, None) => Ok(None),
+    }
+}
+
 impl Eval {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if let Some(out) = &self.out {
@@ -111,12 +158,11 @@ impl Eval {
         }
         let puzzles = settings::apply_to_task(puzzles, &self.settings())?;
         let kind = puzzles.puzzle_kind();
-        let recorded = &checkpoint.record.data;
-        let task = if self.data.is_empty() && !recorded.is_empty() {
+        let own = own_data(&checkpoint, &self.data)?;
+        let task = match &own {
             // These files may hold the training puzzles as well, and are split as in training.
-            puzzles.open(recorded)?
-        } else {
-            puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?
+            Some(own) => puzzles.open(own)?,
+            None => puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?,
         };
         data_checks::unknown_names(task.as_ref(), self.allow_unknown)?;
         data_checks::leaks(task.as_ref(), recorded, self.forbid_leaks)?;

@@ -1,5 +1,7 @@
 //! The end of the program: an error message and an exit code.
 
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use hrm_core::weight_file::WeightFileError;
@@ -26,25 +28,38 @@ pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         note(interrupted.to_string());
         return ExitCode::from(interrupted.exit_code());
     }
-    #[allow(clippy::print_stderr)] // The only place that reports errors.
-    {
-        eprintln!("error: {}", message(&err));
-    }
+    note(format!("error: {}", message(&err)));
     ExitCode::from(if is_bad_input(&err) { 2 } else { 1 })
 }
 
-/// Whether the reader of our output has stopped; a download that broke off is something else.
+/// Whether output could not be written because its reader has stopped. A network connection
+/// that breaks is another matter.
 fn is_closed_pipe(err: &anyhow::Error) -> bool {
-    let is_closed = |io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe;
-    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_closed))
+    let is_broken = |io: &io::Error| io.kind() == ErrorKind::BrokenPipe;
+    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_broken))
         && !err.chain().any(|cause| cause.is::<FetchError>())
+}
+
+/// Whether a file could not be written because there is no room for it.
+pub(crate) fn is_disk_full(err: &anyhow::Error) -> bool {
+    let is_full =
+        |io: &io::Error| matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    err.chain().any(|cause| cause.downcast_ref().is_some_and(is_full))
 }
 
 /// The error and its causes, outermost first.
 fn message(err: &anyhow::Error) -> String {
-    let text = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref() {
-        Some(backend) => backend_message(backend),
-        None => cause.to_string(),
+    let text = |cause: &(dyn Error + 'static)| {
+        if let Some(backend) = cause.downcast_ref() {
+            return backend_message(backend);
+        }
+        match cause.downcast_ref().map(io::Error::kind) {
+            Some(ErrorKind::StorageFull) => format!("the disk is full ({cause})"),
+            Some(ErrorKind::QuotaExceeded) => {
+                format!("there is no room left for this user ({cause})")
+            }
+            _ => cause.to_string(),
+        }
     };
     err.chain().map(text).collect::<Vec<_>>().join(": ")
 }
@@ -118,7 +133,44 @@ fn is_bad_run(err: &TrainError) -> bool {
         | E::State { .. }
         | E::Read { .. }
         | E::Json { .. } => true,
-        // An error of a weight file is its source, and is classified by itself.
+        E::Weights(err) => is_bad_weight_file(err),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn causes() -> Vec<anyhow::Error> {
+        let io = |kind: ErrorKind| io::Error::new(kind, "why");
+        let all = |kind| -> Vec<anyhow::Error> {
+            let (path, source) = ("file".into(), io(kind));
+            vec![
+                io(kind).into(),
+                PuzzleError::Output(io(kind)).into(),
+                TaskError::Puzzle(PuzzleError::Output(io(kind))).into(),
+                TrainError::Weights(WeightFileError::Write { path, source }).into(),
+            ]
+        };
+        [all(ErrorKind::BrokenPipe), all(ErrorKind::StorageFull), all(ErrorKind::NotFound)]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    #[test]
+    fn closed_pipes_and_full_disks_are_recognised_wherever_they_are_wrapped() {
+        let pipes: Vec<bool> = causes().iter().map(is_closed_pipe).collect();
+        let disks: Vec<bool> = causes().iter().map(is_disk_full).collect();
+        for idx in 0..12 {
+            assert_eq!((pipes[idx], disks[idx]), (idx < 4, (4..8).contains(&idx)), "{idx}");
+        }
+        let texts: Vec<String> = causes().iter().map(message).collect();
+        for text in &texts[4..8] {
+            assert!(text.ends_with("the disk is full (why)"), "{text}");
+        }
+        assert_eq!(texts[7], "cannot write file: the disk is full (why)");
+        assert_eq!(texts[11], "cannot write file: why");
     }
 }

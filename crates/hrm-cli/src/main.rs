@@ -23,6 +23,7 @@ mod import;
 mod interrupt;
 mod onnx;
 mod output;
+mod paths;
 mod pictures;
 mod pool;
 mod positive;
@@ -39,6 +40,7 @@ mod task_args;
 mod term;
 mod trace;
 mod train;
+mod warm_start;
 mod width;
 
 use std::process::ExitCode;

@@ -1,17 +1,25 @@
 //! `run.json`: everything needed to repeat a run.
+//!
+//! Paths of data are relative to the run folder if both lie in the working folder, so that
+//! a project can be moved as a whole; else they are absolute. In memory they are always
+//! absolute.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hrm_base::durable;
 use hrm_core::Hrm;
 use hrm_puzzles::PuzzleError;
 use hrm_tasks::{PuzzleTask, RunConfig, TaskError, TaskRecord};
-use hrm_train::run::read_json;
+use hrm_train::TrainConfig;
+use hrm_train::run::{files, read_json};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
 use crate::error::usage;
+use crate::paths;
 use crate::term::note;
+use crate::warm_start::InitRecord;
 
 /// The content of `run.json`, written before the first step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +41,12 @@ pub(crate) struct RunRecord {
     /// number of steps.
     #[serde(default)]
     pub(crate) minutes: Option<f64>,
+    /// The checkpoint with the weights that the run starts from. `None`: fresh weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) init: Option<InitRecord>,
+    /// Changes of its length since it was started, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) extensions: Vec<Extension>,
     /// Device that computes.
     pub(crate) device: String,
     /// Data type of activations.
@@ -43,16 +57,73 @@ pub(crate) struct RunRecord {
     pub(crate) host: Host,
 }
 
+/// When a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Length {
+    /// After this many steps.
+    Steps(u64),
+    /// After this many minutes of training.
+    Minutes(f64),
+}
+
+impl std::fmt::Display for Length {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Steps(1) => out.write_str("1 step"),
+            Self::Steps(n) => write!(out, "{n} steps"),
+            Self::Minutes(minutes) => write!(out, "{minutes} minutes"),
+        }
+    }
+}
+
+/// A change of the length of a run that has started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extension {
+    /// Steps done at the change.
+    pub(crate) step: u64,
+    /// The length before.
+    pub(crate) before: Length,
+    /// The length after.
+    pub(crate) after: Length,
+}
+
 impl RunRecord {
-    /// Reads the record of a run, and checks that its data files have not changed.
+    /// Reads the record of a run. `path` is its file.
     ///
     /// # Errors
     ///
-    /// If the file is not a record, or a data file has changed.
-    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
-        let record: Self = read_json(path)?;
-        record.check_data(path)?;
+    /// If the file is not a record.
+    pub(crate) fn load(path: &Path) -> Result<Self, hrm_train::TrainError> {
+        let mut record: Self = read_json(path)?;
+        let folder = durable::parent(path);
+        record.map_paths(|path| paths::resolved(path, folder));
         Ok(record)
+    }
+
+    /// The record as it is written into the run folder `run`.
+    pub(crate) fn for_folder(&self, run: &Path) -> Self {
+        let mut record = self.clone();
+        record.map_paths(|path| paths::recorded(path, run));
+        record
+    }
+
+    /// Changes all paths in the record.
+    fn map_paths(&mut self, change: impl Fn(&Path) -> PathBuf) {
+        for path in &mut self.data {
+            *path = change(path);
+        }
+        let hashes = std::mem::take(&mut self.data_sha256);
+        self.data_sha256 = hashes.into_iter().map(|(path, hash)| (change(&path), hash)).collect();
+        if let Some(init) = &mut self.init {
+            init.checkpoint = change(&init.checkpoint);
+        }
+    }
+
+    /// The first path of the data that does not exist.
+    pub(crate) fn missing_data(&self) -> Option<&Path> {
+        self.data.iter().map(PathBuf::as_path).find(|path| !path.exists())
     }
 
     /// Checks that the data files have not changed since the record was written to
@@ -60,18 +131,177 @@ impl RunRecord {
     ///
     /// # Errors
     ///
-    /// If one has.
+    /// If one has, or is missing.
     pub(crate) fn check_data(&self, path: &Path) -> anyhow::Result<()> {
+        if let Some(missing) = self.missing_data() {
+            return Err(data_not_found(missing, path));
+        }
         let found = hashes(&self.data)?;
         let names = self.data_sha256.keys().chain(found.keys());
         let mut changed = names.filter(|name| self.data_sha256.get(*name) != found.get(*name));
         match changed.next() {
             None => Ok(()),
             Some(name) => {
+                let what = match found.contains_key(name) {
+                    true => "has changed",
+                    false => "has been removed",
+                };
                 let (name, run) = (name.display(), path.display());
-                Err(usage(format!("{name} has changed since {run} was written")))
+                Err(usage(format!(
+                    "{name} {what} since {run} was written: the run needs the same data. If they \
+                     are elsewhere, name them with --data"
+                )))
             }
         }
+    }
+
+    /// This record with its data at `data`: the same files, by their hashes, in any place and
+    /// order. The record was written to `path`.
+    ///
+    /// # Errors
+    ///
+    /// If they are others, naming both.
+    pub(crate) fn with_data_at(mut self, path: &Path, data: &[PathBuf]) -> anyhow::Result<Self> {
+        let run = path.display();
+        if self.data.is_empty() {
+            return Err(usage(format!("{run} uses built-in puzzles: leave out --data")));
+        }
+        let mut offered = Vec::new();
+        for place in data {
+            let place = paths::absolute(place)?;
+            offered.push((below(&place, &hashes(std::slice::from_ref(&place))?), place));
+        }
+        let mut places = Vec::new();
+        for place in &self.data {
+            let wanted = below(place, &self.data_sha256);
+            let Some(idx) = offered.iter().position(|(found, _)| *found == wanted) else {
+                let closest = offered.get(places.len()).or(offered.first());
+                let difference = closest.map_or_else(
+                    || format!("{} is missing", place.display()),
+                    |(found, at)| difference((place, &wanted), (at, found)),
+                );
+                return Err(usage(format!(
+                    "--data is not the data of {run}: {difference}. To train on other data, start \
+                     a run with --from or --init"
+                )));
+            };
+            let at = offered.remove(idx).1;
+            // Tasks may be named after their files, and embeddings belong to names.
+            let is_file = wanted.contains_key(Path::new(""));
+            if is_file && self.config.task.name() == "arc" && at.file_name() != place.file_name() {
+                return Err(usage(format!(
+                    "{} is {} under another name, and tasks may be named after their files: give \
+                     it the same name",
+                    at.display(),
+                    place.display()
+                )));
+            }
+            places.push(at);
+        }
+        if let Some((_, place)) = offered.first() {
+            let place = place.display();
+            return Err(usage(format!(
+                "--data is not the data of {run}: {place} is not among them"
+            )));
+        }
+        self.data_sha256 = hashes(&places)?;
+        self.data = places;
+        Ok(self)
+    }
+
+    /// When the run ends.
+    pub(crate) fn length(&self) -> Length {
+        self.minutes.map_or(Length::Steps(self.config.train.steps), Length::Minutes)
+    }
+
+    /// Sets when the run ends.
+    ///
+    /// # Errors
+    ///
+    /// If a setting needs a number of steps and there is none.
+    pub(crate) fn set_length(&mut self, length: Length) -> anyhow::Result<()> {
+        let train = &mut self.config.train;
+        match length {
+            Length::Steps(steps) => {
+                train.steps = steps;
+                self.minutes = None;
+                Ok(())
+            }
+            Length::Minutes(minutes) => {
+                if !train.schedule.curriculum.is_empty() {
+                    let reason = "train.schedule.curriculum needs a number of steps: use --steps, \
+                                  not --minutes";
+                    return Err(usage(reason));
+                }
+                // The number of steps is unknown, so there is nothing to decay over.
+                train.steps = TrainConfig::OPEN_ENDED;
+                train.schedule.lr_min_ratio = 1.0;
+                self.minutes = Some(minutes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Changes the length of a run that has made `n_done` steps in `seconds`. Returns what the
+    /// user has to know, or `None` if the run has this length already.
+    ///
+    /// # Errors
+    ///
+    /// If the run is as long as that already, or [`set_length`](Self::set_length) fails.
+    pub(crate) fn extend(
+        &mut self,
+        after: Length,
+        n_done: u64,
+        seconds: f64,
+    ) -> anyhow::Result<Option<String>> {
+        let before = self.length();
+        match after {
+            Length::Steps(steps) if steps <= n_done => {
+                return Err(usage(format!(
+                    "the run has made {}: --steps must be more than that to extend it, found \
+                     {steps}",
+                    Length::Steps(n_done)
+                )));
+            }
+            Length::Minutes(minutes) if minutes * 60.0 <= seconds => {
+                return Err(usage(format!(
+                    "the run has trained for {:.2} minutes: --minutes must be more than that to \
+                     extend it, found {minutes}",
+                    seconds / 60.0
+                )));
+            }
+            _ if after == before => return Ok(None),
+            _ => {}
+        }
+        let rate = |record: &Self, step: u64| {
+            let TrainConfig { steps, schedule, optimiser, .. } = &record.config.train;
+            optimiser.learning_rate * schedule.lr_factor_at(step, *steps)
+        };
+        let rate_before = match n_done {
+            0 => String::new(),
+            _ => format!("; in step {n_done} it was {:.3e}", rate(self, n_done)),
+        };
+        self.set_length(after)?;
+        self.config.train.check()?;
+        if self.minutes.is_none() {
+            self.config.train.check_fixed_steps()?;
+        }
+        let rate_after = rate(self, n_done + 1);
+        self.extensions.push(Extension { step: n_done, before, after });
+
+        let of = match after {
+            Length::Steps(_) => format!("for a run of {after}"),
+            Length::Minutes(_) => "for a run without a number of steps".to_owned(),
+        };
+        let curriculum = match self.config.train.schedule.curriculum.is_empty() {
+            true => "",
+            false => " The stages of the curriculum are shares of the new number of steps.",
+        };
+        Ok(Some(format!(
+            "The run ends after {after} instead of {before}. From step {} on, the schedule is that \
+             {of}: the learning rate there is {rate_after:.3e}{rate_before}.{curriculum}",
+            n_done + 1
+        )))
     }
 
     /// The puzzles of the run, for its checkpoints.
@@ -103,12 +333,31 @@ impl RunRecord {
         Compute::named(&self.device, &self.dtype)
     }
 
-    /// The model before the first step.
+    /// The model before the first step of the run in the folder `run`.
+    ///
+    /// # Errors
+    ///
+    /// If sizes do not fit together, the device is not available, or the weights that the
+    /// run starts from cannot be read.
+    pub(crate) fn first_model(&self, run: &Path) -> anyhow::Result<Hrm> {
+        if self.init.is_none() {
+            return self.fresh_model();
+        }
+        let (folder, compute) = (run.join(files::INIT), self.compute()?);
+        let model = Hrm::load(&folder, &compute.device()?)?;
+        if *model.config() != self.config.model {
+            let folder = folder.display();
+            return Err(usage(format!("{folder} holds another model than that of the run")));
+        }
+        Ok(model.with_dtype(compute.dtype()?))
+    }
+
+    /// A model of the run with fresh weights.
     ///
     /// # Errors
     ///
     /// If sizes do not fit together, or the device is not available.
-    pub(crate) fn first_model(&self) -> anyhow::Result<Hrm> {
+    pub(crate) fn fresh_model(&self) -> anyhow::Result<Hrm> {
         let compute = self.compute()?;
         let model = Hrm::seeded(self.config.model.clone(), self.seed, &compute.device()?)?;
         Ok(model.with_dtype(compute.dtype()?))
@@ -159,6 +408,51 @@ pub(crate) fn cargo_features() -> Vec<String> {
 /// source had changes; `unknown` if it was built outside a git repository.
 pub(crate) fn revision() -> String {
     env!("HRM_REVISION").to_owned()
+}
+
+/// The error that data of the run whose record is `run` do not exist at `path`.
+pub(crate) fn data_not_found(path: &Path, run: &Path) -> anyhow::Error {
+    usage(format!(
+        "{} does not exist, and {} needs it: if the data are elsewhere, name them with --data \
+         (the same files, by their hashes)",
+        path.display(),
+        run.display()
+    ))
+}
+
+/// The hash of each file in `place` by its path there; empty for `place` itself. Hidden files
+/// are left out: programs that show or copy folders make them.
+fn below(place: &Path, hashes: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
+    let inside = hashes.iter().filter_map(|(path, hash)| {
+        let path = path.strip_prefix(place).ok()?;
+        let is_hidden =
+            path.components().any(|part| part.as_os_str().as_encoded_bytes()[0] == b'.');
+        (!is_hidden).then(|| (path.to_owned(), hash.clone()))
+    });
+    inside.collect()
+}
+
+/// How two places of data differ, in words.
+fn difference(
+    (place, wanted): (&Path, &BTreeMap<PathBuf, String>),
+    (at, found): (&Path, &BTreeMap<PathBuf, String>),
+) -> String {
+    let names = wanted.keys().chain(found.keys());
+    let first = names.into_iter().find(|name| wanted.get(*name) != found.get(*name));
+    let Some(name) = first else { return format!("{} differs", at.display()) };
+    let file = |place: &Path| match name.as_os_str().is_empty() {
+        true => place.display().to_string(),
+        false => place.join(name).display().to_string(),
+    };
+    match (wanted.get(name), found.get(name)) {
+        (Some(wanted), Some(found)) => format!(
+            "expected {} with SHA-256 {wanted}, found {} with {found}",
+            file(place),
+            file(at)
+        ),
+        (Some(_), None) => format!("expected {}, and {} does not exist", file(place), file(at)),
+        _ => format!("{} is not in {}", file(at), place.display()),
+    }
 }
 
 /// SHA-256 of each file in `data`, and of all files in its folders.

@@ -10,7 +10,8 @@ use hrm_core::Budget;
 use hrm_puzzles::Verdict;
 use hrm_puzzles::text::Text;
 use hrm_tasks::{Answer, Checkpoint, answer_with_givens};
-use hrm_train::run::{find_checkpoint, read_json};
+use hrm_train::TrainError;
+use hrm_train::run::read_json;
 use serde_json::{Value, json};
 
 use crate::checkpoint;
@@ -156,9 +157,13 @@ fn newest_run(runs: &Path, task: &str) -> anyhow::Result<PathBuf> {
     let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();
     let candidates = entries.filter_map(|entry| {
         let path = entry.path();
-        let checkpoint = find_checkpoint(&path).ok()?;
+        // A run that is being trained removes old checkpoints.
+        let written = Checkpoint::open_with(&path, |checkpoint| {
+            let modified = std::fs::metadata(checkpoint).and_then(|found| found.modified());
+            modified.map_err(|source| TrainError::Read { path: checkpoint.to_owned(), source })
+        });
         let record: RunRecord = read_json(&path.join("run.json")).ok()?;
-        let written: SystemTime = std::fs::metadata(checkpoint).ok()?.modified().ok()?;
+        let written: SystemTime = written.ok()?;
         (record.config.task.name() == task).then_some((written, path))
     });
     let newest = candidates.max().map(|(_, path)| path);

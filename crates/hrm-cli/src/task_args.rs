@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use hrm_tasks::settings::{SettingsFile, grouped_key};
+use hrm_tasks::settings::{SET_BY_TASK, SettingsFile, grouped_key, leaves};
 use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, TaskError, preset_text};
 
 use crate::settings::{self, is_fit};
+use crate::warm_start::WarmStart;
 
 /// A task, its data and its configuration.
 #[derive(Args)]
@@ -150,6 +151,83 @@ impl TaskArgs {
         let (file, notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
         let config = settings::apply(file, others)?.into_config();
+        Ok(Chosen { config, fit, notes })
+    }
+
+    /// [`chosen`](Self::chosen), for a run that starts from a checkpoint. The model has the
+    /// settings of the checkpoint, and so have the puzzles unless a preset is named; both
+    /// except for what the file of settings and --set give.
+    ///
+    /// # Errors
+    ///
+    /// As [`config`](Self::config), and if a setting of the model contradicts the checkpoint.
+    pub(crate) fn chosen_from(&self, start: &WarmStart) -> anyhow::Result<Chosen> {
+        let args = &self.data_args;
+        let (of_fit, others) = args.set.iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
+        let (mut file, mut given) = match &args.config {
+            None => (PresetFile::embedded(&self.task, self.preset())?, Vec::new()),
+            Some(path) => {
+                let read = read_settings(path)?;
+                let stated = read_settings(path)?;
+                let preset = args.preset.as_deref();
+                let file = read.over_preset(&self.task, preset, self.default_preset())?;
+                let tree = serde_json::to_value(&file)?;
+                let follows = |key: &str| key == "task.kind" || SET_BY_TASK.contains(&key);
+                let given: Vec<(String, String)> = leaves("", &tree)
+                    .into_iter()
+                    .filter(|(key, _)| key.starts_with("task.") || key.starts_with("model."))
+                    .filter(|(key, _)| !follows(key) && stated.states(key))
+                    .map(|(key, value)| {
+                        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                        (key, text)
+                    })
+                    .collect();
+                (file, given)
+            }
+        };
+        file = settings::apply(file, of_fit)?;
+        let of_preset = file.model.clone();
+        if args.preset.is_none() {
+            file.task = start.task().clone();
+            let of_task = given.iter().filter(|(key, _)| key.starts_with("task."));
+            let pairs: Vec<String> = of_task.map(|(key, value)| format!("{key}={value}")).collect();
+            file = settings::apply(file, &pairs)?;
+        }
+        let (mut file, mut notes) = file.fitted_to(&args.data)?;
+        let fit = file.fit;
+        file.task = start.widened(file.task);
+        file.model = start.model_config().clone();
+        given.retain(|(key, _)| key.starts_with("model."));
+        let pairs: Vec<String> =
+            given.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let config = settings::apply(file, pairs.iter().chain(others))?.into_config();
+
+        let (of_checkpoint, others) = match args.preset {
+            Some(_) => ("the model are", "puzzles and training"),
+            None => ("the model and the puzzles are", "training"),
+        };
+        notes.push(format!(
+            "Settings of {of_checkpoint} those of the checkpoint, settings of {others} those of \
+             `{}`, except where others are given.",
+            self.preset()
+        ));
+        if let Some(preset) = &args.preset {
+            let origin = |_: &str| format!("the preset {preset}");
+            let differing = start.differences(&of_preset, origin)?;
+            let is_changed = |key: &String| args.sets(key) || given.iter().any(|(k, _)| k == key);
+            for (key, value, kept) in differing.into_iter().filter(|(key, ..)| !is_changed(key)) {
+                notes.push(format!(
+                    "{key} is {kept} as in the checkpoint, not {value} as in {preset}"
+                ));
+            }
+        }
+        let origin = |key: &str| match &args.config {
+            Some(path) if !args.sets(key) => path.display().to_string(),
+            _ => "--set".to_owned(),
+        };
+        for (key, value, found) in start.differences(&config.model, origin)? {
+            notes.push(format!("{key} is {value}; it is {found} in the checkpoint"));
+        }
         Ok(Chosen { config, fit, notes })
     }
 

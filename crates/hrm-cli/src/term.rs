@@ -16,10 +16,13 @@ pub(crate) fn note(text: impl AsRef<str>) {
 ///
 /// # Errors
 ///
-/// If standard output is closed.
+/// If standard output is closed, or the disk of its file is full.
 pub(crate) fn result(text: impl AsRef<str>) -> std::io::Result<()> {
     hide_stage();
-    std::io::stdout().lock().write_all(text.as_ref().as_bytes())
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush());
+    let named = |err: std::io::Error| format!("cannot write to standard output: {err}");
+    written.map_err(|err| std::io::Error::new(err.kind(), named(err)))
 }
 
 /// Colours if standard output is a terminal, unless `NO_COLOR` is set.

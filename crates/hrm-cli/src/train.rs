@@ -1,61 +1,74 @@
-//! `hrm train`: starts, repeats or resumes a run.
+//! `hrm train`: starts, repeats, resumes or extends a run.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use hrm_base::durable;
 use hrm_tasks::{Fit, PresetFile, PuzzleTask, RunConfig};
 use hrm_train::run::{RunFolder, files, read_json};
 use hrm_train::task::Examples;
-use hrm_train::{TrainConfig, TrainError, Trainer, ValidationSplit};
+use hrm_train::{TrainError, Trainer, ValidationSplit};
 use serde_json::{Value, json};
 
 use crate::compute::{Compute, device_name};
 use crate::cost;
 use crate::data_checks;
 use crate::error::usage;
+use crate::exit::is_disk_full;
 use crate::history::History;
-use crate::record::{self, Host, RunRecord};
+use crate::paths;
+use crate::record::{self, Host, Length, RunRecord};
 use crate::scores;
 use crate::session::{Ended, Example, Finished, RunState, TrainingSession};
 use crate::settings;
 use crate::task_args::{Chosen, DataArgs, TaskArgs, read_settings, task_names};
 use crate::term::{note, result};
 use crate::trace::{self, Trace};
+use crate::warm_start::{self, WarmStart};
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Kind of puzzle. Not needed with --config, --from or --resume.
-    #[arg(value_parser = task_names(), required_unless_present_any = ["resume", "from", "config"])]
+    /// Kind of puzzle. Not needed with --config, --from, --init or --resume.
+    #[arg(
+        value_parser = task_names(),
+        required_unless_present_any = ["resume", "from", "config", "init"],
+    )]
     task: Option<String>,
     #[command(flatten)]
     data_args: DataArgs,
-    /// Number of optimiser steps; overrides train.steps, and a time limit of --from.
+    /// Number of optimiser steps; overrides train.steps, and a time limit of --from. With
+    /// --resume, the run goes on to this step, with the schedule of a run of this length.
     #[arg(long, conflicts_with = "minutes", value_parser = clap::value_parser!(u64).range(1..))]
     steps: Option<u64>,
     /// Train for this many minutes instead of a number of steps; the learning rate
-    /// then stays constant after warm-up.
+    /// then stays constant after warm-up. With --resume, in total.
     #[arg(long)]
     minutes: Option<f64>,
     /// Seed for weight initialisation, data order and halting exploration. Default: 0.
     #[arg(long)]
     seed: Option<u64>,
-    /// Resume a stopped run from its newest checkpoint.
+    /// Resume a stopped run from its newest checkpoint. With --steps or --minutes, also a
+    /// finished one. --data names its data if they have been moved.
     #[arg(
         long, value_name = "RUN",
         conflicts_with_all = [
-            "task", "data", "columns", "preset", "config", "set", "steps", "minutes", "seed", "from", "out",
-            "force", "on_conflict", "forbid_leaks",
-            "device", "dtype",
+            "columns", "preset", "config", "set", "seed", "from", "init", "out", "force",
+            "on_conflict", "forbid_leaks", "device", "dtype",
         ],
     )]
     resume: Option<PathBuf>,
     /// Start a new run with the settings, data, seed, device and data type of this run
-    /// folder or run.json. --set, --steps, --minutes, --data, --seed, --device and
-    /// --dtype replace what they name; task settings are fitted to new data.
+    /// folder or run.json. --set, --steps, --minutes, --data, --seed, --device, --dtype and
+    /// --init replace what they name; task settings are fitted to new data.
     #[arg(
-        long, value_name = "RUN", conflicts_with_all = ["task", "preset", "config"],
+        long, value_name = "RUN", conflicts_with_all = ["preset", "config"],
     )]
     from: Option<PathBuf>,
+    /// Start with the weights of this run, checkpoint or imported folder and a new optimiser.
+    /// The settings of model and puzzles are those of the checkpoint; --set may change those
+    /// that change no weights. New puzzle identifiers get new embeddings.
+    #[arg(long, value_name = "CHECKPOINT")]
+    init: Option<PathBuf>,
     /// Run folder to create. Default: runs/TASK-PRESET-N, or runs/TASK-N with --from, with
     /// the first free N.
     #[arg(long, value_name = "DIR")]
@@ -68,7 +81,7 @@ pub(crate) struct Train {
     forbid_leaks: bool,
     /// Print the settings as a TOML file and do not train. An unchanged preset has a
     /// comment for each setting.
-    #[arg(long, conflicts_with_all = ["resume", "from"])]
+    #[arg(long, conflicts_with_all = ["resume", "from", "init"])]
     print_config: bool,
     /// Print the result as one line of JSON.
     #[arg(long)]
@@ -86,45 +99,117 @@ pub(crate) struct Train {
 impl Train {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         if self.print_config {
-            return Ok(result(self.task_args()?.to_toml()?)?);
+            return Ok(result(self.task_args(None)?.to_toml()?)?);
         }
         let as_json = self.json;
         let trace = self.trace.clone();
         trace::check(trace.as_deref())?;
         let (session, trainer) = match &self.resume {
-            Some(run) => {
-                let resumed = TrainingSession::reopen(run)?;
-                if let Some(ended) = Ended::read(&resumed)? {
-                    return Ok(ended.report(as_json)?);
-                }
-                TrainingSession::resume(resumed, self.pictures)?
-            }
+            Some(run) => match self.resumed(run)? {
+                Some(resumed) => resumed,
+                None => return Ok(()),
+            },
             None => self.start()?,
         };
         // Begun after everything that can be refused, so that a refusal leaves no file.
         let _trace = Trace::start(trace.as_deref())?;
-        report(&session.run(trainer)?, as_json)
+        let run = session.run_folder().to_owned();
+        let finished = session.run(trainer).inspect_err(|err| {
+            if is_disk_full(err) {
+                let run = run.display();
+                note(format!(
+                    "{run} is intact up to its last checkpoint. With more room on its disk, go on \
+                     with: hrm train --resume {run}"
+                ));
+            }
+        })?;
+        report(&finished, as_json)
+    }
+
+    /// Resumes the run in the folder `run`. If it has ended and is not extended, prints its
+    /// result and returns nothing.
+    fn resumed(&self, run: &Path) -> anyhow::Result<Option<(TrainingSession, Trainer)>> {
+        if is_checkpoint(run) {
+            return Err(not_a_run(run));
+        }
+        let resumed = TrainingSession::reopen(run)?;
+        self.check_kind(&RunRecord::load(&run.join(files::RECORD))?, run)?;
+        if !self.data_args.data.is_empty() {
+            let path = run.join(files::RECORD);
+            let record = RunRecord::load(&path)?.with_data_at(&path, &self.data_args.data)?;
+            resumed.folder.set_record(&record.for_folder(run))?;
+            note(format!("{} names the data where they are now.", path.display()));
+        }
+        let length = self.length()?;
+        if length.is_none()
+            && let Some(ended) = Ended::read(&resumed)?
+        {
+            ended.report(self.json)?;
+            return Ok(None);
+        }
+        TrainingSession::resume(resumed, length, self.pictures).map(Some)
+    }
+
+    /// Checks that the run of `record`, which is at `path`, is of the task that is named, if
+    /// one is.
+    fn check_kind(&self, record: &RunRecord, path: &Path) -> anyhow::Result<()> {
+        let found = record.config.task.name();
+        match &self.task {
+            Some(task) if task != found => {
+                Err(usage(format!("{} is a run of {found}, not of {task}", path.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Starts a new run.
     fn start(self) -> anyhow::Result<(TrainingSession, Trainer)> {
         let mut fit = None;
         let mut notes = Vec::new();
+        let device = self.compute.device()?;
+        let mut warm = match &self.init {
+            Some(path) => Some(WarmStart::open(path, &device)?),
+            None => None,
+        };
         let (mut record, data, name) = match &self.from {
             Some(path) => {
-                let record = self.repeated(path)?;
+                let mut record = self.repeated(path)?;
+                if let (None, Some(init)) = (&warm, &record.init) {
+                    let run = if path.is_dir() { path } else { durable::parent(path) };
+                    let device = record.compute()?.device()?;
+                    warm = Some(WarmStart::reopen(init, run, &device)?);
+                }
+                if let Some(warm) = &warm {
+                    warm.check_kind(record.config.task.name())?;
+                    record.config.task = warm.widened(record.config.task);
+                    let origin = |key: &str| match self.data_args.sets(key) {
+                        true => "--set".to_owned(),
+                        false => path.display().to_string(),
+                    };
+                    for (key, value, found) in warm.differences(&record.config.model, origin)? {
+                        notes.push(format!("{key} is {value}; it is {found} in the checkpoint"));
+                    }
+                }
                 let data = record.data.clone();
                 (record, data, None)
             }
             None => {
-                let task_args = self.task_args()?;
+                let task_args = self.task_args(warm.as_ref())?;
                 let name = format!("{}-{}", task_args.task, task_args.preset());
-                let Chosen { config, fit: chosen_fit, notes: chosen_notes } = task_args.chosen()?;
+                let chosen = match &warm {
+                    Some(warm) => {
+                        warm.check_kind(&task_args.task)?;
+                        task_args.chosen_from(warm)?
+                    }
+                    None => task_args.chosen()?,
+                };
+                let Chosen { config, fit: chosen_fit, notes: chosen_notes } = chosen;
                 notes = chosen_notes;
                 fit = Some(chosen_fit);
                 (self.record(config, &task_args)?, task_args.data_args.data, Some(name))
             }
         };
+        record.init = warm.as_ref().map(|warm| warm.record().clone());
         let task = record.open_task(&data)?;
         data_checks::leaks(task.as_ref(), &data, self.forbid_leaks)?;
         if let Some(fit) = fit.filter(|_| !self.data_args.sets("train.evaluation.n_validation")) {
@@ -146,13 +231,31 @@ impl Train {
             record.config.train.evaluation.n_validation,
             record.seed,
         )?;
+        let dtype = record.compute()?.dtype()?;
+        let model = match &warm {
+            Some(warm) => {
+                warm.check_task(&record.config.task, &record.config.model)?;
+                warm.model(&record.config.model, task.as_ref())?.with_dtype(dtype)
+            }
+            None => record.fresh_model()?,
+        };
+        // Its weights are those of the model now, or copies.
+        drop(warm);
         let memory = self.fit_memory(&mut record)?;
         let step_time = cost::step_time(&record)?;
-        let trainer = Trainer::new(record.first_model()?, record.config.train.clone())?;
 
         let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
         let out = self.out.unwrap_or_else(|| free_folder(&name));
-        let folder = RunFolder::create(&out, &record, self.force).map_err(mention_force)?;
+        let written = record.for_folder(&out);
+        let folder =
+            RunFolder::create_with(&out, &written, self.force, |folder| match record.init {
+                Some(_) => {
+                    warm_start::save(folder, &model, &record.task_record(), task.identifiers())
+                }
+                None => Ok(()),
+            });
+        let folder = folder.map_err(mention_force)?;
+        let trainer = Trainer::new(model, record.config.train.clone())?;
         notes.into_iter().for_each(note);
         introduce(&name, &record, task.as_ref(), &out)?;
         note(cost::describe(&record, memory, step_time));
@@ -183,11 +286,13 @@ impl Train {
         Ok(needed)
     }
 
-    /// The task, by name or by the file of settings, with its data and settings.
-    fn task_args(&self) -> anyhow::Result<TaskArgs> {
+    /// The task, by name, by the file of settings or by the checkpoint, with its data and
+    /// settings.
+    fn task_args(&self, warm: Option<&WarmStart>) -> anyhow::Result<TaskArgs> {
+        let of_checkpoint = warm.map(|warm| warm.task().name());
         let task = match (&self.task, &self.data_args.config) {
             (Some(task), _) => task.clone(),
-            (None, Some(path)) => match read_settings(path)?.task() {
+            (None, Some(path)) => match read_settings(path)?.task().or(of_checkpoint) {
                 Some(task) => task.to_owned(),
                 None => {
                     return Err(usage(format!(
@@ -197,9 +302,12 @@ impl Train {
                     )));
                 }
             },
-            (None, None) => {
-                return Err(usage("name a task, or give a settings file with --config"));
-            }
+            (None, None) => match of_checkpoint {
+                Some(task) => task.to_owned(),
+                None => {
+                    return Err(usage("name a task, or give a settings file with --config"));
+                }
+            },
         };
         Ok(TaskArgs { task, data_args: self.data_args.clone() })
     }
@@ -215,6 +323,8 @@ impl Train {
             data,
             seed: self.seed.unwrap_or(0),
             minutes: None,
+            init: None,
+            extensions: Vec::new(),
             device: device_name(&self.compute.device()?).to_owned(),
             dtype: self.compute.dtype()?.as_str().to_owned(),
             cargo_features: record::cargo_features(),
@@ -232,11 +342,13 @@ impl Train {
             revision: record::revision(),
             cargo_features: record::cargo_features(),
             host: Host::here(),
+            extensions: Vec::new(),
             ..read_record(path)?
         };
+        self.check_kind(&record, path)?;
         let args = &self.data_args;
         if args.data.is_empty() {
-            record.check_data(path)?;
+            record.check_data(&record_file(path))?;
         } else {
             let data = absolute(&args.data)?;
             let RunConfig { task, model, train } = record.config;
@@ -259,38 +371,55 @@ impl Train {
         Ok(record)
     }
 
-    /// Sets when the run ends: after --steps or --minutes, if one is given.
-    fn limit(&self, record: &mut RunRecord) -> anyhow::Result<()> {
-        let train = &mut record.config.train;
-        if let Some(steps) = self.steps {
-            train.steps = steps;
-            record.minutes = None;
-        }
-        if let Some(minutes) = self.minutes {
-            if !(minutes > 0.0 && minutes <= 1e6) {
+    /// When the run ends, if --steps or --minutes says so.
+    fn length(&self) -> anyhow::Result<Option<Length>> {
+        let minutes = match self.minutes {
+            Some(minutes) if !(minutes > 0.0 && minutes <= 1e6) => {
                 return Err(usage(format!(
                     "--minutes must be above 0 and at most 1000000, found {minutes}"
                 )));
             }
-            record.minutes = Some(minutes);
-        }
-        if record.minutes.is_some() {
-            if !train.schedule.curriculum.is_empty() {
-                let reason =
-                    "train.schedule.curriculum needs a number of steps: use --steps, not --minutes";
-                return Err(usage(reason.to_owned()));
-            }
-            // The number of steps is unknown, so there is nothing to decay over.
-            train.steps = TrainConfig::OPEN_ENDED;
-            train.schedule.lr_min_ratio = 1.0;
-        }
-        Ok(())
+            minutes => minutes.map(Length::Minutes),
+        };
+        Ok(minutes.or(self.steps.map(Length::Steps)))
     }
+
+    /// Sets when the run ends: after --steps or --minutes, if one is given.
+    fn limit(&self, record: &mut RunRecord) -> anyhow::Result<()> {
+        let of_record = record.minutes.map(Length::Minutes);
+        match self.length()?.or(of_record) {
+            Some(length) => record.set_length(length),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The file of the record of a run, given that or the run folder.
+fn record_file(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(files::RECORD) } else { path.to_owned() }
+}
+
+/// Whether a folder holds a checkpoint and no run.
+fn is_checkpoint(path: &Path) -> bool {
+    path.join(files::WEIGHTS).is_file() && !path.join(files::RECORD).is_file()
+}
+
+/// The error that a checkpoint was given where a run is needed.
+fn not_a_run(path: &Path) -> anyhow::Error {
+    let path = path.display();
+    usage(format!(
+        "{path} is a checkpoint, not a run: it has no {}. To train on from its weights: hrm train \
+         --init {path}",
+        files::RECORD
+    ))
 }
 
 /// Reads the record of a run from a file or a run folder.
 fn read_record(path: &Path) -> anyhow::Result<RunRecord> {
-    let file = if path.is_dir() { path.join(files::RECORD) } else { path.to_owned() };
+    let file = record_file(path);
+    if is_checkpoint(path) {
+        return Err(not_a_run(path));
+    }
     if path.is_dir() && !file.exists() {
         return Err(usage(format!(
             "{0} is not a run: it has no {1}",
@@ -298,7 +427,7 @@ fn read_record(path: &Path) -> anyhow::Result<RunRecord> {
             files::RECORD
         )));
     }
-    read_json(&file).map_err(|err| match read_json::<Value>(&file) {
+    RunRecord::load(&file).map_err(|err| match read_json::<Value>(&file) {
         Ok(found) if found["task"].is_object() && found["model"].is_object() => {
             let file = file.display();
             usage(format!("{file} holds settings, not the record of a run: use --config {file}"))
@@ -318,6 +447,12 @@ fn introduce(
         note(format!(
             "Training on built-in {kind} puzzles. To use your own, add --data PATH; README.md lists \
              the file formats. `hrm data fetch` downloads published puzzles."
+        ));
+    }
+    if let Some(init) = &record.init {
+        note(format!(
+            "Starting from the weights of {} with a new optimiser.",
+            init.checkpoint.display()
         ));
     }
     task.notes().into_iter().for_each(note);
@@ -370,15 +505,15 @@ fn show(example: &Example, task: &dyn PuzzleTask) -> String {
 }
 
 /// The error of creating a run folder, with the flag that would replace it.
-fn mention_force(err: TrainError) -> anyhow::Error {
-    match err {
-        TrainError::RunExists { path } if path.join(files::RECORD).is_file() => {
+fn mention_force(err: anyhow::Error) -> anyhow::Error {
+    match err.downcast_ref() {
+        Some(TrainError::RunExists { path }) if path.join(files::RECORD).is_file() => {
             usage(format!("{} already exists; --force replaces it", path.display()))
         }
-        TrainError::RunExists { path } => {
+        Some(TrainError::RunExists { path }) => {
             usage(format!("{} already exists and is not a run folder", path.display()))
         }
-        err => err.into(),
+        _ => err,
     }
 }
 
@@ -389,6 +524,6 @@ fn free_folder(name: &str) -> PathBuf {
 }
 
 /// Makes paths independent of the current folder.
-fn absolute(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
-    Ok(paths.iter().map(std::path::absolute).collect::<std::io::Result<_>>()?)
+fn absolute(data: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(data.iter().map(|path| paths::absolute(path)).collect::<std::io::Result<_>>()?)
 }

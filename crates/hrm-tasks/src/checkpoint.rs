@@ -21,6 +21,10 @@ const TASK: &str = "task.json";
 const TOKENIZER: &str = "tokenizer.json";
 const IDENTIFIERS: &str = "identifiers.json";
 
+/// Most checkpoints of a run that are tried, one after another, while the run that trains
+/// removes them.
+const N_READS_MAX: usize = 1000;
+
 /// The task of a model, and the data it was trained on; stored as `task.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,11 +99,49 @@ impl Checkpoint {
     /// [`CheckpointError`] if `path` is neither of them, or its files are missing, malformed or
     /// inconsistent.
     pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Self, CheckpointError> {
-        let path = find_checkpoint(path.as_ref())?;
+        Self::open_with(path.as_ref(), |checkpoint| Self::read(checkpoint, device))
+    }
+
+    /// Reads the checkpoint that `path` refers to, as [`open`](Self::open) does, with `read`.
+    ///
+    /// A run that is being trained removes old checkpoints. If the one that is being read is
+    /// removed, `read` is called again with the checkpoint that has replaced it.
+    ///
+    /// # Errors
+    ///
+    /// If `path` is neither a checkpoint nor a run with one, or an error of `read`.
+    pub fn open_with<T, E: From<TrainError>>(
+        path: &Path,
+        mut read: impl FnMut(&Path) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut n_left = N_READS_MAX;
+        loop {
+            let checkpoint = find_checkpoint(path)?;
+            n_left -= 1;
+            match read(&checkpoint) {
+                // `path` still refers to a checkpoint that exists: something else is wrong.
+                Err(err) if n_left == 0 || checkpoint == path || checkpoint.exists() => {
+                    return Err(err);
+                }
+                Err(err) => match find_checkpoint(path) {
+                    // It was deleted, not replaced.
+                    Ok(newest) if newest == checkpoint => return Err(err),
+                    _ => {}
+                },
+                read => return read,
+            }
+        }
+    }
+
+    /// Loads the checkpoint folder `path`.
+    fn read(path: &Path, device: &Device) -> Result<Self, CheckpointError> {
+        // The weights last: a file that is open can be read even if it is removed.
+        let path = path.to_owned();
+        let record: Result<TaskRecord, _> = read_json(&path.join(TASK));
+        let identifiers: Result<Vec<String>, _> = read_json(&path.join(IDENTIFIERS));
+        let vocabulary = Vocabulary::load(&path.join(TOKENIZER));
         let model = Hrm::load(&path, device)?;
-        let record: TaskRecord = read_json(&path.join(TASK))?;
-        let identifiers: Vec<String> = read_json(&path.join(IDENTIFIERS))?;
-        let vocabulary = Vocabulary::load(&path.join(TOKENIZER))?;
+        let (record, identifiers, vocabulary) = (record?, identifiers?, vocabulary?);
         if vocabulary != record.task.puzzle_kind().vocabulary() {
             let task = record.task.name();
             return Err(CheckpointError::OtherVocabulary { path, task });
@@ -124,5 +166,64 @@ impl TaskRecord {
         write_json(&folder.join(TASK), self)?;
         write_json(&folder.join(IDENTIFIERS), &identifiers)?;
         Ok(self.task.puzzle_kind().vocabulary().save(&folder.join(TOKENIZER))?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use hrm_core::HrmConfig;
+    use hrm_train::run::RunFolder;
+
+    use super::*;
+    use crate::RunConfig;
+
+    /// A run that writes and removes checkpoints as fast as it can; a thread stands for its
+    /// process.
+    #[test]
+    fn a_checkpoint_that_is_removed_meanwhile_is_replaced_by_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let created = RunFolder::create(&run, &serde_json::json!({}), false).unwrap();
+        let checkpoints = created.checkpoints();
+        let config = HrmConfig::tiny().with(|config| {
+            (config.block.hidden_dim, config.puzzle_embedding.dim) = (16, 16);
+        });
+        let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
+        let task = RunConfig::preset("sudoku", "tiny").unwrap().task;
+        let record = TaskRecord { task, data: Vec::new() };
+        let write = |step: u64| {
+            let written = checkpoints.write(step, |folder| {
+                model.save(folder).map_err(TrainError::from)?;
+                record.write(folder, &["<blank>".to_owned()])
+            });
+            written.unwrap();
+            if step.is_multiple_of(3) {
+                checkpoints.set_best(Some(step)).unwrap();
+            }
+            checkpoints.keep_newest(1).unwrap();
+        };
+        write(1);
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| (2..).take_while(|_| !is_done.load(Ordering::SeqCst)).for_each(write));
+            let opened: Result<Vec<Checkpoint>, _> =
+                (0..300).map(|_| Checkpoint::open(&run, &Device::Cpu)).collect();
+            is_done.store(true, Ordering::SeqCst);
+            assert_eq!(opened.map(|opened| opened.len()).unwrap(), 300);
+        });
+
+        // What is really gone is an error, and so is what cannot be read.
+        std::fs::remove_dir_all(run.join("checkpoints")).unwrap();
+        assert!(Checkpoint::open(&run, &Device::Cpu).is_err());
+        let mut n_read = 0;
+        std::fs::create_dir(run.join("checkpoints")).unwrap();
+        std::fs::write(run.join("checkpoints/latest"), "step-000001").unwrap();
+        let read = Checkpoint::open_with(&run, |path| {
+            n_read += 1;
+            read_json::<TaskRecord>(&path.join(TASK))
+        });
+        assert!(read.is_err() && n_read == 1);
     }
 }

@@ -130,7 +130,7 @@ pub enum TrainError {
     },
 
     /// The weights of a checkpoint could not be read or written.
-    #[error("cannot read or write the weights of a checkpoint")]
+    #[error(transparent)]
     Weights(#[from] WeightFileError),
 
     /// The task's scorer failed, e.g. because the disk is full.

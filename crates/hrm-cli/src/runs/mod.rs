@@ -77,7 +77,7 @@ impl Runs {
             return Ok(());
         }
         let n_columns = n_columns(&Term::stdout()).unwrap_or(usize::MAX);
-        result(format!("{}\n", table(&runs, n_columns)))?;
+        result(format!("{}\n{}", table(&runs, n_columns), origins(&runs)))?;
         let are_named = self.folders.len() > 1;
         if runs.len() > 1 && (self.compare || are_named) {
             result(format!("\n{}\n", differences(&runs, n_columns)))?;
@@ -106,7 +106,7 @@ fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 impl Summary {
     /// Reads a run folder, even while the run trains.
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let record: RunRecord = hrm_train::run::read_json(&path.join(files::RECORD))?;
+        let record = RunRecord::load(&path.join(files::RECORD))?;
         Ok(Self { path: path.to_owned(), record, history: History::read(path) })
     }
 
@@ -151,6 +151,7 @@ impl Summary {
             "task": self.record.config.task.name(),
             "parameters": self.record.config.model.n_parameters().ok(),
             "seed": self.record.seed,
+            "init": self.record.init.as_ref().map(|init| &init.checkpoint),
             "step": self.step(),
             "loss": self.loss(),
             "validation": self.validation(),
@@ -161,9 +162,10 @@ impl Summary {
     /// Every setting by its dotted path.
     fn settings(&self) -> BTreeMap<String, String> {
         let record = serde_json::to_value(&self.record).unwrap_or_default();
-        let others = ["data", "seed", "minutes", "device", "dtype", "revision", "host"];
+        let others = ["data", "init", "seed", "minutes", "device", "dtype", "revision", "host"];
         let sections = [("", "config")].into_iter().chain(others.map(|name| (name, name)));
         sections
+            .filter(|(_, section)| *section != "init" || !record["init"].is_null())
             .flat_map(|(path, section)| leaves(path, &record[section]))
             .map(|(path, value)| (path, value.to_string()))
             .collect()
@@ -207,6 +209,15 @@ fn table(runs: &[Summary], n_columns: usize) -> String {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(n_columns.try_into().unwrap_or(u16::MAX));
     table.to_string()
+}
+
+/// A line for each run that starts from a checkpoint.
+fn origins(runs: &[Summary]) -> String {
+    let line = |run: &Summary| {
+        let checkpoint = run.record.init.as_ref()?.checkpoint.display();
+        Some(format!("{} starts from {checkpoint}\n", run.name()))
+    };
+    runs.iter().filter_map(line).collect()
 }
 
 /// A column of the table of runs.
@@ -342,6 +353,8 @@ mod tests {
                 data_sha256: BTreeMap::new(),
                 seed: 12,
                 minutes: None,
+                init: None,
+                extensions: Vec::new(),
                 device: "cpu".to_owned(),
                 dtype: "bf16".to_owned(),
                 cargo_features: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hrm_train::run::{Resumed, files, read_json};
+use hrm_train::run::{Resumed, files};
 use serde_json::{Value, json};
 
 use super::RunState;
@@ -31,7 +31,7 @@ impl Ended {
     pub(crate) fn read(resumed: &Resumed) -> anyhow::Result<Option<Self>> {
         let Some(checkpoint) = &resumed.checkpoint else { return Ok(None) };
         let run = resumed.folder.path().to_owned();
-        let record: RunRecord = read_json(&run.join(files::RECORD))?;
+        let record = RunRecord::load(&run.join(files::RECORD))?;
         let state = RunState::read(checkpoint)?;
         let n_steps = files::checkpoint_step(checkpoint).unwrap_or(0);
         let metrics = std::fs::read_to_string(run.join(files::METRICS))?;
@@ -77,8 +77,8 @@ impl Ended {
             "{run} is finished: {n_steps} steps in {seconds:.0} s, exact {exact:.2} %, cells \
              {cells:.2} %.\n\
              All scores: hrm eval {run}\n\
-             To train longer, start another run with the same settings and more --steps. Try \
-             this one: hrm solve {task} --run {run}\n"
+             To train longer: hrm train --resume {run} --steps N, with N above {n_steps} (or \
+             --minutes). Try it: hrm solve {task} --run {run}\n"
         ))
     }
 }

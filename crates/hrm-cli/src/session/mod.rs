@@ -57,7 +57,7 @@ use self::restore::restore;
 use self::state::BestCheckpoint;
 pub(crate) use self::state::RunState;
 use crate::interrupt::Interrupt;
-use crate::record::RunRecord;
+use crate::record::{Length, RunRecord};
 use crate::scores;
 use crate::term::note;
 
@@ -154,20 +154,47 @@ impl TrainingSession {
         Ok(resumed)
     }
 
-    /// Resumes a run from its checkpoint. Returns the session and its trainer.
+    /// Resumes a run from its checkpoint, and gives it another length if there is one.
+    /// Returns the session and its trainer.
     ///
     /// # Errors
     ///
-    /// If the checkpoint cannot be read, or the data files have changed.
-    pub(crate) fn resume(resumed: Resumed, n_pictures: usize) -> anyhow::Result<(Self, Trainer)> {
+    /// If the checkpoint cannot be read, the data files have changed, or the run is as long
+    /// as `length` already.
+    pub(crate) fn resume(
+        resumed: Resumed,
+        length: Option<Length>,
+        n_pictures: usize,
+    ) -> anyhow::Result<(Self, Trainer)> {
         let Resumed { mut folder, checkpoint, .. } = resumed;
         let path = &folder.path().to_owned();
-        let mut record = RunRecord::read(&path.join(files::RECORD))?;
+        let mut record = RunRecord::load(&path.join(files::RECORD))?;
+        let mut extension = None;
+        if let Some(length) = length {
+            let n_done = checkpoint.as_deref().and_then(files::checkpoint_step).unwrap_or(0);
+            let seconds = match &checkpoint {
+                Some(checkpoint) => RunState::read(checkpoint)?.seconds,
+                None => 0.0,
+            };
+            extension = record.extend(length, n_done, seconds)?;
+        }
+        record.check_data(&path.join(files::RECORD))?;
         record.warn_if_host_differs();
         let data = record.data.clone();
         let task = record.open_task(&data)?;
-        let (trainer, mut state) = restore(&record, checkpoint.as_deref())?;
+        let (trainer, mut state) = restore(&record, path, checkpoint.as_deref())?;
+        // Before the record changes: the metrics of the end of a shorter run would otherwise
+        // be taken for those of this one.
         folder.truncate_metrics(state.n_metrics_bytes)?;
+        if let Some(text) = extension {
+            folder.sync_metrics()?;
+            folder.set_record(&record.for_folder(path))?;
+            note(text);
+            if state.is_patience_exhausted(record.config.train.evaluation.patience) {
+                state.n_worse = 0;
+                note("The run had ended early; train.evaluation.patience counts anew.");
+            }
+        }
         let checkpoints = folder.checkpoints();
         checkpoints.set_best(state.best.map(|best| best.step))?;
         // A process killed after it wrote its last checkpoint has left old ones.
@@ -179,6 +206,11 @@ impl TrainingSession {
         note(format!("Resuming {} after step {}.", path.display(), trainer.n_steps()));
         let session = Self::new(folder, record, task, &trainer, state, n_pictures)?;
         Ok((session, trainer))
+    }
+
+    /// The run folder.
+    pub(crate) fn run_folder(&self) -> &Path {
+        self.metrics.run()
     }
 
     /// Trains to the end of the run, unless interrupted.
@@ -392,7 +424,8 @@ impl TrainingSession {
             return Err(err);
         }
         let checkpoint = self.checkpoints.roll_back(&mut self.background)?;
-        let (mut trainer, earlier) = restore(&self.record, checkpoint.as_deref())?;
+        let (mut trainer, earlier) =
+            restore(&self.record, self.metrics.run(), checkpoint.as_deref())?;
         // The checkpoint's learning rates include the rollbacks before it.
         let n_since = self.state.n_rollbacks + 1 - earlier.n_rollbacks;
         trainer.scale_learning_rates(config.rollback_rate.powi(n_since as i32));

@@ -8,8 +8,8 @@ use hrm_train::Trainer;
 use super::state::RunState;
 use crate::record::RunRecord;
 
-/// Reads trainer and state from `checkpoint`. Without one, makes those of a run
-/// that has not started.
+/// Reads trainer and state from `checkpoint`. Without one, makes those of the run in the
+/// folder `run` before its first step.
 ///
 /// # Errors
 ///
@@ -17,11 +17,12 @@ use crate::record::RunRecord;
 /// is not available.
 pub(super) fn restore(
     record: &RunRecord,
+    run: &Path,
     checkpoint: Option<&Path>,
 ) -> anyhow::Result<(Trainer, RunState)> {
     let config = record.config.train.clone();
     let Some(checkpoint) = checkpoint else {
-        let trainer = Trainer::new(record.first_model()?, config)?;
+        let trainer = Trainer::new(record.first_model(run)?, config)?;
         return Ok((trainer, RunState::initial(record.seed)));
     };
     let compute = record.compute()?;

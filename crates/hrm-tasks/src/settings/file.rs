@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::editor::SettingsEditor;
 use super::error::SettingsError;
-use super::keys::{at, below, grouped_key};
+use super::keys::{at, below, flat_key, grouped_key};
 use crate::{PRESETS, PresetFile, TaskConfig};
 
 /// A file of settings, in TOML or JSON.
@@ -76,6 +76,13 @@ impl SettingsFile {
     /// The preset that the file names.
     pub fn preset(&self) -> Option<&str> {
         self.preset.as_deref()
+    }
+
+    /// Whether the file itself gives the setting `key`, under its dotted or its older key.
+    pub fn states(&self, key: &str) -> bool {
+        let older = flat_key(key);
+        let mut keys = std::iter::once(key).chain(older.as_deref());
+        keys.any(|key| at(&self.tree, key).is_some_and(|value| !value.is_object()))
     }
 
     /// The settings of `task`: those in the file, and the others from a preset. That is

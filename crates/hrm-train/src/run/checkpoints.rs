@@ -29,7 +29,7 @@ impl Checkpoints {
     /// # Errors
     ///
     /// [`TrainError::Write`], also if a checkpoint of this step exists, or an error of
-    /// `write`. Other checkpoints are then unchanged.
+    /// `write`. Other checkpoints are then unchanged, and nothing is left of this one.
     pub fn write<E: From<TrainError>>(
         &self,
         step: u64,
@@ -42,11 +42,18 @@ impl Checkpoints {
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(writing(&partial))?;
         }
-        fs::create_dir_all(&partial).map_err(writing(&partial))?;
-        write(&partial)?;
-        checksums::write(&partial)?;
-        durable::sync_folder(&partial).map_err(writing(&partial))?;
-        fs::rename(&partial, &done).map_err(writing(&done))?;
+        let written = || -> Result<(), E> {
+            fs::create_dir_all(&partial).map_err(writing(&partial))?;
+            write(&partial)?;
+            checksums::write(&partial)?;
+            durable::sync_folder(&partial).map_err(writing(&partial))?;
+            Ok(fs::rename(&partial, &done).map_err(writing(&done))?)
+        };
+        if let Err(err) = written() {
+            // It may be what fills the disk.
+            let _ = fs::remove_dir_all(&partial);
+            return Err(err);
+        }
         durable::sync_folder(checkpoints).map_err(writing(checkpoints))?;
         self.set_latest(&done)?;
         Ok(done)
@@ -121,15 +128,17 @@ impl Checkpoints {
         let target = intact.iter().rev().nth(n_skipped).or(intact.first()).copied();
         // By position, because names sort differently beyond six digits.
         let n_older = all.iter().position(|checkpoint| Some(checkpoint) == target);
-        for newer in &all[n_older.map_or(0, |n_older| n_older + 1)..] {
-            remove(newer)?;
-        }
+        let newer = &all[n_older.map_or(0, |n_older| n_older + 1)..];
+        // Names first: others may be about to read the checkpoint that a name refers to.
         match target {
             Some(target) => self.set_latest(target)?,
             None => self.remove_name(files::LATEST)?,
         }
-        if self.best()?.is_some_and(|best| !best.exists()) {
+        if self.best()?.is_some_and(|best| newer.contains(&best) || !best.exists()) {
             self.remove_name(files::BEST)?;
+        }
+        for newer in newer {
+            remove(newer)?;
         }
         Ok(target.cloned())
     }

@@ -10,6 +10,9 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const LOCK: &str = "lock";
 /// Folder of checkpoints.
 pub const CHECKPOINTS: &str = "checkpoints";
+/// Checkpoint folder with the weights that the run starts from, if they are those of
+/// another checkpoint.
+pub const INIT: &str = "init";
 /// File with the name of the newest checkpoint.
 pub const LATEST: &str = "latest";
 /// File with the name of the best checkpoint by validation.

@@ -46,24 +46,40 @@ impl RunFolder {
     /// [`TrainError::RunExists`]; [`TrainError::NotARun`] for an existing folder that
     /// `force` would not replace; [`TrainError::Busy`]; [`TrainError::Write`].
     pub fn create(path: &Path, record: &impl Serialize, force: bool) -> Result<Self, TrainError> {
+        Self::create_with(path, record, force, |_| Ok(()))
+    }
+
+    /// As [`create`](Self::create). `fill` writes further files into the folder before
+    /// others can see it; it must sync them and its subfolders.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create), and errors of `fill`.
+    pub fn create_with<E: From<TrainError>>(
+        path: &Path,
+        record: &impl Serialize,
+        force: bool,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Self, E> {
         if !path.exists() {
-            return Self::create_new(path, record);
+            return Self::create_new(path, record, fill);
         }
         if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) {
             fs::remove_dir(path).map_err(writing(path))?;
-            return Self::create_new(path, record);
+            return Self::create_new(path, record, fill);
         }
         if !force {
-            return Err(TrainError::RunExists { path: path.to_owned() });
+            return Err(TrainError::RunExists { path: path.to_owned() }.into());
         }
         if !path.join(files::RECORD).is_file() {
-            return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
+            let missing = files::RECORD;
+            return Err(TrainError::NotARun { path: path.to_owned(), missing }.into());
         }
         // Held until the existing run is deleted.
         let _lock = Lock::acquire(path)?;
         let replaced = unused_sibling(path).map_err(writing(path))?;
         fs::rename(path, &replaced).map_err(writing(path))?;
-        let created = Self::create_new(path, record);
+        let created = Self::create_new(path, record, fill);
         match &created {
             Ok(_) => fs::remove_dir_all(&replaced).map_err(writing(&replaced))?,
             // An error of restoring the old run must not hide the first one.
@@ -73,19 +89,36 @@ impl RunFolder {
     }
 
     /// Creates a folder that does not exist.
-    fn create_new(path: &Path, record: &impl Serialize) -> Result<Self, TrainError> {
-        let lock = durable::new_folder(path, writing(path), |folder| {
+    fn create_new<E: From<TrainError>>(
+        path: &Path,
+        record: &impl Serialize,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let failed = |err| writing(path)(err).into();
+        let lock = durable::new_folder(path, failed, |folder| {
             write_json(&folder.join(files::RECORD), record)?;
             let checkpoints = folder.join(files::CHECKPOINTS);
             fs::create_dir(&checkpoints).map_err(writing(&checkpoints))?;
+            fill(folder)?;
             // Locked before others can see it. Where a folder with an open file cannot
             // be renamed, it is locked afterwards.
-            if cfg!(unix) { Lock::acquire(folder).map(Some) } else { Ok(None) }
+            let lock = if cfg!(unix) { Some(Lock::acquire(folder)?) } else { None };
+            Ok::<_, E>(lock)
         })?;
-        match lock {
+        let opened = match lock {
             Some(lock) => Self::open(path, lock),
             None => Self::open(path, Lock::acquire(path)?),
-        }
+        };
+        Ok(opened?)
+    }
+
+    /// Replaces the record of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`TrainError::Write`] or [`TrainError::Json`]; the record is then unchanged.
+    pub fn set_record(&self, record: &impl Serialize) -> Result<(), TrainError> {
+        write_json(&self.path.join(files::RECORD), record)
     }
 
     /// Resumes a run from its newest intact checkpoint. Damaged checkpoints are

@@ -5,6 +5,7 @@
 //!   run.json            settings, seed and data; written before the first step
 //!   metrics.jsonl       one line per logged step and per evaluation
 //!   lock                locked by the process that trains
+//!   init/               the model before the first step, if it is that of a checkpoint
 //!   checkpoints/
 //!     step-000123/      config.json  model.safetensors  ...  self-contained
 //!                       sha256.json  checksums of the other files

@@ -1,0 +1,407 @@
+//! What happens to a run over its life: it starts from a checkpoint, is extended, moves with
+//! its data, and meets full disks and closed pipes.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use common::{Ran, hrm};
+use hrm_core::Hrm;
+use hrm_core::candle_core::Device;
+use hrm_tasks::{Checkpoint, RunConfig};
+use hrm_train::{DataCursor, TrainError, Trainer, ValidationSplit, train};
+use serde_json::{Value, json};
+
+/// Settings of a model and a run that take seconds.
+const SMALL: &[&str] = &[
+    "--dtype=f32",
+    "--seed=3",
+    "--set=task.n_train=40",
+    "--set=task.n_eval=6",
+    "--set=train.batch_size=8",
+    "--set=train.eval_interval=0",
+    "--set=train.n_validation=0",
+];
+
+const MODEL: &[&str] =
+    &["--set=model.hidden_dim=16", "--set=model.puzzle_dim=16", "--set=model.n_segments_max=2"];
+
+fn ok(here: &Path, args: &[&str]) -> Ran {
+    let ran = hrm(here, args);
+    assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
+    ran
+}
+
+/// Runs `hrm`, which must refuse with a message that contains all of `parts`.
+fn refused(here: &Path, args: &[&str], parts: &[&str]) {
+    let ran = hrm(here, args);
+    assert_eq!(ran.code, 2, "{args:?}: {} {}", ran.stdout, ran.stderr);
+    for part in parts {
+        assert!(ran.stderr.contains(part), "{args:?}: no `{part}` in {}", ran.stderr);
+    }
+}
+
+/// A run of `steps` steps from a preset.
+fn start(here: &Path, kind: &str, steps: &str, out: &str, more: &[&str]) -> Ran {
+    let first = ["train", kind, "--preset=tiny", "--steps", steps, "--out", out];
+    ok(here, &[&first[..], SMALL, MODEL, more].concat())
+}
+
+/// A run of `steps` steps from a checkpoint.
+fn warm(here: &Path, from: &str, steps: &str, out: &str, more: &[&str]) -> Ran {
+    let first = ["train", "--init", from, "--steps", steps, "--out", out];
+    ok(here, &[&first[..], SMALL, more].concat())
+}
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn metrics(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// All values of the weights of a model by name.
+fn values(model: &Hrm) -> Vec<(String, Vec<f32>)> {
+    let values = |tensor: hrm_core::candle_core::Tensor| {
+        tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+    };
+    model.weights().tensors().map(|(name, tensor)| (name.to_owned(), values(tensor))).collect()
+}
+
+fn weights(run: &Path, step: &str) -> Vec<u8> {
+    fs::read(run.join("checkpoints").join(step).join("model.safetensors")).unwrap()
+}
+
+#[test]
+fn a_step_from_a_checkpoint_is_a_step_from_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "5", "a", &[]);
+    let said = warm(here, "a", "1", "b", &["--set=train.ema=0"]).stderr;
+    assert!(said.contains("Starting from the weights of "), "{said}");
+    assert!(said.contains("a/checkpoints/step-000005 with a new optimiser"), "{said}");
+
+    // The same step with the library.
+    let record = read_json(&here.join("b/run.json"));
+    let config: RunConfig = serde_json::from_value(record["config"].clone()).unwrap();
+    let task = config.task.open(&[]).unwrap();
+    let model = Hrm::load(here.join("a/checkpoints/step-000005"), &Device::Cpu).unwrap();
+    assert_eq!(*model.config(), config.model, "the model is that of the checkpoint");
+    let mut trainer = Trainer::new(model, config.train).unwrap();
+    let split = ValidationSplit::new(task.as_ref(), 0, 3).unwrap();
+    train(&mut trainer, &split, DataCursor::new(3), |_, _, _| {
+        Ok::<_, TrainError>(ControlFlow::Continue(()))
+    })
+    .unwrap();
+    let found = Checkpoint::open(here.join("b"), &Device::Cpu).unwrap();
+    assert!(values(&found.model) == values(trainer.averaged()), "the weights differ");
+
+    let init = &record["init"];
+    assert_eq!(init["weights_sha256"].as_str().unwrap().len(), 64);
+    let at = Path::new("../a/checkpoints/step-000005");
+    assert_eq!(Path::new(init["checkpoint"].as_str().unwrap()), at);
+    let runs = ok(here, &["runs", "."]).stdout;
+    assert!(runs.contains("b starts from ") && !runs.contains("a starts from "), "{runs}");
+}
+
+#[test]
+fn a_run_from_a_checkpoint_outlives_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "3", "a", &[]);
+    let straight = ["--set=train.checkpoint_interval=100"];
+    warm(here, "a/checkpoints/step-000003", "12", "straight", &straight);
+    let bytes = weights(&here.join("straight"), "step-000012");
+    // As if it had been killed before its first checkpoint, and the first run deleted.
+    ok(here, &["train", "--from=straight", "--out=killed"]);
+    assert!(weights(&here.join("killed"), "step-000012") == bytes, "it is not deterministic");
+    fs::remove_dir_all(here.join("a")).unwrap();
+    fs::remove_dir_all(here.join("killed/checkpoints")).unwrap();
+    fs::create_dir(here.join("killed/checkpoints")).unwrap();
+    fs::remove_file(here.join("killed/metrics.jsonl")).unwrap();
+    ok(here, &["train", "--resume=killed"]);
+    assert!(weights(&here.join("killed"), "step-000012") == bytes, "the resumed run differs");
+    // Repeated from the copy in the run folder.
+    ok(here, &["train", "--from=straight", "--out=again"]);
+    assert!(weights(&here.join("again"), "step-000012") == bytes, "the repeated run differs");
+    fs::remove_dir_all(here.join("straight/init")).unwrap();
+    refused(here, &["train", "--from=straight", "--out=x"], &["are gone", "--init"]);
+    assert!(!here.join("x").exists());
+}
+
+#[test]
+fn what_contradicts_the_checkpoint_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "a", &[]);
+    let refuses = |args: &[&str], parts: &[&str]| {
+        let train = ["train", "--steps=1", "--init=a", "--out=b"];
+        refused(here, &[&train[..], args].concat(), parts);
+        assert!(!here.join("b").exists());
+    };
+    let place = "a/checkpoints/step-000002";
+    refuses(
+        &["--set=model.hidden_dim=32"],
+        &["model.block.hidden_dim is 16 in ", place, "and 32 in --set"],
+    );
+    refuses(&["sudoku", "--preset=paper"], &[" is 16 in ", place, " in the preset paper"]);
+    fs::write(here.join("wide.toml"), "model.recurrence.n_h_layers = 2\ntrain.steps = 4\n")
+        .unwrap();
+    refuses(&["--config=wide.toml"], &["model.recurrence.n_h_layers is 1 in ", "2 in wide.toml"]);
+    refuses(&["maze"], &["is a model for sudoku, not for maze"]);
+    refuses(&["--set=task.board=6"], &["reads 5 symbols (.1234)", "have 7 (.123456)"]);
+
+    // Settings that change no weights may differ, and are said.
+    let said = warm(here, "a", "1", "b", &["--set=model.n_h_cycles=3"]).stderr;
+    assert!(said.contains("model.recurrence.n_h_cycles is 3; it is 2 in the checkpoint"), "{said}");
+    let said = ok(here, &["train", "--from=a", "--init=b", "--out=c"]).stderr;
+    assert!(said.contains("n_h_cycles is 2; it is 3 in the checkpoint"), "{said}");
+    // A preset sets the training, not the model.
+    let tiny = ["train", "sudoku", "--init=b", "--preset=tiny", "--steps=1", "--out=d"];
+    let said = hrm(here, &tiny);
+    assert_eq!(said.code, 2, "its hidden size is another: {}", said.stderr);
+}
+
+#[test]
+fn an_exported_checkpoint_that_is_imported_is_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "a", &[]);
+    ok(here, &["export", "a", "--out=weights.safetensors"]);
+    fs::copy(here.join("a/checkpoints/step-000002/config.json"), here.join("config.json")).unwrap();
+    let import = ["import", "weights.safetensors", "--task=sudoku", "--cells=16", "--out=m"];
+    ok(here, &import);
+    for flag in ["--from=m", "--resume=m"] {
+        let points_to = ["m is a checkpoint, not a run", "hrm train --init m"];
+        refused(here, &["train", flag], &points_to);
+        refused(here, &["train", "sudoku", flag], &points_to);
+    }
+    let said = hrm(here, &[&["train", "--init=m", "--steps=1", "--out=b"], SMALL].concat());
+    assert_eq!(said.code, 0, "{}", said.stderr);
+}
+
+/// A file of ARC tasks with these names.
+fn write_tasks(path: &Path, names: &[&str]) {
+    let task = |name: &str| {
+        let seed = name.bytes().map(usize::from).sum::<usize>();
+        let grid = |shift: usize| -> Vec<Vec<usize>> {
+            (0..3).map(|y| (0..3).map(|x| (seed + shift * 5 + x * 3 + y) % 10).collect()).collect()
+        };
+        let pair = |shift: usize| json!({"input": grid(shift), "output": grid(shift + 7)});
+        json!({"train": [pair(0), pair(1)], "test": [pair(2)]})
+    };
+    let tasks: serde_json::Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), task(name))).collect();
+    fs::write(path, Value::from(tasks).to_string()).unwrap();
+}
+
+#[test]
+fn known_tasks_keep_their_embeddings_and_new_ones_get_new_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write_tasks(&here.join("one.json"), &["aa", "bb", "cc", "dd"]);
+    write_tasks(&here.join("two.json"), &["cc", "dd", "ee"]);
+    let arc = ["--data=one.json", "--set=task.augmentations=2"];
+    start(here, "arc", "6", "a", &arc);
+    fs::rename(here.join("one.json"), here.join("uno.json")).unwrap();
+    let renamed = ["train", "--resume=a", "--data=uno.json"];
+    refused(here, &renamed, &["uno.json is ", "one.json under another name"]);
+    let said = warm(here, "a", "1", "b", &["--data=two.json"]).stderr;
+    let counts = "Puzzle identifiers: 6 keep their embeddings, 3 are new and start at zero, 6 of";
+    assert!(said.contains(counts), "{said}");
+
+    let open = |path: &str| Checkpoint::open(here.join(path), &Device::Cpu).unwrap();
+    let (a, b) = (open("a"), open("b/init"));
+    let table = |checkpoint: &Checkpoint| -> Vec<Vec<f32>> {
+        let table = checkpoint.model.weights().find(hrm_core::names::PUZZLES).unwrap();
+        table.to_vec2().unwrap()
+    };
+    let (of_a, of_b) = (table(&a), table(&b));
+    let mut n_known = 0;
+    for (name, row) in b.identifiers.iter().zip(&of_b).skip(1) {
+        match a.identifiers.iter().position(|known| known == name) {
+            Some(idx) => {
+                assert!(*row == of_a[idx], "{name}");
+                n_known += usize::from(row.iter().any(|value| *value != 0.0));
+            }
+            None => assert!(name.starts_with("ee") && row.iter().all(|value| *value == 0.0)),
+        }
+    }
+    assert!(n_known > 0, "the checkpoint has learnt no embedding");
+}
+
+#[test]
+fn a_finished_run_is_extended() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let decaying = [
+        "--set=train.lr_min_ratio=0.1",
+        "--set=train.warmup_steps=2",
+        "--set=train.learning_rate=0.001",
+        "--set=train.checkpoint_interval=4",
+        "--set=train.eval_interval=5",
+        "--set=train.n_validation=6",
+    ];
+    start(here, "sudoku", "20", "run", &decaying);
+    let finished = ok(here, &["train", "--resume=run"]);
+    let how = "To train longer: hrm train --resume run --steps N, with N above 20";
+    assert!(finished.stdout.contains(how), "{}", finished.stdout);
+    let before = metrics(&here.join("run"));
+    for steps in ["20", "7"] {
+        let want = format!(
+            "the run has made 20 steps: --steps must be more than that to extend it, found {steps}"
+        );
+        refused(here, &["train", "--resume=run", "--steps", steps], &[&want]);
+    }
+    let endless = ["train", "--resume=run", "--steps=18446744073709551615"];
+    refused(here, &endless, &["train.steps must be in 1..="]);
+    let nothing = ["train", "--resume=run", "--minutes=0.00000001"];
+    refused(here, &nothing, &["minutes: --minutes must be more than that"]);
+    assert_eq!(metrics(&here.join("run")), before, "a refusal changes nothing");
+
+    let said = ok(here, &["train", "--resume=run", "--steps=30"]);
+    let want = "The run ends after 30 steps instead of 20 steps. From step 21 on, the schedule is \
+                that for a run of 30 steps: the learning rate there is ";
+    assert!(said.stderr.contains(want), "{}", said.stderr);
+    assert!(said.stdout.starts_with("30 steps in "), "{}", said.stdout);
+    let record = read_json(&here.join("run/run.json"));
+    assert_eq!(record["config"]["train"]["steps"], 30);
+    let extension = json!({"step": 20, "before": {"steps": 20}, "after": {"steps": 30}});
+    assert_eq!(record["extensions"], json!([extension]));
+
+    let after = metrics(&here.join("run"));
+    let of_training: Vec<&Value> = after.iter().filter(|line| line["kind"] == "train").collect();
+    let steps: Vec<u64> = of_training.iter().map(|line| line["step"].as_u64().unwrap()).collect();
+    assert_eq!(steps, [10, 20, 30]);
+    let rates: Vec<f64> =
+        of_training.iter().map(|line| line["learning_rate"].as_f64().unwrap()).collect();
+    // The end of the cosine for 20 steps, then that for 30.
+    assert!((rates[1] - 1e-4).abs() < 1e-9 && (rates[2] - 1e-4).abs() < 1e-9, "{rates:?}");
+    let validated: Vec<u64> = after
+        .iter()
+        .filter(|line| line["kind"] == "validation")
+        .map(|line| line["step"].as_u64().unwrap())
+        .collect();
+    assert_eq!(validated, [5, 10, 15, 20, 25, 30]);
+    let tests = after.iter().filter(|line| line["kind"] == "eval").count();
+    assert_eq!(tests, 1, "only the end of the run is tested");
+    // The best checkpoint is that of the best validation.
+    let best = fs::read_to_string(here.join("run/checkpoints/best")).unwrap();
+    let score = |line: &Value| (line["exact"].as_f64().unwrap(), line["cells"].as_f64().unwrap());
+    let mut validations = after.iter().filter(|line| line["kind"] == "validation");
+    let first = validations.next().unwrap();
+    let wanted = validations.fold(first, |a, b| if score(b) > score(a) { b } else { a });
+    assert_eq!(best, format!("step-{:06}", wanted["step"].as_u64().unwrap()));
+    assert!(here.join("run/checkpoints").join(best).is_dir());
+
+    // Killed right after the extension: it goes on to the new length by itself.
+    ok(here, &["train", "--from=run", "--steps=20", "--out=again"]);
+    ok(here, &["train", "--resume=again", "--steps=30"]);
+    assert!(
+        weights(&here.join("again"), "step-000030") == weights(&here.join("run"), "step-000030")
+    );
+}
+
+#[test]
+fn a_run_moves_with_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = &folder.path().join("project");
+    fs::create_dir_all(here.join("data")).unwrap();
+    ok(here, &["data", "generate", "sudoku", "--preset=tiny", "-n=60", "--out=data/p.csv"]);
+    start(here, "sudoku", "3", "runs/a", &["--data=data/p.csv"]);
+    let record = read_json(&here.join("runs/a/run.json"));
+    assert_eq!(record["data"], json!(["../../data/p.csv"]));
+    let scored = ok(here, &["eval", "runs/a", "--json"]).stdout;
+
+    // The whole project.
+    let moved = &folder.path().join("moved");
+    fs::rename(here, moved).unwrap();
+    let rows = |line: &str| serde_json::from_str::<Value>(line).unwrap()["rows"].clone();
+    assert_eq!(rows(&ok(moved, &["eval", "runs/a", "--json"]).stdout), rows(&scored));
+    ok(moved, &["train", "--resume=runs/a", "--steps=4"]);
+
+    // Only the data.
+    let elsewhere = folder.path().join("elsewhere.csv");
+    fs::rename(moved.join("data/p.csv"), &elsewhere).unwrap();
+    let elsewhere = format!("--data={}", elsewhere.display());
+    let missing = ["p.csv does not exist", "name them with --data"];
+    refused(moved, &["eval", "runs/a"], &missing);
+    refused(moved, &["train", "--resume=runs/a", "--steps=5"], &missing);
+    refused(moved, &["train", "--from=runs/a", "--out=x"], &missing);
+    let own = ok(moved, &["eval", "runs/a", "--json", &elsewhere]);
+    assert_eq!(rows(&own.stdout), rows(&scored), "{}", own.stderr);
+    assert!(own.stderr.contains("--data holds the data of the run"), "{}", own.stderr);
+
+    fs::write(moved.join("other.csv"), "question,answer\n1...,1234\n").unwrap();
+    let other = ["train", "--resume=runs/a", "--steps=5", "--data=other.csv"];
+    refused(moved, &other, &["is not the data of", "data/p.csv with SHA-256", "other.csv with"]);
+    ok(moved, &["train", "--resume=runs/a", "--steps=5", &elsewhere]);
+    // It knows the place from now on.
+    ok(moved, &["train", "--resume=runs/a", "--steps=6"]);
+    refused(moved, &["train", "--resume=runs/a", "--data=other.csv"], &["is not the data of"]);
+
+    start(moved, "sudoku", "2", "runs/b", &[]);
+    let builtin = ["train", "--resume=runs/b", "--steps=3", &elsewhere];
+    refused(moved, &builtin, &["uses built-in puzzles: leave out --data"]);
+}
+
+#[test]
+fn a_record_with_absolute_paths_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    ok(here, &["data", "generate", "sudoku", "--preset=tiny", "-n=60", "--out=p.csv"]);
+    start(here, "sudoku", "2", "run", &["--data=p.csv"]);
+    let path = here.join("run/run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let absolute = here.canonicalize().unwrap().join("p.csv").display().to_string();
+    assert_eq!(text.matches("../p.csv").count(), 2, "{text}");
+    fs::write(&path, text.replace("../p.csv", &absolute)).unwrap();
+    ok(here, &["train", "--resume=run", "--steps=3"]);
+    ok(here, &["eval", "run"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_ends_quietly_and_a_full_disk_is_named() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "run", &[]);
+    for args in [
+        &["settings"][..],
+        &["runs", "run"],
+        &["runs", "run", "--json"],
+        &["eval", "run"],
+        &["eval", "run", "--json"],
+        &["train", "--resume=run"],
+        &["data", "generate", "sudoku", "--preset=tiny", "-n=3000"],
+        &["data", "show", "sudoku", "--preset=tiny"],
+        &["train", "sudoku", "--print-config"],
+        &["train", "sudoku", "--preset=tiny", "--steps=1", "--set=task.n_train=20"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
+        command.current_dir(here).args(args).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+        assert!(!stderr.contains("error") && !stderr.contains("panic"), "{args:?}: {stderr}");
+    }
+    // A file that takes nothing, as if its disk were full.
+    for args in [&["settings"][..], &["data", "generate", "sudoku", "--preset=tiny"]] {
+        let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
+        let output = command.args(args).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let is_named = stderr.contains("the disk is full (");
+        assert!(output.status.code() == Some(1) && is_named, "{args:?}: {stderr}");
+    }
+}
