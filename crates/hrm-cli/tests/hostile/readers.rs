@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
-use hrm_core::weight_file;
+use hrm_core::{foreign, weight_file};
 use hrm_puzzles::records;
 use hrm_tasks::{RunConfig, TaskConfig, Vocabulary};
 use peak_alloc::PeakAlloc;
@@ -211,6 +211,6 @@ fn weights(path: &Path) -> Outcome {
 fn state_dict(path: &Path) -> Outcome {
     let named = |err: &dyn Error| format!("{}: {err}", path.display());
     let bytes = fs::read(path).map_err(|err| named(&err))?;
-    weight_file::check_state_dict(&bytes).map_err(|err| named(&err))?;
+    foreign::check_state_dict(&bytes).map_err(|err| named(&err))?;
     Ok(())
 }
