@@ -101,11 +101,11 @@ impl Import {
         let (config, open) = shapes.config(&published, n_cells)?;
         defaults.extend(open);
         if !defaults.is_empty() {
-            let missing = match published.exists() {
-                true => format!("Not given by {}", published.place()),
-                false => "No config found beside the weights".to_owned(),
+            let why = match published.exists() {
+                true => format!("{} does not give them", published.place()),
+                false => "there is no config beside the weights".to_owned(),
             };
-            note(format!("{missing}: taken by default: {}.", defaults.join(", ")));
+            note(format!("Taken by default, as {why}: {}.", defaults.join(", ")));
         }
 
         let specs = config.params()?;

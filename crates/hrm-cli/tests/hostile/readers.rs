@@ -45,6 +45,8 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { name: "safetensors", file: "model.safetensors", read: weights },
     Reader { name: "pickle", file: "model.pth", read: weights },
     Reader { name: "state_dict", file: "data.pkl", read: state_dict },
+    Reader { name: "foreign", file: "last.ckpt", read: imported },
+    Reader { name: "shards", file: "shards/model.safetensors.index.json", read: imported },
 ];
 
 impl Reader {
@@ -148,6 +150,14 @@ fn make_folders() {
         write("all__group_indices.npy", &indices);
         write("../identifiers.json", br#"["<blank>"]"#);
     }
+    // The shard that an index names: a tensor of a model, two by three.
+    let header = r#"{"inner.embed_tokens.embedding_weight":
+        {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}"#;
+    let len = (header.len() as u64).to_le_bytes();
+    let shard = [&len, header.as_bytes(), &[0; 24]].concat();
+    let shards = folder().join("shards");
+    fs::create_dir_all(&shards).expect("the folder is writable");
+    fs::write(shards.join("one.safetensors"), shard).expect("the folder is writable");
 }
 
 /// A NumPy array file.
@@ -203,6 +213,13 @@ fn weights(path: &Path) -> Outcome {
     for tensor in tensors.values() {
         assert!(tensor.elem_count() < 1 << 32);
     }
+    Ok(())
+}
+
+/// A checkpoint of another tool, of any format, or the index of its shards.
+fn imported(path: &Path) -> Outcome {
+    let read = foreign::read(path, None)?;
+    assert!(!read.tensors.is_empty() && !read.files.is_empty());
     Ok(())
 }
 

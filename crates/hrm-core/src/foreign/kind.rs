@@ -71,13 +71,12 @@ impl Kind {
     /// If it cannot be read.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let len = file.metadata()?.len();
         let mut first = Vec::new();
         (&mut file).take(512).read_to_end(&mut first)?;
         if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
             return Ok(of_zip(file));
         }
-        if is_safetensors(&first, len) {
+        if is_safetensors(&first) {
             return Ok(Self::Safetensors);
         }
         let known = SIGNATURES
@@ -91,11 +90,11 @@ impl Kind {
     }
 }
 
-/// A header length that is possible, then the start of a JSON object.
-fn is_safetensors(first: &[u8], len: u64) -> bool {
+/// A length of a header, then the start of a JSON object. The file may be cut short.
+fn is_safetensors(first: &[u8]) -> bool {
     let Some((n_header, header)) = first.split_first_chunk::<8>() else { return false };
     let n_header = u64::from_le_bytes(*n_header);
-    header.first() == Some(&b'{') && n_header <= N_HEADER_BYTES_MAX.min(len)
+    header.first() == Some(&b'{') && n_header <= N_HEADER_BYTES_MAX
 }
 
 fn of_zip(file: File) -> Kind {

@@ -16,7 +16,7 @@ const N_LEVELS: usize = 3;
 const N_ENTRIES_MAX: usize = 10_000;
 
 /// Longest index of shards, in bytes.
-const N_INDEX_BYTES_MAX: u64 = 4 << 20;
+const N_INDEX_BYTES_MAX: u64 = 1 << 20;
 
 /// Beginnings of the names of files that trainers write beside the weights.
 const NOT_WEIGHTS: [&str; 5] = ["optim", "scheduler", "rng_state", "training_args", "scaler"];
@@ -176,6 +176,7 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, ForeignError> {
     }
     let text = std::fs::read(index).map_err(read)?;
     let read: Index = serde_json::from_slice(&text).map_err(|err| {
+        let err: String = err.to_string().chars().take(200).collect();
         refuse(format!("expected an index with the file of each tensor (`weight_map`): {err}"))
     })?;
     let names: BTreeSet<String> = read.weight_map.into_values().collect();
@@ -227,9 +228,10 @@ fn nothing_found(folder: &Path) -> String {
 
 /// The first few of some paths.
 fn list<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> String {
-    let mut shown: Vec<_> = paths.take(9).map(|path| path.display().to_string()).collect();
-    if shown.len() > 8 {
-        "...".clone_into(&mut shown[8]);
+    let short = |path: &PathBuf| path.display().to_string().chars().take(200).collect::<String>();
+    let mut shown: Vec<_> = paths.take(7).map(short).collect();
+    if shown.len() > 6 {
+        "...".clone_into(&mut shown[6]);
     }
     shown.join(", ")
 }

@@ -10,6 +10,9 @@ use super::error::ForeignError;
 use crate::listing::{Dictionary, Listed, Listing};
 use crate::names;
 
+/// Most models of a dictionary that are told apart.
+const N_MODELS_MAX: usize = 16;
+
 /// Components that wrappers insert anywhere in a name.
 const WRAPPERS: [&str; 5] = [
     "_orig_mod",
@@ -95,38 +98,40 @@ fn without_wrappers(name: &str) -> Vec<&str> {
     name.split('.').filter(|part| !WRAPPERS.contains(part)).collect()
 }
 
-/// All models in the dictionaries.
+/// All models in the dictionaries, at most a few of each: more than one is an error anyway.
 pub(crate) fn parts(dictionaries: &[Dictionary]) -> Vec<Part> {
     let mut parts = Vec::new();
-    for dictionary in dictionaries {
+    for Dictionary { path, tensors } in dictionaries {
         let mut models: BTreeMap<String, Part> = BTreeMap::new();
-        for Listed { name, is_real } in &dictionary.tensors {
+        for Listed { name, is_real } in tensors {
             let Some((prefix, own)) = split(name) else { continue };
-            let part = models.entry(prefix).or_default();
-            part.add(name, own, *is_real);
+            models.entry(prefix).or_default().add(name, own, *is_real);
         }
         models.retain(|_, part| part.is_model());
         let n_models = models.len();
-        for (prefix, mut part) in models {
-            for Listed { name, is_real } in &dictionary.tensors {
-                if split(name).is_some() {
-                    continue;
-                }
-                let parts = without_wrappers(name);
-                let is_below = prefix.is_empty()
-                    || parts.join(".").strip_prefix(&prefix).is_some_and(|r| r.starts_with('.'));
-                match is_below {
-                    true => part.add(name, format!("inner.{name}"), *is_real),
-                    // Beside the model: another network, or a loss with tensors of its own.
-                    false if n_models == 1 => part.passed_over.push(name.clone()),
-                    false => {}
-                }
+        let mut models: Vec<_> = models.into_iter().take(N_MODELS_MAX).collect();
+        for Listed { name, is_real } in
+            tensors.iter().filter(|tensor| split(&tensor.name).is_none())
+        {
+            let clean = without_wrappers(name).join(".");
+            let is_below = |prefix: &str| {
+                prefix.is_empty()
+                    || clean.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+            };
+            let above = models.iter_mut().filter(|(prefix, _)| is_below(prefix));
+            match above.max_by_key(|(prefix, _)| prefix.len()) {
+                Some((_, part)) => part.add(name, clean, *is_real),
+                // Beside the only model: another network, or a loss with tensors of its own.
+                None if n_models == 1 => models[0].1.passed_over.push(name.clone()),
+                None => {}
             }
+        }
+        for (prefix, mut part) in models {
             let prefix = prefix.strip_suffix("inner").unwrap_or(&prefix).trim_end_matches('.');
-            let path = [dictionary.path.as_str(), prefix];
-            let named: Vec<_> = path.into_iter().filter(|part| !part.is_empty()).collect();
+            let named: Vec<_> =
+                [path.as_str(), prefix].into_iter().filter(|part| !part.is_empty()).collect();
             part.name = named.join(".");
-            part.dictionary.clone_from(&dictionary.path);
+            part.dictionary.clone_from(path);
             parts.push(part);
         }
     }
@@ -175,7 +180,11 @@ pub(super) fn choose(
 ) -> Result<Part, ForeignError> {
     let path = path.to_owned();
     let names = |parts: &[Part]| {
-        let name = |part: &Part| if part.name.is_empty() { "." } else { &part.name }.to_owned();
+        let name = |part: &Part| match part.name.chars().take(120).collect::<String>() {
+            // The tensors of the outermost dictionary that have no prefix.
+            name if name.is_empty() => ".".to_owned(),
+            name => name,
+        };
         parts.iter().take(8).map(name).collect::<Vec<_>>()
     };
     if parts.is_empty() {
