@@ -72,6 +72,9 @@ const GATE_UP: &str = "mlp.gate_up_proj.weight";
 const DOWN: &str = "mlp.down_proj.weight";
 
 impl Block {
+    /// Names of all parameters that a block can have, without a prefix.
+    pub const PARAMS: [&str; 6] = [QKV, O, MIX_GATE_UP, MIX_DOWN, GATE_UP, DOWN];
+
     /// The parameters of a block whose names start with `prefix`.
     pub fn params(prefix: &str, dims: BlockDims) -> Vec<ParamSpec> {
         let BlockDims { hidden_dim: d, inner_dim: i, .. } = dims;

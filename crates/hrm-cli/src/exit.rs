@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use hrm_core::foreign::ForeignError;
 use hrm_core::weight_file::WeightFileError;
 use hrm_core::{ConfigError, LoadError, WeightsError};
 use hrm_puzzles::PuzzleError;
@@ -71,6 +72,7 @@ fn is_bad_input(err: &anyhow::Error) -> bool {
             || cause.is::<ConfigError>()
             || cause.is::<WeightsError>()
             || cause.is::<GoldenError>()
+            || cause.is::<ForeignError>()
             || cause.downcast_ref().is_some_and(is_bad_fetch)
             || cause.downcast_ref().is_some_and(is_bad_task)
             || cause.downcast_ref().is_some_and(is_bad_puzzle)

@@ -1,5 +1,6 @@
 //! `hrm export`: writes a checkpoint for other programs: its weights for the published code,
-//! or one segment as an ONNX graph.
+//! with its config and the names of its puzzle embeddings beside them, or one segment as an
+//! ONNX graph.
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use serde_json::json;
 use crate::checkpoint;
 use crate::compute::Compute;
 use crate::error::usage;
+use crate::import::to_yaml;
 use crate::onnx;
 use crate::output;
 use crate::term::{note, result};
@@ -19,7 +21,8 @@ use crate::term::{note, result};
 pub(crate) struct Export {
     /// Run or checkpoint folder.
     run: PathBuf,
-    /// New file.
+    /// New file. Beside weights, the config and the names of the puzzle embeddings are
+    /// written, as NAME.config.yaml and NAME.identifiers.json.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// What the file holds.
@@ -56,9 +59,14 @@ enum Names {
 
 impl Export {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        output::must_be_free(&self.out)?;
         if self.format == Format::Onnx {
+            output::must_be_free(&self.out)?;
             return self.write_onnx();
+        }
+        let config_file = self.out.with_extension("config.yaml");
+        let names_file = self.out.with_extension("identifiers.json");
+        for path in [&self.out, &config_file, &names_file] {
+            output::must_be_free(path)?;
         }
         let prefix = match self.names {
             Names::Plain => "",
@@ -80,9 +88,14 @@ impl Export {
             note("The published code does not support this variant: it can only read the weights.");
         }
         let n_tensors = tensors.len();
+        let task = &checkpoint.record.task;
+        let text = to_yaml(checkpoint.model.config(), task)?;
+        let names = serde_json::to_vec_pretty(&checkpoint.identifiers)?;
+        output::write_new(&config_file, text.as_bytes())?;
+        output::write_new(&names_file, &names)?;
         output::new_file(&self.out, |file| Ok(weight_file::write_tensors(tensors, file)?))?;
         if self.json {
-            let line = json!({"file": self.out, "tensors": n_tensors});
+            let line = json!({"file": self.out, "config": config_file, "tensors": n_tensors});
             return Ok(result(format!("{line}\n"))?);
         }
         Ok(result(format!("{n_tensors} tensors written to {}\n", self.out.display()))?)

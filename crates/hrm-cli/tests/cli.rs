@@ -360,6 +360,7 @@ fn weights_are_exported_and_imported() {
         }
     }
     // Weights that mix 16 cells are not for the 81 cells of the published puzzles.
+    fs::remove_file(here.join("mlp-plain.config.yaml")).unwrap();
     let import = ["import", "mlp-plain.safetensors", "--out=x", "--task=sudoku"];
     refused(here, &import, "mlp_t");
     assert!(!here.join("x").exists());
@@ -416,6 +417,7 @@ fn tiny_recursive_models_are_exported_and_imported() {
             mixer == "mlp",
         );
         fs::write(here.join(mixer).join("all_config.yaml"), arch).unwrap();
+        fs::remove_file(here.join(mixer).join("weights.config.yaml")).unwrap();
         let imported = format!("--out=back-{mixer}");
         let ran = hrm(here, &["import", &file, &imported, "--task=sudoku", "--cells=16"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);

@@ -101,6 +101,7 @@ mod config;
 mod error;
 mod frozen;
 mod inference;
+mod listing;
 mod model;
 mod network;
 mod pickle;
@@ -108,6 +109,7 @@ mod schedule;
 mod solver;
 mod variants;
 
+pub mod foreign;
 pub mod halting;
 pub mod model_folder;
 pub mod names;

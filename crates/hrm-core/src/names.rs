@@ -1,5 +1,7 @@
 //! Names of the parameters, as in the published checkpoints.
 
+use hrm_blocks::Block;
+
 /// Token embeddings, `[vocab, D]`.
 pub const TOKENS: &str = "inner.embed_tokens.embedding_weight";
 /// Learned position embeddings, `[P + S, D]`.
@@ -24,6 +26,21 @@ pub const L_MODULE: &str = "inner.L_level";
 /// Prefix of one block of a module.
 pub fn layer(module: &str, layer: usize) -> String {
     format!("{module}.layers.{layer}")
+}
+
+/// Whether a model can have a parameter of this name.
+pub(crate) fn is_parameter(name: &str) -> bool {
+    let outside =
+        [TOKENS, POSITIONS, PUZZLES, LM_HEAD, Q_WEIGHT, Q_BIAS, H_INIT, L_INIT].contains(&name);
+    outside || is_parameter_of_block(name)
+}
+
+fn is_parameter_of_block(name: &str) -> bool {
+    let below = [H_MODULE, L_MODULE].iter().find_map(|module| name.strip_prefix(module));
+    let layer = below.and_then(|name| name.strip_prefix(".layers."));
+    layer
+        .and_then(|name| name.split_once('.'))
+        .is_some_and(|(layer, name)| layer.parse::<u16>().is_ok() && Block::PARAMS.contains(&name))
 }
 
 /// Whether a parameter belongs to a block of a module.

@@ -9,7 +9,7 @@ use hrm_base::durable;
 use hrm_blocks::Weights;
 
 use crate::pickle;
-pub use crate::pickle::{PickleError, check_state_dict};
+pub use crate::pickle::PickleError;
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]

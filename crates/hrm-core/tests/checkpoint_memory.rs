@@ -8,7 +8,8 @@ use std::error::Error;
 use std::io::Write;
 use std::path::Path;
 
-use hrm_core::weight_file;
+use candle_core::{DType, Device, Tensor};
+use hrm_core::{foreign, weight_file};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -65,6 +66,14 @@ fn memory_is_bounded_by_the_length_of_the_file() {
         let result = weight_file::read(&path);
         let n_taken = MEMORY.peak_usage() - n_before;
         assert!(n_taken <= n_file_bytes + 16 * MB, "{name}: {n_taken} bytes for {n_file_bytes}");
+        MEMORY.reset_peak_usage();
+        let n_before = MEMORY.current_usage();
+        let imported = foreign::read(&path, None).map(|read| read.tensors.len());
+        let n_taken = MEMORY.peak_usage() - n_before;
+        assert!(n_taken <= n_file_bytes + 16 * MB, "import {name}: {n_taken} of {n_file_bytes}");
+        if name.starts_with("model") {
+            assert_eq!(imported.unwrap(), 1, "{name}");
+        }
         match result {
             Ok(tensors) => Ok(tensors.len()),
             Err(err) => Err(err.source().unwrap().to_string()),
@@ -93,6 +102,32 @@ fn memory_is_bounded_by_the_length_of_the_file() {
     let single = |value: &[u8]| [b"\x80\x02}", entry(0, value).as_slice(), b"."].concat();
     assert_eq!(check("large", &single(&tensor([4096, 3000], [3000, 1])), 48 * MB), Ok(1));
     assert_eq!(check("transposed", &single(&tensor([4096, 3000], [1, 4096])), 48 * MB), Ok(1));
+
+    // The same under a name of a model, and safetensors.
+    let tokens = "inner.embed_tokens.embedding_weight";
+    let named = |value: &[u8]| [b"\x80\x02}", text(tokens).as_slice(), value, b"s."].concat();
+    assert_eq!(check("model", &named(&tensor([4096, 3000], [3000, 1])), 48 * MB), Ok(1));
+    {
+        let path = folder.path().join("model.safetensors");
+        let zeros = Tensor::zeros((4096, 3000), DType::F32, &Device::Cpu).unwrap();
+        weight_file::write_tensors([(tokens, zeros)], &path).unwrap();
+        let n_before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        assert_eq!(foreign::read(&path, None).unwrap().tensors.len(), 1);
+        let n_taken = MEMORY.peak_usage() - n_before;
+        assert!(n_taken <= 64 * MB, "safetensors: {n_taken} bytes");
+    }
+
+    // Dictionaries in dictionaries, one name in all of them, and long names.
+    let inside = [text("a"), b"}q\x01".to_vec()].concat();
+    let nested = [b"\x80\x02}".to_vec(), inside.repeat(20_000), b"s".repeat(20_000), b".".to_vec()];
+    expect_error("nested dictionaries", &nested.concat(), 4, "no dictionary of tensors");
+    let long = "n".repeat(250);
+    let first =
+        [text(&long), b"q\x01".to_vec(), tensor([0, 0], [0, 1]), b"q\x02s".to_vec()].concat();
+    let again = b"h\x01h\x02s".repeat(30_000);
+    let pickle = [b"\x80\x02}", first.as_slice(), &again, b"."].concat();
+    expect_error("one long name", &pickle, 0, "the tensors take more than");
 
     // A length beyond the end of the file, tuples that double in size, nesting.
     let huge = [b"\x80\x02}X", u32::MAX.to_le_bytes().as_slice(), b"abc"].concat();

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Once, OnceLock};
 
-use hrm_core::weight_file;
+use hrm_core::{foreign, weight_file};
 use hrm_puzzles::records;
 use hrm_tasks::{RunConfig, TaskConfig, Vocabulary};
 use peak_alloc::PeakAlloc;
@@ -48,6 +48,8 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { name: "safetensors", file: "model.safetensors", read: weights },
     Reader { name: "pickle", file: "model.pth", read: weights },
     Reader { name: "state_dict", file: "data.pkl", read: state_dict },
+    Reader { name: "foreign", file: "last.ckpt", read: imported },
+    Reader { name: "shards", file: "shards/model.safetensors.index.json", read: imported },
 ];
 
 impl Reader {
@@ -174,6 +176,14 @@ fn make_folders() {
         write("all__group_indices.npy", &indices);
         write("../identifiers.json", br#"["<blank>"]"#);
     }
+    // The shard that an index names: a tensor of a model, two by three.
+    let header = r#"{"inner.embed_tokens.embedding_weight":
+        {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}"#;
+    let len = (header.len() as u64).to_le_bytes();
+    let shard = [&len, header.as_bytes(), &[0; 24]].concat();
+    let shards = folder().join("shards");
+    fs::create_dir_all(&shards).expect("the folder is writable");
+    fs::write(shards.join("one.safetensors"), shard).expect("the folder is writable");
 }
 
 /// A folder of a contest, without its solutions.
@@ -246,11 +256,18 @@ fn weights(path: &Path) -> Outcome {
     Ok(())
 }
 
+/// A checkpoint of another tool, of any format, or the index of its shards.
+fn imported(path: &Path) -> Outcome {
+    let read = foreign::read(path, None)?;
+    assert!(!read.tensors.is_empty() && !read.files.is_empty());
+    Ok(())
+}
+
 /// The pickle inside a checkpoint, which the checksums of the archive protect from
 /// damage.
 fn state_dict(path: &Path) -> Outcome {
     let named = |err: &dyn Error| format!("{}: {err}", path.display());
     let bytes = fs::read(path).map_err(|err| named(&err))?;
-    weight_file::check_state_dict(&bytes).map_err(|err| named(&err))?;
+    foreign::check_state_dict(&bytes).map_err(|err| named(&err))?;
     Ok(())
 }

@@ -38,6 +38,23 @@ pub enum PickleError {
     #[error("`data.pkl` holds no dictionary of tensors")]
     NoStateDict,
 
+    /// The pickle holds an object instead of a dictionary.
+    #[error(
+        "it holds a pickled object of the class `{class}`, not a dictionary of tensors: save its \
+         `state_dict()`, `torch.save(model.state_dict(), FILE)`"
+    )]
+    Object {
+        /// The class.
+        class: String,
+    },
+
+    /// There are more tensors than any model has.
+    #[error("`data.pkl` holds more than {limit} tensors")]
+    TooManyTensors {
+        /// Number of tensors that are accepted.
+        limit: usize,
+    },
+
     /// A tensor is not stored as expected.
     #[error("tensor `{name}`: expected {expected}, found {found}")]
     Tensor {

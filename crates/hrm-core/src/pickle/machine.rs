@@ -89,6 +89,34 @@ impl<'a> Pickle<'a> {
         }
     }
 
+    /// The outermost object.
+    pub(super) fn root(&self) -> Id {
+        self.root
+    }
+
+    /// The entries of all dictionaries, those of one dictionary side by side and in order.
+    pub(super) fn sorted_entries(&self) -> Vec<[Id; 3]> {
+        let mut entries = self.entries.clone();
+        entries.sort_by_key(|[dict, ..]| *dict);
+        entries
+    }
+
+    /// The class of an object that is an instance of one.
+    pub(super) fn class(&self, id: Id) -> Option<&'a str> {
+        let Node::Call { callable, args } = self.node(id) else { return None };
+        match (self.node(callable), self.items(args)) {
+            // A way to make instances: the class is its first argument.
+            (Node::Class("_reconstructor" | "__newobj__"), [class, ..]) => {
+                match self.node(*class) {
+                    Node::Class(class) => Some(class),
+                    _ => None,
+                }
+            }
+            (Node::Class(class), _) => Some(class),
+            _ => None,
+        }
+    }
+
     /// Keys and values of the outermost object, if it is a dictionary.
     pub(super) fn root_entries(&self) -> Option<impl Iterator<Item = (Id, Id)> + '_> {
         let is_dict = matches!(self.node(self.root), Node::Dict);
@@ -128,22 +156,51 @@ impl<'a> Machine<'a> {
     fn step(&mut self) -> Step<bool> {
         let [opcode] = self.array()?;
         match opcode {
-            // PROTO.
+            // PROTO, FRAME.
             0x80 => self.take(1).map(|_| ())?,
+            0x95 => self.take(8).map(|_| ())?,
             // GLOBAL: module, then name.
             b'c' => {
                 self.line()?;
                 let name = self.line()?;
                 self.push(Node::Class(name))?;
             }
-            // BINUNICODE.
-            b'X' => {
-                let len = u32::from_le_bytes(self.array()?);
-                let text = self.take(len as usize)?;
-                let text = std::str::from_utf8(text).map_err(|_| "text is not UTF-8")?;
-                self.push(Node::Text(text))?;
+            // STACK_GLOBAL.
+            0x93 => {
+                let (name, _module) = (self.pop()?, self.pop()?);
+                let Node::Text(name) = self.pickle.node(name) else {
+                    return Err("the name of a class is not text");
+                };
+                self.push(Node::Class(name))?;
             }
-            // BININT1, BININT2, BININT, LONG1.
+            // BINUNICODE, SHORT_BINUNICODE, BINUNICODE8.
+            b'X' => {
+                let len = self.length::<4>()?;
+                self.text(len)?;
+            }
+            0x8c => {
+                let len = self.length::<1>()?;
+                self.text(len)?;
+            }
+            0x8d => {
+                let len = self.length::<8>()?;
+                self.text(len)?;
+            }
+            // SHORT_BINSTRING, SHORT_BINBYTES: text of Python 2, or bytes.
+            b'U' | b'C' => {
+                let len = self.length::<1>()?;
+                self.bytes(len)?;
+            }
+            // BINSTRING, BINBYTES, BINBYTES8, BYTEARRAY8.
+            b'T' | b'B' => {
+                let len = self.length::<4>()?;
+                self.bytes(len)?;
+            }
+            0x8e | 0x96 => {
+                let len = self.length::<8>()?;
+                self.bytes(len)?;
+            }
+            // BININT1, BININT2, BININT, LONG1, LONG4.
             b'K' => {
                 let [n] = self.array()?;
                 self.push(Node::Int(n.into()))?;
@@ -158,20 +215,40 @@ impl<'a> Machine<'a> {
             }
             0x8a => {
                 let [len] = self.array()?;
-                let n = long(self.take(len.into())?)?;
-                self.push(Node::Int(n))?;
+                let n = long(self.take(len.into())?);
+                self.push(n)?;
+            }
+            0x8b => {
+                let len = self.length::<4>()?;
+                let n = long(self.take(len)?);
+                self.push(n)?;
             }
             // BINFLOAT.
             b'G' => {
                 self.take(8)?;
                 self.push(Node::Other)?;
             }
-            // NONE, NEWTRUE, NEWFALSE, EMPTY_LIST.
-            b'N' | 0x88 | 0x89 | b']' => self.push(Node::Other)?,
+            // NONE, NEWTRUE, NEWFALSE, EMPTY_LIST, EMPTY_SET.
+            b'N' | 0x88 | 0x89 | b']' | 0x8f => self.push(Node::Other)?,
             // EMPTY_DICT.
             b'}' => self.push(Node::Dict)?,
-            // MARK.
+            // MARK, POP, POP_MARK, DUP.
             b'(' => self.push_id(MARK)?,
+            b'0' => self.stack.pop().map(|_| ()).ok_or(EMPTY)?,
+            b'1' => {
+                let start = self.marked()?;
+                self.stack.truncate(start - 1);
+            }
+            b'2' => {
+                let id = self.last()?;
+                self.push_id(id)?;
+            }
+            // LIST, FROZENSET.
+            b'l' | 0x91 => {
+                let start = self.marked()?;
+                self.stack.truncate(start - 1);
+                self.push(Node::Other)?;
+            }
             // EMPTY_TUPLE, TUPLE1, TUPLE2, TUPLE3, TUPLE.
             b')' => self.tuple(self.stack.len())?,
             0x85..=0x87 => {
@@ -182,6 +259,11 @@ impl<'a> Machine<'a> {
                 let start = self.marked()?;
                 self.stack.remove(start - 1);
                 self.tuple(start - 1)?;
+            }
+            // MEMOIZE.
+            0x94 => {
+                let key = u32::try_from(self.memo.len()).map_err(|_| TOO_MANY)?;
+                self.put(key)?;
             }
             // BINPUT, LONG_BINPUT.
             b'q' => {
@@ -205,6 +287,12 @@ impl<'a> Machine<'a> {
             b'Q' => {
                 let id = self.pop()?;
                 self.push(Node::Persistent(id))?;
+            }
+            // NEWOBJ_EX.
+            0x92 => {
+                let _named = self.pop()?;
+                let (args, callable) = (self.pop()?, self.pop()?);
+                self.push(Node::Call { callable, args })?;
             }
             // REDUCE, NEWOBJ.
             b'R' | 0x81 => {
@@ -237,12 +325,12 @@ impl<'a> Machine<'a> {
                 self.stack.insert(start - 1, dict);
                 self.set_items(start + 1)?;
             }
-            // APPEND, APPENDS: no tensor is in a list.
+            // APPEND, APPENDS, ADDITEMS: no tensor is in a list or set.
             b'a' => {
                 self.pop()?;
                 self.last()?;
             }
-            b'e' => {
+            b'e' | 0x90 => {
                 let start = self.marked()?;
                 self.stack.truncate(start - 1);
                 self.last()?;
@@ -266,6 +354,25 @@ impl<'a> Machine<'a> {
 
     fn array<const N: usize>(&mut self) -> Step<[u8; N]> {
         Ok(self.take(N)?.try_into().expect("as many bytes as were taken"))
+    }
+
+    /// A length of `WIDTH` bytes.
+    fn length<const WIDTH: usize>(&mut self) -> Step<usize> {
+        let mut bytes = [0; 8];
+        bytes[..WIDTH].copy_from_slice(&self.array::<WIDTH>()?);
+        usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| "the pickle ends early")
+    }
+
+    /// Pushes a text of `len` bytes.
+    fn text(&mut self, len: usize) -> Step<()> {
+        let text = std::str::from_utf8(self.take(len)?).map_err(|_| "text is not UTF-8")?;
+        self.push(Node::Text(text))
+    }
+
+    /// Pushes `len` bytes, which may be text.
+    fn bytes(&mut self, len: usize) -> Step<()> {
+        let text = std::str::from_utf8(self.take(len)?);
+        self.push(text.map_or(Node::Other, Node::Text))
     }
 
     /// The text up to the next line break, which is dropped.
@@ -337,10 +444,12 @@ impl<'a> Machine<'a> {
 
     fn set_item(&mut self, key: Id, value: Id) -> Step<()> {
         let dict = self.last()?;
-        if !matches!(self.pickle.node(dict), Node::Dict) {
-            return Err("an item of something other than a dictionary");
+        match self.pickle.node(dict) {
+            // An instance may be of a class of dictionaries.
+            Node::Dict | Node::Call { .. } => push(&mut self.pickle.entries, [dict, key, value]),
+            Node::Other => Ok(()),
+            _ => Err("an item of something other than a dictionary"),
         }
-        push(&mut self.pickle.entries, [dict, key, value])
     }
 
     /// Moves keys and values on the stack from `start` on into the dictionary before
@@ -367,15 +476,16 @@ fn push<T>(list: &mut Vec<T>, item: T) -> Step<()> {
     Ok(())
 }
 
-/// A signed integer, least significant byte first.
-fn long(bytes: &[u8]) -> Step<i64> {
-    let Some(last) = bytes.last() else { return Ok(0) };
+/// A signed integer, least significant byte first. Larger ones, such as the states of
+/// random generators, are of no use here.
+fn long(bytes: &[u8]) -> Node<'static> {
+    let Some(last) = bytes.last() else { return Node::Int(0) };
     if bytes.len() > 8 {
-        return Err("an integer of more than 64 bits");
+        return Node::Other;
     }
     let mut extended = [if *last < 0x80 { 0 } else { 0xff }; 8];
     extended[..bytes.len()].copy_from_slice(bytes);
-    Ok(i64::from_le_bytes(extended))
+    Node::Int(i64::from_le_bytes(extended))
 }
 
 #[cfg(test)]
@@ -402,7 +512,17 @@ mod tests {
         assert_eq!(root(b"J\xff\xff\xff\xff."), "-1");
         assert_eq!(root(b"\x8a\x00."), "0");
         assert_eq!(root(b"\x8a\x02\x00\x80."), "-32768");
+        assert_eq!(root(b"\x8a\x09123456789."), "another object");
+        assert_eq!(root(b"\x8b\x02\0\0\0\x00\x80."), "-32768");
         assert_eq!(root(b"X\x02\0\0\0ab."), "the text \"ab\"");
+        // The opcodes of later protocols.
+        assert_eq!(root(b"\x80\x04\x95\0\0\0\0\0\0\0\0\x8c\x02ab\x94."), "the text \"ab\"");
+        assert_eq!(root(b"\x8d\x02\0\0\0\0\0\0\0ab."), "the text \"ab\"");
+        assert_eq!(root(b"C\x02\xff\xfe."), "another object");
+        assert_eq!(root(b"\x8c\x01m\x8c\x01f\x93."), "the class `f`");
+        assert_eq!(root(b"K\x05\x94K\x060h\x00\x86."), "a tuple of length 2");
+        assert_eq!(root(b"\x8f(K\x01\x90."), "another object");
+        assert_eq!(root(b"(K\x01K\x02\x91."), "another object");
         assert_eq!(root(b"cbuiltins\neval\n."), "the class `eval`");
         assert_eq!(root(b"K\x01K\x02(K\x03K\x04t."), "a tuple of length 2");
         assert_eq!(root(b"K\x01q\x05h\x05\x86."), "a tuple of length 2");
@@ -430,7 +550,6 @@ mod tests {
         assert_eq!(syntax_error(b"K\x01\xff."), (2, "an opcode that state dicts do not need"));
         assert_eq!(syntax_error(b"X\xff\xff\xff\xffabc."), (0, "the pickle ends early"));
         assert_eq!(syntax_error(b"\x8a\xff\x01\x02."), (0, "the pickle ends early"));
-        assert_eq!(syntax_error(b"\x8a\x09123456789.").1, "an integer of more than 64 bits");
         assert_eq!(syntax_error(b"X\x01\0\0\0\xff.").1, "text is not UTF-8");
         assert_eq!(syntax_error(b"K\x01\x86.").1, EMPTY);
         assert_eq!(syntax_error(b"(\x85.").1, EMPTY);

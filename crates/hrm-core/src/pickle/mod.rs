@@ -8,7 +8,7 @@
 mod error;
 mod machine;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -19,6 +19,7 @@ use zip::read::ZipFile;
 
 pub use self::error::PickleError;
 use self::machine::{Id, Node, Pickle};
+use crate::listing::{Dictionary, Listed, Listing, N_NAME_BYTES_MAX, N_TENSORS_MAX};
 
 /// Largest pickle that is read. That of a large model describes a few thousand tensors
 /// in about a hundred bytes each.
@@ -34,8 +35,8 @@ const N_BYTES_PER_TENSOR: u64 = 1 << 10;
 /// Bytes of a storage that are in memory at a time. A multiple of every element's size.
 const N_CHUNK_BYTES: usize = 2 << 20;
 
-/// Longest name of a tensor or a storage, in bytes.
-const N_NAME_BYTES_MAX: usize = 256;
+/// Most dictionaries of a checkpoint that are looked into.
+const N_DICTIONARIES_MAX: usize = 1 << 12;
 
 /// Largest number of axes of a tensor.
 const N_AXES_MAX: usize = 8;
@@ -47,40 +48,182 @@ const N_AXES_MAX: usize = 8;
 ///
 /// [`PickleError`] naming the tensor, or the file in the archive.
 pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> {
-    let file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
-    let n_file_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
-    let mut archive = ZipArchive::new(std::io::BufReader::new(file))?;
-    let pickle = find_pickle(&archive)?;
-    let folder = pickle.strip_suffix("data.pkl").expect("the pickle was found by this suffix");
-
-    let bytes = read_pickle(&mut archive, &pickle, n_file_bytes)?;
+    let mut archive = Archive::open(path)?;
+    let bytes = archive.read_pickle()?;
     let state_dict = Pickle::read(&bytes)?;
     let mut tensors = HashMap::new();
-    let mut budget = Budget::new(n_file_bytes, bytes.len() as u64);
+    let mut budget = Budget::new(archive.n_bytes, bytes.len() as u64);
     for view in views(&state_dict)? {
         let view = view?;
-        budget.charge(&view)?;
-        let file = format!("{folder}data/{}", view.storage);
-        let tensor = view.read(&mut open(&mut archive, &file)?, &file)?;
-        tensors.insert(view.name.to_owned(), tensor);
+        tensors.insert(view.name.to_owned(), archive.read_view(&view, &mut budget)?);
     }
     if tensors.is_empty() { Err(PickleError::NoStateDict) } else { Ok(tensors) }
 }
 
-/// Reads the pickle of a state dict, `data.pkl` in a checkpoint, without its storages.
-/// Returns the number of tensors.
+/// The names in a checkpoint: those of the tensors in all dictionaries, however nested,
+/// except optimiser state.
 ///
 /// # Errors
 ///
-/// [`PickleError`] naming the tensor, or the offset in the pickle.
-pub fn check_state_dict(bytes: &[u8]) -> Result<usize, PickleError> {
-    let state_dict = Pickle::read(bytes)?;
-    let mut n_tensors = 0;
-    for view in views(&state_dict)? {
-        view?;
-        n_tensors += 1;
+/// [`PickleError`] naming the file in the archive.
+pub(crate) fn list(path: &Path) -> Result<Listing, PickleError> {
+    list_pickle(&Archive::open(path)?.read_pickle()?)
+}
+
+/// The names in the pickle of a checkpoint, as [`list`] returns them.
+///
+/// # Errors
+///
+/// [`PickleError`] naming the offset in the pickle.
+pub(crate) fn list_pickle(bytes: &[u8]) -> Result<Listing, PickleError> {
+    listing(&Pickle::read(bytes)?)
+}
+
+/// Reads the tensors of a dictionary whose names are keys of `wanted`, under the names that
+/// are its values.
+///
+/// # Errors
+///
+/// [`PickleError`] naming the tensor, or the file in the archive.
+pub(crate) fn load(
+    path: &Path,
+    dictionary: &str,
+    wanted: &BTreeMap<String, String>,
+) -> Result<Vec<(String, Tensor)>, PickleError> {
+    let mut archive = Archive::open(path)?;
+    let bytes = archive.read_pickle()?;
+    let pickle = Pickle::read(&bytes)?;
+    let mut budget = Budget::new(archive.n_bytes, bytes.len() as u64);
+    let mut tensors = BTreeMap::new();
+    for Nested { path, entries } in dictionaries(&pickle)? {
+        if path != dictionary {
+            continue;
+        }
+        for (name, value) in entries {
+            let Some(own) = wanted.get(name) else { continue };
+            let Some(view) = View::of(&pickle, value, name)? else { continue };
+            // Of entries of one name, the last counts.
+            tensors.insert(own.clone(), archive.read_view(&view, &mut budget)?);
+        }
     }
-    if n_tensors == 0 { Err(PickleError::NoStateDict) } else { Ok(n_tensors) }
+    Ok(tensors.into_iter().collect())
+}
+
+/// What a pickle holds.
+fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
+    if let Some(class) = pickle.class(pickle.root()) {
+        let class = class.chars().filter(|c| !c.is_control()).take(80).collect();
+        return Err(PickleError::Object { class });
+    }
+    let nested = dictionaries(pickle)?;
+    let mut n_tensors = 0;
+    let mut listing = Listing::default();
+    for Nested { path, entries } in &nested {
+        let mut tensors = Vec::new();
+        for (name, value) in entries {
+            let is_real = match View::of(pickle, *value, name) {
+                Ok(None) => continue,
+                Ok(Some(view)) => view.dtype.is_float(),
+                Err(_) => false,
+            };
+            n_tensors += 1;
+            if n_tensors > N_TENSORS_MAX {
+                return Err(PickleError::TooManyTensors { limit: N_TENSORS_MAX });
+            }
+            tensors.push(Listed { name: (*name).to_owned(), is_real });
+        }
+        if path.is_empty() {
+            let is_tensor = |name: &str| tensors.iter().any(|tensor| tensor.name == name);
+            let others = entries.iter().filter(|(name, _)| !is_tensor(name)).take(32);
+            listing.others = others.map(|(name, value)| described(pickle, name, *value)).collect();
+        }
+        if !tensors.is_empty() {
+            listing.dictionaries.push(Dictionary { path: path.clone(), tensors });
+        }
+    }
+    Ok(listing)
+}
+
+/// A key, and the class of what is under it if it is an instance of one.
+fn described(pickle: &Pickle<'_>, key: &str, value: Id) -> String {
+    let key: String = key.chars().filter(|c| !c.is_control()).take(80).collect();
+    match pickle.class(value) {
+        Some(class) => {
+            let class: String = class.chars().filter(|c| !c.is_control()).take(80).collect();
+            format!("{key} (an object of the class {class})")
+        }
+        None => key,
+    }
+}
+
+/// A dictionary within others.
+struct Nested<'a> {
+    /// Keys that lead to it, joined by `.`.
+    path: String,
+    /// Keys that are short texts, and what is under them.
+    entries: Vec<(&'a str, Id)>,
+}
+
+/// All dictionaries that text keys lead to, except optimiser state, which has tensors of the
+/// same names and shapes as a model.
+fn dictionaries<'a>(pickle: &Pickle<'a>) -> Result<Vec<Nested<'a>>, PickleError> {
+    let sorted = pickle.sorted_entries();
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([pickle.root()]);
+    let mut queue = VecDeque::from([(pickle.root(), String::new())]);
+    while let Some((dictionary, path)) = queue.pop_front() {
+        let start = sorted.partition_point(|[dict, ..]| *dict < dictionary);
+        let own = sorted[start..].iter().take_while(|[dict, ..]| *dict == dictionary);
+        let mut entries = Vec::new();
+        for [_, key, value] in own {
+            let Node::Text(key) = pickle.node(*key) else { continue };
+            if key.len() > N_NAME_BYTES_MAX {
+                continue;
+            }
+            entries.push((key, *value));
+            let is_dictionary = matches!(pickle.node(*value), Node::Dict | Node::Call { .. });
+            let is_optimiser = ["optim", "opt_state", "exp_avg"].iter().any(|w| key.contains(w));
+            let has_entries = sorted.binary_search_by_key(value, |[dict, ..]| *dict).is_ok();
+            let is_new = seen.len() < N_DICTIONARIES_MAX && path.len() <= N_NAME_BYTES_MAX;
+            if is_dictionary && !is_optimiser && has_entries && is_new && seen.insert(*value) {
+                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                queue.push_back((*value, path));
+            }
+        }
+        found.push(Nested { path, entries });
+    }
+    Ok(found)
+}
+
+/// A checkpoint.
+struct Archive {
+    zip: ZipArchive<std::io::BufReader<std::fs::File>>,
+    /// Name of the pickle.
+    pickle: String,
+    /// Length of the file.
+    n_bytes: u64,
+}
+
+impl Archive {
+    fn open(path: &Path) -> Result<Self, PickleError> {
+        let file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
+        let n_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
+        let zip = ZipArchive::new(std::io::BufReader::new(file))?;
+        let pickle = find_pickle(&zip)?;
+        Ok(Self { zip, pickle, n_bytes })
+    }
+
+    fn read_pickle(&mut self) -> Result<Vec<u8>, PickleError> {
+        read_pickle(&mut self.zip, &self.pickle, self.n_bytes)
+    }
+
+    /// Reads a tensor that is within the budget.
+    fn read_view(&mut self, view: &View<'_>, budget: &mut Budget) -> Result<Tensor, PickleError> {
+        budget.charge(view)?;
+        let folder = self.pickle.strip_suffix("data.pkl").unwrap_or_default();
+        let file = format!("{folder}data/{}", view.storage);
+        view.read(&mut open(&mut self.zip, &file)?, &file)
+    }
 }
 
 /// The entries of a state dict that are tensors.
@@ -198,7 +341,15 @@ impl<'a> View<'a> {
             match (pickle.node(callable), pickle.items(args)) {
                 (Node::Class("_rebuild_tensor_v2"), _) => break args,
                 // A parameter is a tensor that requires a gradient.
-                (Node::Class("_rebuild_parameter"), [tensor, ..]) => value = *tensor,
+                (
+                    Node::Class("_rebuild_parameter" | "_rebuild_parameter_with_state"),
+                    [tensor, ..],
+                ) => value = *tensor,
+                // Sparse, quantised, subclassed: never silently left out.
+                (Node::Class(name), _) if name.starts_with("_rebuild_") => {
+                    let found = format!("`{}`", name.chars().take(80).collect::<String>());
+                    return Err(wrong("a plain tensor", found));
+                }
                 _ => return Ok(None),
             }
         };

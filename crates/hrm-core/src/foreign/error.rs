@@ -1,0 +1,96 @@
+//! The error of reading a checkpoint of another tool.
+
+use std::path::PathBuf;
+
+use crate::weight_file::WeightFileError;
+
+/// A checkpoint of another tool could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ForeignError {
+    /// A file could not be read.
+    #[error(transparent)]
+    File(#[from] WeightFileError),
+
+    /// The file holds something other than weights.
+    #[error(
+        "{} is not a safetensors file or a PyTorch checkpoint, but {found}", .path.display()
+    )]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        found: String,
+    },
+
+    /// The weights of a folder cannot be told.
+    #[error("{}: {what}", .path.display())]
+    Folder {
+        /// The folder, or the index of its files.
+        path: PathBuf,
+        /// What was expected, and what was found.
+        what: String,
+    },
+
+    /// No tensors have the names of a model.
+    #[error(
+        "{}: no tensors of HRM or TRM: expected names such as `inner.L_level.layers.0.mlp.\
+         down_proj.weight` and `inner.embed_tokens.embedding_weight`, found {found}",
+        .path.display()
+    )]
+    NoModel {
+        /// The file or folder.
+        path: PathBuf,
+        /// Some of the names, and whose they are.
+        found: String,
+    },
+
+    /// Several parts of the file hold a model.
+    #[error(
+        "{} holds several models: name one of them with --part: {}",
+        .path.display(), .parts.join(", ")
+    )]
+    Ambiguous {
+        /// The file or folder.
+        path: PathBuf,
+        /// Names of the parts.
+        parts: Vec<String>,
+    },
+
+    /// The part that was asked for does not exist.
+    #[error("{} has no model in a part `{part}`, only in {}", .path.display(), .parts.join(", "))]
+    NoPart {
+        /// The file or folder.
+        path: PathBuf,
+        /// The part that was asked for.
+        part: String,
+        /// Names of the parts with a model.
+        parts: Vec<String>,
+    },
+
+    /// Some tensors look trained, but no HRM or TRM has them.
+    #[error(
+        "{}: the model has {n} tensors that are no parameters of HRM or TRM, such as {}: it \
+         would compute something else without them",
+        .path.display(), .names.join(", ")
+    )]
+    Unknown {
+        /// The file or folder.
+        path: PathBuf,
+        /// Number of such tensors.
+        n: usize,
+        /// Some of their names.
+        names: Vec<String>,
+    },
+
+    /// A parameter is not stored as real numbers.
+    #[error("{}: tensor `{name}`: expected real numbers, found {found}", .path.display())]
+    NotReal {
+        /// The file or folder.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// How it is stored.
+        found: String,
+    },
+}

@@ -1,0 +1,248 @@
+//! Checkpoints as trainers write them: prefixes, nested dictionaries, objects, buffers,
+//! quantised weights, shards and other names of files.
+
+// A panic in a test is the report.
+#![allow(clippy::unwrap_used)]
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use hrm_core::foreign::{self, Foreign};
+use hrm_core::weight_file;
+use hrm_testkit::{Tol, assert_close};
+
+const TOKENS: &str = "inner.embed_tokens.embedding_weight";
+
+/// Pickle opcodes.
+type Ops = Vec<u8>;
+
+fn text(text: &str) -> Ops {
+    [b"X", (text.len() as u32).to_le_bytes().as_slice(), text.as_bytes()].concat()
+}
+
+fn dictionary(entries: &[(&str, Ops)]) -> Ops {
+    let entries: Ops =
+        entries.iter().flat_map(|(key, value)| [text(key), value.clone()].concat()).collect();
+    [b"}(", entries.as_slice(), b"u"].concat()
+}
+
+/// A tensor of shape [2, 3] in storage `0`, made by `function` from a storage of `class`.
+fn tensor_by(function: &str, class: &str) -> Ops {
+    [
+        format!("ctorch._utils\n{function}\n((").into_bytes(),
+        text("storage"),
+        format!("ctorch\n{class}\n").into_bytes(),
+        text("0"),
+        text("cuda:0"),
+        b"K\x06tQK\x00K\x02K\x03\x86K\x03K\x01\x86\x89}tR".to_vec(),
+    ]
+    .concat()
+}
+
+fn tensor() -> Ops {
+    tensor_by("_rebuild_tensor_v2", "FloatStorage")
+}
+
+/// An object of a class, with a state.
+fn object(class: &str) -> Ops {
+    [
+        format!("c__main__\n{class}\n)").into_bytes(),
+        b"\x81".to_vec(),
+        dictionary(&[("w", tensor())]),
+        b"b".to_vec(),
+    ]
+    .concat()
+}
+
+/// A dictionary with the tensors of a model under a prefix, and others.
+fn model(prefix: &str, others: &[(&str, Ops)]) -> Ops {
+    let tokens = format!("{prefix}{TOKENS}");
+    let mut entries = vec![(tokens.as_str(), tensor())];
+    entries.extend(others.iter().cloned());
+    dictionary(&entries)
+}
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Writes a checkpoint with this pickle and a storage of six numbers.
+    fn checkpoint(&self, name: &str, pickle: &[u8]) -> PathBuf {
+        let path = self.0.path().join(name);
+        let mut writer = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        let stored = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        let numbers: Vec<u8> = (0..6).flat_map(|n| (n as f32).to_le_bytes()).collect();
+        let pickle = [b"\x80\x02", pickle, b"."].concat();
+        for (name, bytes) in [("m/data.pkl", pickle), ("m/data/0", numbers)] {
+            writer.start_file(name, stored).unwrap();
+            writer.write_all(&bytes).unwrap();
+        }
+        writer.finish().unwrap();
+        path
+    }
+
+    fn read(&self, pickle: &[u8]) -> Result<Foreign, String> {
+        read(&self.checkpoint("last.ckpt", pickle), None)
+    }
+}
+
+/// The model in a file, or the message with its causes.
+fn read(path: &Path, part: Option<&str>) -> Result<Foreign, String> {
+    foreign::read(path, part).map_err(|err| chain(&err))
+}
+
+/// An error and its causes.
+fn chain(err: &dyn Error) -> String {
+    let cause = err.source().map(|cause| format!(": {}", chain(cause)));
+    format!("{err}{}", cause.unwrap_or_default())
+}
+
+fn six() -> Tensor {
+    Tensor::from_vec((0..6).map(|n| n as f32).collect(), (2, 3), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn the_model_is_found_beside_other_things() {
+    let folder = Folder::new();
+    let optimiser = dictionary(&[("state", dictionary(&[("inner.H_init", tensor())]))]);
+    for (pickle, part, others) in [
+        (model("_orig_mod.model.", &[]), "model", &[][..]),
+        (model("module.net.", &[("version", b"K\x03".to_vec())]), "net", &["version"]),
+        (
+            dictionary(&[
+                ("epoch", b"K\x03".to_vec()),
+                ("optimizer_states", optimiser.clone()),
+                ("args", object("Namespace")),
+                ("state_dict", model("model.", &[])),
+                ("rng", b"\x8a\x09123456789".to_vec()),
+            ]),
+            "state_dict.model",
+            &["epoch", "optimizer_states", "args (an object of the class Namespace)", "rng"],
+        ),
+        (
+            dictionary(&[("a", dictionary(&[("ema", model("", &[]))])), ("optim", optimiser)]),
+            "a.ema",
+            &["optim"],
+        ),
+    ] {
+        let read = folder.read(&pickle).unwrap();
+        assert_eq!(
+            (read.part.as_str(), read.others),
+            (part, others.iter().map(|s| (*s).to_owned()).collect())
+        );
+        assert_eq!(read.tensors.len(), 1);
+        assert_close(part, &read.tensors[TOKENS], &six(), Tol::EXACT);
+    }
+}
+
+#[test]
+fn one_of_several_models_has_to_be_named() {
+    let folder = Folder::new();
+    let both = dictionary(&[("model", model("", &[])), ("ema", model("module.", &[]))]);
+    let path = folder.checkpoint("last.ckpt", &both);
+    let message = read(&path, None).unwrap_err();
+    assert!(
+        message.ends_with("--part: model, ema") || message.ends_with("--part: ema, model"),
+        "{message}"
+    );
+    assert_eq!(read(&path, Some("ema")).unwrap().part, "ema");
+    assert!(read(&path, Some("teacher")).unwrap_err().contains("`teacher`"));
+}
+
+#[test]
+fn tensors_that_no_model_needs_are_passed_over_whatever_their_type() {
+    let folder = Folder::new();
+    let others = [
+        ("inner.mask", tensor_by("_rebuild_tensor_v2", "BoolStorage")),
+        ("inner.freqs_cis", tensor_by("_rebuild_tensor_v2", "ComplexFloatStorage")),
+        ("inner.puzzle_emb.local_ids", tensor_by("_rebuild_tensor_v2", "IntStorage")),
+        ("inner.puzzle_emb.local_weights", tensor()),
+    ];
+    let read = folder.read(&model("", &others)).unwrap();
+    assert_eq!((read.tensors.len(), read.passed_over.len()), (1, 4));
+
+    let message = |others: &[(&str, Ops)]| folder.read(&model("", others)).unwrap_err();
+    let unknown = message(&[("inner.L_level.layers.0.norm.weight", tensor())]);
+    assert!(unknown.contains("1 tensors that are no parameters of HRM or TRM"), "{unknown}");
+    assert!(unknown.contains("`inner.L_level.layers.0.norm.weight`"), "{unknown}");
+    let long = message(&[("inner.lm_head.weight", tensor_by("_rebuild_tensor_v2", "LongStorage"))]);
+    assert!(long.contains("`inner.lm_head.weight`: expected real numbers"), "{long}");
+    let quantised =
+        message(&[("inner.lm_head.weight", tensor_by("_rebuild_qtensor", "QInt8Storage"))]);
+    assert!(quantised.contains("`inner.lm_head.weight`: expected real numbers"), "{quantised}");
+}
+
+#[test]
+fn objects_and_other_models_are_named() {
+    let folder = Folder::new();
+    let module = folder.read(&object("Net")).unwrap_err();
+    assert!(module.contains("the class `Net`") && module.contains("state_dict()"), "{module}");
+    let inside = folder.read(&dictionary(&[("net", object("Net"))])).unwrap_err();
+    assert!(
+        inside.contains("found no tensors under the keys net (an object of the class Net)"),
+        "{inside}"
+    );
+    let nano = dictionary(&[
+        ("lenet.layers.0.mlp.up.weight", tensor()),
+        ("Q_head.weight", tensor()),
+        ("z_init", tensor()),
+    ]);
+    let nano = folder.read(&dictionary(&[("state_dict", nano)])).unwrap_err();
+    assert!(nano.contains("`Q_head.weight`") && nano.contains("nano-trm"), "{nano}");
+    assert!(nano.contains("expected names such as `inner."), "{nano}");
+}
+
+#[test]
+fn content_decides_and_not_the_name_of_the_file() {
+    let folder = Folder::new();
+    let path = folder.checkpoint("model.safetensors", &model("", &[]));
+    assert_eq!(read(&path, None).unwrap().tensors.len(), 1);
+    let path = folder.0.path().join("model.pt");
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16, DType::F8E4M3] {
+        let tokens = six().to_dtype(dtype).unwrap();
+        weight_file::write_tensors([(format!("module.{TOKENS}"), tokens)], &path).unwrap();
+        let found = read(&path, None).unwrap().tensors[TOKENS].to_dtype(DType::F32).unwrap();
+        assert_close("tokens", &found, &six(), Tol::EXACT);
+    }
+    let whole = std::fs::read(&path).unwrap();
+    for len in [9, 60, whole.len() - 1] {
+        std::fs::write(&path, &whole[..len]).unwrap();
+        let message = read(&path, None).unwrap_err();
+        assert!(
+            message.contains("model.pt is not a complete safetensors file"),
+            "{len}: {message}"
+        );
+    }
+    for (bytes, what) in [
+        (&b"<html>404"[..], "an HTML page"),
+        (b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", "before PyTorch 1.6"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let message = read(&path, None).unwrap_err();
+        assert!(message.contains("model.pt") && message.contains(what), "{message}");
+    }
+}
+
+#[test]
+fn shards_are_one_model() {
+    let folder = Folder::new();
+    let write = |name: &str, tensor: &str| {
+        weight_file::write_tensors([(tensor.to_owned(), six())], &folder.0.path().join(name))
+            .unwrap();
+    };
+    write("m-00001-of-00002.safetensors", &format!("model.{TOKENS}"));
+    write("m-00002-of-00002.safetensors", "model.inner.lm_head.weight");
+    let index = format!(
+        "{{\"metadata\": {{}}, \"weight_map\": {{\"model.{TOKENS}\": \"m-00001-of-00002.safetensors\", \
+         \"model.inner.lm_head.weight\": \"m-00002-of-00002.safetensors\"}}}}"
+    );
+    std::fs::write(folder.0.path().join("model.safetensors.index.json"), index).unwrap();
+    let read = read(folder.0.path(), None).unwrap();
+    assert_eq!((read.tensors.len(), read.files.len()), (2, 2));
+}
