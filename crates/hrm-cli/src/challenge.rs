@@ -101,6 +101,9 @@ pub(crate) fn run(
         }
     };
     challenge.n_refused = refused.finish();
+    if challenge.n_refused > 0 && !kind.answers_are_rows() && out.is_some() {
+        note("a submission has a single black cell for each of them");
+    }
     if let (Some(name), Some(out)) = (name, out) {
         note(format!("{name} written to {}", out.display()));
     }

@@ -165,7 +165,7 @@ impl Eval {
             None => puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?,
         };
         data_checks::unknown_names(task.as_ref(), self.allow_unknown)?;
-        data_checks::leaks(task.as_ref(), recorded, self.forbid_leaks)?;
+        data_checks::leaks(task.as_ref(), own.as_deref().unwrap_or_default(), self.forbid_leaks)?;
         let mut answers = self.pictures.start()?;
         task.notes().into_iter().for_each(note);
         let mut progress = progress::rows(task.eval().n_rows_total());

@@ -91,11 +91,11 @@ fn a_model_is_trained_evaluated_and_used() {
 fn an_evaluation_generates_no_training_puzzles() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let size = ["--set=task.side=2", "--set=task.min_path=2", "--set=task.n_eval=2"];
+    let size = ["--set=task.side=3", "--set=task.min_path=3", "--set=task.n_eval=2"];
     let ran = train(here, "maze", &[&size[..], &["--out=run", "--set=task.n_train=4"]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     // More than there are of this size, so generating them fails.
-    let many = "--set=task.n_train=1000";
+    let many = "--set=task.n_train=20000";
     let refusal = [&["train", "maze"], &size[..], &[many]].concat();
     refused(here, &refusal, "number of distinct puzzles");
     assert_eq!(json(&hrm(here, &["eval", "run", many, "--json"]))["rows"], 2);

@@ -144,7 +144,7 @@ pub fn answer_each<T, Q: Deref<Target = dyn Query>, E: From<candle_core::Error>>
         let (q_halt, n_segments) = (solution.q[0], solution.n_segments);
         early.insert(idx, ModelOutput { tokens: solution.tokens, q_halt, n_segments });
         loop {
-            let Some(n) = waiting.borrow().front().map(|(_, n)| *n) else { return Ok(()) };
+            let Some(n) = waiting.borrow().front().map(|(_, n)| *n) else { return Ok::<(), E>(()) };
             let own = n_inputs_done..n_inputs_done + n;
             if early.range(own.clone()).count() < n {
                 return Ok(());

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 /// The output of the program.
 pub(crate) struct Ran {
     pub(crate) code: i32,
+    #[allow(dead_code)] // Not every test reads it.
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
