@@ -257,8 +257,8 @@ fn bad_data_is_refused_with_its_location() {
         ("short.csv", Some(csv(&format!("x,1...,{solved},0"))), "short.csv:2"),
         (
             "letter.csv",
-            Some(csv(&format!("x,1..............x,{solved},0"))),
-            "letter.csv:2: field `question`: expected `.` or one of 1234, found 'x'",
+            Some(csv(&format!("x,1..............y,{solved},0"))),
+            "letter.csv:2: field `question`: expected `.` or one of 1234, found 'y'",
         ),
         (
             "unequal.csv",
