@@ -132,7 +132,7 @@ fn the_config_beside_weights_is_followed_or_refused() {
         (", causal: true", "`causal`"),
         (", name: a.b@OtherModel", "expected the architecture"),
         (", rope_theta: fast", "`rope_theta`: expected a number, found \"fast\""),
-        (", expansion: 9", "has shape"),
+        (", expansion: 40", "has shape"),
     ] {
         write(arch);
         refused(here, &["hub", "--task=sudoku"], why);
