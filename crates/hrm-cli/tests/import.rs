@@ -94,7 +94,8 @@ fn an_exported_model_comes_back_as_it_was() {
 fn the_config_beside_weights_is_followed_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    train(here, "sudoku", "run", &["--set=model.modules=shared"]);
+    let attention = ["--set=model.mixer=attention", "--set=model.positions=rope"];
+    train(here, "sudoku", "run", &[&["--set=model.modules=shared"][..], &attention].concat());
     assert_eq!(hrm(here, &["export", "run", "--out=snapshot.safetensors"]).code, 0);
     fs::create_dir(here.join("hub")).unwrap();
     fs::rename(here.join("snapshot.safetensors"), here.join("hub/step_10")).unwrap();
@@ -109,10 +110,10 @@ fn the_config_beside_weights_is_followed_or_refused() {
     write("");
     let notes = imported(here, &["hub", "--out=halt-only", "--task=sudoku"]);
     assert!(notes.contains("Read: hub/step_10."), "{notes}");
-    let defaults = "Taken by default, as hub/all_config.yaml does not give them: \
-                    halt_exploration_prob 0.1, rope_theta 10000, rms_norm_eps 0.00001, \
+    let defaults = "Taken by default, as hub/all_config.yaml does not give them: pos_encodings \
+                    rope, halt_exploration_prob 0.1, rope_theta 10000, rms_norm_eps 0.00001, \
                     no_ACT_continue true.";
-    assert!(notes.contains("pos_encodings rope") || notes.contains(defaults), "{notes}");
+    assert!(notes.contains(defaults), "{notes}");
     assert_eq!(config("halt-only")["halting"]["rule"], "halt-only");
     write(", no_ACT_continue: false, rope_theta: 1e2, H_layers: 0, hidden_size: 16");
     imported(here, &["hub/step_9", "--out=q", "--task=sudoku"]);
@@ -131,7 +132,7 @@ fn the_config_beside_weights_is_followed_or_refused() {
         (", causal: true", "`causal`"),
         (", name: a.b@OtherModel", "expected the architecture"),
         (", rope_theta: fast", "`rope_theta`: expected a number, found \"fast\""),
-        (", expansion: 9", "has shape"),
+        (", expansion: 40", "has shape"),
     ] {
         write(arch);
         refused(here, &["hub", "--task=sudoku"], why);
