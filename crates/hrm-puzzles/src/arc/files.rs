@@ -39,7 +39,7 @@ pub(super) fn solved_tasks(
         let mut source = Source::find(path)?;
         let found = source.read()?;
         if found.is_empty() {
-            return Err(source.passed.nothing_left(path));
+            return Err(source.nothing_left(path));
         }
         tasks.extend(found);
         notes.extend(source.passed.notes(path));
@@ -145,8 +145,9 @@ impl Source {
                 let role = if is_evaluation { Role::Evaluation } else { role };
                 let mut task = match task {
                     Found::Task(task) => task,
-                    Found::TooLarge { .. } => {
+                    Found::TooLarge { error, .. } => {
                         self.passed.too_large.push(id);
+                        self.passed.first_too_large.get_or_insert(error);
                         continue;
                     }
                 };
@@ -188,6 +189,21 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The error of a path without usable tasks.
+    fn nothing_left(self, path: &Path) -> PuzzleError {
+        let (place, what) = (path.display().to_string(), self.passed.describe());
+        match (self.passed.first_too_large, what) {
+            (Some(error), _) if !self.is_folder => error,
+            (Some(_), Some(what)) => PuzzleError::malformed(place, "ARC tasks with outputs", what),
+            (_, Some(what)) if !self.passed.unknown.is_empty() => {
+                PuzzleError::malformed(place, "ARC tasks with outputs", what)
+            }
+            _ => PuzzleError::Empty { place, what: "tasks" },
+        }
+    }
+}
+
 /// What was passed over below one path.
 #[derive(Default)]
 struct PassedOver {
@@ -196,6 +212,8 @@ struct PassedOver {
     n_hidden: usize,
     /// Ids of tasks.
     too_large: Vec<String>,
+    /// The grid of the first of them.
+    first_too_large: Option<PuzzleError>,
     /// Files, each with its number of tasks that lack outputs.
     unknown: Vec<(String, usize)>,
     /// Not passed over, but worth a note.
@@ -234,17 +252,6 @@ impl PassedOver {
             )),
         };
         passed.into_iter().chain(lists).collect()
-    }
-
-    /// The error of a path without usable tasks.
-    fn nothing_left(&self, path: &Path) -> PuzzleError {
-        let place = path.display().to_string();
-        match self.describe() {
-            Some(what) if !self.unknown.is_empty() || !self.too_large.is_empty() => {
-                PuzzleError::malformed(place, "ARC tasks with outputs", what)
-            }
-            _ => PuzzleError::Empty { place, what: "tasks" },
-        }
     }
 }
 
