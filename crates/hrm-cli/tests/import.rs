@@ -45,6 +45,7 @@ fn json(path: &Path) -> Value {
 fn imported(here: &Path, args: &[&str]) -> String {
     let ran = hrm(here, &[&["import"], args].concat());
     assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
+    assert!(ran.stdout.contains(" written to "), "{}", ran.stdout);
     ran.stderr
 }
 
