@@ -610,7 +610,9 @@ mod tests {
         };
         let message = |text: &str| {
             std::fs::write(&path, text).unwrap();
-            split(&[path.clone()], &Columns::default(), (0.1, 1), make).unwrap_err().to_string()
+            split(std::slice::from_ref(&path), &Columns::default(), (0.1, 1), make)
+                .unwrap_err()
+                .to_string()
         };
         assert!(message("question,answer\n1,2\nbad,2\n1\n").contains("x.csv:3: expected good"));
         assert!(message("question,answer\n1,2\n1\nbad,2\n").contains("x.csv:3: expected as many"));

@@ -1,7 +1,7 @@
 //! Models of every kind as graphs: well formed, and the same numbers in a runtime.
 //!
 //! The runtime is a Python package, so the comparison needs an interpreter that has it:
-//! `cargo xtask check-onnx` installs one and runs this file.
+//! the developer command `check-onnx` installs one and runs this file.
 
 use std::collections::HashSet;
 use std::process::Command;

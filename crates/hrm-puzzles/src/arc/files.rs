@@ -5,7 +5,6 @@
 //! something else depends on their content, not on their names.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use hrm_base::progress::Stage;
@@ -13,14 +12,18 @@ use hrm_base::progress::Stage;
 use crate::PuzzleError;
 use crate::arc::Grid;
 use crate::arc::json::{self, ArcTask, Content, Found, Listed, Pair, TestPair};
-use crate::arc::library::{Role, SolvedTask};
+use crate::arc::solved_task::{Role, SolvedTask};
 use crate::clipped;
+use crate::text::{JSON_ENDINGS, Text};
 
 /// Subfolders that are searched instead of their folder.
 const SPLIT: [&str; 2] = ["training", "evaluation"];
 
 /// A file of this crate's users that may lie beside tasks: the settings of a prepared set.
 const SETTINGS: &str = "recipe.json";
+
+/// A task, and its file.
+pub(super) type Filed = (PathBuf, SolvedTask);
 
 /// The solutions of a file, by task.
 type Solutions = BTreeMap<String, Vec<Grid>>;
@@ -31,9 +34,7 @@ type Solutions = BTreeMap<String, Vec<Grid>>;
 /// # Errors
 ///
 /// See [`library::read`](crate::arc::library::read).
-pub(super) fn solved_tasks(
-    paths: &[PathBuf],
-) -> Result<(Vec<(PathBuf, SolvedTask)>, Vec<String>), PuzzleError> {
+pub(super) fn solved_tasks(paths: &[PathBuf]) -> Result<(Vec<Filed>, Vec<String>), PuzzleError> {
     let (mut tasks, mut notes) = (Vec::new(), Vec::new());
     for path in paths {
         let mut source = Source::find(path)?;
@@ -368,15 +369,7 @@ fn read_text(path: &Path) -> Result<Vec<u8>, PuzzleError> {
     // Above any public set of tasks, synthetic ones included. Device files never end.
     const N_BYTES_MAX: u64 = 2 << 30;
 
-    let file = std::fs::File::open(path).map_err(PuzzleError::read(path))?;
-    let mut text = Vec::new();
-    file.take(N_BYTES_MAX + 1).read_to_end(&mut text).map_err(PuzzleError::read(path))?;
-    if text.len() as u64 > N_BYTES_MAX {
-        let place = path.display().to_string();
-        let expected = format!("at most {N_BYTES_MAX} bytes (divide the file into several)");
-        return Err(PuzzleError::malformed(place, expected, "more"));
-    }
-    Ok(text)
+    Ok(Text::open(path, JSON_ENDINGS)?.whole(N_BYTES_MAX)?.into_bytes())
 }
 
 fn role_of(path: &Path, otherwise: Role) -> Role {
@@ -390,9 +383,13 @@ fn solutions_of(path: &Path) -> Option<PathBuf> {
         .then(|| path.with_file_name(name.replace("challenges", "solutions")))
 }
 
+/// Whether a file of a folder is named like tasks, packed or not. A bare archive is not:
+/// it may hold the folder itself.
 fn has_extension_of_tasks(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    matches!(extension.as_deref(), Some("json" | "jsonl" | "ndjson"))
+    let name = file_name(path).to_lowercase();
+    let unpacked = [".gz", ".zip"].iter().find_map(|packed| name.strip_suffix(packed));
+    let name = unpacked.unwrap_or(&name);
+    JSON_ENDINGS.iter().any(|ending| name.ends_with(&format!(".{ending}")))
 }
 
 fn parent_name(path: &Path) -> String {

@@ -18,6 +18,7 @@ mod files;
 mod grid;
 mod leaks;
 mod picture;
+mod solved_task;
 mod turn;
 
 pub use augment::{Augmentation, Dialect};

@@ -15,16 +15,18 @@ mod picture;
 mod puzzle;
 #[cfg(test)]
 mod reference;
+mod shape;
 mod solver;
 mod symmetry;
 mod text;
 
-pub use board::{Board, Clash, SIDES_IN_WORDS, Shape};
+pub use board::{Board, Clash};
 pub use draw::side_by_side as draw;
 pub use equivalence::{are_equivalent, leaks};
 pub use generate::{Generator, minimal_puzzle, reveal, solved_board};
 pub use picture::panels;
 pub use puzzle::Puzzle;
+pub use shape::{SIDES_IN_WORDS, Shape};
 pub use solver::{Search, Solver};
 pub use symmetry::Symmetry;
 pub use text::{Boards, Given, parse_boards};

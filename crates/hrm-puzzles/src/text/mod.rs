@@ -19,6 +19,7 @@ use flate2::bufread::MultiGzDecoder;
 use crate::PuzzleError;
 use encoding::{Encoding, FromUtf16};
 use foreign::Foreign;
+use unpack::Input;
 
 pub use shown::{clipped, quoted, shown};
 
@@ -36,9 +37,6 @@ const N_LAYERS_MAX: usize = 3;
 
 /// Bytes by which a file is recognised.
 const N_HEAD: usize = 4096;
-
-/// Anything that is read from beginning to end.
-type Input = Box<dyn Read + Send>;
 
 /// A text as a stream of UTF-8, without byte order mark. Bytes that are no text are passed
 /// on, for the reader to find and name the place.

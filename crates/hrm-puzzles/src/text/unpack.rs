@@ -7,9 +7,11 @@ use flate2::CrcReader;
 use flate2::read::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::Input;
 use super::foreign;
 use crate::{PuzzleError, clipped};
+
+/// Anything that is read from beginning to end.
+pub(super) type Input = Box<dyn Read + Send>;
 
 /// Largest length of what an archive unpacks to: a hundred times a large data set.
 pub(super) const N_UNPACKED_MAX: u64 = 64 << 30;

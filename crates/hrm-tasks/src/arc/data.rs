@@ -133,7 +133,7 @@ impl ArcData {
         }
         // A model without names knows no task, and was not trained to.
         let names =
-            (identifiers.len() > 1).then(|| UnknownNames { n_unknown, n_names: library.len() });
+            (identifiers.len() > 1).then_some(UnknownNames { n_unknown, n_names: library.len() });
         let tasks = library.into_iter().map(|(id, solved)| {
             let versions = known.remove(&id).unwrap_or_else(|| vec![Version::UNKNOWN]);
             Versioned { id, solved, versions }

@@ -115,6 +115,6 @@ fn hashes_of_manifest_and_server_are_both_checked() {
 fn a_malformed_file_is_refused() {
     let manifest = PUZZLES.replace(", size = 44", "");
     let err = checked(&manifest, "<html>not found</html>", None).unwrap_err();
-    assert!(err.to_string().contains("train.csv:1: expected a header"), "{err}");
+    assert!(err.to_string().contains("train.csv is a web page (HTML)"), "{err}");
     assert!(err.is_wrong_content());
 }
