@@ -108,7 +108,7 @@ fn unknown_characters_and_sizes_are_refused_with_their_location() {
     let again = ["train", "grid", "--data=a.csv", "--out=other", "--set=task.columns=2"];
     refused(&again, "a.csv:8: field `question`: expected a grid of at most 2 by 2");
 
-    fs::write(here.join("bad.csv"), "question,solution\nab,ba\n").unwrap();
+    fs::write(here.join("bad.csv"), "question,other\nab,ba\n").unwrap();
     let why = "bad.csv:1: expected a header that names question and answer once";
     refused(&["train", "grid", "--data=bad.csv"], why);
     fs::write(here.join("bad.csv"), "question,answer\nab,ba\nab\n").unwrap();

@@ -412,10 +412,14 @@ fn runs_are_listed_and_compared() {
     let plotted = hrm(here, &["runs", "runs/a", "runs/b", "--plot=curves.svg"]);
     assert_eq!(plotted.code, 0, "{}", plotted.stderr);
     let svg = fs::read_to_string(here.join("curves.svg")).unwrap();
-    // One curve per run and panel, and one per run and legend, each run in its colour.
-    let curves = svg.lines().filter(|line| line.starts_with("<polyline"));
-    let n_of = |colour: &str| curves.clone().filter(|line| line.contains(colour)).count();
-    assert_eq!([n_of("#0072B2"), n_of("#D55E00")], [4, 4], "{svg}");
+    // Per run and in its colour: the loss, a line in each legend, circles for evaluations.
+    for colour in ["#0072B2", "#D55E00"] {
+        let n_of = |shape: &str| {
+            svg.lines().filter(|line| line.starts_with(shape) && line.contains(colour)).count()
+        };
+        assert_eq!(n_of("<polyline"), 3, "{svg}");
+        assert!(n_of("<circle") > 0, "{svg}");
+    }
     assert!(["loss", "exact", "step"].iter().all(|text| svg.contains(text)), "{svg}");
     assert_eq!(hrm(here, &["runs", "runs/a", "--plot=curves.svg"]).code, 2, "it is kept");
 

@@ -3,6 +3,9 @@
 //! The runtime is a Python package, so the comparison needs an interpreter that has it:
 //! the developer command `check-onnx` installs one and runs this file.
 
+// The differences are for people who run the comparison.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
 use std::collections::HashSet;
 use std::process::Command;
 
