@@ -2,7 +2,7 @@
 //! plus 16 MB.
 
 // A panic in a test is the report.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::error::Error;
 use std::io::Write;
@@ -65,11 +65,21 @@ fn memory_is_bounded_by_the_length_of_the_file() {
         MEMORY.reset_peak_usage();
         let result = weight_file::read(&path);
         let n_taken = MEMORY.peak_usage() - n_before;
+        println!(
+            "{name}: {:.1} MB for a file of {:.1}",
+            n_taken as f64 / 1e6,
+            n_file_bytes as f64 / 1e6
+        );
         assert!(n_taken <= n_file_bytes + 16 * MB, "{name}: {n_taken} bytes for {n_file_bytes}");
         MEMORY.reset_peak_usage();
         let n_before = MEMORY.current_usage();
         let imported = foreign::read(&path, None).map(|read| read.tensors.len());
         let n_taken = MEMORY.peak_usage() - n_before;
+        println!(
+            "import {name}: {:.1} MB for a file of {:.1}",
+            n_taken as f64 / 1e6,
+            n_file_bytes as f64 / 1e6
+        );
         assert!(n_taken <= n_file_bytes + 16 * MB, "import {name}: {n_taken} of {n_file_bytes}");
         if name.starts_with("model") {
             assert_eq!(imported.unwrap(), 1, "{name}");
