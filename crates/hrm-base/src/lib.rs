@@ -1,10 +1,11 @@
-//! Reproducible randomness, files that survive a crash, and the progress of long
-//! computations.
+//! Reproducible randomness, files that survive a crash, what a file is, and the progress
+//! of long computations.
 //!
 //! - [`rng`]: random streams named by a seed and a purpose, the same on every
 //!   machine.
 //! - [`durable`]: files and folders that appear complete or not at all, even if the
 //!   program is killed.
+//! - [`file_kind`]: what a file is, for readers that expected something else.
 //! - [`progress`]: how far a long computation has come, for programs that show it.
 //!
 //! # Place in the stack
@@ -25,5 +26,6 @@
 //!   workspace.
 
 pub mod durable;
+pub mod file_kind;
 pub mod progress;
 pub mod rng;

@@ -2,10 +2,12 @@
 //! reads published PyTorch checkpoints.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use hrm_base::durable;
+use hrm_base::file_kind::{FileKind, Group};
 use hrm_blocks::Weights;
 
 use crate::pickle;
@@ -77,15 +79,17 @@ pub enum WeightFileError {
     },
 }
 
-/// Reads a safetensors file or, for any other extension, a PyTorch checkpoint. Names
-/// are returned without wrapper prefixes.
+/// Reads a safetensors file or a PyTorch checkpoint, told apart by their content. Names are
+/// returned without wrapper prefixes.
 ///
 /// # Errors
 ///
 /// [`WeightFileError`] naming the file and what is wrong with it.
 pub fn read(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
-    let is_safetensors = path.extension().is_some_and(|ext| ext == "safetensors");
-    let tensors = if is_safetensors { read_safetensors(path)? } else { read_pickle(path)? };
+    let tensors = match is_safetensors(path)? {
+        true => read_safetensors(path)?,
+        false => read_pickle(path)?,
+    };
     let mut named = HashMap::with_capacity(tensors.len());
     for (name, tensor) in tensors {
         let name = without_wrappers(&name).to_owned();
@@ -132,6 +136,19 @@ fn without_wrappers(mut name: &str) -> &str {
     name
 }
 
+/// By the content, or by the name if the content is cut short.
+fn is_safetensors(path: &Path) -> Result<bool, WeightFileError> {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
+    read.map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
+    let is_named = path.extension().is_some_and(|ext| ext == "safetensors");
+    Ok(match FileKind::of(&head).map(|kind| kind.group) {
+        Some(Group::Safetensors) => true,
+        Some(Group::Packed) => false,
+        _ => is_named,
+    })
+}
+
 fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
     let bytes = std::fs::read(path)
         .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
@@ -147,9 +164,6 @@ fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileEr
 }
 
 fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
-    // Opened first, so that a missing file is not reported as a wrong format.
-    std::fs::File::open(path)
-        .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
     pickle::read(path).map_err(|source| WeightFileError::Pickle { path: path.to_owned(), source })
 }
 
@@ -184,6 +198,15 @@ mod tests {
             1,
             "temporary files are left"
         );
+    }
+
+    #[test]
+    fn the_content_decides_not_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.pth");
+        let model = model();
+        write(model.weights(), &path).unwrap();
+        assert_eq!(read(&path).unwrap().len(), model.weights().tensors().count());
     }
 
     #[test]

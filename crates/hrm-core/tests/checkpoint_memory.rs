@@ -53,6 +53,22 @@ fn tensor(shape: [u32; 2], strides: [u32; 2]) -> Vec<u8> {
     .concat()
 }
 
+/// What `read` returns. Prints the memory that it takes, and fails above the limit.
+fn within_limit<T>(name: &str, path: &Path, read: impl FnOnce() -> T) -> T {
+    let n_file_bytes = path.metadata().unwrap().len() as usize;
+    let n_before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let result = read();
+    let n_taken = MEMORY.peak_usage() - n_before;
+    println!(
+        "{name}: {:.1} MB for a file of {:.1}",
+        n_taken as f64 / 1e6,
+        n_file_bytes as f64 / 1e6
+    );
+    assert!(n_taken <= n_file_bytes + 16 * MB, "{name}: {n_taken} bytes for {n_file_bytes}");
+    result
+}
+
 /// One test, since memory is counted for the whole process.
 #[test]
 fn memory_is_bounded_by_the_length_of_the_file() {
@@ -60,27 +76,10 @@ fn memory_is_bounded_by_the_length_of_the_file() {
     let path = folder.path().join("model.pth");
     let check = |name: &str, pickle: &[u8], n_storage_bytes: usize| {
         write(&path, pickle, n_storage_bytes);
-        let n_file_bytes = path.metadata().unwrap().len() as usize;
-        let n_before = MEMORY.current_usage();
-        MEMORY.reset_peak_usage();
-        let result = weight_file::read(&path);
-        let n_taken = MEMORY.peak_usage() - n_before;
-        println!(
-            "{name}: {:.1} MB for a file of {:.1}",
-            n_taken as f64 / 1e6,
-            n_file_bytes as f64 / 1e6
-        );
-        assert!(n_taken <= n_file_bytes + 16 * MB, "{name}: {n_taken} bytes for {n_file_bytes}");
-        MEMORY.reset_peak_usage();
-        let n_before = MEMORY.current_usage();
-        let imported = foreign::read(&path, None).map(|read| read.tensors.len());
-        let n_taken = MEMORY.peak_usage() - n_before;
-        println!(
-            "import {name}: {:.1} MB for a file of {:.1}",
-            n_taken as f64 / 1e6,
-            n_file_bytes as f64 / 1e6
-        );
-        assert!(n_taken <= n_file_bytes + 16 * MB, "import {name}: {n_taken} of {n_file_bytes}");
+        let result = within_limit(name, &path, || weight_file::read(&path));
+        let imported = within_limit(&format!("import {name}"), &path, || {
+            foreign::read(&path, None).map(|read| read.tensors.len())
+        });
         if name.starts_with("model") {
             assert_eq!(imported.unwrap(), 1, "{name}");
         }
@@ -121,11 +120,8 @@ fn memory_is_bounded_by_the_length_of_the_file() {
         let path = folder.path().join("model.safetensors");
         let zeros = Tensor::zeros((4096, 3000), DType::F32, &Device::Cpu).unwrap();
         weight_file::write_tensors([(tokens, zeros)], &path).unwrap();
-        let n_before = MEMORY.current_usage();
-        MEMORY.reset_peak_usage();
-        assert_eq!(foreign::read(&path, None).unwrap().tensors.len(), 1);
-        let n_taken = MEMORY.peak_usage() - n_before;
-        assert!(n_taken <= 64 * MB, "safetensors: {n_taken} bytes");
+        let imported = within_limit("safetensors", &path, || foreign::read(&path, None));
+        assert_eq!(imported.unwrap().tensors.len(), 1);
     }
 
     // Dictionaries in dictionaries, one name in all of them, and long names.

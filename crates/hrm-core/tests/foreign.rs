@@ -220,7 +220,7 @@ fn content_decides_and_not_the_name_of_the_file() {
         );
     }
     for (bytes, what) in [
-        (&b"<html>404"[..], "an HTML page"),
+        (&b"<html>404"[..], "a web page (HTML)"),
         (b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", "before PyTorch 1.6"),
     ] {
         std::fs::write(&path, bytes).unwrap();

@@ -1,5 +1,6 @@
 //! Errors of reading, writing and generating puzzles.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// A puzzle or a setting was rejected, or a file could not be read or written.
@@ -28,13 +29,13 @@ pub enum PuzzleError {
 
     /// A file that is something else than text.
     #[error("{place} is {found}, not text: {advice}")]
-    Foreign {
+    NotText {
         /// The file.
         place: String,
         /// What it is, e.g. `a Parquet table`.
-        found: &'static str,
+        found: Cow<'static, str>,
         /// What to do about it.
-        advice: &'static str,
+        advice: String,
     },
 
     /// A setting that is out of range or incompatible with other settings.

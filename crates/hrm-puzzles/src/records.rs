@@ -64,7 +64,7 @@ const N_ROW_BYTES_MAX: u64 = 4 << 20;
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Read`] if the file cannot be opened, [`PuzzleError::Foreign`] if it is no
+/// [`PuzzleError::Read`] if the file cannot be opened, [`PuzzleError::NotText`] if it is no
 /// text, [`PuzzleError::Malformed`] with file and line for a wrong header or field count,
 /// [`PuzzleError::Empty`] without a record.
 pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {

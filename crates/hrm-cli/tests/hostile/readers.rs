@@ -4,10 +4,11 @@
 //!
 //! The test in the folder above and the fuzzer both include this file.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Once, OnceLock};
+use std::sync::{Mutex, Once, OnceLock};
 
 use hrm_core::{foreign, weight_file};
 use hrm_puzzles::records;
@@ -136,16 +137,21 @@ fn boards(path: &Path) -> Outcome {
     first.map_or(Ok(()), |err| Err(err.into()))
 }
 
+/// The settings of a kind of puzzle. Parsed once: the fuzzer asks often.
+fn task(kind: &'static str) -> TaskConfig {
+    static TASKS: Mutex<BTreeMap<&str, TaskConfig>> = Mutex::new(BTreeMap::new());
+    let preset = || RunConfig::preset(kind, "tiny").expect("the name is listed").task;
+    TASKS.lock().expect("no thread panics here").entry(kind).or_insert_with(preset).clone()
+}
+
 fn grid_csv(path: &Path) -> Outcome {
-    let config = RunConfig::preset("grid", "tiny").expect("the name is listed");
-    rows(&config.task.fitted_to(&[path.to_owned()])?, path)
+    rows(&task("grid").fitted_to(&[path.to_owned()])?, path)
 }
 
 /// Reads the folder of a file of prepared data, as Sudokus.
 fn prepared(path: &Path) -> Outcome {
     let folder = path.ancestors().nth(2).unwrap_or(path);
-    let config = RunConfig::preset("sudoku", "tiny").expect("the name is listed");
-    rows(&config.task.with_cells(N_CELLS)?, folder)
+    rows(&task("sudoku").with_cells(N_CELLS)?, folder)
 }
 
 /// Cells of the puzzles of prepared data.
@@ -216,9 +222,8 @@ fn arc_folder(path: &Path) -> Outcome {
 }
 
 /// Reads all puzzles of one task.
-fn open(kind: &str, n_cells: usize, path: &Path) -> Outcome {
-    let config = RunConfig::preset(kind, "tiny").expect("the name is listed");
-    match config.task.with_cells(n_cells) {
+fn open(kind: &'static str, n_cells: usize, path: &Path) -> Outcome {
+    match task(kind).with_cells(n_cells) {
         Ok(task) => rows(&task, path),
         // The task has no puzzles of this size, which is not a fault of the file.
         Err(_) => Err(format!("{}: no size of {kind}", path.display()).into()),

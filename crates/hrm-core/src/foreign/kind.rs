@@ -1,9 +1,11 @@
 //! What a file holds, judged by its content.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use hrm_base::file_kind::{FileKind, Group};
 use zip::ZipArchive;
 
 /// What a file holds.
@@ -17,52 +19,6 @@ pub(crate) enum Kind {
     Other(String),
 }
 
-/// The first bytes of a file: offset, bytes, what the file is and what to do.
-const SIGNATURES: &[(usize, &[u8], &str)] = &[
-    (
-        0,
-        b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19",
-        "a checkpoint in the format before PyTorch 1.6: save it again, \
-         `torch.save(torch.load(OLD, map_location=\"cpu\"), NEW)`",
-    ),
-    (0, b"\x80\x02", BARE_PICKLE),
-    (0, b"\x80\x03", BARE_PICKLE),
-    (0, b"\x80\x04", BARE_PICKLE),
-    (0, b"\x80\x05", BARE_PICKLE),
-    (0, b"version https://git-lfs", "a Git LFS pointer, not the file itself: run `git lfs pull`"),
-    (0, b"\x1f\x8b", "gzip data: unpack it"),
-    (0, b"BZh", "bzip2 data: unpack it"),
-    (0, b"\xfd7zXZ\0", "xz data: unpack it"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd data: unpack it"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it"),
-    (0, b"Rar!", "a RAR archive: unpack it"),
-    (257, b"ustar", "a tar archive: unpack it"),
-    (0, b"GGUF", "a GGUF file: convert it to safetensors"),
-    (0, b"lmgg", "a GGML file: convert it to safetensors"),
-    (0, b"tjgg", "a GGML file: convert it to safetensors"),
-    (0, b"\x93NUMPY", "a NumPy array: save the tensors as safetensors"),
-    (0, b"\x89HDF", "an HDF5 file: save the tensors as safetensors"),
-    (4, b"TFL3", "a TensorFlow Lite model: save the tensors as safetensors"),
-    (0, b"\x08\x03\x12", ONNX),
-    (0, b"\x08\x04\x12", ONNX),
-    (0, b"\x08\x05\x12", ONNX),
-    (0, b"\x08\x06\x12", ONNX),
-    (0, b"\x08\x07\x12", ONNX),
-    (0, b"\x08\x08\x12", ONNX),
-    (0, b"\x08\x09\x12", ONNX),
-    (0, b"\x08\x0a\x12", ONNX),
-    (0, b"PAR1", "a Parquet file"),
-    (0, b"\x89PNG", "a picture"),
-    (0, b"%PDF", "a PDF file"),
-];
-
-const BARE_PICKLE: &str =
-    "a bare pickle: save the state dict with `torch.save(model.state_dict(), FILE)`";
-const ONNX: &str = "an ONNX model: import the checkpoint that it was made from";
-
-/// Longest header of a safetensors file, as its format allows.
-const N_HEADER_BYTES_MAX: u64 = 100_000_000;
-
 impl Kind {
     /// What the file at `path` holds.
     ///
@@ -71,64 +27,63 @@ impl Kind {
     /// If it cannot be read.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
-        let mut first = Vec::new();
-        (&mut file).take(512).read_to_end(&mut first)?;
-        if first.starts_with(b"PK\x03\x04") || first.starts_with(b"PK\x05\x06") {
+        let mut head = Vec::new();
+        (&mut file).take(512).read_to_end(&mut head)?;
+        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
             return Ok(of_zip(file));
         }
-        if is_safetensors(&first) {
-            return Ok(Self::Safetensors);
-        }
-        let known = SIGNATURES
-            .iter()
-            .find(|(at, bytes, _)| first.get(*at..).is_some_and(|rest| rest.starts_with(bytes)));
-        let other = match known {
-            Some((_, _, what)) => what,
-            None => of_text(&first),
-        };
-        Ok(Self::Other(other.to_owned()))
+        Ok(match FileKind::of(&head) {
+            Some(kind) => with_advice(kind),
+            None => Self::Other(of_nothing_known(&head).to_owned()),
+        })
     }
 }
 
-/// A length of a header, then the start of a JSON object. The file may be cut short.
-fn is_safetensors(first: &[u8]) -> bool {
-    let Some((n_header, header)) = first.split_first_chunk::<8>() else { return false };
-    let n_header = u64::from_le_bytes(*n_header);
-    header.first() == Some(&b'{') && n_header <= N_HEADER_BYTES_MAX
+/// What to do about a file that is not read.
+fn with_advice(kind: FileKind) -> Kind {
+    let advice = match kind.group {
+        Group::Safetensors => return Kind::Safetensors,
+        Group::Torch => return Kind::Torch,
+        Group::OldTorch => {
+            "save it again, `torch.save(torch.load(OLD, map_location=\"cpu\"), NEW)`"
+        }
+        Group::Pickle => {
+            "save the state dict with `torch.save(model.state_dict(), FILE)`, which makes an archive"
+        }
+        Group::Packed => "unpack it",
+        Group::Weights => "convert it to safetensors",
+        Group::Network => "import the checkpoint that it was made from",
+        Group::Array => "save the tensors as safetensors",
+        Group::Pointer(command) => return Kind::Other(format!("{}: run `{command}`", kind.name)),
+        Group::FailedDownload => "download the file itself again",
+        Group::Table | Group::Document | Group::Picture | Group::Other => {
+            return Kind::Other(kind.name.into_owned());
+        }
+    };
+    Kind::Other(format!("{}: {advice}", kind.name))
 }
 
 fn of_zip(file: File) -> Kind {
     let Ok(archive) = ZipArchive::new(io::BufReader::new(file)) else {
         return Kind::Other("a zip archive that is cut short or damaged: download it again".into());
     };
-    let names: Vec<String> =
-        archive.file_names().flatten().take(1000).map(|name| name.into_owned()).collect();
-    if names.iter().any(|name| name == "data.pkl" || name.ends_with("/data.pkl")) {
-        return Kind::Torch;
-    }
-    let what = match names.first() {
-        Some(name) if name.ends_with(".npy") => {
-            "a NumPy archive (npz): save the tensors as safetensors".to_owned()
-        }
-        Some(name) => {
+    let names: Vec<Cow<'_, str>> = archive.file_names().flatten().take(1000).collect();
+    let kind = FileKind::of_zip(names.iter().map(Cow::as_ref));
+    match names.first() {
+        None => Kind::Other("an empty zip archive".to_owned()),
+        Some(name) if kind.group == Group::Packed => {
             let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-            format!("a zip archive of other files (`{name}`): unpack it")
+            Kind::Other(format!("a zip archive of other files (`{name}`): unpack it"))
         }
-        None => "an empty zip archive".to_owned(),
-    };
-    Kind::Other(what)
+        Some(_) => with_advice(kind),
+    }
 }
 
-fn of_text(first: &[u8]) -> &'static str {
-    let text = String::from_utf8_lossy(first).trim_start().to_lowercase();
-    let is_text = first.iter().all(|byte| *byte >= b' ' || b"\t\r\n\x0c".contains(byte));
+fn of_nothing_known(head: &[u8]) -> &'static str {
+    let is_text = head.iter().all(|byte| *byte >= b' ' || b"\t\r\n\x0c".contains(byte));
     match () {
-        () if first.is_empty() => "nothing: the file is empty",
-        () if text.starts_with("<!doctype html") || text.starts_with("<html") => {
-            "an HTML page, perhaps of a failed download"
-        }
-        () if text.starts_with("<?xml") => "an XML text, perhaps of a failed download",
-        () if is_text && text.starts_with('{') => "a JSON text",
+        () if head.is_empty() => "nothing: the file is empty",
+        () if is_text && head.trim_ascii_start().starts_with(b"{") => "a JSON text",
         () if is_text => "text",
         () => "unknown data",
     }
@@ -161,9 +116,9 @@ mod tests {
         assert_eq!(kind(&zip("model/data.pkl")), Kind::Torch);
         for (bytes, what) in [
             (&b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."[..], "torch.save("),
-            (b"\x80\x04\x95", "a bare pickle"),
+            (b"\x80\x04\x95", "a Python pickle"),
             (b"", "empty"),
-            (b"  <!DOCTYPE html><p>404", "an HTML page"),
+            (b"  <!DOCTYPE html><p>404", "(HTML)"),
             (b"<?xml version='1.0'?><Error>", "XML"),
             (b"{\"error\": \"not found\"}", "JSON"),
             (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),

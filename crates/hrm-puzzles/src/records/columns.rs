@@ -221,7 +221,8 @@ pub(super) fn separator(line: &[u8], columns: &Columns) -> u8 {
         let fields: Vec<&str> = header.iter().collect();
         is_read && columns.find_one(Role::Question, &fields).is_ok_and(|place| place.is_some())
     };
-    SEPARATORS.iter().find(names_question).copied().unwrap_or(b',')
+    let mut in_line = SEPARATORS.iter().filter(|separator| line.contains(separator));
+    in_line.find(names_question).copied().unwrap_or(b',')
 }
 
 /// Whether a first line holds puzzles instead of names.

@@ -2,11 +2,11 @@
 //!
 //! Byte order marks and UTF-16 are recognised, with a mark or without; gzip, and zip
 //! archives of one file, are unpacked on the way. What is no text at all is named
-//! ([`PuzzleError::Foreign`]). Nothing is held in memory except by [`read`] and [`decode`],
+//! ([`PuzzleError::NotText`]). Nothing is held in memory except by [`read`] and [`decode`],
 //! which have limits; line breaks stay as they are.
 
 mod encoding;
-mod foreign;
+mod not_text;
 mod shown;
 mod unpack;
 
@@ -15,10 +15,10 @@ use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
+use hrm_base::file_kind::FileKind;
 
 use crate::PuzzleError;
 use encoding::{Encoding, FromUtf16};
-use foreign::Foreign;
 use unpack::Input;
 
 pub use shown::{clipped, quoted, shown};
@@ -51,7 +51,7 @@ impl Text {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Read`] if the file cannot be read, [`PuzzleError::Foreign`] if it is
+    /// [`PuzzleError::Read`] if the file cannot be read, [`PuzzleError::NotText`] if it is
     /// something else than text, [`PuzzleError::Malformed`] for an archive that is damaged or
     /// holds several files.
     pub fn open(path: &Path, endings: &[&str]) -> Result<Self, PuzzleError> {
@@ -180,8 +180,12 @@ fn layers(
         let expected = format!("at most {N_LAYERS_MAX} archives in each other");
         return Err(PuzzleError::malformed(name, expected, "more"));
     }
-    let kind = foreign::kind(&head);
     let (encoding, n_mark) = Encoding::of(&head);
+    let kind = match encoding {
+        // Its zero bytes are in no other file.
+        Encoding::Utf16Le | Encoding::Utf16Be => None,
+        _ => FileKind::of(&head),
+    };
     let whole = Cursor::new(head).chain(input);
     if is_zip {
         let file = file.map(|mut file| file.rewind().map(|()| file)).transpose().map_err(failed)?;
@@ -192,11 +196,8 @@ fn layers(
         let inside = MultiGzDecoder::new(BufReader::new(whole));
         return layers(limited(inside), None, name, endings, n_layers + 1, failed);
     }
-    let refused = |Foreign { found, advice }| {
-        Err(PuzzleError::Foreign { place: name.clone(), found, advice })
-    };
     if let Some(kind) = kind {
-        return refused(kind);
+        return Err(not_text::error(name, kind));
     }
     let mut text = BufReader::new(whole);
     io::copy(&mut text.by_ref().take(n_mark as u64), &mut io::sink()).map_err(failed)?;
@@ -204,8 +205,8 @@ fn layers(
         Encoding::Utf8 => Box::new(text),
         Encoding::Utf16Le => Box::new(FromUtf16::new(text, true)),
         Encoding::Utf16Be => Box::new(FromUtf16::new(text, false)),
-        Encoding::Utf32 => return refused(foreign::UTF_32),
-        Encoding::Binary => return refused(foreign::BINARY),
+        Encoding::Utf32 => return Err(not_text::utf_32(name)),
+        Encoding::Binary => return Err(not_text::binary(name)),
     };
     Ok(Text { input, name })
 }

@@ -109,7 +109,7 @@ fn archives_that_cannot_be_read_say_why() {
 
 #[test]
 fn what_is_no_text_is_named() {
-    let tar = [&[b'a'; 257][..], b"ustar\0"].concat();
+    let tar = [&[b'a'; 257][..], b"ustar\x0000"].concat();
     let npz = archive(&[("inputs.npy", b""), ("labels.npy", b"")]);
     let xlsx = archive(&[("[Content_Types].xml", b""), ("xl/workbook.xml", b"")]);
     let torch = archive(&[("archive/data.pkl", b""), ("archive/data/0", b"")]);
@@ -121,15 +121,15 @@ fn what_is_no_text_is_named() {
         (&npz, "a NumPy archive (npz)"),
         (&xlsx, "an Excel workbook (xlsx)"),
         (&torch, "a PyTorch checkpoint"),
-        (&tensors, "a safetensors file of weights"),
-        (&tar, "a tar archive"),
-        (&gzip(&tar), "a tar archive"),
+        (&tensors, "a safetensors file"),
+        (&tar, "a file in the format Tape Archive (TAR)"),
+        (&gzip(&tar), "a file in the format Tape Archive (TAR)"),
         (pointer, "a pointer of Git LFS to a file that is not here"),
         (b"\n <!DOCTYPE html><html>", "a web page (HTML), as failed downloads leave behind"),
         (b"<?xml version='1.0'?><Error/>", "an XML document"),
-        (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+        (b"\x89PNG\r\n\x1a\n", "a file in the format Portable Network Graphics (PNG)"),
         (b"%PDF-1.7", "a PDF document"),
-        (b"SQLite format 3\0", "an SQLite database"),
+        (b"SQLite format 3\0", "a file in the format SQLite 3"),
         (b"\x80\x04\x95", "a Python pickle"),
         (b"Entry not found", "the error message of a failed download"),
         (b"a\0b\x01\x02\0\0\0", "binary data"),

@@ -5,9 +5,10 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use flate2::CrcReader;
 use flate2::read::DeflateDecoder;
+use hrm_base::file_kind::{FileKind, Group};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::foreign;
+use super::not_text;
 use crate::{PuzzleError, clipped};
 
 /// Anything that is read from beginning to end.
@@ -26,7 +27,7 @@ const N_ENTRIES_MAX: usize = 10_000;
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Foreign`] for documents that are zip archives inside,
+/// [`PuzzleError::NotText`] for documents that are zip archives inside,
 /// [`PuzzleError::Malformed`] for an archive that is damaged or does not hold one such file.
 pub(super) fn zip(
     input: Input,
@@ -70,9 +71,9 @@ fn entry<R: Read + Seek + Send + 'static>(
         .collect::<Result<_, _>>()
         .map_err(failed)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    if let Some(kind) = foreign::kind_of_zip(&names) {
-        let foreign::Foreign { found, advice } = kind;
-        return Err(PuzzleError::Foreign { place: name.to_owned(), found, advice });
+    let kind = FileKind::of_zip(names.iter().copied());
+    if kind.group != Group::Packed {
+        return Err(not_text::error(name.to_owned(), kind));
     }
     let idx = meant(&names, endings).map_err(|found| {
         let found = format!("{found}; unpack it, and name the files");
