@@ -164,7 +164,7 @@ pub fn parse_mazes(
 /// Mazes, or why one of them could not be read.
 pub type Mazes = Box<dyn Iterator<Item = Result<Given, PuzzleError>>>;
 
-/// The mazes of `size` in a text, one after another: a table, one maze per line, or mazes
+/// The mazes of `size` in a text, one after another: a table, JSON, one maze per line, or mazes
 /// with one line per row, separated by empty lines. Each error concerns one maze, except for
 /// [`PuzzleError::Read`], which is the last.
 ///
@@ -184,14 +184,17 @@ pub fn mazes(
 
     let symbols = symbols.clone();
     let is_row = |line: &str| line.chars().count() >= size.n_cells();
-    let mut lines = match Questions::of(text, columns, "mazes", is_row)? {
-        Questions::Table(table) => {
+    let for_json = symbols.clone();
+    let is_whole =
+        move |text: &str| text.chars().count() > size.width() || rows_of(text, &for_json).is_some();
+    let mut lines = match Questions::of(text, columns, "mazes", is_row, Box::new(is_whole))? {
+        Questions::Records(records) => {
             let read = move |located: Result<Located, PuzzleError>| {
                 let located = located?;
                 let place = located.field("question");
                 Given::parse(&located.record.question, size, &symbols, &place)
             };
-            return Ok(Box::new(table.map(read)));
+            return Ok(Box::new(records.map(read)));
         }
         Questions::Lines(lines) => lines,
     };
