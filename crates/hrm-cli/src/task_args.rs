@@ -210,8 +210,8 @@ impl TaskArgs {
         // Adapted first, so that the user's settings win, and are checked.
         let (file, notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
-        let is_unread = |pair: &&String| !is_written(pair);
-        let config = settings::apply(file, others.into_iter().filter(is_unread))?.into_config();
+        let others = others.into_iter().filter(|pair| !is_written(pair));
+        let config = settings::apply(file, others)?.into_config();
         Ok(Chosen { config, fit, notes })
     }
 

@@ -114,8 +114,11 @@ fn json_is_read_for_training_and_solving() {
     let rows = r#"["1...", "....", "...3", "...."]"#;
     let object = |key| format!(r#"{{"id": 1, "{key}": {rows}, "solution": "{SOLVED}"}}"#);
     fs::write(here.join("a.jsonl"), format!("{}\n", object("puzzle")).repeat(10)).unwrap();
-    fs::write(here.join("b.json"), format!("[{}]", [object("puzzle"), object("start")].join(",\n")))
-        .unwrap();
+    fs::write(
+        here.join("b.json"),
+        format!("[{}]", [object("puzzle"), object("start")].join(",\n")),
+    )
+    .unwrap();
     let ran = trained(here, &["--data=a.jsonl"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let note = "a.jsonl: question = puzzle, answer = solution; not read: id";
@@ -125,7 +128,8 @@ fn json_is_read_for_training_and_solving() {
     let ran = hrm(here, &["data", "stats", "sudoku", "--data=b.json", columns]);
     let why = "b.json:2, entry 2: expected an object that names \"puzzle\" once, as --columns says";
     assert!(ran.code == 2 && ran.stderr.contains(why), "{}", ran.stderr);
-    let questions = format!("[{rows},\n [[1,0,0,0],[0,0,0,0],[0,0,0,3]],\n {{\"puzzle\": {rows}}}]");
+    let questions =
+        format!("[{rows},\n [[1,0,0,0],[0,0,0,0],[0,0,0,3]],\n {{\"puzzle\": {rows}}}]");
     fs::write(here.join("c.json"), &questions).unwrap();
     let ran = hrm(here, &["eval", "run", "--challenge=c.json", "--out=o", "--json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);

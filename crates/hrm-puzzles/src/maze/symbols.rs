@@ -38,56 +38,49 @@ impl FromStr for Symbols {
     type Err = PuzzleError;
 
     fn from_str(text: &str) -> Result<Self, PuzzleError> {
-        let refused = |found: String| Err(PuzzleError::setting("symbols", EXPECTED, found));
+        let wrong = |found: String| PuzzleError::setting("symbols", EXPECTED, found);
         let mut pairs: Vec<(char, char)> = Vec::new();
-        let mut listed: Vec<&str> =
-            text.split(',').filter(|pair| !pair.trim().is_empty()).collect();
-        // Those that are not named keep their characters.
-        let defaults = CELLS.map(|(name, own)| match own {
-            ' ' => format!("{name}=space"),
-            own => format!("{name}={own}"),
-        });
-        let name_of = |pair: &str| pair.split('=').next().unwrap_or_default().trim().to_owned();
-        let is_unnamed =
-            |default: &&String| !listed.iter().any(|pair| name_of(pair) == name_of(default));
-        let unnamed: Vec<&str> = defaults.iter().filter(is_unnamed).map(String::as_str).collect();
-        listed.extend(unnamed);
-        for pair in listed {
-            let Some((name, value)) = pair.split_once('=') else { return refused(quoted(pair)) };
+        let mut add = |symbol: char, own: char| match pairs.iter().find(|pair| pair.0 == symbol) {
+            Some((_, other)) if *other == own => Ok(()),
+            Some((_, other)) => {
+                let [other, name] = [*other, own].map(name_of);
+                Err(wrong(format!("{} for both {other} and {name}", shown(symbol))))
+            }
+            None => {
+                pairs.push((symbol, own));
+                Ok(())
+            }
+        };
+        let mut named = Vec::new();
+        for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
+            let Some((name, value)) = pair.split_once('=') else { return Err(wrong(quoted(pair))) };
             let (name, value) = (name.trim(), value.trim());
             let Some((_, own)) = CELLS.into_iter().find(|(known, _)| *known == name) else {
-                return refused(format!("the name {}", quoted(name)));
+                return Err(wrong(format!("the name {}", quoted(name))));
             };
-            let of_word = WORDS.into_iter().find(|(word, _)| *word == value);
-            let is_word = value.chars().count() > 2 && value.chars().all(char::is_alphabetic);
-            let symbols: Vec<char> = match of_word {
-                Some((_, symbol)) => vec![symbol],
-                None if value.is_empty() => {
-                    return refused(format!(
-                        "no character for {name}; write space and comma for those"
-                    ));
-                }
-                None if is_word => {
-                    return refused(format!("{} for {name}, which is no character", quoted(value)));
-                }
-                None => value.chars().collect(),
-            };
-            for symbol in symbols {
-                if !is_visible(symbol) {
-                    return refused(format!("{} for {name}, which is not visible", shown(symbol)));
-                }
-                match pairs.iter().find(|(known, _)| *known == symbol) {
-                    Some((_, other)) if *other == own => {}
-                    Some((_, other)) => {
-                        let symbol = shown(symbol);
-                        return refused(format!(
-                            "{symbol} for both {} and {name}",
-                            name_in_words(*other)
-                        ));
-                    }
-                    None => pairs.push((symbol, own)),
-                }
+            named.push(own);
+            if let Some((_, symbol)) = WORDS.into_iter().find(|(word, _)| *word == value) {
+                add(symbol, own)?;
+                continue;
             }
+            if value.is_empty() {
+                let advice = "write space and comma for those";
+                return Err(wrong(format!("no character for {name}; {advice}")));
+            }
+            if value.chars().count() > 2 && value.chars().all(char::is_alphabetic) {
+                return Err(wrong(format!("{} for {name}, which is no character", quoted(value))));
+            }
+            for symbol in value.chars() {
+                if !is_visible(symbol) {
+                    let symbol = shown(symbol);
+                    return Err(wrong(format!("{symbol} for {name}, which is not visible")));
+                }
+                add(symbol, own)?;
+            }
+        }
+        // Those that are not named keep their characters.
+        for (_, own) in CELLS.into_iter().filter(|(_, own)| !named.contains(own)) {
+            add(own, own)?;
         }
         pairs.sort_by_key(|(_, own)| CELLS.iter().position(|(_, known)| known == own));
         Ok(Self { pairs })
@@ -95,7 +88,7 @@ impl FromStr for Symbols {
 }
 
 /// The name of a cell by its character in this program.
-fn name_in_words(own: char) -> &'static str {
+fn name_of(own: char) -> &'static str {
     CELLS.into_iter().find(|(_, known)| *known == own).map_or("", |(name, _)| name)
 }
 
