@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrm_base::rng::stream;
-use hrm_puzzles::maze::Generator;
+use hrm_puzzles::maze::{Generator, Size};
 use hrm_puzzles::sudoku::{Board, Shape, Solver, Symmetry, minimal_puzzle};
 use hrm_tasks::{RunConfig, TaskConfig};
 use hrm_train::Batch;
@@ -82,7 +82,8 @@ fn sudoku(c: &mut Criterion) {
 
 fn maze(c: &mut Criterion) {
     // Paths as in a published data set, on a grid small enough to take less than a second.
-    let generator = Generator::new(20, 60).expect("the side allows this path length");
+    let size = Size::new(20, 20).expect("the side is in range");
+    let generator = Generator::new(size, 60).expect("the side allows this path length");
     let mut group = c.benchmark_group("maze");
     group.throughput(Throughput::Elements(4)).sample_size(10);
     group.bench_function("generate-20", |bencher| {

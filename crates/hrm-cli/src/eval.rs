@@ -20,7 +20,7 @@ use crate::progress;
 use crate::record::{RunRecord, data_not_found};
 use crate::scores;
 use crate::settings;
-use crate::task_args::{ON_CONFLICT, on_conflict_setting};
+use crate::task_args::{ON_CONFLICT, WrittenArgs, on_conflict_setting};
 use crate::term::{note, result};
 
 #[derive(Args)]
@@ -48,10 +48,8 @@ pub(crate) struct Eval {
     /// the rules.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     challenge: Option<PathBuf>,
-    /// Which columns of a table hold what, e.g. question=quizzes,answer=solutions. Default:
-    /// those with known names.
-    #[arg(long, value_name = "ROLE=COLUMN,...")]
-    columns: Option<String>,
+    #[command(flatten)]
+    written: WrittenArgs,
     /// New folder for detailed results: submission.json and a table of tasks for
     /// ARC, the answers for a challenge.
     #[arg(long, value_name = "DIR")]
@@ -144,18 +142,17 @@ impl Eval {
         let batch_size = self.batch as usize;
 
         if let Some(file) = &self.challenge {
-            let task = checkpoint.record.task.clone();
-            let task = task.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
+            let task = self.written.of_others(checkpoint.record.task.clone())?;
             let (model, how) = ((&checkpoint, &task), (budget, positive(self.batch)));
             let challenge = challenge::run(model, file, how, self.out.as_deref())?;
             return self.print(&checkpoint, challenge.to_json(), challenge.table());
         }
 
-        let mut puzzles = checkpoint.record.task.clone();
-        // Other files have columns of their own.
-        if !self.data.is_empty() || self.columns.is_some() {
-            puzzles = puzzles.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
-        }
+        let puzzles = checkpoint.record.task.clone();
+        let puzzles = match self.data.is_empty() {
+            true => self.written.given(puzzles)?,
+            false => self.written.of_others(puzzles)?,
+        };
         let puzzles = settings::apply_to_task(puzzles, &self.settings())?;
         let kind = puzzles.puzzle_kind();
         let own = own_data(&checkpoint, &self.data)?;

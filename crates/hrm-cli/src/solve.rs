@@ -9,7 +9,7 @@ use clap::Args;
 use hrm_core::Budget;
 use hrm_puzzles::Verdict;
 use hrm_puzzles::text::Text;
-use hrm_tasks::{Answer, Checkpoint, answer_with_givens};
+use hrm_tasks::{Answer, Checkpoint, TaskConfig, answer_with_givens};
 use hrm_train::TrainError;
 use hrm_train::run::read_json;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::error::usage;
 use crate::positive::positive;
 use crate::puzzle_text::{self, Answered, Refused};
 use crate::record::RunRecord;
-use crate::task_args::task_names;
+use crate::task_args::{WrittenArgs, task_names};
 use crate::term::{note, result, style};
 
 /// Puzzles per batch.
@@ -43,10 +43,8 @@ pub(crate) struct Solve {
     /// Seed for the puzzle that is generated without INPUT.
     #[arg(long)]
     seed: Option<u64>,
-    /// Which column of a table holds the puzzles, e.g. question=quizzes. Default: the one
-    /// with a known name.
-    #[arg(long, value_name = "ROLE=COLUMN,...")]
-    columns: Option<String>,
+    #[command(flatten)]
+    written: WrittenArgs,
     /// Print one line of JSON per puzzle.
     #[arg(long)]
     json: bool,
@@ -62,12 +60,12 @@ impl Solve {
         };
         let checkpoint = checkpoint::open(&run, &self.compute)?;
         let task = checkpoint.record.task.clone();
-        let task = task.with_table_columns(self.columns.as_deref().unwrap_or_default())?;
         if task.name() != self.task {
             let (found, wanted) = (task.name(), &self.task);
             return Err(usage(format!("{} solves {found}, not {wanted}", run.display())));
         }
-        let text = self.text(&checkpoint)?;
+        let task = self.written.of_others(task)?;
+        let text = self.text(&checkpoint, &task)?;
         let queries = task.puzzle_kind().queries(text, &checkpoint.identifiers)?;
 
         let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), positive);
@@ -95,12 +93,12 @@ impl Solve {
     }
 
     /// The puzzles.
-    fn text(&self, checkpoint: &Checkpoint) -> anyhow::Result<Text> {
+    fn text(&self, checkpoint: &Checkpoint, task: &TaskConfig) -> anyhow::Result<Text> {
         let typed =
             |text: String, place: &str| Ok(Text::new(Cursor::new(text.into_bytes()), place, &[])?);
         let Some(input) = &self.input else {
             let seed = self.seed.unwrap_or_else(random_seed);
-            let text = checkpoint.record.task.puzzle_kind().example(seed)?;
+            let text = task.puzzle_kind().example(seed)?;
             note(format!(
                 "Solving a generated puzzle (--seed {seed}) with {}.",
                 checkpoint.path.display()

@@ -28,10 +28,8 @@ pub(crate) struct DataArgs {
     /// the task has a generator.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
-    /// Which columns of tables hold what, e.g. question=quizzes,answer=solutions. Default:
-    /// those with known names. The same as --set task.table_columns=...
-    #[arg(long, value_name = "ROLE=COLUMN,...")]
-    pub(crate) columns: Option<String>,
+    #[command(flatten)]
+    pub(crate) written: WrittenArgs,
     /// Preset for the sizes of puzzles, model and training run. Default: the one that
     /// --config names, else tiny, or small with --data and for `data generate`.
     #[arg(long, value_parser = PRESETS)]
@@ -52,6 +50,52 @@ pub(crate) struct DataArgs {
     /// The preset if nothing names one, for commands with a default of their own.
     #[arg(skip)]
     default_preset: Option<&'static str>,
+}
+
+/// How puzzles are written in files.
+#[derive(Args, Clone)]
+pub(crate) struct WrittenArgs {
+    /// Which columns of tables hold what, e.g. question=quizzes,answer=solutions. Default:
+    /// those with known names. The setting task.table_columns.
+    #[arg(long, value_name = "ROLE=COLUMN,...")]
+    columns: Option<String>,
+    /// Maze: which characters are cells, e.g. wall=#,free=._,start=A,goal=B,path=*; for others,
+    /// space and comma. Default: those of the run, or '#', space, S, G and o. The setting
+    /// task.symbols.
+    #[arg(long, value_name = "CELL=CHARACTERS,...")]
+    symbols: Option<String>,
+}
+
+impl WrittenArgs {
+    /// The settings of a task, with those that are given.
+    ///
+    /// # Errors
+    ///
+    /// If the task does not have one, or its text cannot be read.
+    pub(crate) fn given(&self, mut task: TaskConfig) -> Result<TaskConfig, TaskError> {
+        if let Some(columns) = &self.columns {
+            task = task.with_table_columns(columns)?;
+        }
+        if let Some(symbols) = &self.symbols {
+            task = task.with_symbols(symbols)?;
+        }
+        Ok(task)
+    }
+
+    /// As [`given`](Self::given), for other files than those of the run, which have columns of
+    /// their own.
+    ///
+    /// # Errors
+    ///
+    /// As [`given`](Self::given).
+    pub(crate) fn of_others(&self, task: TaskConfig) -> Result<TaskConfig, TaskError> {
+        self.given(task.with_table_columns("")?)
+    }
+
+    /// Whether nothing is given.
+    fn is_empty(&self) -> bool {
+        self.columns.is_none() && self.symbols.is_none()
+    }
 }
 
 /// The settings of a command, and how they were adapted to the data.
@@ -76,6 +120,25 @@ impl DataArgs {
     pub(crate) fn settings(&self) -> Vec<String> {
         let rule = self.on_conflict.as_deref().map(on_conflict_setting);
         rule.into_iter().chain(self.set.iter().cloned()).collect()
+    }
+
+    /// The settings without which the data cannot be read: how puzzles are written, and the
+    /// shape of mazes on one line.
+    fn of_reading(&self) -> Vec<String> {
+        let has_width = self.sets("task.width");
+        let is_shape =
+            |pair: &str| pair.starts_with("task.side=") || pair.starts_with("task.width=");
+        let is_one = |pair: &&String| is_written(pair) || has_width && is_shape(pair);
+        self.set.iter().filter(is_one).cloned().collect()
+    }
+
+    /// The settings of a task with those without which the data cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// If the task does not have one, or its value cannot be read.
+    pub(crate) fn for_reading(&self, task: TaskConfig) -> anyhow::Result<TaskConfig> {
+        Ok(self.written.given(settings::apply_to_task(task, &self.of_reading())?)?)
     }
 
     /// Whether the user has changed the setting `key`.
@@ -141,15 +204,13 @@ impl TaskArgs {
             }
         };
         let settings = args.settings();
-        let is_first = |pair: &&String| is_fit(pair) || pair.starts_with("task.table_columns=");
-        let (first, others) = settings.iter().partition::<Vec<_>, _>(is_first);
-        let mut file = settings::apply(file, first)?;
-        if let Some(columns) = &args.columns {
-            file.task = file.task.with_table_columns(columns)?;
-        }
+        let (of_fit, others) = settings.iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
+        let mut file = settings::apply(file, of_fit)?;
+        file.task = args.for_reading(file.task)?;
         // Adapted first, so that the user's settings win, and are checked.
         let (file, notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
+        let others = others.into_iter().filter(|pair| !is_written(pair));
         let config = settings::apply(file, others)?.into_config();
         Ok(Chosen { config, fit, notes })
     }
@@ -193,6 +254,7 @@ impl TaskArgs {
             let pairs: Vec<String> = of_task.map(|(key, value)| format!("{key}={value}")).collect();
             file = settings::apply(file, &pairs)?;
         }
+        file.task = args.for_reading(file.task)?;
         let (mut file, mut notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
         file.task = start.widened(file.task);
@@ -251,7 +313,7 @@ impl TaskArgs {
         if args.config.is_none()
             && args.settings().is_empty()
             && args.data.is_empty()
-            && args.columns.is_none()
+            && args.written.is_empty()
         {
             let text = preset_text(&self.task, preset)?;
             let (header, settings) = text.split_once("\n\n").unwrap_or_default();
@@ -261,6 +323,11 @@ impl TaskArgs {
         let settings = toml::to_string_pretty(&PresetFile { fit, task, model, train })?;
         Ok(format!("{base}\n{settings}"))
     }
+}
+
+/// Whether a setting says how puzzles are written. Prepared data have settings of their own.
+fn is_written(pair: &str) -> bool {
+    ["task.table_columns=", "task.symbols="].iter().any(|key| pair.starts_with(key))
 }
 
 /// The preset if nothing names one.

@@ -52,7 +52,7 @@ pub(crate) struct Train {
     #[arg(
         long, value_name = "RUN",
         conflicts_with_all = [
-            "columns", "preset", "config", "set", "seed", "from", "init", "out", "force",
+            "columns", "symbols", "preset", "config", "set", "seed", "from", "init", "out", "force",
             "on_conflict", "forbid_leaks", "device", "dtype",
         ],
     )]
@@ -352,8 +352,7 @@ impl Train {
         } else {
             let data = absolute(&args.data)?;
             let RunConfig { task, model, train } = record.config;
-            // Other files have columns of their own.
-            let task = task.with_table_columns(args.columns.as_deref().unwrap_or_default())?;
+            let task = args.for_reading(args.written.of_others(task)?)?;
             let file = PresetFile { fit: Fit::default(), task, model, train };
             record.config = file.fitted_to(&data)?.0.into_config();
             record.data_sha256 = record::hashes(&data)?;

@@ -106,3 +106,45 @@ fn a_closed_pipe_ends_quietly() {
         assert!(ended.status.success() && !stderr.contains("error"), "{args:?}: {stderr}");
     }
 }
+
+#[test]
+fn json_is_read_for_training_and_solving() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let rows = r#"["1...", "....", "...3", "...."]"#;
+    let object = |key| format!(r#"{{"id": 1, "{key}": {rows}, "solution": "{SOLVED}"}}"#);
+    fs::write(here.join("a.jsonl"), format!("{}\n", object("puzzle")).repeat(10)).unwrap();
+    fs::write(
+        here.join("b.json"),
+        format!("[{}]", [object("puzzle"), object("start")].join(",\n")),
+    )
+    .unwrap();
+    let ran = trained(here, &["--data=a.jsonl"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let note = "a.jsonl: question = puzzle, answer = solution; not read: id";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
+    assert_eq!(hrm(here, &["eval", "run"]).code, 0);
+    let columns = "--columns=question=puzzle";
+    let ran = hrm(here, &["data", "stats", "sudoku", "--data=b.json", columns]);
+    let why = "b.json:2, entry 2: expected an object that names \"puzzle\" once, as --columns says";
+    assert!(ran.code == 2 && ran.stderr.contains(why), "{}", ran.stderr);
+    let questions =
+        format!("[{rows},\n [[1,0,0,0],[0,0,0,0],[0,0,0,3]],\n {{\"puzzle\": {rows}}}]");
+    fs::write(here.join("c.json"), &questions).unwrap();
+    let ran = hrm(here, &["eval", "run", "--challenge=c.json", "--out=o", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let why = "not answered: c.json:2, entry 2: field `question`: expected 16 characters, found 14";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    let answers = fs::read_to_string(here.join("o/answers.csv")).unwrap();
+    assert_eq!(answers.lines().count(), 4);
+    let ran = hrm_with_input(here, &["solve", "sudoku", "-", "--run=run", "--json"], &questions);
+    assert_eq!((ran.code, ran.stdout.lines().count()), (0, 3), "{}", ran.stderr);
+    // Letters are answered in letters.
+    let letters = ["solve", "sudoku", "A..........C....", "--run=run"];
+    let ran = hrm(here, &letters);
+    assert!(ran.code == 0 && ran.stdout.starts_with(" A . | . .    A "), "{}", ran.stdout);
+    let ran = hrm(here, &[&letters[..], &["--json"]].concat());
+    let line: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let answer = line["answer"].as_str().unwrap();
+    assert!(answer.chars().all(|symbol| ".ABCD".contains(symbol)), "{answer}");
+}

@@ -1,10 +1,10 @@
-//! Puzzles to solve, as a table or as lines of text, read a piece at a time.
+//! Puzzles to solve, as a table, JSON or lines of text, read a piece at a time.
 
 use std::io::{BufRead, BufReader, Chain, Cursor, Read};
 
 use crate::PuzzleError;
-use crate::records::{self, Columns, Table};
-use crate::text::{self, Text};
+use crate::records::{self, Columns, IsWhole, Json, Located, Table};
+use crate::text::{self, JSON_ENDINGS, Text};
 
 /// Largest length of a line in bytes.
 const N_LINE_BYTES_MAX: u64 = 4 << 20;
@@ -14,15 +14,16 @@ pub(crate) type Begun = BufReader<Chain<Cursor<Vec<u8>>, Text>>;
 
 /// Where questions are read from.
 pub(crate) enum Questions {
-    /// A table with a column of questions.
-    Table(Box<Table<Begun>>),
+    /// A table with a column of questions, or JSON.
+    Records(Box<dyn Iterator<Item = Result<Located, PuzzleError>>>),
     /// Anything else.
     Lines(Lines),
 }
 
 impl Questions {
     /// Looks at the first lines of a text. A header of a single name other than `question`
-    /// makes a table only if `is_row` holds for the line below it; it may be a heading.
+    /// makes a table only if `is_row` holds for the line below it; it may be a heading. In
+    /// JSON, `is_whole` says of a string alone whether it is a puzzle or a row of one.
     ///
     /// # Errors
     ///
@@ -32,6 +33,7 @@ impl Questions {
         columns: &Columns,
         what: &'static str,
         is_row: impl Fn(&str) -> bool,
+        is_whole: IsWhole,
     ) -> Result<Self, PuzzleError> {
         let name = text.name().to_owned();
         let failed = |source| PuzzleError::Read { path: name.clone().into(), source };
@@ -57,11 +59,18 @@ impl Questions {
         let is_own = !is_single || first.trim_matches('"').eq_ignore_ascii_case("question");
         let is_table = records::is_header(first, columns)
             && (is_own || first_two.get(1).is_some_and(|line| is_row(line)));
+        let lower_case = name.to_ascii_lowercase();
+        let is_named =
+            JSON_ENDINGS.iter().any(|ending| lower_case.ends_with(&format!(".{ending}")));
+        let is_json = is_named || records::begins(first.as_bytes(), &is_whole);
         // What the buffer holds beyond the first lines comes next.
         begin.extend_from_slice(text.buffer());
         let input = BufReader::new(Cursor::new(begin).chain(text.into_inner()));
         if is_table {
-            return Ok(Self::Table(Box::new(Table::with_buffer(input, &name, columns, false)?)));
+            return Ok(Self::Records(Box::new(Table::with_buffer(input, &name, columns, false)?)));
+        }
+        if is_json {
+            return Ok(Self::Records(Box::new(Json::new(input, &name, columns, false, is_whole))));
         }
         Ok(Self::Lines(Lines { input, name, at: 0, has_ended: false }))
     }

@@ -1,4 +1,5 @@
-//! Puzzle files: tables (CSV) like the published ones, `source,question,answer,rating`.
+//! Puzzle files: tables (CSV) like the published ones, `source,question,answer,rating`, or
+//! JSON with objects that have such keys.
 //!
 //! Columns are identified by name, in any order ([`Columns`]). `question` and `answer` are
 //! required; `source` and `rating` are optional; other columns are not read. Separators are
@@ -6,6 +7,7 @@
 //! the order of the file is the one that is reported.
 
 mod columns;
+mod json;
 
 use std::io::{BufRead, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -20,9 +22,10 @@ use crate::text::{self, TABLE_ENDINGS, Text, quoted};
 use crate::{PuzzleError, clipped};
 
 pub use columns::Columns;
+pub(crate) use json::{IsWhole, Json, begins};
 
 /// One line of a puzzle file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Origin of the puzzle. Empty if the file does not state it.
     pub source: String,
@@ -68,7 +71,7 @@ const N_ROW_BYTES_MAX: u64 = 4 << 20;
 /// text, [`PuzzleError::Malformed`] with file and line for a wrong header or field count,
 /// [`PuzzleError::Empty`] without a record.
 pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
-    Table::open(path, &Columns::default(), true)?.collect()
+    Records::open(path, &Columns::default())?.collect()
 }
 
 /// Streams a puzzle file record by record, so that it need not fit in memory.
@@ -77,7 +80,7 @@ pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
 ///
 /// See [`read`].
 pub fn visit_file(path: &Path, mut each: impl FnMut(Located)) -> Result<(), PuzzleError> {
-    Table::open(path, &Columns::default(), true)?.try_for_each(|row| {
+    Records::open(path, &Columns::default())?.try_for_each(|row| {
         each(row?);
         Ok(())
     })
@@ -90,7 +93,7 @@ pub fn visit_file(path: &Path, mut each: impl FnMut(Located)) -> Result<(), Puzz
 /// See [`read`].
 pub fn first(data: &[PathBuf], columns: &Columns) -> Result<Option<Located>, PuzzleError> {
     let Some(path) = data.first() else { return Ok(None) };
-    Table::open(&in_folder(path, &[TRAIN, TEST])?, columns, true)?.next().transpose()
+    Records::open(&in_folder(path, &[TRAIN, TEST])?, columns)?.next().transpose()
 }
 
 /// What was read for training, and for evaluation.
@@ -167,11 +170,10 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
     made: &mut Vec<T>,
     notes: &mut Vec<String>,
 ) -> Result<(), E> {
-    let mut table = Table::open(path, columns, true)?;
-    notes.extend(table.note().map(str::to_owned));
+    let mut records = Records::open(path, columns)?;
     loop {
         let mut fault = None;
-        let rows = table.by_ref().map_while(|row| row.map_err(|err| fault = Some(err)).ok());
+        let rows = records.by_ref().map_while(|row| row.map_err(|err| fault = Some(err)).ok());
         let rows: Vec<Located> = rows.take(N_CHUNK).collect();
         // All results exist before the errors are looked at, so that the first bad record in
         // the order of the file is reported; a fault of the table itself comes after them.
@@ -183,7 +185,57 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
             return Err(fault.into());
         }
         if rows.is_empty() {
+            notes.extend(records.note().map(str::to_owned));
             return Ok(());
+        }
+    }
+}
+
+/// The records of a puzzle file with their answers, one after another.
+enum Records {
+    Table(Box<Table<BufReader<Text>>>),
+    Json(Box<Json<BufReader<Text>>>),
+}
+
+impl Records {
+    /// Opens a puzzle file, whatever it is packed in.
+    ///
+    /// # Errors
+    ///
+    /// See [`read`].
+    fn open(path: &Path, columns: &Columns) -> Result<Self, PuzzleError> {
+        let n_bytes = std::fs::metadata(path).map_err(PuzzleError::read(path))?.len();
+        let stage = Stage::start("reading puzzles", n_bytes);
+        let text = Text::open_with(path, TABLE_ENDINGS, move |n| stage.advance(n))?;
+        let name = text.name().to_owned();
+        let mut input = BufReader::new(text);
+        let begin = input.fill_buf().map_err(PuzzleError::read(path))?.trim_ascii_start();
+        Ok(match begin.first() {
+            // No header begins with these.
+            Some(b'[' | b'{') => {
+                let is_whole = Box::new(|_: &str| true);
+                Self::Json(Box::new(Json::new(input, &name, columns, true, is_whole)))
+            }
+            _ => Self::Table(Box::new(Table::with_buffer(input, &name, columns, true)?)),
+        })
+    }
+
+    /// How columns are read, unless they have the names of this program.
+    fn note(&self) -> Option<&str> {
+        match self {
+            Self::Table(table) => table.note(),
+            Self::Json(json) => json.note(),
+        }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Located, PuzzleError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Table(table) => table.next(),
+            Self::Json(json) => json.next(),
         }
     }
 }
@@ -279,24 +331,9 @@ pub struct Table<R> {
     has_ended: bool,
 }
 
-impl Table<BufReader<Text>> {
-    /// Opens a puzzle file, whatever it is packed in. Records have an answer if
-    /// `needs_answer`; otherwise it may be missing and is then empty.
-    ///
-    /// # Errors
-    ///
-    /// See [`read`].
-    pub fn open(path: &Path, columns: &Columns, needs_answer: bool) -> Result<Self, PuzzleError> {
-        let n_bytes = std::fs::metadata(path).map_err(PuzzleError::read(path))?.len();
-        let stage = Stage::start("reading puzzles", n_bytes);
-        let text = Text::open_with(path, TABLE_ENDINGS, move |n| stage.advance(n))?;
-        let name = text.name().to_owned();
-        Self::with_buffer(BufReader::new(text), &name, columns, needs_answer)
-    }
-}
-
 impl<R: Read> Table<BufReader<R>> {
-    /// A table from any input of UTF-8; messages call it `name`.
+    /// A table from any input of UTF-8; messages call it `name`. Records have an answer if
+    /// `needs_answer`; otherwise it may be missing and is then empty.
     ///
     /// # Errors
     ///
@@ -368,11 +405,7 @@ impl<R: BufRead> Table<R> {
             Ok(places) => places,
             Err(expected) => {
                 let found = quoted(&fields.join(&(separator as char).to_string()));
-                let advice = match columns::is_without_names(&fields) {
-                    true => ", which names nothing: add a first line such as question,answer",
-                    false if expected.contains("--columns") => "",
-                    false => "; say which columns are meant: --columns question=NAME,answer=NAME",
-                };
+                let advice = columns::advice(&fields, &expected);
                 return wrong_header(expected, format!("{found}{advice}"));
             }
         };

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use hrm_puzzles::binairo::Binairo;
+use hrm_puzzles::maze::Symbols;
 use hrm_puzzles::records::Columns;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +89,7 @@ kinds! {
     Sudoku, "sudoku", SudokuConfig;
 }
 
-/// Tables of puzzles.
+/// How puzzles are written in files.
 impl TaskConfig {
     /// The same settings for tables whose columns are `columns`, e.g.
     /// `question=quizzes,answer=solutions`; empty for columns with known names.
@@ -101,15 +102,37 @@ impl TaskConfig {
         if let Err(expected) = columns.parse::<Columns>() {
             return Err(TaskError::setting(FIELD, "names of columns", expected));
         }
+        let otherwise = format!("left out: {} is not read from tables", self.name());
+        self.with_text(FIELD, columns, otherwise)
+    }
+
+    /// The same settings for mazes that are written with these characters, e.g.
+    /// `wall=1,free=0`; empty for those of this program.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::Setting`] if this kind is not `maze`, or for other text.
+    pub fn with_symbols(self, symbols: &str) -> Result<Self, TaskError> {
+        let otherwise = format!("left out: it is for mazes, not for {}", self.name());
+        let changed = self.with_text("symbols", symbols, otherwise)?;
+        symbols.parse::<Symbols>()?;
+        Ok(changed)
+    }
+
+    /// The same settings with another text in the setting `field`; `otherwise` is what to do
+    /// if this kind does not have it.
+    fn with_text(
+        self,
+        field: &'static str,
+        text: &str,
+        otherwise: String,
+    ) -> Result<Self, TaskError> {
         let mut tree = serde_json::to_value(&self).expect("settings are always JSON");
-        match tree.get_mut(FIELD) {
-            None if columns.is_empty() => Ok(self),
-            None => {
-                let expected = format!("left out: {} is not read from tables", self.name());
-                Err(TaskError::setting(FIELD, expected, columns))
-            }
-            Some(field) => {
-                *field = columns.into();
+        match tree.get_mut(field) {
+            None if text.is_empty() => Ok(self),
+            None => Err(TaskError::setting(field, otherwise, text)),
+            Some(value) => {
+                *value = text.into();
                 Ok(serde_json::from_value(tree).expect("only a text has changed"))
             }
         }

@@ -40,6 +40,7 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { name: "records", file: "train.csv", read: records_csv },
     Reader { name: "text", file: "text.csv", read: packed_text },
     Reader { name: "boards", file: "boards.txt", read: boards },
+    Reader { name: "mazes", file: "mazes.txt", read: mazes },
     Reader { name: "grid_csv", file: "grids.csv", read: grid_csv },
     Reader { name: "npy", file: "npy/test/all__inputs.npy", read: prepared },
     Reader { name: "dataset_json", file: "metadata/test/dataset.json", read: prepared },
@@ -108,9 +109,10 @@ fn folder() -> &'static Path {
 
 /// Reads all records, as Sudokus or as mazes.
 fn records_csv(path: &Path) -> Outcome {
-    let first = records::first(&[path.to_owned()], &records::Columns::default())?;
-    let n_cells = first.map_or(0, |located| located.record.question.chars().count());
-    let kinds = ["sudoku", "maze"].map(|kind| open(kind, n_cells, path));
+    let kinds = ["sudoku", "maze"].map(|kind| {
+        let config = RunConfig::preset(kind, "tiny").expect("the name is listed");
+        rows(&config.task.fitted_to(&[path.to_owned()])?, path)
+    });
     // No file is valid as both.
     let [sudoku, maze] = kinds;
     sudoku.or(maze)
@@ -142,6 +144,22 @@ fn task(kind: &'static str) -> TaskConfig {
     static TASKS: Mutex<BTreeMap<&str, TaskConfig>> = Mutex::new(BTreeMap::new());
     let preset = || RunConfig::preset(kind, "tiny").expect("the name is listed").task;
     TASKS.lock().expect("no thread panics here").entry(kind).or_insert_with(preset).clone()
+}
+
+/// Mazes to solve, in any form, with characters of their own.
+fn mazes(path: &Path) -> Outcome {
+    let text = hrm_puzzles::text::Text::open(path, &["txt"])?;
+    let size = hrm_puzzles::maze::Size::new(3, 4)?;
+    let symbols = "wall=#1,free=space,free=0,start=S2,goal=G3".parse()?;
+    let columns = records::Columns::default();
+    let mut first = None;
+    for maze in hrm_puzzles::maze::mazes(size, &symbols, text, &columns)? {
+        match maze {
+            Ok(given) => assert_eq!(given.maze.size(), size),
+            Err(err) => first = first.or(Some(err)),
+        }
+    }
+    first.map_or(Ok(()), |err| Err(err.into()))
 }
 
 fn grid_csv(path: &Path) -> Outcome {

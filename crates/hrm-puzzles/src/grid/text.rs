@@ -32,7 +32,7 @@ pub fn parse_grids(text: &str, place: &str) -> Result<Vec<ParsedGrid>, PuzzleErr
     Grids::new(text, &Columns::default())?.collect()
 }
 
-/// The grids of a text, one after another: a table with a column of questions, or grids
+/// The grids of a text, one after another: a table with a column of questions, JSON, or grids
 /// separated by empty lines. A grid on a single line is split into rows at `/`. Each error
 /// concerns one grid, except for [`PuzzleError::Read`], which is the last.
 pub struct Grids {
@@ -47,7 +47,8 @@ impl Grids {
     /// [`PuzzleError::Read`], [`PuzzleError::Empty`] without grids, and
     /// [`PuzzleError::Malformed`] for a table without a column of questions.
     pub fn new(text: Text, columns: &Columns) -> Result<Self, PuzzleError> {
-        let source = Questions::of(text, columns, "puzzles", |_| false)?;
+        let is_whole = |text: &str| text.contains(['/', '\n']);
+        let source = Questions::of(text, columns, "puzzles", |_| false, Box::new(is_whole))?;
         Ok(Self { source })
     }
 }
@@ -60,8 +61,8 @@ impl Iterator for Grids {
         const N_LINES_MAX: usize = 1 << 16;
 
         let lines = match &mut self.source {
-            Questions::Table(table) => {
-                return Some(table.next()?.and_then(|located| in_csv(&located)));
+            Questions::Records(records) => {
+                return Some(records.next()?.and_then(|located| of_record(&located)));
             }
             Questions::Lines(lines) => lines,
         };
@@ -95,7 +96,7 @@ impl Iterator for Grids {
     }
 }
 
-fn in_csv(located: &records::Located) -> Result<ParsedGrid, PuzzleError> {
+fn of_record(located: &records::Located) -> Result<ParsedGrid, PuzzleError> {
     let record = &located.record;
     let label = match record.answer.as_str() {
         "" => None,
@@ -136,5 +137,23 @@ mod tests {
         assert_eq!(questions("question\nab/b\nb\n"), [one.clone(), other.clone()]);
         assert_eq!(questions("x,question\n,\"ab\nb\"\n,b\n"), [one, other]);
         assert!(parse_grids("\n\n", "f").is_err());
+    }
+
+    #[test]
+    fn json_is_parsed_unless_it_may_be_a_grid() {
+        let (one, other) = (grid("ab/b"), grid("12/30"));
+        for text in [
+            "[\"ab\", \"b\"]\n[[1, 2], [3, 0]]",
+            "[{\"puzzle\": [\"ab\", \"b\"]}, {\"puzzle\": \"12/30\"}]",
+            "[\"ab/b\", \"12/30\"]",
+            "[[\"ab\", \"b\"], [\"12\", \"30\"]]",
+        ] {
+            assert_eq!(questions(text), [one.clone(), other.clone()], "{text}");
+        }
+        let found = parse_grids("{\"puzzle\": [\"ab\", \"b\"], \"answer\": [\"ba\", \"a\"]}", "f");
+        let found = &found.unwrap()[0];
+        assert_eq!((found.label.clone(), found.in_lines), (Some(grid("ba/a")), true));
+        assert_eq!(questions("[1,2]"), [grid("[1,2]")]);
+        assert_eq!(questions("[[a"), [grid("[[a")]);
     }
 }

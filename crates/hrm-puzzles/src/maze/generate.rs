@@ -9,9 +9,8 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::grid::check_side;
 use super::path::Search;
-use super::{Maze, SIDE_MAX};
+use super::{Maze, Size};
 use crate::PuzzleError;
 
 /// Limit of the work for one maze: the total number of cells over all attempts.
@@ -20,27 +19,25 @@ const N_CELLS_TRIED_MAX: usize = 200_000_000;
 /// Samples mazes of one size and minimum path length.
 #[derive(Clone, Debug)]
 pub struct Generator {
-    side: usize,
+    size: Size,
     min_path: usize,
     n_tries_max: usize,
 }
 
 impl Generator {
-    /// Creates a generator of mazes of `side` by `side` cells whose shortest path has
-    /// at least `min_path` cells, start and goal included.
+    /// Creates a generator of mazes of `size` whose shortest path has at least `min_path`
+    /// cells, start and goal included.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] if the side is out of range or the path cannot fit
-    /// between the walls.
-    pub fn new(side: usize, min_path: usize) -> Result<Self, PuzzleError> {
-        check_side(side)?;
-        let n_free_max = side * side - n_walls_min(side);
+    /// [`PuzzleError::Setting`] if the path cannot fit between the walls.
+    pub fn new(size: Size, min_path: usize) -> Result<Self, PuzzleError> {
+        let n_free_max = size.n_cells() - n_walls_min(size);
         if !(2..=n_free_max).contains(&min_path) {
-            let expected = format!("2 to {n_free_max} for side {side}");
+            let expected = format!("2 to {n_free_max} for {size}");
             return Err(PuzzleError::setting("min_path", expected, min_path));
         }
-        Ok(Self { side, min_path, n_tries_max: N_CELLS_TRIED_MAX / (side * side) })
+        Ok(Self { size, min_path, n_tries_max: N_CELLS_TRIED_MAX / size.n_cells() })
     }
 
     /// Samples one maze.
@@ -50,11 +47,11 @@ impl Generator {
     /// [`PuzzleError::Setting`] if mazes with such a long path are so rare that none
     /// was found in a few seconds.
     pub fn maze(&self, rng: &mut impl Rng) -> Result<Maze, PuzzleError> {
-        let n_cells = self.side * self.side;
+        let n_cells = self.size.n_cells();
         // Reshuffled for every attempt: shuffling any order is as random as shuffling
         // the initial one.
         let mut order: Vec<usize> = (0..n_cells).collect();
-        let Self { side, min_path, n_tries_max } = *self;
+        let Self { size, min_path, n_tries_max } = *self;
         // A start with many far goals represents that many start/goal pairs. Accepting
         // it no more often than a start with a single far goal would bias paths towards
         // short ones.
@@ -69,7 +66,7 @@ impl Generator {
         }
         passed_over.ok_or_else(|| {
             let expected =
-                format!("short enough to occur among {n_tries_max} random mazes of side {side}");
+                format!("short enough to occur among {n_tries_max} random mazes of {size}");
             PuzzleError::setting("min_path", expected, min_path)
         })
     }
@@ -78,37 +75,36 @@ impl Generator {
     /// `None` if there is none.
     fn attempt(&self, order: &mut [usize], rng: &mut impl Rng) -> Option<(Maze, usize)> {
         let n_cells = order.len();
-        let n_walls = rng.random_range(n_walls_min(self.side) as u32..=n_cells as u32 / 2);
+        let n_walls = rng.random_range(n_walls_min(self.size) as u32..=n_cells as u32 / 2);
         let (walled, free) = order.partial_shuffle(rng, n_walls as usize);
         let mut walls = vec![false; n_cells];
         walled.iter().for_each(|cell| walls[*cell] = true);
 
         let start = *pick(free, rng);
-        let search = Search::new(self.side, |cell| !walls[cell], start);
+        let search = Search::new(self.size, |cell| !walls[cell], start);
         let is_far = |cell: &&usize| search.moves_to(**cell) >= Some(self.min_path - 1);
         // Cells are discovered in order of distance, so the far cells come last.
         let n_far = search.reached.iter().rev().take_while(is_far).count();
         let far = &search.reached[search.reached.len() - n_far..];
         (n_far > 0).then(|| {
-            let maze = Maze::from_walls(self.side, &walls, start, *pick(far, rng));
+            let maze = Maze::from_walls(self.size, &walls, start, *pick(far, rng));
             (maze, n_far)
         })
     }
 }
 
-/// The longest `min_path` up to `wanted` that is found quickly for this side.
+/// The longest `min_path` up to `wanted` that is found quickly for this size.
 ///
 /// The published length scales with the side; small mazes have even less room for
 /// detours.
-pub fn attainable_path(side: usize, wanted: usize) -> usize {
-    let side = side.min(SIDE_MAX);
-    let in_proportion = 11 * side / 3;
-    let with_room = side * side / 8;
+pub fn attainable_path(size: Size, wanted: usize) -> usize {
+    let in_proportion = 11 * (size.height() + size.width()) / 6;
+    let with_room = size.n_cells() / 8;
     wanted.min(in_proportion.min(with_room)).max(2)
 }
 
-fn n_walls_min(side: usize) -> usize {
-    3 * side * side / 10
+fn n_walls_min(size: Size) -> usize {
+    3 * size.n_cells() / 10
 }
 
 /// A uniform sample of `items`, which are not empty and fewer than 2^32.
@@ -119,7 +115,7 @@ fn pick<'a, T>(items: &'a [T], rng: &mut impl Rng) -> &'a T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::maze::shortest_path;
+    use crate::maze::{SIDE_MAX, SIDE_MIN, shortest_path};
     use hrm_base::rng::stream;
     use proptest::prelude::*;
 
@@ -128,15 +124,18 @@ mod tests {
 
         #[test]
         fn paths_are_long_enough_and_the_number_of_walls_is_in_range(
-            side in 2usize..=14,
+            height in 2usize..=14,
+            width in 2usize..=14,
             wanted in 0usize..40,
             seed: u64,
         ) {
-            let min_path = attainable_path(side, wanted);
-            let generator = Generator::new(side, min_path).unwrap();
+            let size = Size { height, width };
+            let min_path = attainable_path(size, wanted);
+            let generator = Generator::new(size, min_path).unwrap();
             let maze = generator.maze(&mut stream(seed, "test")).unwrap();
             prop_assert!(shortest_path(&maze).unwrap().len() >= min_path);
-            let n_cells = side * side;
+            let n_cells = size.n_cells();
+            prop_assert_eq!(maze.size(), size);
             prop_assert!((3 * n_cells / 10..=n_cells / 2).contains(&maze.n_walls()));
             prop_assert_eq!(generator.maze(&mut stream(seed, "test")).unwrap(), maze);
         }
@@ -144,28 +143,33 @@ mod tests {
 
     #[test]
     fn mazes_of_the_published_size_are_found() {
-        let generator = Generator::new(30, 110).unwrap();
+        let generator = Generator::new(Size::square(30), 110).unwrap();
         let maze = generator.maze(&mut stream(1, "test")).unwrap();
         assert!(shortest_path(&maze).unwrap().len() >= 110);
-        assert_eq!(attainable_path(30, 110), 110);
+        assert_eq!(attainable_path(Size::square(30), 110), 110);
     }
 
     #[test]
-    fn attainable_paths_are_in_range_for_every_side() {
-        let min_path = attainable_path(SIDE_MAX, usize::MAX);
-        Generator::new(SIDE_MAX, min_path).unwrap().maze(&mut stream(1, "test")).unwrap();
-        assert_eq!(attainable_path(usize::MAX, 5), 5);
-        assert_eq!(attainable_path(0, 5), 2);
+    fn attainable_paths_are_found_in_the_longest_mazes() {
+        for (height, width) in [(SIDE_MAX, SIDE_MAX), (SIDE_MIN, SIDE_MAX), (SIDE_MAX, 3)] {
+            let size = Size { height, width };
+            let min_path = attainable_path(size, usize::MAX);
+            Generator::new(size, min_path).unwrap().maze(&mut stream(1, "test")).unwrap();
+        }
+        assert_eq!(attainable_path(Size::square(SIDE_MAX), 5), 5);
+        assert_eq!(attainable_path(Size::square(SIDE_MIN), 5), 2);
     }
 
     #[test]
     fn impossible_settings_are_rejected() {
-        let message = |side, min_path| Generator::new(side, min_path).unwrap_err().to_string();
-        assert_eq!(message(1, 2), "side must be 2 to 100, found 1");
-        assert_eq!(message(101, 2), "side must be 2 to 100, found 101");
+        let message =
+            |side, min_path| Generator::new(Size::square(side), min_path).unwrap_err().to_string();
         assert_eq!(message(2, 1), "min_path must be 2 to 3 for side 2, found 1");
         assert_eq!(message(30, 631), "min_path must be 2 to 630 for side 30, found 631");
-        let generator = Generator { n_tries_max: 10, ..Generator::new(10, 70).unwrap() };
+        let wide = Generator::new(Size { height: 2, width: 5 }, 8).unwrap_err().to_string();
+        assert_eq!(wide, "min_path must be 2 to 7 for 2 by 5 cells, found 8");
+        let generator =
+            Generator { n_tries_max: 10, ..Generator::new(Size::square(10), 70).unwrap() };
         assert_eq!(
             generator.maze(&mut stream(1, "test")).unwrap_err().to_string(),
             "min_path must be short enough to occur among 10 random mazes of side 10, found 70"

@@ -2,14 +2,9 @@
 
 use std::fmt;
 
+use super::Symbols;
+use super::size::{SIDE_MIN, Size};
 use crate::PuzzleError;
-use crate::text::shown;
-
-/// Smallest number of cells per side: a start and a goal must fit.
-pub const SIDE_MIN: usize = 2;
-
-/// Largest number of cells per side.
-pub const SIDE_MAX: usize = 100;
 
 /// All characters of mazes and answers.
 pub const SYMBOLS: &str = "# SGo";
@@ -53,60 +48,60 @@ impl Cell {
     }
 }
 
-/// A square of cells with one start and one goal. The goal may be unreachable.
+/// A rectangle of cells with one start and one goal. The goal may be unreachable.
 ///
 /// Cells are identified by their index, row by row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Maze {
-    side: usize,
+    size: Size,
     cells: Box<[Cell]>,
     start: usize,
     goal: usize,
 }
 
 impl Maze {
-    /// Parses `side * side` characters, row by row, without separators.
+    /// Parses the characters of a maze of this size, row by row, without separators, as
+    /// `symbols` writes them.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Setting`] if `side` is not in [`SIDE_MIN`]`..=`[`SIDE_MAX`].
-    /// [`PuzzleError::Malformed`] at `place` for a wrong number of characters, a
-    /// character not in `# SG`, or unless there is exactly one `S` and one `G`.
-    pub fn parse(text: &str, side: usize, place: &str) -> Result<Self, PuzzleError> {
-        check_side(side)?;
+    /// [`PuzzleError::Malformed`] at `place` for a wrong number of characters, a character
+    /// that is no cell, or unless there is exactly one start and one goal.
+    pub fn parse(
+        text: &str,
+        size: Size,
+        symbols: &Symbols,
+        place: &str,
+    ) -> Result<Self, PuzzleError> {
         let n_chars = text.chars().count();
-        if n_chars != side * side {
-            let expected = format!("{} characters for side {side}", side * side);
+        if n_chars != size.n_cells() {
+            let expected = format!("{} characters for {size}", size.n_cells());
             return Err(PuzzleError::malformed(place, expected, size_in_words(n_chars)));
         }
-        let cell = |(idx, symbol)| {
-            Cell::from_symbol(symbol).ok_or_else(|| {
-                let found = format!("{} at {}", shown(symbol), Spot::new(side, idx));
-                PuzzleError::malformed(place, "'#', ' ', 'S' or 'G'", found)
-            })
-        };
+        let cell = |(idx, symbol)| symbols.cell(symbol, Spot::new(size, idx), place);
         let cells: Box<[Cell]> = text.chars().enumerate().map(cell).collect::<Result<_, _>>()?;
-        let only = |wanted: Cell, symbol: char| {
+        let only = |wanted: Cell| {
             let mut places = (0..cells.len()).filter(|idx| cells[*idx] == wanted);
             let found = match (places.next(), places.next()) {
                 (Some(idx), None) => return Ok(idx),
                 (None, _) => "none".to_owned(),
-                (Some(_), Some(second)) => format!("a second at {}", Spot::new(side, second)),
+                (Some(_), Some(second)) => format!("a second at {}", Spot::new(size, second)),
             };
+            let symbol = symbols.written(wanted.symbol());
             Err(PuzzleError::malformed(place, format!("one {symbol:?}"), found))
         };
-        let (start, goal) = (only(Cell::Start, 'S')?, only(Cell::Goal, 'G')?);
-        Ok(Self { side, cells, start, goal })
+        let (start, goal) = (only(Cell::Start)?, only(Cell::Goal)?);
+        Ok(Self { size, cells, start, goal })
     }
 
-    /// Creates a maze with the given walls, `[side * side]`.
+    /// Creates a maze with the given walls, one or none per cell.
     ///
     /// # Panics
     ///
     /// If `walls` has a different length, or if start and goal are not two distinct
     /// free cells.
-    pub(super) fn from_walls(side: usize, walls: &[bool], start: usize, goal: usize) -> Self {
-        assert_eq!(walls.len(), side * side, "one wall or none per cell");
+    pub(super) fn from_walls(size: Size, walls: &[bool], start: usize, goal: usize) -> Self {
+        assert_eq!(walls.len(), size.n_cells(), "one wall or none per cell");
         assert!(
             start != goal && !walls[start] && !walls[goal],
             "start and goal are two free cells"
@@ -115,21 +110,21 @@ impl Maze {
         let mut cells: Box<[Cell]> = walls.iter().map(wall).collect();
         cells[start] = Cell::Start;
         cells[goal] = Cell::Goal;
-        Self { side, cells, start, goal }
+        Self { size, cells, start, goal }
     }
 
-    /// The maze whose cell `to` is this maze's cell `source(to)`.
-    pub(super) fn rearranged(&self, source: impl Fn(usize) -> usize) -> Self {
+    /// The maze of `size`, with as many cells, whose cell `to` is this maze's cell `source(to)`.
+    pub(super) fn rearranged(&self, size: Size, source: impl Fn(usize) -> usize) -> Self {
         let cells: Box<[Cell]> = (0..self.cells.len()).map(|to| self.cells[source(to)]).collect();
         let place =
             |wanted| cells.iter().position(|cell| *cell == wanted).expect("cells only moved");
         let (start, goal) = (place(Cell::Start), place(Cell::Goal));
-        Self { side: self.side, cells, start, goal }
+        Self { size, cells, start, goal }
     }
 
-    /// Number of cells per side.
-    pub fn side(&self) -> usize {
-        self.side
+    /// Height and width.
+    pub fn size(&self) -> Size {
+        self.size
     }
 
     /// All cells, row by row.
@@ -154,7 +149,7 @@ impl Maze {
 
     /// Row and column of a cell.
     pub fn spot(&self, cell: usize) -> Spot {
-        Spot::new(self.side, cell)
+        Spot::new(self.size, cell)
     }
 
     /// Characters row by row, without separators, with the free cells of `path` marked.
@@ -184,8 +179,8 @@ pub struct Spot {
 }
 
 impl Spot {
-    fn new(side: usize, cell: usize) -> Self {
-        Self { row: cell / side, col: cell % side }
+    fn new(size: Size, cell: usize) -> Self {
+        Self { row: cell / size.width, col: cell % size.width }
     }
 }
 
@@ -195,26 +190,15 @@ impl fmt::Display for Spot {
     }
 }
 
-/// The neighbours of `cell` in a square of `side`: down, left, right, up.
-pub(super) fn neighbours(side: usize, cell: usize) -> impl Iterator<Item = usize> {
-    let (row, col) = (cell / side, cell % side);
-    let down = (row + 1 < side).then(|| cell + side);
+/// The neighbours of `cell` in a maze of `size`: down, left, right, up.
+pub(super) fn neighbours(size: Size, cell: usize) -> impl Iterator<Item = usize> {
+    let Size { height, width } = size;
+    let (row, col) = (cell / width, cell % width);
+    let down = (row + 1 < height).then(|| cell + width);
     let left = (col > 0).then(|| cell - 1);
-    let right = (col + 1 < side).then(|| cell + 1);
-    let up = (row > 0).then(|| cell - side);
+    let right = (col + 1 < width).then(|| cell + 1);
+    let up = (row > 0).then(|| cell - width);
     [down, left, right, up].into_iter().flatten()
-}
-
-/// Checks that `side` is in [`SIDE_MIN`]`..=`[`SIDE_MAX`].
-///
-/// # Errors
-///
-/// [`PuzzleError::Setting`] otherwise.
-pub fn check_side(side: usize) -> Result<(), PuzzleError> {
-    if (SIDE_MIN..=SIDE_MAX).contains(&side) {
-        return Ok(());
-    }
-    Err(PuzzleError::setting("side", format!("{SIDE_MIN} to {SIDE_MAX}"), side))
 }
 
 /// A number of characters, and the side if it is a square number.
@@ -233,20 +217,32 @@ pub(super) mod tests {
 
     /// A maze from its rows.
     pub(crate) fn maze(rows: &[&str]) -> Maze {
-        Maze::parse(&rows.concat(), rows.len(), "test").unwrap()
+        let size = Size::new(rows.len(), rows[0].chars().count()).unwrap();
+        parse(&rows.concat(), size, "test").unwrap()
+    }
+
+    /// [`Maze::parse`] with the characters of this program.
+    pub(crate) fn parse(text: &str, size: Size, place: &str) -> Result<Maze, PuzzleError> {
+        Maze::parse(text, size, &Symbols::default(), place)
     }
 
     prop_compose! {
         /// Mazes with any share of walls; the goal is often unreachable.
-        pub(crate) fn any_maze(side_max: usize)(side in SIDE_MIN..=side_max, n_in_8 in 0u32..8)(
-            side in Just(side),
-            mut walls in proptest::collection::vec((0u32..8).prop_map(move |n| n < n_in_8), side * side),
-            start in 0..side * side,
-            offset in 1..side * side,
+        pub(crate) fn any_maze(side_max: usize)(
+            height in SIDE_MIN..=side_max,
+            width in SIDE_MIN..=side_max,
+            n_in_8 in 0u32..8,
+        )(
+            size in Just(Size { height, width }),
+            mut walls in proptest::collection::vec(
+                (0u32..8).prop_map(move |n| n < n_in_8), height * width,
+            ),
+            start in 0..height * width,
+            offset in 1..height * width,
         ) -> Maze {
-            let goal = (start + offset) % (side * side);
+            let goal = (start + offset) % size.n_cells();
             (walls[start], walls[goal]) = (false, false);
-            Maze::from_walls(side, &walls, start, goal)
+            Maze::from_walls(size, &walls, start, goal)
         }
     }
 
@@ -254,15 +250,16 @@ pub(super) mod tests {
         #[test]
         fn a_maze_survives_a_round_trip(maze in any_maze(8)) {
             let text = maze.to_text(&[]);
-            prop_assert_eq!(&Maze::parse(&text, maze.side(), "test").unwrap(), &maze);
+            prop_assert_eq!(&parse(&text, maze.size(), "test").unwrap(), &maze);
         }
 
         #[test]
         fn text_that_parses_is_written_back_unchanged(
             text in "[# SGox\n]{0,20}",
-            side in 0usize..5,
+            height in 2usize..5,
+            width in 2usize..5,
         ) {
-            if let Ok(maze) = Maze::parse(&text, side, "test") {
+            if let Ok(maze) = parse(&text, Size { height, width }, "test") {
                 prop_assert_eq!(maze.to_text(&[]), text);
             }
         }
@@ -270,12 +267,15 @@ pub(super) mod tests {
 
     #[test]
     fn neighbours_are_in_the_order_down_left_right_up() {
-        let of = |cell| neighbours(3, cell).collect::<Vec<_>>();
+        let of = |cell| neighbours(Size::square(3), cell).collect::<Vec<_>>();
         assert_eq!(of(4), [7, 3, 5, 1]);
         assert_eq!(of(0), [3, 1]);
         assert_eq!(of(2), [5, 1]);
         assert_eq!(of(6), [7, 3]);
         assert_eq!(of(8), [7, 5]);
+        let of = |cell| neighbours(Size { height: 2, width: 4 }, cell).collect::<Vec<_>>();
+        assert_eq!(of(3), [7, 2]);
+        assert_eq!(of(5), [4, 6, 1]);
     }
 
     #[test]
@@ -288,20 +288,23 @@ pub(super) mod tests {
 
     #[test]
     fn text_that_is_not_a_maze_is_rejected() {
-        let message = |text: &str, side| Maze::parse(text, side, "f:2").unwrap_err().to_string();
-        assert_eq!(message("SG", 1), "side must be 2 to 100, found 1");
-        assert_eq!(
-            message("SG", usize::MAX),
-            format!("side must be 2 to 100, found {}", usize::MAX)
-        );
+        let message =
+            |text: &str, side| parse(text, Size::square(side), "f:2").unwrap_err().to_string();
         assert_eq!(message("SG ", 2), "f:2: expected 4 characters for side 2, found 3");
         assert_eq!(
             message("S G      ", 2),
             "f:2: expected 4 characters for side 2, found 9, as for side 3"
         );
+        let wide = parse("SG ", Size { height: 2, width: 3 }, "f:2").unwrap_err().to_string();
+        assert_eq!(wide, "f:2: expected 6 characters for 2 by 3 cells, found 3");
         assert_eq!(
             message("SGo ", 2),
             "f:2: expected '#', ' ', 'S' or 'G', found 'o' at row 2, column 1"
+        );
+        assert_eq!(
+            message("SGx ", 2),
+            "f:2: expected '#', ' ', 'S' or 'G', found 'x' at row 2, column 1; say what it stands \
+             for, e.g. --symbols free=x"
         );
         assert_eq!(message(" G  ", 2), "f:2: expected one 'S', found none");
         assert_eq!(message("SGSG", 2), "f:2: expected one 'S', found a second at row 2, column 1");

@@ -1,7 +1,7 @@
 //! Paths through a maze: the shortest one, and the one that an answer marks.
 
 use super::grid::neighbours;
-use super::{Cell, Maze, PATH, Spot};
+use super::{Cell, Maze, PATH, Size, Spot};
 use crate::Verdict;
 
 /// The path used as label, from start to goal, both included; `None` if the goal is
@@ -12,7 +12,7 @@ use crate::Verdict;
 /// of each cell. The published answers use the same tie-break.
 pub fn shortest_path(maze: &Maze) -> Option<Vec<usize>> {
     let is_open = |cell: usize| maze.cells()[cell] != Cell::Wall;
-    let search = Search::new(maze.side(), is_open, maze.start());
+    let search = Search::new(maze.size(), is_open, maze.start());
     search.moves_to(maze.goal())?;
 
     let parent = |cell: &usize| (*cell != maze.start()).then(|| search.parents[*cell]);
@@ -21,7 +21,7 @@ pub fn shortest_path(maze: &Maze) -> Option<Vec<usize>> {
     Some(path)
 }
 
-/// Number of moves along the path marked in `answer`, `[side * side]` characters.
+/// Number of moves along the path marked in `answer`, one character per cell.
 ///
 /// A path leads from start to goal and never touches itself: start and goal have one
 /// marked neighbour each, every marked cell has two. A path that touches itself would
@@ -48,7 +48,7 @@ pub fn walk(maze: &Maze, answer: &[char]) -> Result<usize, Fault> {
     while at != maze.goal() {
         on_path[at] = true;
         let can_enter = |cell: &usize| (is_mark(*cell) || *cell == maze.goal()) && !on_path[*cell];
-        let mut next_cells = neighbours(maze.side(), at).filter(can_enter);
+        let mut next_cells = neighbours(maze.size(), at).filter(can_enter);
         at = match (next_cells.next(), next_cells.next()) {
             (Some(next), None) => next,
             (None, _) => return Err(Fault::BreaksOff(maze.spot(at))),
@@ -98,7 +98,7 @@ pub enum Fault {
     Stray(Spot),
 }
 
-/// A breadth-first search over the open cells of a square.
+/// A breadth-first search over the open cells of a maze.
 pub(super) struct Search {
     /// Reached cells in order of discovery, starting with the first cell.
     pub(super) reached: Vec<usize>,
@@ -109,9 +109,9 @@ pub(super) struct Search {
 }
 
 impl Search {
-    /// Searches a square of `side` from `start`.
-    pub(super) fn new(side: usize, is_open: impl Fn(usize) -> bool, start: usize) -> Self {
-        let n_cells = side * side;
+    /// Searches a maze of `size` from `start`.
+    pub(super) fn new(size: Size, is_open: impl Fn(usize) -> bool, start: usize) -> Self {
+        let n_cells = size.n_cells();
         let mut parents = vec![start; n_cells];
         let mut moves = vec![None; n_cells];
         let mut reached = Vec::with_capacity(n_cells);
@@ -121,7 +121,7 @@ impl Search {
         let mut n_expanded = 0;
         while let Some(&cell) = reached.get(n_expanded) {
             n_expanded += 1;
-            for next in neighbours(side, cell) {
+            for next in neighbours(size, cell) {
                 if moves[next].is_none() && is_open(next) {
                     moves[next] = moves[cell].map(|n_moves| n_moves + 1);
                     parents[next] = cell;
@@ -146,13 +146,13 @@ mod tests {
 
     /// The number of moves by relaxation until convergence: slow, but shares no code.
     fn moves_by_relaxation(maze: &Maze) -> Option<usize> {
-        let (side, n_cells) = (maze.side(), maze.cells().len());
+        let (width, n_cells) = (maze.size().width(), maze.cells().len());
         let mut moves = vec![usize::MAX; n_cells];
         moves[maze.start()] = 0;
         for _ in 0..n_cells {
             for (from, to) in (0..n_cells).flat_map(|a| (0..n_cells).map(move |b| (a, b))) {
                 let distance =
-                    (from / side).abs_diff(to / side) + (from % side).abs_diff(to % side);
+                    (from / width).abs_diff(to / width) + (from % width).abs_diff(to % width);
                 let open = maze.cells()[to] != Cell::Wall && moves[from] != usize::MAX;
                 if distance == 1 && open {
                     moves[to] = moves[to].min(moves[from] + 1);

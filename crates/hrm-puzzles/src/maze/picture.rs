@@ -1,7 +1,7 @@
 //! Draws mazes as panels of a picture, and defines the colours of their cells.
 
-use super::PATH;
 use super::grid::Cell as MazeCell;
+use super::{PATH, Size};
 use crate::picture::{Cell, Colour, Panel, Part, PuzzleView, Symbol, Window};
 
 const WALL: Colour = [68, 68, 68];
@@ -12,11 +12,12 @@ const PATH_COLOUR: Colour = [255, 175, 0];
 const LINES: Colour = [200, 200, 200];
 const WHITE: Colour = [255, 255, 255];
 
-/// Draws question, prediction and answer of a maze with this side.
-pub fn panels(side: usize, view: &PuzzleView<'_>) -> Vec<Panel> {
+/// Draws question, prediction and answer of a maze of this size.
+pub fn panels(size: Size, view: &PuzzleView<'_>) -> Vec<Panel> {
+    let window = Window::whole(size.height(), size.width());
     let panel = |part: &Part| {
         let look = |cell| look(view.symbol(*part, cell));
-        view.panel(*part, &Window::square(side), look).with_lines(LINES)
+        view.panel(*part, &window, look).with_lines(LINES)
     };
     view.parts().iter().map(panel).collect()
 }

@@ -1,6 +1,7 @@
 //! A maze with its answer, as stored in files.
 
-use super::{Maze, shortest_path, walk};
+use super::text::{Given, laid_out};
+use super::{Maze, Size, Symbols, shortest_path, walk};
 use crate::PuzzleError;
 use crate::records::{Located, Record};
 
@@ -29,16 +30,23 @@ impl SolvedMaze {
     /// # Errors
     ///
     /// [`PuzzleError::Malformed`] naming the field and the problem.
-    pub fn from_record(located: &Located, side: usize) -> Result<Self, PuzzleError> {
+    pub fn from_record(
+        located: &Located,
+        size: Size,
+        symbols: &Symbols,
+    ) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
-        let maze = Maze::parse(&record.question, side, &located.field("question"))?;
-        let rejected = |expected: &str, found: String| {
-            Err(PuzzleError::malformed(located.field("answer"), expected, found))
-        };
-        let answer: Vec<char> = record.answer.chars().collect();
-        if answer.len() != side * side {
-            return rejected(&format!("{} characters", side * side), answer.len().to_string());
+        let maze = Given::parse(&record.question, size, symbols, &located.field("question"))?.maze;
+        let place = located.field("answer");
+        let rejected =
+            |expected: &str, found: String| Err(PuzzleError::malformed(&place, expected, found));
+        let (_, written) = laid_out(&record.answer, size, symbols, &place)?;
+        let n_chars = written.chars().count();
+        if n_chars != size.n_cells() {
+            return rejected(&format!("{} characters", size.n_cells()), n_chars.to_string());
         }
+        let read = |(cell, symbol)| symbols.cell_of_answer(symbol, maze.spot(cell), &place);
+        let answer: Vec<char> = written.chars().enumerate().map(read).collect::<Result<_, _>>()?;
         let Some(shortest) = shortest_path(&maze) else {
             return rejected("a path", "a goal that cannot be reached".to_owned());
         };
@@ -58,13 +66,14 @@ impl SolvedMaze {
         }
     }
 
-    /// Converts the maze to a record; its rating is the number of moves, as in the
-    /// published files.
-    pub fn to_record(&self) -> Record {
+    /// Converts the maze to a record, as `symbols` writes it; its rating is the number of
+    /// moves, as in the published files.
+    pub fn to_record(&self, symbols: &Symbols) -> Record {
+        let written = |own: Vec<char>| own.into_iter().map(|own| symbols.written(own)).collect();
         Record {
             source: String::new(),
-            question: self.maze.to_text(&[]),
-            answer: self.maze.to_text(&self.path),
+            question: written(self.maze.symbols(&[])),
+            answer: written(self.maze.symbols(&self.path)),
             rating: self.n_moves().to_string(),
         }
     }

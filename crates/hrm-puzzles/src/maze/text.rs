@@ -2,26 +2,147 @@
 
 use std::io::Cursor;
 
-use super::{Maze, check_side};
+use super::{Maze, Size, Symbols};
 use crate::PuzzleError;
 use crate::questions::Questions;
 use crate::records::{Columns, Located};
 use crate::text::Text;
+
+/// What separates rows on one line, unless it stands for a cell.
+const SEPARATORS: [&str; 4] = ["\\n", "/", "|", ";"];
 
 /// How a maze was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// All cells on one line, or in one field.
     OneLine,
-    /// One line per row.
-    Drawn,
+    /// Row by row, with this between rows: a line break, or another separator.
+    Rows(&'static str),
+}
+
+/// A maze as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The maze.
+    pub maze: Maze,
+    /// How it was written.
+    pub form: Form,
+    /// Its characters as they were written, row by row.
+    cells: Vec<char>,
+}
+
+impl Given {
+    /// Parses a maze in any form.
+    pub(super) fn parse(
+        text: &str,
+        size: Size,
+        symbols: &Symbols,
+        place: &str,
+    ) -> Result<Self, PuzzleError> {
+        Self::new(laid_out(text, size, symbols, place)?, size, symbols, place)
+    }
+
+    fn new(
+        (form, cells): (Form, String),
+        size: Size,
+        symbols: &Symbols,
+        place: &str,
+    ) -> Result<Self, PuzzleError> {
+        let maze = Maze::parse(&cells, size, symbols, place)?;
+        Ok(Self { maze, form, cells: cells.chars().collect() })
+    }
+
+    /// The cells `own`, in the characters of this program, in the form and with the
+    /// characters of this question.
+    pub fn written(&self, own: &[char], symbols: &Symbols) -> String {
+        let cell = |(cell, own): (&char, &char)| match symbols.read(*cell) {
+            Some(given) if given == *own => *cell,
+            _ => symbols.written(*own),
+        };
+        let text: String = self.cells.iter().zip(own).map(cell).collect();
+        match self.form {
+            Form::OneLine => text,
+            Form::Rows(separator) => in_rows(&text, self.maze.size(), separator),
+        }
+    }
 }
 
 /// One line per row, without a newline after the last.
-pub fn in_lines(text: &str, side: usize) -> String {
+pub fn in_lines(text: &str, size: Size) -> String {
+    in_rows(text, size, "\n")
+}
+
+fn in_rows(text: &str, size: Size, separator: &str) -> String {
     let symbols: Vec<char> = text.chars().collect();
-    let lines: Vec<String> = symbols.chunks(side).map(|row| row.iter().collect()).collect();
-    lines.join("\n")
+    let rows: Vec<String> = symbols.chunks(size.width()).map(|row| row.iter().collect()).collect();
+    rows.join(separator)
+}
+
+/// The size of a maze that is written row by row; `None` for a maze on one line, or a size
+/// out of range.
+pub fn size_of_rows(text: &str, symbols: &Symbols) -> Option<Size> {
+    let (_, rows) = rows_of(text, symbols)?;
+    let width = rows.iter().map(|row| row.chars().count()).max()?;
+    Size::new(rows.len(), width).ok()
+}
+
+/// The rows of a maze, and what separates them; `None` for one line.
+fn rows_of<'a>(text: &'a str, symbols: &Symbols) -> Option<(&'static str, Vec<&'a str>)> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    if text.contains('\n') {
+        return Some(("\n", text.split('\n').map(|row| row.trim_end_matches('\r')).collect()));
+    }
+    SEPARATORS.into_iter().find_map(|separator| {
+        let is_cell = separator.chars().next().is_some_and(|first| symbols.read(first).is_some());
+        let rows: Vec<&str> = text.split(separator).collect();
+        let width = rows[0].chars().count();
+        let is_even = rows.iter().all(|row| row.chars().count() == width);
+        (!is_cell && rows.len() > 1 && width > 1 && is_even).then_some((separator, rows))
+    })
+}
+
+/// The form of a maze or an answer, and its characters row by row.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`] for rows that have another size.
+pub(super) fn laid_out(
+    text: &str,
+    size: Size,
+    symbols: &Symbols,
+    place: &str,
+) -> Result<(Form, String), PuzzleError> {
+    match rows_of(text, symbols) {
+        None => Ok((Form::OneLine, text.trim_end_matches(['\r', '\n']).to_owned())),
+        Some((separator, rows)) => {
+            Ok((Form::Rows(separator), joined(&rows, size, symbols, place)?))
+        }
+    }
+}
+
+/// The characters of a maze from its rows, which may have lost trailing spaces.
+fn joined(
+    rows: &[&str],
+    size: Size,
+    symbols: &Symbols,
+    place: &str,
+) -> Result<String, PuzzleError> {
+    let (height, width) = (size.height(), size.width());
+    let is_padded = symbols.read(' ').is_some();
+    let rows = rows.iter().map(|row| if is_padded { row } else { row.trim_end() });
+    let rows: Vec<&str> = rows.collect();
+    let n_chars = |row: &&str| row.chars().count();
+    let n_chars_max = rows.iter().map(n_chars).max().unwrap_or(0);
+    let mut rest = rows.iter().enumerate();
+    let fault = match rest.find(|(_, row)| !is_padded && n_chars(row) != width) {
+        _ if rows.len() != height || n_chars_max > width => {
+            format!("{} lines of up to {n_chars_max}", rows.len())
+        }
+        Some((at, row)) => format!("{} in row {}", n_chars(row), at + 1),
+        None => return Ok(rows.iter().map(|row| format!("{row:width$}")).collect()),
+    };
+    let expected = format!("{height} lines of {width} characters for {size}");
+    Err(PuzzleError::malformed(place, expected, fault))
 }
 
 /// Parses mazes from text, as [`mazes`] does.
@@ -29,43 +150,51 @@ pub fn in_lines(text: &str, side: usize) -> String {
 /// # Errors
 ///
 /// The first maze that cannot be read: [`PuzzleError::Malformed`] with the line and the
-/// unexpected character, [`PuzzleError::Empty`] without mazes, [`PuzzleError::Setting`] if
-/// `side` is out of range.
-pub fn parse_mazes(side: usize, text: &str, place: &str) -> Result<(Form, Vec<Maze>), PuzzleError> {
-    check_side(side)?;
+/// unexpected character, [`PuzzleError::Empty`] without mazes.
+pub fn parse_mazes(
+    size: Size,
+    symbols: &Symbols,
+    text: &str,
+    place: &str,
+) -> Result<Vec<Given>, PuzzleError> {
     let text = Text::new(Cursor::new(text.to_owned().into_bytes()), place, &[])?;
-    let found: Vec<(Form, Maze)> =
-        mazes(side, text, &Columns::default())?.collect::<Result<_, _>>()?;
-    let form = found.first().map_or(Form::OneLine, |(form, _)| *form);
-    Ok((form, found.into_iter().map(|(_, maze)| maze).collect()))
+    mazes(size, symbols, text, &Columns::default())?.collect()
 }
 
 /// Mazes, or why one of them could not be read.
-pub type Mazes = Box<dyn Iterator<Item = Result<(Form, Maze), PuzzleError>>>;
+pub type Mazes = Box<dyn Iterator<Item = Result<Given, PuzzleError>>>;
 
-/// The mazes of `side` in a text, one after another: a table, one maze per line, or mazes
+/// The mazes of `size` in a text, one after another: a table, JSON, one maze per line, or mazes
 /// with one line per row, separated by empty lines. Each error concerns one maze, except for
 /// [`PuzzleError::Read`], which is the last.
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Read`], [`PuzzleError::Empty`] without mazes, [`PuzzleError::Malformed`]
-/// for a table without a column of questions and for drawings of more than 64 MiB, and
-/// [`PuzzleError::Setting`] if `side` is out of range.
-pub fn mazes(side: usize, text: Text, columns: &Columns) -> Result<Mazes, PuzzleError> {
+/// [`PuzzleError::Read`], [`PuzzleError::Empty`] without mazes, and
+/// [`PuzzleError::Malformed`] for a table without a column of questions and for drawings of
+/// more than 64 MiB.
+pub fn mazes(
+    size: Size,
+    symbols: &Symbols,
+    text: Text,
+    columns: &Columns,
+) -> Result<Mazes, PuzzleError> {
     /// Drawn mazes are held in memory: which empty lines are rows shows only at the end.
     const N_DRAWN_BYTES_MAX: usize = 64 << 20;
 
-    check_side(side)?;
-    let is_row = |line: &str| line.chars().count() >= side * side;
-    let mut lines = match Questions::of(text, columns, "mazes", is_row)? {
-        Questions::Table(table) => {
+    let symbols = symbols.clone();
+    let is_row = |line: &str| line.chars().count() >= size.n_cells();
+    let for_json = symbols.clone();
+    let is_whole =
+        move |text: &str| text.chars().count() > size.width() || rows_of(text, &for_json).is_some();
+    let mut lines = match Questions::of(text, columns, "mazes", is_row, Box::new(is_whole))? {
+        Questions::Records(records) => {
             let read = move |located: Result<Located, PuzzleError>| {
                 let located = located?;
                 let place = located.field("question");
-                Ok((Form::OneLine, Maze::parse(&located.record.question, side, &place)?))
+                Given::parse(&located.record.question, size, &symbols, &place)
             };
-            return Ok(Box::new(table.map(read)));
+            return Ok(Box::new(records.map(read)));
         }
         Questions::Lines(lines) => lines,
     };
@@ -74,12 +203,12 @@ pub fn mazes(side: usize, text: Text, columns: &Columns) -> Result<Mazes, Puzzle
     let mut n_bytes = 0;
     while let Some(line) = lines.next() {
         let (at, line) = line?;
-        let is_one_line = line.chars().count() == side * side;
-        if is_one_line && numbered.iter().all(|(_, line): &(usize, String)| line.is_empty()) {
+        let is_whole = line.chars().count() == size.n_cells() || rows_of(&line, &symbols).is_some();
+        if is_whole && numbered.iter().all(|(_, line): &(usize, String)| line.is_empty()) {
             let read = move |line: Result<(usize, String), PuzzleError>| match line {
                 Ok((_, line)) if line.trim_end_matches('\r').is_empty() => None,
                 line => Some(line.and_then(|(at, line)| {
-                    Ok((Form::OneLine, Maze::parse(&line, side, &format!("{name}:{at}"))?))
+                    Given::parse(&line, size, &symbols, &format!("{name}:{at}"))
                 })),
             };
             return Ok(Box::new(std::iter::once(Ok((at, line))).chain(lines).filter_map(read)));
@@ -96,38 +225,36 @@ pub fn mazes(side: usize, text: Text, columns: &Columns) -> Result<Mazes, Puzzle
     }
     let borrowed: Vec<(usize, &str)> =
         numbered.iter().map(|(at, line)| (*at, line.as_str())).collect();
-    let read = |rows| drawn(side, rows, &name).map(|maze| (Form::Drawn, maze));
-    let mazes: Vec<_> = blocks(side, &borrowed).into_iter().map(read).collect();
+    let read = |rows: &[(usize, &str)]| {
+        let place = format!("{name}:{}", rows.first().map_or(1, |(at, _)| *at));
+        if let [(_, line)] = rows {
+            return Given::parse(line, size, &symbols, &place);
+        }
+        let rows: Vec<&str> = rows.iter().map(|(_, line)| *line).collect();
+        let cells = joined(&rows, size, &symbols, &place)?;
+        Given::new((Form::Rows("\n"), cells), size, &symbols, &place)
+    };
+    let mazes: Vec<_> = blocks(size, &symbols, &borrowed).into_iter().map(read).collect();
     Ok(Box::new(mazes.into_iter()))
 }
 
 /// The lines of each maze.
-fn blocks<'a, 'b>(side: usize, lines: &'a [(usize, &'b str)]) -> Vec<&'a [(usize, &'b str)]> {
+fn blocks<'a, 'b>(
+    size: Size,
+    symbols: &Symbols,
+    lines: &'a [(usize, &'b str)],
+) -> Vec<&'a [(usize, &'b str)]> {
+    let height = size.height();
     let is_empty = |line: &(usize, &str)| line.1.is_empty();
     // An editor may have stripped a row of spaces to an empty line. If all separators
     // are where they belong, an empty line anywhere else is such a row.
-    let exact = || lines.chunks(side + 1);
-    let ends_well = |block: &[(usize, &str)]| block.get(side).is_none_or(is_empty);
-    if exact().all(|block| block.len() >= side && ends_well(block)) {
-        return exact().map(|block| &block[..side]).collect();
+    let exact = || lines.chunks(height + 1);
+    let ends_well = |block: &[(usize, &str)]| block.get(height).is_none_or(is_empty);
+    let may_be_rows = symbols.read(' ').is_some();
+    if may_be_rows && exact().all(|block| block.len() >= height && ends_well(block)) {
+        return exact().map(|block| &block[..height]).collect();
     }
     lines.split(is_empty).filter(|block| !block.is_empty()).collect()
-}
-
-/// Parses a maze from its rows, which may have lost trailing spaces.
-fn drawn(side: usize, rows: &[(usize, &str)], place: &str) -> Result<Maze, PuzzleError> {
-    let place = format!("{place}:{}", rows.first().map_or(1, |(at, _)| *at));
-    if let [(_, line)] = rows {
-        return Maze::parse(line, side, &place);
-    }
-    let n_chars_max = rows.iter().map(|(_, row)| row.chars().count()).max().unwrap_or(0);
-    if rows.len() != side || n_chars_max > side {
-        let expected = format!("{side} lines of {side} characters for side {side}");
-        let found = format!("{} lines of up to {n_chars_max}", rows.len());
-        return Err(PuzzleError::malformed(place, expected, found));
-    }
-    let padded: String = rows.iter().map(|(_, row)| format!("{row:side$}")).collect();
-    Maze::parse(&padded, side, &place)
 }
 
 #[cfg(test)]
@@ -136,9 +263,13 @@ mod tests {
     use crate::maze::grid::tests::{any_maze, maze};
     use proptest::prelude::*;
 
+    fn parsed(size: Size, text: &str) -> Result<Vec<Given>, PuzzleError> {
+        parse_mazes(size, &Symbols::default(), text, "f")
+    }
+
     fn texts(side: usize, text: &str) -> Vec<String> {
-        let (_, mazes) = parse_mazes(side, text, "test").unwrap();
-        mazes.iter().map(|maze| maze.to_text(&[])).collect()
+        let mazes = parsed(Size::square(side), text).unwrap();
+        mazes.iter().map(|given| given.maze.to_text(&[])).collect()
     }
 
     #[test]
@@ -162,8 +293,7 @@ mod tests {
 
     #[test]
     fn text_that_is_not_a_maze_is_rejected_with_its_line() {
-        let message =
-            |side: usize, text: &str| parse_mazes(side, text, "f").unwrap_err().to_string();
+        let message = |side, text: &str| parsed(Size::square(side), text).unwrap_err().to_string();
         assert_eq!(message(3, " \n\n"), "f holds no mazes");
         assert_eq!(message(3, "SG"), "f:1: expected 9 characters for side 3, found 2");
         assert_eq!(
@@ -176,14 +306,65 @@ mod tests {
         assert_eq!(message(3, "S#\n   G\n#\n"), want);
         assert_eq!(
             message(2, "S#\n G\n\nS#\n x\n"),
-            "f:4: expected '#', ' ', 'S' or 'G', found 'x' at row 2, column 2"
+            "f:4: expected '#', ' ', 'S' or 'G', found 'x' at row 2, column 2; say what it stands \
+             for, e.g. --symbols free=x"
         );
         assert_eq!(message(2, "S#\n #\n"), "f:1: expected one 'G', found none");
         let want = "f:2: field `question`: expected 9 characters for side 3, found 2";
         assert_eq!(message(3, "source,question,answer,rating\nx,SG,,\n"), want);
         // A question needs no answer.
         assert_eq!(texts(3, "source,question\nx,S #   # G\n"), ["S #   # G"]);
-        assert!(parse_mazes(0, "SG", "f").is_err());
+        let wide = Size { height: 2, width: 3 };
+        let want =
+            "f:1: expected 2 lines of 3 characters for 2 by 3 cells, found 3 lines of up to 2";
+        assert_eq!(parsed(wide, "S#\n  \n G\n").unwrap_err().to_string(), want);
+    }
+
+    #[test]
+    fn rows_on_one_line_are_separated_by_what_is_no_cell() {
+        let size = Size { height: 2, width: 3 };
+        for text in ["S #/ G ", "S #| G ", "S #; G ", "S #\\n G ", "question\n\"S #\n G\"\n"] {
+            let found = &parsed(size, text).unwrap()[0];
+            assert_eq!(found.maze.to_text(&[]), "S # G ", "{text}");
+            let Form::Rows(separator) = found.form else { panic!("{text} is one line") };
+            let want = format!("S #{separator} Go");
+            assert_eq!(found.written(&['S', ' ', '#', ' ', 'G', 'o'], &Symbols::default()), want);
+        }
+        assert_eq!(parsed(size, "S #/ G \n\nS #/ G ").unwrap().len(), 2);
+        let size = |text: &str| size_of_rows(text, &Symbols::default());
+        assert_eq!(size("S #/ G "), Some(Size { height: 2, width: 3 }));
+        assert_eq!(size("S\n G\n"), Some(Size { height: 2, width: 2 }));
+        // Rows of different lengths, or a separator that is a cell.
+        assert_eq!((size("S #/ G"), size("S # G ")), (None, None));
+        let slash = "wall=/".parse::<Symbols>().unwrap();
+        assert_eq!(size_of_rows("S /  /  G", &slash), None);
+    }
+
+    #[test]
+    fn mazes_are_read_and_written_with_other_characters() {
+        let symbols: Symbols = "wall=1,free=0_,start=2,goal=3,path=4".parse().unwrap();
+        let parsed = |size, text: &str| parse_mazes(size, &symbols, text, "f");
+        let size = Size { height: 2, width: 3 };
+        for (text, want) in [("201_30", "241430"), ("201\n_30\n", "241\n430")] {
+            let found = &parsed(size, text).unwrap()[0];
+            assert_eq!(found.maze.to_text(&[]), "S # G ");
+            assert_eq!(found.written(&['S', 'o', '#', 'o', 'G', ' '], &symbols), want);
+            // What is unchanged is written as it was.
+            assert_eq!(found.written(&['S', ' ', '#', ' ', 'G', ' '], &symbols), text.trim_end());
+        }
+        let message = |text: &str| parsed(size, text).unwrap_err().to_string();
+        assert_eq!(
+            message("201\n 30\n"),
+            "f:1: expected '1', '0', '_', '2' or '3', found a space at row 2, column 1; say what it \
+             stands for, e.g. --symbols free=space"
+        );
+        assert_eq!(
+            message("201\n_3\n"),
+            "f:1: expected 2 lines of 3 characters for 2 by 3 cells, found 2 in row 2"
+        );
+        assert_eq!(message("201_00"), "f:1: expected one '3', found none");
+        // An empty line is no row where spaces are no cells.
+        assert_eq!(parsed(size, "201\n_30\n\n201\n_30\n").unwrap().len(), 2);
     }
 
     proptest! {
@@ -192,28 +373,40 @@ mod tests {
             mazes in proptest::collection::vec(any_maze(5), 1..4),
             stripped: bool,
         ) {
-            let side = mazes[0].side();
-            let mazes: Vec<_> = mazes.into_iter().filter(|maze| maze.side() == side).collect();
+            let size = mazes[0].size();
+            let mazes: Vec<_> = mazes.into_iter().filter(|maze| maze.size() == size).collect();
             let mut text = String::new();
             for maze in &mazes {
-                for line in in_lines(&maze.to_text(&[]), side).lines() {
+                for line in in_lines(&maze.to_text(&[]), size).lines() {
                     text += if stripped { line.trim_end() } else { line };
                     text += "\n";
                 }
                 text += "\n";
             }
-            prop_assert_eq!(parse_mazes(side, &text, "test").unwrap(), (Form::Drawn, mazes));
+            let found = parsed(size, &text).unwrap();
+            prop_assert!(found.iter().all(|given| given.form == Form::Rows("\n")));
+            prop_assert_eq!(found.into_iter().map(|given| given.maze).collect::<Vec<_>>(), mazes);
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "[# SGo,\n]{0,40}", side in 0usize..6) {
-            let _ = parse_mazes(side, &text, "test");
+        fn no_text_makes_the_parser_panic(
+            text in "[# SGo,/|\n]{0,40}",
+            height in 2usize..6,
+            width in 2usize..6,
+        ) {
+            let size = Size { height, width };
+            for given in parsed(size, &text).unwrap_or_default() {
+                let own = given.maze.symbols(&[]);
+                let again = parsed(size, &given.written(&own, &Symbols::default())).unwrap();
+                prop_assert_eq!(&again[0].maze, &given.maze);
+            }
+
         }
     }
 
     #[test]
     fn a_maze_whose_last_rows_are_free_is_parsed_as_drawn() {
         let maze = maze(&["SG ", "   ", "   "]);
-        assert_eq!(parse_mazes(3, "SG \n   \n   \n", "test").unwrap(), (Form::Drawn, vec![maze]));
+        assert_eq!(parsed(maze.size(), "SG \n   \n   \n").unwrap()[0].maze, maze);
     }
 }

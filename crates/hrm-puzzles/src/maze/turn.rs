@@ -4,13 +4,14 @@ use super::Maze;
 use crate::Dihedral;
 
 impl Maze {
-    /// Applies a symmetry of the square.
+    /// Applies a symmetry of the square; height and width may change places.
     #[must_use]
     pub fn turned(&self, transform: Dihedral) -> Self {
-        let side = self.side();
-        self.rearranged(|to| {
-            let (row, col) = transform.source(side, side, to / side, to % side);
-            row * side + col
+        let (from, size) = (self.size(), self.size().turned(transform));
+        self.rearranged(size, |to| {
+            let (row, col) = (to / size.width(), to % size.width());
+            let (row, col) = transform.source(from.height(), from.width(), row, col);
+            row * from.width() + col
         })
     }
 
@@ -45,6 +46,9 @@ mod tests {
             assert_eq!(transform.number(), number);
             assert_eq!(original.turned(transform).to_text(&[]), want, "{transform:?}");
         }
+        let wide = maze(&["S# ", " G#"]);
+        assert_eq!(wide.turned(Dihedral::QuarterTurn), maze(&[" #", "#G", "S "]));
+        assert_eq!(wide.turned(Dihedral::Transpose), maze(&["S ", "#G", " #"]));
         let inverses = Dihedral::ALL.map(|transform| transform.inverse().number());
         assert_eq!(inverses, [0, 3, 2, 1, 4, 5, 6, 7]);
     }

@@ -111,7 +111,12 @@ pub struct Window {
 impl Window {
     /// All cells of a square puzzle.
     pub fn square(side: usize) -> Self {
-        Self { n_cols: side, rows: 0..side, cols: 0..side }
+        Self::whole(side, side)
+    }
+
+    /// All cells of a puzzle of this many rows and columns.
+    pub fn whole(n_rows: usize, n_cols: usize) -> Self {
+        Self { n_cols, rows: 0..n_rows, cols: 0..n_cols }
     }
 
     /// The smallest rectangle of a square that contains every cell with `is_inside`;

@@ -225,8 +225,17 @@ pub(super) fn separator(line: &[u8], columns: &Columns) -> u8 {
     in_line.find(names_question).copied().unwrap_or(b',')
 }
 
+/// What to do about a header that is not as `expected`, to be appended to what was found.
+pub(super) fn advice(header: &[&str], expected: &str) -> &'static str {
+    match is_without_names(header) {
+        true => ", which names nothing: add a first line such as question,answer",
+        false if expected.contains("--columns") => "",
+        false => "; say which columns are meant: --columns question=NAME,answer=NAME",
+    }
+}
+
 /// Whether a first line holds puzzles instead of names.
-pub(super) fn is_without_names(header: &[&str]) -> bool {
+fn is_without_names(header: &[&str]) -> bool {
     let is_puzzle = |field: &&str| {
         let n_letters = field.chars().filter(|symbol| symbol.is_alphabetic()).count();
         field.chars().count() >= 16 && n_letters * 2 < field.chars().count()

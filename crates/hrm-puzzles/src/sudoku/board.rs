@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::Shape;
 use super::notation::Notation;
 use super::shape::DIGITS;
+use super::{Digits, Shape};
 use crate::PuzzleError;
 
 /// A board whose cells are blank (0) or hold a digit from 1 to the side.
@@ -104,6 +104,11 @@ impl Board {
     pub fn to_text(&self) -> String {
         self.cells.iter().map(|digit| symbol(*digit)).collect()
     }
+
+    /// [`to_text`](Self::to_text), with these digits.
+    pub fn written(&self, shape: Shape, digits: Digits) -> String {
+        self.cells.iter().map(|digit| digits.symbol(shape, *digit)).collect()
+    }
 }
 
 /// The symbol of a digit, or of 0 for blank.
@@ -187,7 +192,7 @@ mod tests {
         assert_eq!(four("0000000000000000").to_text(), ".".repeat(16));
         assert!(Board::parse(Shape::new(4).unwrap(), "0...............", "x").is_err());
         let sixteen = Shape::new(16).unwrap();
-        let text = format!("G{}", ".".repeat(255));
+        let text = format!("G1{}", ".".repeat(254));
         assert_eq!(Board::parse(sixteen, &text, "x").unwrap().cells()[0], 16);
         assert_eq!(Board::parse(sixteen, &text, "x").unwrap().to_text(), text);
     }

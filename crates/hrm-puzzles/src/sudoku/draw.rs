@@ -1,8 +1,7 @@
 //! Boards as text, question and answer side by side.
 
-use super::{Board, Shape};
+use super::{Board, Digits, Shape};
 use crate::Style;
-use crate::sudoku::board::symbol;
 
 /// Status of a cell of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +12,14 @@ enum Mark {
 }
 
 /// Renders the question beside the answer, with filled cells in place of the question's
-/// dots. A wrong cell is preceded by `!`, or red in the ANSI style.
-pub fn side_by_side(shape: Shape, question: &Board, answer: &Board, style: Style) -> String {
+/// dots, and with these digits. A wrong cell is preceded by `!`, or red in the ANSI style.
+pub fn side_by_side(
+    shape: Shape,
+    question: &Board,
+    answer: &Board,
+    style: Style,
+    digits: Digits,
+) -> String {
     let clashing = answer.clashing_cells(shape);
     let mark = |cell: usize| {
         let (given, digit) = (question.cells()[cell], answer.cells()[cell]);
@@ -37,7 +42,8 @@ pub fn side_by_side(shape: Shape, question: &Board, answer: &Board, style: Style
                     line.push_str(" |");
                 }
                 let cell = row * shape.side + column;
-                line.push_str(&digit(board.cells()[cell], mark(cell), style));
+                let symbol = digits.symbol(shape, board.cells()[cell]);
+                line.push_str(&styled(symbol, mark(cell), style));
             }
             line
         };
@@ -57,8 +63,7 @@ fn rule(shape: Shape) -> String {
 
 /// One cell, two columns wide. The mark of a wrong cell replaces the leading space, so
 /// columns stay aligned.
-fn digit(digit: u8, mark: Mark, style: Style) -> String {
-    let symbol = symbol(digit);
+fn styled(symbol: char, mark: Mark, style: Style) -> String {
     match (style, mark) {
         (Style::Plain, Mark::Wrong) => format!("!{symbol}"),
         (Style::Plain, _) | (Style::Ansi, Mark::Given) => format!(" {symbol}"),
@@ -85,8 +90,10 @@ mod tests {
             "",
         ]
         .join("\n");
-        assert_eq!(side_by_side(shape, &question, &answer, Style::Plain), want);
-        let coloured = side_by_side(shape, &question, &answer, Style::Ansi);
+        let draw = |style, digits| side_by_side(shape, &question, &answer, style, digits);
+        assert_eq!(draw(Style::Plain, Digits::FromOne), want);
+        assert!(draw(Style::Plain, Digits::Letters).starts_with(" A . | . .    A B | C D\n"));
+        let coloured = draw(Style::Ansi, Digits::FromOne);
         assert!(coloured.contains("\x1b[1;32m2\x1b[0m") && coloured.contains("\x1b[1;31m.\x1b[0m"));
     }
 }

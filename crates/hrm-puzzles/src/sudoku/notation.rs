@@ -1,28 +1,114 @@
-//! The symbols of a board: which stand for blanks, and what 0 means on large boards.
+//! The symbols of a board: which stand for blanks, and how digits are written.
 
 use super::Shape;
+use super::board::symbol;
 use crate::PuzzleError;
 use crate::text::shown;
 
 /// Symbols that stand for a blank, one of them per puzzle.
 const BLANKS: &str = ".0_*?-xX·";
 
+/// The first of the characters that numbers of two digits become while a list is read:
+/// unlike letters, they mean one digit. They are of no alphabet (private use).
+const NUMBERS: u32 = 0xe000;
+
+/// How the digits of a board are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digits {
+    /// 1 to 9, then A to G.
+    #[default]
+    FromOne,
+    /// From 0, as in hexadecimal: 0 is written for the largest.
+    FromZero,
+    /// Letters, from A.
+    Letters,
+}
+
+impl Digits {
+    /// The symbol of a digit of a board of this shape, or of 0 for blank.
+    pub fn symbol(self, shape: Shape, digit: u8) -> char {
+        match self {
+            Self::FromZero if usize::from(digit) == shape.side => '0',
+            Self::Letters if digit > 0 => letter(digit),
+            _ => symbol(digit),
+        }
+    }
+
+    /// The digit for a symbol, which is not a blank.
+    fn digit(self, shape: Shape, symbol: char) -> Option<u8> {
+        let symbol = symbol.to_ascii_uppercase();
+        let is_it = |digit: &u8| self.symbol(shape, *digit) == symbol || number(*digit) == symbol;
+        (1..=shape.side as u8).find(is_it)
+    }
+}
+
+/// The letter of a digit, where digits are letters.
+fn letter(digit: u8) -> char {
+    char::from(b'@'.saturating_add(digit))
+}
+
+/// The character of a number in a list.
+fn number(digit: u8) -> char {
+    match digit {
+        0..=9 => symbol(digit),
+        _ => char::from_u32(NUMBERS + u32::from(digit)).unwrap_or('?'),
+    }
+}
+
+/// The character of a number in a list of the cells of a board; `None` if no board of this
+/// shape has it.
+pub(super) fn of_number(shape: Shape, text: &str) -> Option<char> {
+    let digit: u8 = text.parse().ok()?;
+    (1..=shape.side).contains(&usize::from(digit)).then(|| number(digit))
+}
+
 /// What the symbols of a puzzle mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Notation {
     blank: Option<char>,
-    /// Digits are 0 to F (or 0 to B) instead of 1 to G: 0 is written for the largest.
-    pub(super) has_zero: bool,
+    pub(super) digits: Digits,
 }
 
 /// Whether a character can be a digit or a blank of a board.
 pub(super) fn is_symbol(shape: Shape, symbol: char) -> bool {
-    BLANKS.contains(symbol) || digit(shape, symbol).is_some()
+    let is_digit = |digits: Digits| digits.digit(shape, symbol).is_some();
+    BLANKS.contains(symbol) || is_digit(Digits::FromOne) || is_digit(Digits::Letters)
 }
 
-fn digit(shape: Shape, symbol: char) -> Option<u8> {
-    let at = shape.digits().chars().position(|digit| digit == symbol.to_ascii_uppercase())?;
-    Some(at as u8 + 1)
+/// Whether digits are letters: if there are letters, no other digits, and not only letters
+/// that are digits above 9 as well.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`] if letters may be either.
+fn are_letters(
+    shape: Shape,
+    question: &str,
+    answer: &str,
+    has_zero: bool,
+    place: &str,
+) -> Result<bool, PuzzleError> {
+    let symbols = || question.chars().chain(answer.chars()).filter(|at| !BLANKS.contains(*at));
+    let is = |digits: Digits, symbol: char| digits.digit(shape, symbol).is_some();
+    let letters = || symbols().filter(char::is_ascii_alphabetic);
+    let has_others =
+        symbols().any(|symbol| !symbol.is_ascii_alphabetic() && is(Digits::FromOne, symbol));
+    if has_others || !letters().any(|symbol| is(Digits::Letters, symbol)) {
+        return Ok(false);
+    }
+    let is_clear =
+        letters().any(|symbol| is(Digits::Letters, symbol) && !is(Digits::FromOne, symbol));
+    if is_clear || has_zero {
+        return Ok(is_clear);
+    }
+    let side = shape.side as u8;
+    let (top, last) = (symbol(side), letter(side));
+    let expected = format!("digits that are clearly 1 to {top}, or letters A to {last}");
+    let found = format!(
+        "only letters up to {top}, which may be either; write the digits as a list of numbers, 1 \
+         to {side} with commas between them"
+    );
+    Err(PuzzleError::malformed(place, expected, found))
 }
 
 impl Notation {
@@ -30,8 +116,8 @@ impl Notation {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`] if two symbols could be blanks, or if 0 could be a digit
-    /// as well as a blank.
+    /// [`PuzzleError::Malformed`] if two symbols could be blanks, if 0 could be a digit as
+    /// well as a blank, or if letters could be digits of two alphabets.
     pub(super) fn of(
         shape: Shape,
         question: &str,
@@ -41,13 +127,23 @@ impl Notation {
         let is_in = |text: &str, symbol: char| text.chars().any(|other| other == symbol);
         let blanks: Vec<char> = BLANKS.chars().filter(|blank| is_in(question, *blank)).collect();
         let top = shape.digits().chars().last().unwrap_or('G');
+        let is_number = |symbol: char| u32::from(symbol) >= NUMBERS;
         // Digits from 0 are written on boards whose digits are letters as well.
         let may_count_from_zero = shape.side > 9
-            && ![question, answer]
-                .iter()
-                .any(|text| is_in(text, top) || is_in(text, top.to_ascii_lowercase()));
-        let zero = |blank: Option<char>| Ok(Self { blank, has_zero: true });
-        let plain = |blank: Option<char>| Ok(Self { blank, has_zero: false });
+            && ![question, answer].iter().any(|text| {
+                is_in(text, top)
+                    || is_in(text, top.to_ascii_lowercase())
+                    || text.contains(is_number)
+            });
+        let has_zero =
+            may_count_from_zero && blanks.contains(&'0') && blanks.len() > 1 || is_in(answer, '0');
+        let are_letters = are_letters(shape, question, answer, has_zero, place)?;
+        let zero = |blank: Option<char>| Ok(Self { blank, digits: Digits::FromZero });
+        let plain = |blank: Option<char>| {
+            let digits = if are_letters { Digits::Letters } else { Digits::FromOne };
+            Ok(Self { blank, digits })
+        };
+        let may_count_from_zero = may_count_from_zero && !are_letters;
         let refused = |found: String| {
             let expected = "one symbol for blanks";
             Err(PuzzleError::malformed(place, expected, found))
@@ -102,10 +198,14 @@ impl Notation {
             ));
         }
         let cell = |(cell, symbol): (usize, char)| match symbol {
-            '0' if self.has_zero => Ok(shape.side as u8),
+            '0' if self.digits == Digits::FromZero => Ok(shape.side as u8),
             symbol if self.blank == Some(symbol) || symbol == '0' => Ok(0),
-            symbol => digit(shape, symbol).ok_or_else(|| {
-                let expected = format!("`.` or one of {}", shape.digits());
+            symbol => self.digits.digit(shape, symbol).ok_or_else(|| {
+                let digits = match self.digits {
+                    Digits::Letters => (1..=shape.side as u8).map(letter).collect(),
+                    _ => shape.digits().to_owned(),
+                };
+                let expected = format!("`.` or one of {digits}");
                 let found = format!("{} at {}", shown(symbol), shape.name_of(cell));
                 PuzzleError::malformed(place, expected, found)
             }),

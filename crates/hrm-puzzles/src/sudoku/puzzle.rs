@@ -1,6 +1,7 @@
 //! A puzzle with its answer, as stored in files.
 
 use super::notation::Notation;
+use super::text::cells_of_field;
 use super::{Board, Shape};
 use crate::PuzzleError;
 use crate::records::{Located, Record};
@@ -24,11 +25,12 @@ impl Puzzle {
     /// [`PuzzleError::Malformed`] naming the field and the problem.
     pub fn from_record(located: &Located, shape: Shape) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
-        let Record { question, answer, .. } = record;
+        let [question, answer] =
+            [&record.question, &record.answer].map(|text| cells_of_field(shape, text));
         let place = located.field("question");
-        let notation = Notation::of(shape, question, answer, &place)?;
-        let question = Board::new(shape, notation.cells(shape, question, &place)?);
-        let answer = notation.cells(shape, answer, &located.field("answer"))?;
+        let notation = Notation::of(shape, &question, &answer, &place)?;
+        let question = Board::new(shape, notation.cells(shape, &question, &place)?);
+        let answer = notation.cells(shape, &answer, &located.field("answer"))?;
         let answer = Board::new(shape, answer);
         let rejected = |expected: &str, found: String| {
             Err(PuzzleError::malformed(located.field("answer"), expected, found))

@@ -35,6 +35,11 @@ impl Shape {
         Ok(Self { side, box_rows, box_columns })
     }
 
+    /// All shapes, the smallest first.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        SIDES.into_iter().map(|(side, box_rows, box_columns)| Self { side, box_rows, box_columns })
+    }
+
     /// Number of cells of a board.
     pub fn n_cells(self) -> usize {
         self.side * self.side

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::io::Cursor;
 
-use super::notation::{Notation, foreign, is_symbol};
-use super::{Board, Shape};
+use super::notation::{Notation, foreign, is_symbol, of_number};
+use super::{Board, Digits, Shape};
 use crate::PuzzleError;
 use crate::questions::{Lines, Questions};
 use crate::records::{Columns, Located};
@@ -18,8 +18,8 @@ const GAP: &str = "   ";
 pub struct Given {
     /// The board.
     pub board: Board,
-    /// Whether its digits count from 0, as in hexadecimal: 0 is written for the largest.
-    pub has_zero: bool,
+    /// How its digits are written.
+    pub digits: Digits,
 }
 
 impl Given {
@@ -27,7 +27,7 @@ impl Given {
         let notation = Notation::of(shape, question, answer, place)?;
         let board = Board::new(shape, notation.cells(shape, question, place)?);
         match board.clash(shape) {
-            None => Ok(Self { board, has_zero: notation.has_zero }),
+            None => Ok(Self { board, digits: notation.digits }),
             Some(clash) => {
                 let [one, other] = clash.cells.map(|cell| shape.name_of(cell));
                 let found = format!("{clash} ({one} and {other})");
@@ -50,7 +50,7 @@ pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>,
     boards.map(|given| Ok(given?.board)).collect()
 }
 
-/// The puzzles of a text, one after another: a table, one puzzle per line, or puzzles with
+/// The puzzles of a text, one after another: a table, JSON, one puzzle per line, or puzzles with
 /// one line per row.
 ///
 /// Outside tables, headings (`Grid 01`), remarks (`#`), spaces and the lines between boxes
@@ -104,9 +104,10 @@ impl Boards {
     /// [`PuzzleError::Malformed`] for a table without a column of questions.
     pub fn new(shape: Shape, text: Text, columns: &Columns) -> Result<Self, PuzzleError> {
         let is_row = |line: &str| line.chars().count() >= shape.n_cells();
+        let is_whole = move |text: &str| cells_of(shape, text).chars().count() > shape.side;
         Ok(Self {
             shape,
-            source: Questions::of(text, columns, "puzzles", is_row)?,
+            source: Questions::of(text, columns, "puzzles", is_row, Box::new(is_whole))?,
             rows: Vec::new(),
             n_before: 0,
             ready: VecDeque::new(),
@@ -226,8 +227,9 @@ impl Boards {
     }
 
     fn of_record(&self, located: &Located) -> Result<Given, PuzzleError> {
-        let record = &located.record;
-        Given::parse(self.shape, &record.question, &record.answer, &located.field("question"))
+        let [question, answer] = [&located.record.question, &located.record.answer]
+            .map(|text| cells_of_field(self.shape, text));
+        Given::parse(self.shape, &question, &answer, &located.field("question"))
     }
 }
 
@@ -244,8 +246,8 @@ impl Iterator for Boards {
                 return None;
             }
             let lines: &mut Lines = match &mut self.source {
-                Questions::Table(table) => {
-                    let located = table.next()?;
+                Questions::Records(records) => {
+                    let located = records.next()?;
                     return Some(located.and_then(|located| self.of_record(&located)));
                 }
                 Questions::Lines(lines) => lines,
@@ -348,10 +350,28 @@ fn listed(shape: Shape, text: &str) -> Option<String> {
         match (symbols.next(), symbols.next()) {
             (None, _) => Some('.'),
             (Some(symbol), None) => is_symbol(shape, symbol).then_some(symbol),
-            _ => shape.digits().chars().nth(field.parse::<usize>().ok()?.checked_sub(1)?),
+            _ => of_number(shape, field),
         }
     };
     fields.iter().map(symbol).collect()
+}
+
+/// The cells of a board in a field, which may hold a drawing or lists of numbers. A text that
+/// is no board is unchanged.
+pub(super) fn cells_of_field(shape: Shape, text: &str) -> String {
+    if text.chars().count() == shape.n_cells() {
+        return text.to_owned();
+    }
+    let lines = text.lines().filter(|line| !matches!(Line::rule(shape, line), Some(Line::Rule)));
+    let cells: String =
+        lines.map(|line| listed(shape, line).unwrap_or_else(|| cells_of(shape, line))).collect();
+    if cells.chars().count() == shape.n_cells() { cells } else { text.to_owned() }
+}
+
+/// The shape of the board in a field, if it is one.
+pub fn shape_of(text: &str) -> Option<Shape> {
+    let is_it = |shape: &Shape| cells_of_field(*shape, text).chars().count() == shape.n_cells();
+    Shape::all().find(is_it)
 }
 
 /// The cells of a line. If it is a row of two boards side by side, those of the first.
@@ -429,7 +449,7 @@ mod tests {
             let mut wrong = other.1.clone();
             wrong.set(1, 0);
             let draw = |question, answer| {
-                crate::sudoku::draw(shape, question, answer, crate::Style::Plain)
+                crate::sudoku::draw(shape, question, answer, crate::Style::Plain, Digits::FromOne)
             };
             let text = format!("{}\n{}", draw(&one.0, &one.1), draw(&other.0, &wrong));
             assert_eq!(parse_boards(shape, &text, "test").unwrap(), [one.0, other.0], "{text}");
@@ -525,16 +545,113 @@ mod tests {
         question.replace_range(zero_at + 1..zero_at + 9, "........");
         let given = |question: &str, answer: &str| Given::parse(shape, question, answer, "f");
         let found = given(&question, "").unwrap();
-        assert!(found.has_zero);
+        assert_eq!(found.digits, Digits::FromZero);
         assert_eq!(usize::from(found.board.cells()[zero_at]), 16);
         assert_eq!(found.board.n_givens(), 248);
         assert_eq!(given(&question.to_lowercase(), "").unwrap(), found);
         // The answer decides where the question does not.
         let message = given(&text, "").unwrap_err().to_string();
         assert!(message.contains("0, which may be a blank (digits 1 to G) or a digit (0 to F)"));
-        assert!(given(&text, &text).unwrap().has_zero);
+        assert_eq!(given(&text, &text).unwrap().digits, Digits::FromZero);
         let blanked = solved.to_text().replace('1', "0");
-        assert!(!given(&blanked, &solved.to_text()).unwrap().has_zero);
+        assert_eq!(given(&blanked, &solved.to_text()).unwrap().digits, Digits::FromOne);
         assert_eq!(given(&blanked, "").unwrap().board.n_givens(), 240);
+    }
+
+    /// A solved board, and a question with every third cell blank, in these digits.
+    fn pair(side: usize, digits: Digits, seed: u64) -> (Shape, Board, String, String) {
+        let shape = Shape::new(side).unwrap();
+        let solved = crate::sudoku::solved_board(shape, &mut hrm_base::rng::stream(seed, "test"));
+        let mut question = solved.clone();
+        (0..shape.n_cells()).step_by(3).for_each(|cell| question.set(cell, 0));
+        let texts = [&question, &solved].map(|board| board.written(shape, digits));
+        let [text, answer] = texts;
+        (shape, question, text, answer)
+    }
+
+    #[test]
+    fn all_digits_may_be_letters() {
+        for side in [4, 9, 12, 16] {
+            let (shape, want, text, answer) = pair(side, Digits::Letters, 1);
+            assert!(text.chars().all(|symbol| symbol == '.' || symbol.is_ascii_uppercase()));
+            let given = |question: &str, answer: &str| Given::parse(shape, question, answer, "f");
+            for text in [text.clone(), text.to_lowercase(), text.replace('.', "0")] {
+                let found = given(&text, "").unwrap();
+                assert_eq!((&found.board, found.digits), (&want, Digits::Letters), "{text}");
+                assert_eq!(
+                    found.board.written(shape, found.digits),
+                    text.to_uppercase().replace('0', ".")
+                );
+                assert_eq!(given(&text, &answer).unwrap(), found);
+            }
+            let mut lines = text.as_bytes().chunks(side).map(String::from_utf8_lossy);
+            let drawn = lines.by_ref().collect::<Vec<_>>().join("\n");
+            assert_eq!(parse_boards(shape, &drawn, "f").unwrap(), [want]);
+            // Two symbols for blanks.
+            let at = text.find('.').unwrap();
+            let mut two = text.clone();
+            two.replace_range(at..=at, "0");
+            let message = given(&two, "").unwrap_err().to_string();
+            assert!(message.contains("expected one symbol for blanks, found both "), "{message}");
+            // A digit among letters.
+            let mixed = text.replace('A', "1");
+            let message = given(&mixed, "").unwrap_err().to_string();
+            assert!(message.contains("expected `.` or one of 1234"), "{message}");
+        }
+        let shape = Shape::new(9).unwrap();
+        let message = Given::parse(shape, &format!("AJ{}", ".".repeat(79)), "", "f").unwrap_err();
+        let want = "f: expected `.` or one of ABCDEFGHI, found 'J' at row 1, column 2";
+        assert_eq!(message.to_string(), want);
+    }
+
+    #[test]
+    fn letters_of_two_alphabets_are_refused() {
+        let shape = Shape::new(16).unwrap();
+        let text = format!("AG{}", ".".repeat(254));
+        let message = Given::parse(shape, &text, "", "f").unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "f: expected digits that are clearly 1 to G, or letters A to P, found only letters up \
+             to G, which may be either; write the digits as a list of numbers, 1 to 16 with commas \
+             between them"
+        );
+        // As that says, and as hexadecimal says with 0 and another blank.
+        let numbers = format!("10,16{}", ",".repeat(254));
+        let cells = |text: &str| parse_boards(shape, text, "f").unwrap()[0].cells()[..2].to_vec();
+        assert_eq!(cells(&numbers), [10, 16]);
+        assert_eq!(cells(&format!("A0{}", ".".repeat(254))), [10, 16]);
+    }
+
+    #[test]
+    fn json_is_read() {
+        let want = [Ok(PUZZLE.to_owned()), Ok(PUZZLE.to_owned())];
+        let rows = r#"["1...", "....", "...4", "...."]"#;
+        let numbers = "[[1,0,0,0],[0,0,0,0],[0,0,0,4],[0,0,0,0]]";
+        for text in [
+            format!("{{\"puzzle\": {rows}}}\n{{\"puzzle\": {numbers}, \"solution\": \"{SOLVED}\"}}"),
+            format!("[{rows}, {numbers}]"),
+            format!("{numbers}\n{rows}\n"),
+            format!("[\"{PUZZLE}\",\n \"{PUZZLE}\"]"),
+            format!("[[1,null,null,null,0,0,0,0,0,0,0,4,0,0,0,0], {numbers}]").replace("null", "0"),
+            "[1,0,0,0]\n[0,0,0,0]\n[0,0,0,4]\n[0,0,0,0]\n[1,0,0,0]\n[0,0,0,0]\n[0,0,0,4]\n[0,0,0,0]\n".to_owned(),
+            numbers.replace("0", "null") + "\n" + numbers,
+        ] {
+            assert_eq!(texts(four(), &text), want, "{text}");
+        }
+        let text =
+            format!("{{\"puzzle\": \"{PUZZLE}\"}}\n{{\"puzzle\": [[1,2],[3,4]]}}\n{numbers}\n");
+        let bad =
+            "f:2: field `question`: expected 16 characters, found 5, with U+000A (line break)";
+        assert_eq!(texts(four(), &text), [want[0].clone(), Err(bad.to_owned()), want[0].clone()]);
+        let (shape, want, ..) = pair(16, Digits::FromOne, 2);
+        let rows: Vec<Vec<u8>> = want.cells().chunks(16).map(<[u8]>::to_vec).collect();
+        let text = serde_json::to_string(&rows).unwrap();
+        assert_eq!(parse_boards(shape, &text, "f").unwrap(), std::slice::from_ref(&want));
+        assert_eq!(
+            parse_boards(shape, &text.replace("0", "null").replace("1null", "10"), "f").unwrap(),
+            [want]
+        );
+        assert_eq!(shape_of(&text[1..text.len() - 1].replace("],", "]\n")), Some(shape));
+        assert_eq!((shape_of("1..\n"), shape_of("1...\n....\n...4\n....")), (None, Some(four())));
     }
 }

@@ -30,7 +30,8 @@ pub const TABLE_ENDINGS: &[&str] = &["csv", "tsv"];
 pub const JSON_ENDINGS: &[&str] = &["json", "jsonl", "ndjson"];
 
 /// File endings of puzzles as people write them, for [`Text::open`].
-pub const PUZZLE_ENDINGS: &[&str] = &["csv", "tsv", "txt", "sdm", "sdk", "ss", "json", "jsonl"];
+pub const PUZZLE_ENDINGS: &[&str] =
+    &["csv", "tsv", "txt", "sdm", "sdk", "ss", "json", "jsonl", "ndjson"];
 
 /// Archives within archives that are opened.
 const N_LAYERS_MAX: usize = 3;

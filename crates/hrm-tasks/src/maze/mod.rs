@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use hrm_base::progress::Stage;
 use hrm_base::rng::ChaCha8Rng;
 use hrm_puzzles::maze::{
-    self, Cell, Form, Generator, Maze, SIDE_MAX, SIDE_MIN, SYMBOLS, SolvedMaze,
+    self, Cell, Generator, Given, Maze, SIDE_MAX, SIDE_MIN, SYMBOLS, Size, SolvedMaze, Symbols,
 };
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::records::{self, Located, Record};
@@ -32,8 +32,11 @@ use crate::{Encoding, FitToData, TaskError, Vocabulary};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MazeConfig {
-    /// Cells per side, `2..=100`: 30 as published.
+    /// Number of rows, `2..=100`: 30 as published.
     pub side: usize,
+    /// Cells per row, `2..=100`. 0: as many as rows.
+    #[serde(default)]
+    pub width: usize,
     /// Smallest number of cells on the shortest path of built-in mazes, start and goal
     /// included: 110 as published, which is 109 moves. Mazes in data files may have any
     /// length.
@@ -54,6 +57,10 @@ pub struct MazeConfig {
     /// columns with known names.
     #[serde(default)]
     pub table_columns: String,
+    /// The characters of mazes in files and questions, as [`Symbols`] reads them, e.g.
+    /// `wall=1,free=0`; empty for those of this program.
+    #[serde(default)]
+    pub symbols: String,
 }
 
 /// How training mazes are augmented.
@@ -62,7 +69,7 @@ pub struct MazeConfig {
 pub enum MazeAugment {
     /// Not at all, as published.
     None,
-    /// Turned and flipped: eight versions.
+    /// Turned and flipped: eight versions, or the four that keep the shape of a rectangle.
     Dihedral,
 }
 
@@ -101,18 +108,64 @@ fn characters_of(tokens: &[u32]) -> Vec<char> {
     vocabulary().decode(tokens).chars().collect()
 }
 
+impl MazeConfig {
+    /// Height and width.
+    fn size(&self) -> Result<Size, TaskError> {
+        let width = if self.width == 0 { self.side } else { self.width };
+        Ok(Size::new(self.side, width)?)
+    }
+
+    /// Height and width, after [`check`](CellKind::check) has accepted them.
+    fn checked_size(&self) -> Size {
+        self.size().expect("settings are checked before mazes are read or sampled")
+    }
+
+    /// The characters of mazes.
+    fn symbols(&self) -> Result<Symbols, TaskError> {
+        Ok(self.symbols.parse::<Symbols>()?)
+    }
+
+    /// The characters of mazes, after [`check`](CellKind::check) has accepted them.
+    fn checked_symbols(&self) -> Symbols {
+        self.symbols().expect("settings are checked before mazes are read or sampled")
+    }
+
+    /// The same settings for mazes of another size.
+    fn with_size(self, size: Size) -> Self {
+        // A path length that was set explicitly for this side is kept, even if it is long.
+        let min_path = match size.is_square() && self.size().ok() == Some(size) {
+            true => self.min_path,
+            false => maze::attainable_path(size, self.min_path),
+        };
+        let width = if size.is_square() { 0 } else { size.width() };
+        Self { side: size.height(), width, min_path, ..self }
+    }
+
+    /// The size of mazes of `n_cells` on one line: as these settings say if that fits, else a
+    /// square.
+    fn size_of_line(&self, n_cells: usize) -> Option<Size> {
+        let stated = self.size().ok().filter(|size| self.width != 0 && size.n_cells() == n_cells);
+        stated.or(Size::of_square(n_cells))
+    }
+}
+
+/// What gives the shape of mazes that are on one line and not square, for messages.
+const SHAPE: &str =
+    "for mazes that are not square, say --set task.side=ROWS --set task.width=CELLS";
+
 impl Encoding for MazeConfig {
     fn vocabulary(&self) -> Vocabulary {
         vocabulary()
     }
 
     fn n_cells(&self) -> usize {
-        self.side.saturating_mul(self.side)
+        let width = if self.width == 0 { self.side } else { self.width };
+        self.side.saturating_mul(width)
     }
 
     fn draw_panels(&self, view: &PuzzleView<'_>) -> Vec<Panel> {
-        match maze::check_side(self.side) {
-            Ok(()) => maze::panels(self.side, view),
+        match self.size() {
+            Ok(size) => maze::panels(size, view),
             Err(_) => characters(view),
         }
     }
@@ -120,38 +173,34 @@ impl Encoding for MazeConfig {
 
 impl FitToData for MazeConfig {
     fn with_cells(self, n_cells: usize) -> Result<Self, TaskError> {
-        let side = n_cells.isqrt();
-        if side * side != n_cells || !(SIDE_MIN..=SIDE_MAX).contains(&side) {
-            let expected = format!("{SIDE_MIN} to {SIDE_MAX}");
+        let Some(size) = self.size_of_line(n_cells) else {
+            let expected = format!("{SIDE_MIN} to {SIDE_MAX} ({SHAPE})");
             return Err(TaskError::setting("side", expected, format!("{n_cells} cells")));
-        }
-        // A path length that was set explicitly for this side is kept, even if it is long.
-        let min_path = match side == self.side {
-            true => self.min_path,
-            false => maze::attainable_path(side, self.min_path),
         };
-        Ok(Self { side, min_path, ..self })
+        Ok(self.with_size(size))
     }
 
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
         let Some(located) = records::first(data, &self.checked_columns()?)? else {
             return Ok(self);
         };
-        let n_cells = located.record.question.chars().count();
-        self.with_cells(n_cells).map_err(|_| {
+        let question = &located.record.question;
+        let n_cells = question.chars().count();
+        let of_rows = maze::size_of_rows(question, &self.symbols()?);
+        let Some(size) = of_rows.or(self.size_of_line(n_cells)) else {
             let expected = format!(
-                "a square maze, row by row without separators, of {SIDE_MIN} to {SIDE_MAX} cells \
-                 per side"
+                "a square maze, row by row, of {SIDE_MIN} to {SIDE_MAX} cells per side ({SHAPE})"
             );
-            let found = format!("{n_cells} cells: {}", quoted(&located.record.question));
-            TaskError::malformed(located.field("question"), expected, found)
-        })
+            let found = format!("{n_cells} cells: {}", quoted(question));
+            return Err(TaskError::malformed(located.field("question"), expected, found));
+        };
+        Ok(self.with_size(size))
     }
 }
 
 impl CellKind for MazeConfig {
     type Puzzle = SolvedMaze;
-    type Question = (Maze, Form);
+    type Question = Given;
 
     fn name(&self) -> &'static str {
         "maze"
@@ -167,7 +216,8 @@ impl CellKind for MazeConfig {
     }
 
     fn check(&self) -> Result<(), TaskError> {
-        Ok(maze::check_side(self.side)?)
+        self.size()?;
+        self.symbols().map(drop)
     }
 }
 
@@ -180,7 +230,7 @@ impl CellEncoding for MazeConfig {
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
         let vocabulary = vocabulary();
         let [question, answer] = [inputs, labels].map(|ids| vocabulary.symbols_of(ids));
-        maze::draw(self.side, &question, &answer, style)
+        maze::draw(self.checked_size(), &question, &answer, style, &self.checked_symbols())
     }
 }
 
@@ -188,11 +238,11 @@ impl CellFiles for MazeConfig {
     const HAS_PREPARED_SETS: bool = true;
 
     fn read(&self, located: &Located) -> Result<SolvedMaze, TaskError> {
-        Ok(SolvedMaze::from_record(located, self.side)?)
+        Ok(SolvedMaze::from_record(located, self.size()?, &self.symbols()?)?)
     }
 
     fn to_record(&self, solved: &SolvedMaze) -> Record {
-        solved.to_record()
+        solved.to_record(&self.checked_symbols())
     }
 }
 
@@ -200,7 +250,7 @@ impl CellGenerator for MazeConfig {
     type Sampler<'a> = Generator;
 
     fn sampler(&self) -> Result<Generator, TaskError> {
-        Ok(Generator::new(self.side, self.min_path)?)
+        Ok(Generator::new(self.size()?, self.min_path)?)
     }
 
     fn sample(&self, generator: &Generator, rng: &mut ChaCha8Rng) -> Result<SolvedMaze, TaskError> {
@@ -212,7 +262,8 @@ impl CellGenerator for MazeConfig {
     }
 
     fn question_text(&self, solved: &SolvedMaze) -> String {
-        maze::in_lines(&solved.maze().to_text(&[]), self.side) + "\n"
+        let question = solved.to_record(&self.checked_symbols()).question;
+        maze::in_lines(&question, self.checked_size()) + "\n"
     }
 }
 
@@ -220,7 +271,7 @@ impl CellVersions for MazeConfig {
     fn n_versions(&self) -> usize {
         match self.augment {
             MazeAugment::None => 1,
-            MazeAugment::Dihedral => Dihedral::ALL.len(),
+            MazeAugment::Dihedral => self.checked_size().symmetries().count(),
         }
     }
 
@@ -231,29 +282,25 @@ impl CellVersions for MazeConfig {
         _group: usize,
         version: usize,
     ) -> Cow<'a, SolvedMaze> {
-        match Dihedral::ALL[version] {
-            Dihedral::Identity => Cow::Borrowed(solved),
+        match self.checked_size().symmetries().nth(version) {
+            None | Some(Dihedral::Identity) => Cow::Borrowed(solved),
             // Among shortest paths, the label is chosen by an order of directions. Turning the
             // label along with the maze would change that order, and one model cannot learn
             // both. So the label is computed again for the turned maze.
-            transform => Cow::Owned(SolvedMaze::new(solved.maze().turned(transform))),
+            Some(transform) => Cow::Owned(SolvedMaze::new(solved.maze().turned(transform))),
         }
     }
 }
 
 impl CellQueries for MazeConfig {
-    fn parse(&self, text: Text) -> Result<Questions<(Maze, Form)>, TaskError> {
-        let mazes = maze::mazes(self.side, text, &self.checked_columns()?)?;
-        let turned = |found: Result<(Form, Maze), _>| {
-            let (form, maze) = found?;
-            Ok((maze, form))
-        };
-        Ok(Box::new(mazes.map(turned)))
+    fn parse(&self, text: Text) -> Result<Questions<Given>, TaskError> {
+        let mazes = maze::mazes(self.size()?, &self.symbols()?, text, &self.checked_columns()?)?;
+        Ok(Box::new(mazes.map(|given| Ok(given?))))
     }
 
-    fn inputs(&self, (maze, _): &(Maze, Form)) -> Result<Vec<u32>, TaskError> {
+    fn inputs(&self, given: &Given) -> Result<Vec<u32>, TaskError> {
         let mut inputs = vec![0; self.n_cells()];
-        encode(maze, &[], &mut inputs);
+        encode(&given.maze, &[], &mut inputs);
         Ok(inputs)
     }
 
@@ -261,16 +308,12 @@ impl CellQueries for MazeConfig {
         input != id(Cell::Free)
     }
 
-    fn to_text(&self, (_, form): &(Maze, Form), ids: &[u32]) -> String {
-        let text = vocabulary().decode(ids);
-        match form {
-            Form::OneLine => text,
-            Form::Drawn => maze::in_lines(&text, self.side),
-        }
+    fn to_text(&self, given: &Given, ids: &[u32]) -> String {
+        given.written(&characters_of(ids), &self.checked_symbols())
     }
 
-    fn verdict(&self, (maze, _): &(Maze, Form), tokens: &[u32]) -> Verdict {
-        maze::check_answer(maze, &characters_of(tokens))
+    fn verdict(&self, given: &Given, tokens: &[u32]) -> Verdict {
+        maze::check_answer(&given.maze, &characters_of(tokens))
     }
 
     fn score_names(&self) -> &'static [&'static str] {
@@ -280,7 +323,8 @@ impl CellQueries for MazeConfig {
     fn scores(&self, inputs: &[u32], tokens: &[u32]) -> Vec<bool> {
         // No answer to an invalid maze is right.
         let text = vocabulary().decode(inputs);
-        let Ok(maze) = Maze::parse(&text, self.side, "question") else { return vec![false; 2] };
+        let maze = Maze::parse(&text, self.checked_size(), &Symbols::default(), "question");
+        let Ok(maze) = maze else { return vec![false; 2] };
         let answer = characters_of(tokens);
         let is_path = maze::walk(&maze, &answer).is_ok();
         vec![is_path, maze::check_answer(&maze, &answer) == Verdict::Valid]

@@ -12,6 +12,7 @@ use std::path::Path;
 fn config() -> MazeConfig {
     MazeConfig {
         side: 6,
+        width: 0,
         min_path: 8,
         augment: MazeAugment::Dihedral,
         seed: 1,
@@ -19,6 +20,7 @@ fn config() -> MazeConfig {
         n_eval: 10,
         held_out: 0.0,
         table_columns: String::new(),
+        symbols: String::new(),
     }
 }
 
@@ -55,6 +57,13 @@ fn settings_out_of_range_are_rejected() {
     };
     refused(|c| c.side = 1, "task.side must be 2 to 100, found 1");
     refused(|c| c.side = 101, "task.side must be 2 to 100, found 101");
+    refused(|c| c.width = 1, "task.width must be 2 to 100, found 1");
+    refused(|c| c.width = 101, "task.width must be 2 to 100, found 101");
+    refused(
+        |c| c.symbols = "wall".to_owned(),
+        "task.symbols must be the names wall, free, start, goal and path with their characters, \
+         e.g. wall=#,free=._, found \"wall\"",
+    );
     refused(|c| c.min_path = 1, "task.min_path must be 2 to 26 for side 6, found 1");
     refused(|c| c.n_train = 1_000_001, "task.n_train must be at most 1000000, found 1000001");
     refused(|c| c.n_eval = 1_000_001, "task.n_eval must be at most 1000000, found 1000001");
@@ -65,6 +74,10 @@ fn settings_out_of_range_are_rejected() {
     let text = serde_json::to_string(&config()).unwrap();
     assert!(text.contains(r#""augment":"dihedral""#), "{text}");
     assert_eq!(serde_json::from_str::<MazeConfig>(&text).unwrap(), config());
+    // Settings on disk that are older than these two.
+    let older = text.replace(r#""width":0,"#, "").replace(r#","symbols":"""#, "");
+    assert!(older.len() < text.len() - 20, "{older}");
+    assert_eq!(serde_json::from_str::<MazeConfig>(&older).unwrap(), config());
     let misspelt = text.replace("held_out", "heldout");
     assert!(serde_json::from_str::<MazeConfig>(&misspelt).is_err());
 }
@@ -97,17 +110,22 @@ fn built_in_sides_are_disjoint_and_reproducible() {
     assert_ne!(rows(other.train()), rows(task.train()));
 }
 
+/// A maze of side 6.
+fn parsed(text: &str) -> Result<Maze, hrm_puzzles::PuzzleError> {
+    Maze::parse(text, Size::new(6, 6).unwrap(), &Symbols::default(), "test")
+}
+
 #[test]
 fn every_version_is_labelled_with_its_own_shortest_path() {
     let task = config().open(&[]).unwrap();
     for at in task.train().row_ids() {
         let (inputs, labels) = row(task.train(), 36, at);
-        let maze = Maze::parse(&vocabulary().decode(&inputs), 6, "test").unwrap();
+        let maze = parsed(&vocabulary().decode(&inputs)).unwrap();
         let mut want = vec![0; 36];
         encode(&maze, &shortest_path(&maze).unwrap(), &mut want);
         assert_eq!(labels, want);
         let original = row(task.train(), 36, RowId { version: 0, ..at }).0;
-        let original = Maze::parse(&vocabulary().decode(&original), 6, "test").unwrap();
+        let original = parsed(&vocabulary().decode(&original)).unwrap();
         assert_eq!(maze, original.turned(Dihedral::ALL[at.version]));
     }
 }
@@ -134,7 +152,7 @@ fn test_files_are_kept_out_of_training() {
     assert_eq!(opened(&[folder.path(), &more]), (17, 3));
     assert_eq!(for_eval(folder.path()), (0, 3));
     assert_eq!(for_eval(&more), (0, 5));
-    let other = MazeConfig { side: 9, ..config.clone() };
+    let other = MazeConfig { side: 9, width: 2, ..config.clone() };
     assert_eq!(other.clone().fitted_to(&[more]).unwrap().side, 6);
     assert_eq!(other.clone().fitted_to(&[]).unwrap(), other);
 }
@@ -182,11 +200,25 @@ fn records_that_are_not_mazes_are_rejected() {
         question("S   o   G"),
         format!("{field} '#', ' ', 'S' or 'G', found 'o' at row 2, column 2")
     );
+    assert_eq!(
+        question("S   x   G"),
+        format!(
+            "{field} '#', ' ', 'S' or 'G', found 'x' at row 2, column 2; say what it stands for, \
+             e.g. --symbols free=x"
+        )
+    );
     assert_eq!(question("    G    "), format!("{field} one 'S', found none"));
 
     let answer = |text: &str| message("S   #   G", text);
     let field = "a.csv:2: field `answer`: expected";
     assert_eq!(answer("Soo"), format!("{field} 9 characters, found 3"));
+    assert_eq!(
+        answer("Soo #x  G"),
+        format!(
+            "{field} '#', ' ', 'S', 'G' or 'o', found 'x' at row 2, column 3; say what it stands \
+             for, e.g. --symbols free=x"
+        )
+    );
     let path = format!("{field} the maze with a path, found");
     assert_eq!(
         answer("Soo oo  G"),
@@ -251,7 +283,136 @@ fn settings_adapt_to_the_number_of_cells() {
     assert_eq!(ambitious.with_cells(900).unwrap().min_path, 140);
     for n_cells in [0, 1, 5, 899, 101 * 101, usize::MAX] {
         let message = paper.clone().with_cells(n_cells).unwrap_err().to_string();
-        assert_eq!(message, format!("task.side must be 2 to 100, found {n_cells} cells"));
+        assert_eq!(message, format!("task.side must be 2 to 100 ({SHAPE}), found {n_cells} cells"));
+    }
+    // A number of cells does not change a stated shape that has it.
+    let wide = MazeConfig { side: 4, width: 9, ..paper };
+    let shape = |n_cells| {
+        let config = wide.clone().with_cells(n_cells).unwrap();
+        (config.side, config.width, config.n_cells())
+    };
+    assert_eq!(shape(36), (4, 9, 36));
+    assert_eq!(shape(49), (7, 0, 49));
+}
+
+/// The settings of mazes of 4 by 9.
+fn wide() -> MazeConfig {
+    MazeConfig { side: 4, width: 9, min_path: 6, ..config() }
+}
+
+#[test]
+fn rectangles_have_four_versions_and_no_training_maze_is_evaluated() {
+    let task = wide().open(&[]).unwrap();
+    assert_eq!((task.n_cells(), sizes(task.as_ref())), (36, (20, 10)));
+    assert_eq!(task.train().n_versions(0), 4);
+    let maze = |at| {
+        let text = vocabulary().decode(&row(task.train(), 36, at).0);
+        Maze::parse(&text, Size::new(4, 9).unwrap(), &Symbols::default(), "test").unwrap()
+    };
+    for at in task.train().row_ids() {
+        let transform = Dihedral::ALL[[0, 2, 4, 5][at.version]];
+        assert_eq!(maze(at), maze(RowId { version: 0, ..at }).turned(transform));
+    }
+    let train: HashSet<_> = rows(task.train()).into_iter().collect();
+    assert!(rows(task.eval()).iter().all(|row| !train.contains(row)));
+    let text = wide().example(1).unwrap();
+    assert_eq!(text.lines().map(|line| line.chars().count()).collect::<Vec<_>>(), [9; 4]);
+    let drawn = task.draw(&[1; 36], &[2; 36], Style::Plain);
+    assert_eq!(drawn.lines().next().unwrap(), "+---------+   +---------+");
+    assert_eq!(drawn.lines().count(), 6);
+}
+
+/// A file of one column each for questions and answers.
+fn table(folder: &Path, name: &str, rows: &[(&str, &str)]) -> PathBuf {
+    let path = folder.join(name);
+    let rows: String = rows.iter().map(|(q, a)| format!("\"{q}\",\"{a}\"\n")).collect();
+    std::fs::write(&path, format!("question,answer\n{rows}")).unwrap();
+    path
+}
+
+#[test]
+fn settings_follow_the_shape_of_drawn_mazes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    let named = |err: TaskError| err.to_string().replace(&path.display().to_string(), "a.csv");
+    let fitted = |config: MazeConfig, rows: &[(&str, &str)]| {
+        let data = [table(folder.path(), "a.csv", rows)];
+        let config = config.fitted_to(&data).map_err(named)?;
+        let task = config.open(&data).map_err(named)?;
+        assert_eq!(task.train().n_groups() + task.eval().n_groups(), rows.len());
+        Ok::<_, String>((config.side, config.width))
+    };
+    let line = ("S #  G", "S #ooG");
+    let rows = ("S #\n  G", "S #\nooG");
+    assert_eq!(fitted(config(), &[rows, ("S  \n#G", "So \n#G\n"), line]), Ok((2, 3)));
+    assert_eq!(fitted(config(), &[("S #/  G", "S #/ooG"), ("S #\\n  G", line.1)]), Ok((2, 3)));
+    assert_eq!(fitted(config(), &[("S G  #  #", "SoG  #  #")]), Ok((3, 0)));
+    assert_eq!(fitted(MazeConfig { side: 2, width: 3, ..config() }, &[line]), Ok((2, 3)));
+    assert_eq!(fitted(MazeConfig { side: 3, width: 2, ..config() }, &[rows]), Ok((2, 3)));
+    let message = fitted(config(), &[line, line]).unwrap_err();
+    assert_eq!(
+        message,
+        "a.csv:2: field `question`: expected a square maze, row by row, of 2 to 100 cells per side \
+         (for mazes that are not square, say --set task.side=ROWS --set task.width=CELLS), found 6 \
+         cells: \"S #  G\""
+    );
+    // The first maze of another shape is named.
+    let tall = ("S \n  \n G", "So\n o\n G");
+    assert_eq!(
+        fitted(config(), &[rows, rows, tall]).unwrap_err(),
+        "a.csv:8: field `question`: expected 2 lines of 3 characters for 2 by 3 cells, found 3 \
+         lines of up to 2"
+    );
+    assert_eq!(
+        fitted(config(), &[rows, ("S  G", "SooG")]).unwrap_err(),
+        "a.csv:5: field `question`: expected 6 characters for 2 by 3 cells, found 4, as for side 2"
+    );
+}
+
+#[test]
+fn mazes_that_are_turned_are_found_on_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    table(folder.path(), "train.csv", &[("S #\n  G", "S #\nooG")]);
+    table(folder.path(), "test.csv", &[("G  \n# S", "Goo\n# S"), ("SG#\n###", "SG#\n###")]);
+    let data = [folder.path().to_owned()];
+    let task = config().fitted_to(&data).unwrap().open(&data).unwrap();
+    let leaks = task.leaks();
+    assert_eq!((leaks.len(), leaks[0].why), (1, "turned or flipped"));
+}
+
+#[test]
+fn mazes_are_read_and_written_with_other_characters() {
+    let symbols = "wall=1,free=0,start=2,goal=3,path=4";
+    let config = MazeConfig { symbols: symbols.to_owned(), ..config() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, generated(&config, 5, 1).unwrap()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        !text.contains('#') && text.lines().nth(1).unwrap().starts_with("generated,"),
+        "{text}"
+    );
+    let task = config.open(std::slice::from_ref(&path)).unwrap();
+    let same = self::config().generate_task(5, 1, folder.path());
+    assert_eq!(rows(task.train()), rows(same.train()));
+    let message = self::config().open(&[path]).err().unwrap().to_string();
+    assert!(message.contains("expected '#', ' ', 'S' or 'G', found '"), "{message}");
+    assert!(message.contains("e.g. --symbols free="), "{message}");
+    // Answers have the characters and the form of their questions.
+    let example = config.example(7).unwrap();
+    let query = &config.parse_queries(&example, "example", &[]).unwrap()[0];
+    let tokens = query.inputs()[0].tokens.clone();
+    let answer = query.answer(&[ModelOutput { tokens, q_halt: 0.0, n_segments: 1 }], Style::Plain);
+    assert_eq!((answer.text.clone() + "\n", answer.puzzle + "\n"), (example.clone(), example));
+    assert!(answer.drawing.contains('1') && !answer.drawing.contains('#'), "{}", answer.drawing);
+}
+
+impl MazeConfig {
+    /// The training data of a file of generated mazes.
+    fn generate_task(&self, n: usize, seed: u64, folder: &Path) -> Box<dyn PuzzleTask> {
+        let path = folder.join("generated.csv");
+        std::fs::write(&path, generated(self, n, seed).unwrap()).unwrap();
+        self.open(&[path]).unwrap()
     }
 }
 
@@ -304,29 +465,33 @@ fn an_answer_is_drawn_written_and_checked() {
 
 /// A solvable maze.
 fn any_solved() -> impl Strategy<Value = SolvedMaze> {
-    (3usize..7, any::<u64>()).prop_map(|(side, seed)| {
+    (3usize..7, 3usize..7, any::<u64>()).prop_map(|(height, width, seed)| {
         let rng = &mut hrm_base::rng::stream(seed, "test");
-        SolvedMaze::new(Generator::new(side, 2).unwrap().maze(rng).unwrap())
+        let size = Size::new(height, width).unwrap();
+        SolvedMaze::new(Generator::new(size, 2).unwrap().maze(rng).unwrap())
     })
 }
 
 proptest! {
     #[test]
     fn a_written_record_is_read_back(solved in any_solved()) {
-        let text = records::to_text([&solved.to_record()]);
-        let located = records::parse(text.as_bytes(), "test").unwrap();
-        let back = SolvedMaze::from_record(&located[0], solved.maze().side()).unwrap();
-        prop_assert_eq!(back.to_record(), solved.to_record());
+        for symbols in ["", "wall=1,free=0,start=2,goal=3,path=4", "free=comma,path=space"] {
+            let symbols = symbols.parse::<Symbols>().unwrap();
+            let text = records::to_text([&solved.to_record(&symbols)]);
+            let located = records::parse(text.as_bytes(), "test").unwrap();
+            let back = SolvedMaze::from_record(&located[0], solved.maze().size(), &symbols).unwrap();
+            prop_assert_eq!(back.to_record(&symbols), solved.to_record(&symbols));
+        }
     }
 
     #[test]
     fn any_output_is_answered(
         solved in any_solved(), ids in prop::collection::vec(0u32..8, 36), ansi: bool,
     ) {
-        let side = solved.maze().side();
-        let config = MazeConfig { side, ..config() };
+        let size = solved.maze().size();
+        let config = MazeConfig { side: size.height(), width: size.width(), ..config() };
         let query = config.parse_queries(&solved.maze().to_text(&[]), "test", &[]).unwrap();
-        let tokens = ids[..side * side].to_vec();
+        let tokens = ids[..size.n_cells()].to_vec();
         let style = if ansi { Style::Ansi } else { Style::Plain };
         let output = ModelOutput { tokens, q_halt: 0.0, n_segments: 1 };
         let answer = query[0].answer(&[output], style);

@@ -13,7 +13,7 @@ use hrm_base::rng::{ChaCha8Rng, stream};
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::records::{self, Located, Record};
 use hrm_puzzles::sudoku::{
-    self, Board, Boards, Generator, Given, Puzzle, SIDES_IN_WORDS, Shape, Symmetry,
+    self, Board, Boards, Digits, Generator, Given, Puzzle, SIDES_IN_WORDS, Shape, Symmetry,
 };
 use hrm_puzzles::text::Text;
 use hrm_puzzles::{Leak, Style, Verdict};
@@ -82,12 +82,10 @@ impl SudokuConfig {
         self.shape().expect("settings are checked before puzzles are read or sampled")
     }
 
-    /// Text with the digits that the question has: of those from 0, which is the largest here.
-    fn as_given(&self, question: &Given, text: String) -> String {
-        match self.checked_shape().digits().chars().last() {
-            Some(largest) if question.has_zero => text.replace(largest, "0"),
-            _ => text,
-        }
+    /// Question and answer as text, with these digits.
+    fn drawn(&self, inputs: &[u32], labels: &[u32], style: Style, digits: Digits) -> String {
+        let (question, answer) = (self.decode(inputs), self.decode(labels));
+        sudoku::draw(self.checked_shape(), &question, &answer, style, digits)
     }
 
     /// The board of token ids; an id that is not a digit becomes a blank.
@@ -139,11 +137,9 @@ impl FitToData for SudokuConfig {
 
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
         // `open` reports a row that is not a board, with its line.
-        let is_board = |n: &usize| n.isqrt().pow(2) == *n && Shape::new(n.isqrt()).is_ok();
         let first = records::first(data, &self.checked_columns()?)?;
-        let n_cells = first.map(|located| located.record.question.chars().count());
-        match n_cells.filter(is_board) {
-            Some(n_cells) => self.with_cells(n_cells),
+        match first.and_then(|located| sudoku::shape_of(&located.record.question)) {
+            Some(shape) => self.with_cells(shape.n_cells()),
             None => Ok(self),
         }
     }
@@ -192,7 +188,7 @@ impl CellEncoding for SudokuConfig {
     }
 
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
-        sudoku::draw(self.checked_shape(), &self.decode(inputs), &self.decode(labels), style)
+        self.drawn(inputs, labels, style, Digits::FromOne)
     }
 }
 
@@ -295,7 +291,7 @@ impl CellQueries for SudokuConfig {
     }
 
     fn to_text(&self, question: &Given, ids: &[u32]) -> String {
-        self.as_given(question, self.decode(ids).to_text())
+        self.decode(ids).written(self.checked_shape(), question.digits)
     }
 
     fn draw_answer(
@@ -305,7 +301,7 @@ impl CellQueries for SudokuConfig {
         tokens: &[u32],
         style: Style,
     ) -> String {
-        self.as_given(question, self.draw(inputs, tokens, style))
+        self.drawn(inputs, tokens, style, question.digits)
     }
 
     fn verdict(&self, question: &Given, tokens: &[u32]) -> Verdict {
