@@ -2,10 +2,11 @@
 //!
 //! Byte order marks and UTF-16 are recognised, with a mark or without; gzip, and zip
 //! archives of one file, are unpacked on the way. What is no text at all is named
-//! ([`PuzzleError::NotText`]). Nothing is held in memory except by [`read`] and [`decode`],
-//! which have limits; line breaks stay as they are.
+//! ([`PuzzleError::NotText`]). Line breaks become `\n`. Nothing is held in memory except by
+//! [`read`] and [`decode`], which have limits.
 
 mod encoding;
+pub(crate) mod lines;
 mod not_text;
 mod shown;
 mod unpack;
@@ -14,14 +15,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use hrm_base::file_kind::FileKind;
 
 use crate::PuzzleError;
 use encoding::{Encoding, FromUtf16};
-use unpack::Input;
+use lines::LineBreaks;
+use unpack::{Gunzip, Input};
 
 pub use shown::{clipped, quoted, shown};
+pub(crate) use shown::{counted, named};
 
 /// File endings of tables, for [`Text::open`].
 pub const TABLE_ENDINGS: &[&str] = &["csv", "tsv"];
@@ -38,7 +40,7 @@ const N_LAYERS_MAX: usize = 3;
 /// Bytes by which a file is recognised.
 const N_HEAD: usize = 4096;
 
-/// A text as a stream of UTF-8, without byte order mark. Bytes that are no text are passed
+/// A text as a stream of UTF-8, without byte order mark and with line breaks `\n`. Bytes that are no text are passed
 /// on, for the reader to find and name the place.
 pub struct Text {
     input: Input,
@@ -189,11 +191,12 @@ fn layers(
     let whole = Cursor::new(head).chain(input);
     if is_zip {
         let file = file.map(|mut file| file.rewind().map(|()| file)).transpose().map_err(failed)?;
-        let (inside, name) = unpack::zip(Box::new(whole), file, &name, endings)?;
+        let is_inside = n_layers > 0;
+        let (inside, name) = unpack::zip(Box::new(whole), (file, is_inside), &name, endings)?;
         return layers(limited(inside), None, name, endings, n_layers + 1, failed);
     }
     if is_packed {
-        let inside = MultiGzDecoder::new(BufReader::new(whole));
+        let inside = Gunzip::new(BufReader::new(whole));
         return layers(limited(inside), None, name, endings, n_layers + 1, failed);
     }
     if let Some(kind) = kind {
@@ -202,9 +205,9 @@ fn layers(
     let mut text = BufReader::new(whole);
     io::copy(&mut text.by_ref().take(n_mark as u64), &mut io::sink()).map_err(failed)?;
     let input: Input = match encoding {
-        Encoding::Utf8 => Box::new(text),
-        Encoding::Utf16Le => Box::new(FromUtf16::new(text, true)),
-        Encoding::Utf16Be => Box::new(FromUtf16::new(text, false)),
+        Encoding::Utf8 => Box::new(LineBreaks::new(text)),
+        Encoding::Utf16Le => Box::new(LineBreaks::new(FromUtf16::new(text, true))),
+        Encoding::Utf16Be => Box::new(LineBreaks::new(FromUtf16::new(text, false))),
         Encoding::Utf32 => return Err(not_text::utf_32(name)),
         Encoding::Binary => return Err(not_text::binary(name)),
     };
