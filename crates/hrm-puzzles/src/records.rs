@@ -60,6 +60,9 @@ const TEST: &str = "test.csv";
 /// Rows that are read before they are worked on together.
 const N_CHUNK: usize = 4096;
 
+/// The same in bytes. Rows may be long.
+const N_CHUNK_BYTES: usize = 4 << 20;
+
 /// Reads a puzzle file.
 ///
 /// # Errors
@@ -169,9 +172,17 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
     let mut table = Table::open(path, columns, true)?;
     notes.extend(table.note().map(str::to_owned));
     loop {
-        let mut fault = None;
-        let rows = table.by_ref().map_while(|row| row.map_err(|err| fault = Some(err)).ok());
-        let rows: Vec<Located> = rows.take(N_CHUNK).collect();
+        let (mut rows, mut n_bytes, mut fault) = (Vec::new(), 0, None);
+        while rows.len() < N_CHUNK && n_bytes < N_CHUNK_BYTES && fault.is_none() {
+            match table.next() {
+                None => break,
+                Some(Err(err)) => fault = Some(err),
+                Some(Ok(row)) => {
+                    n_bytes += row.record.question.len() + row.record.answer.len();
+                    rows.push(row);
+                }
+            }
+        }
         // All results exist before the errors are looked at, so that the first bad record in
         // the order of the file is reported; a fault of the table itself comes after them.
         let of_chunk: Vec<Result<T, E>> = rows.par_iter().map(make).collect();

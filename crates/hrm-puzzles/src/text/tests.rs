@@ -110,7 +110,17 @@ fn archives_that_cannot_be_read_say_why() {
     assert!(decoded(wrong).unwrap_err().ends_with("the checksum differs"));
     let mut nested = TEXT.as_bytes().to_vec();
     (0..4).for_each(|_| nested = gzip(&nested));
-    assert!(decoded(nested).unwrap_err().contains("at most 3 archives"));
+    let want = "f is a file in the format Gzip (GZ), not text: unpack it first";
+    assert_eq!(decoded(nested).unwrap_err(), want);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.json");
+    std::fs::write(&path, utf16("\u{feff}[]\r\n", u16::to_be_bytes)).unwrap();
+    assert_eq!(read_unpacked(&path, 9).unwrap(), "[]\n");
+    for archive in [archive(&[("a.json", b"[]")]), gzip(b"[]")] {
+        std::fs::write(&path, archive).unwrap();
+        let message = read_unpacked(&path, 9).unwrap_err().to_string();
+        assert!(message.ends_with(", not text: unpack it first"), "{message}");
+    }
     let large = archive(&[("a.csv", &vec![b' '; 5 << 20])]);
     assert_eq!(
         decoded(large.clone()).unwrap_err(),
