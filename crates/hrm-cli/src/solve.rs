@@ -2,14 +2,14 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use clap::Args;
 use hrm_core::Budget;
-use hrm_puzzles::Verdict;
-use hrm_puzzles::text::Text;
-use hrm_tasks::{Answer, Checkpoint, TaskConfig, answer_with_givens};
+use hrm_puzzles::text::{PUZZLE_ENDINGS, Text, quoted};
+use hrm_puzzles::{PuzzleError, Verdict};
+use hrm_tasks::{Answer, Checkpoint, TaskConfig, TaskError, answer_with_givens};
 use hrm_train::TrainError;
 use hrm_train::run::read_json;
 use serde_json::{Value, json};
@@ -65,13 +65,24 @@ impl Solve {
             return Err(usage(format!("{} solves {found}, not {wanted}", run.display())));
         }
         let task = self.written.of_others(task)?;
-        let text = self.text(&checkpoint, &task)?;
+        self.answer(&checkpoint, &task).map_err(|err| match err.downcast_ref() {
+            Some(TaskError::Puzzle(PuzzleError::Empty { place, .. })) if place == TYPED => {
+                let input = quoted(self.input.as_deref().unwrap_or_default());
+                usage(format!("{input} is neither a puzzle nor the name of a file"))
+            }
+            _ => err,
+        })
+    }
+
+    /// Prints the answers to the puzzles.
+    fn answer(&self, checkpoint: &Checkpoint, task: &TaskConfig) -> anyhow::Result<()> {
+        let text = self.text(checkpoint, task)?;
         let queries = task.puzzle_kind().queries(text, &checkpoint.identifiers)?;
 
         let n_max = self.segments.map_or(checkpoint.model.n_segments_max(), positive);
         let (budget, batch_size) = (Budget::UntilHalt(n_max), positive(BATCH_SIZE));
         let mut refused = Refused::default();
-        puzzle_text::answer(&checkpoint, queries, budget, batch_size, |answered| {
+        puzzle_text::answer(checkpoint, queries, budget, batch_size, |answered| {
             let (query, outputs) = match answered {
                 Answered::Outputs(query, outputs) => (query, outputs),
                 Answered::Refused(why) => {
@@ -109,11 +120,36 @@ impl Solve {
             return puzzle_text::stdin();
         }
         let path = Path::new(input);
-        if path.is_file() {
-            return puzzle_text::open(path);
+        match std::fs::metadata(path) {
+            Ok(found) if !found.is_dir() => puzzle_text::open(path),
+            Ok(_) if has_name(path) => {
+                Err(usage(format!("{input} is a folder: name a file of puzzles")))
+            }
+            Err(err) if is_path(path) => Err(TaskError::read(path)(err).into()),
+            _ => typed(input.clone(), TYPED),
         }
-        typed(input.clone(), "puzzle")
     }
+}
+
+/// What messages call a puzzle on the command line.
+const TYPED: &str = "puzzle";
+
+/// Whether a path is more than dots and slashes, which may be cells.
+fn has_name(path: &Path) -> bool {
+    path.components().any(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Whether the name of a file that does not exist is meant, not a puzzle: it has the ending
+/// of a file of puzzles, or is in a folder that exists.
+fn is_path(path: &Path) -> bool {
+    let text = path.to_string_lossy().to_ascii_lowercase();
+    let mut endings = PUZZLE_ENDINGS.iter().chain(&["gz", "zip"]);
+    let has_ending = endings.any(|ending| {
+        let stem = text.strip_suffix(ending).and_then(|text| text.strip_suffix('.'));
+        stem.is_some_and(|stem| stem.ends_with(char::is_alphanumeric))
+    });
+    let folder = path.parent().filter(|folder| has_name(folder));
+    !text.contains('\n') && (has_ending || folder.is_some_and(Path::is_dir))
 }
 
 /// The drawing and the verdict. `n_changed` givens are kept although the model changed
@@ -203,6 +239,20 @@ mod tests {
         let want = "segments. The model had changed 1 given cell, which is kept.\n";
         assert!(answer(1).ends_with(want), "{}", answer(1));
         assert!(answer(2).ends_with("changed 2 given cells, which are kept.\n"));
+    }
+
+    #[test]
+    fn paths_are_told_from_puzzles() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("x").display().to_string();
+        for path in ["a.csv", "a/b.TXT", "puzzles.json.gz", &inside] {
+            assert!(is_path(Path::new(path)), "{path}");
+        }
+        for puzzle in
+            ["1..2", "ab/b", "../..", "./b", "..csv", "a.csv\nb.csv", "{\"a\": \"b.json\"}"]
+        {
+            assert!(!is_path(Path::new(puzzle)), "{puzzle}");
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use hrm_puzzles::text;
 use hrm_tasks::settings::{SET_BY_TASK, SettingsFile, grouped_key, leaves};
-use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, TaskError, preset_text};
+use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, preset_text};
 
 use crate::settings::{self, is_fit};
 use crate::warm_start::WarmStart;
@@ -341,6 +342,8 @@ pub(crate) fn default_preset(has_data: bool) -> &'static str {
 ///
 /// If it cannot be read, is malformed, or names an unknown task or preset.
 pub(crate) fn read_settings(path: &Path) -> anyhow::Result<SettingsFile> {
-    let text = std::fs::read_to_string(path).map_err(TaskError::read(path))?;
+    /// An alphabet of all characters fits.
+    const N_BYTES_MAX: u64 = 16 << 20;
+    let text = text::read_unpacked(path, N_BYTES_MAX)?;
     Ok(SettingsFile::parse(&text, &path.display().to_string())?)
 }

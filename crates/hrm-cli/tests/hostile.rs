@@ -8,6 +8,7 @@
 mod readers;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -98,7 +99,39 @@ fn hostile_files_are_refused_with_their_location() {
         checked.unwrap_or_else(|err| panic!("{}: {err}", reader.name));
     }
     deep_nesting();
+    small_archives_of_much_text();
     odd_files();
+}
+
+/// Archives of some kilobytes that unpack to much more than a reader may hold.
+fn small_archives_of_much_text() {
+    const N_BYTES: usize = 24 << 20;
+    let pieces = [
+        ("", format!("{}\n", " ".repeat(4095))),
+        ("question,answer\n", format!("\"{}\n", "a".repeat(4094))),
+        ("question,answer\n", ",".repeat(4096)),
+        ("question,answer\n", format!("\"1\",{}\n", "a".repeat(3 << 20))),
+        ("\n", format!("{}\n", "1,".repeat(2047))),
+        ("1\n\n", "12\n".repeat(1000)),
+        ("\n", format!("{}\n", ".".repeat(3 << 20))),
+        ("PK\x03\x04", "\0".repeat(4096)),
+    ];
+    for (start, piece) in pieces {
+        let archive = gzip(start, &piece, N_BYTES / piece.len());
+        assert!(archive.len() < 1 << 20, "{} bytes", archive.len());
+        for name in ["records", "text", "boards", "grids", "grid_csv"] {
+            let is_read = readers::Reader::named(name).check(&archive);
+            assert!(!is_read, "{name}: {:?}", &piece[..piece.len().min(20)]);
+        }
+    }
+}
+
+/// A text of many equal pieces, compressed.
+fn gzip(start: &str, piece: &str, n_pieces: usize) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(start.as_bytes()).unwrap();
+    (0..n_pieces).for_each(|_| packed.write_all(piece.as_bytes()).unwrap());
+    packed.finish().unwrap()
 }
 
 /// Nesting that would overflow a stack.

@@ -86,6 +86,99 @@ fn one_puzzle_that_cannot_be_answered_does_not_block_the_others() {
 }
 
 #[test]
+fn nothing_vanishes_from_a_file_of_questions() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(trained(here, &["--set=task.n_train=20", "--set=task.n_eval=5"]).code, 0);
+    let solved = |args: &[&str]| hrm(here, &[&["solve", "sudoku", "--run=run"], args].concat());
+    let write = |name: &str, text: &str| fs::write(here.join(name), text).unwrap();
+
+    // Fields after a name, an open quote, sections, and line breaks of an old Mac.
+    write("a.txt", &format!("a;{PUZZLE};1\nb;{};2\nc;2\nd;{PUZZLE};3\n", &PUZZLE[1..]));
+    write("b.csv", &format!("puzzle,id\r{PUZZLE},1\r\"{PUZZLE},2\r{PUZZLE},3\r{PUZZLE},4"));
+    write("c.sdk", &format!("[Puzzle]\n{PUZZLE}\n[State]\n{SOLVED}\n[Hard]\n{PUZZLE}\n{PUZZLE}"));
+    for (name, n, refused) in [
+        ("a.txt", 4, &["a.txt:2: expected 16 characters, found 15", "a.txt:3: "][..]),
+        ("b.csv", 4, &["b.csv:3: expected a quote at the end of field 1, found none"]),
+        ("c.sdk", 3, &[]),
+    ] {
+        let ran = solved(&[name, "--json"]);
+        assert_eq!((ran.code, ran.stdout.lines().count()), (0, n), "{name}: {}", ran.stderr);
+        assert_eq!(ran.stderr.matches("not answered: ").count().min(2), refused.len(), "{name}");
+        for why in refused {
+            assert!(ran.stderr.contains(&format!("not answered: {why}")), "{}", ran.stderr);
+        }
+    }
+
+    // Columns are those that were meant, or none.
+    write("d.csv", &format!("solution,quiz,puzzle\n{SOLVED},{PUZZLE},{PUZZLE}\n"));
+    let challenge =
+        |columns: &str| hrm(here, &["eval", "run", "--challenge=d.csv", columns, "--json"]);
+    for (ran, why) in [
+        (solved(&["d.csv"]), "--columns question=NAME: quiz, puzzle"),
+        (solved(&["d.csv", "--columns=question=puzle"]), "names \"puzle\" once, as --columns says"),
+        (challenge("--columns=question=puzle"), "names \"puzle\" once, as --columns says"),
+        (solved(&["--columns=question=puzzle"]), "INPUT"),
+    ] {
+        assert!(ran.code == 2 && ran.stderr.contains(why), "{}", ran.stderr);
+    }
+    assert_eq!(challenge("--columns=question=puzzle").code, 0);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_not_taken_for_a_puzzle() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    assert_eq!(trained(here, &["--set=task.n_train=20", "--set=task.n_eval=5"]).code, 0);
+    fs::create_dir(here.join("data")).unwrap();
+    for (input, why) in [
+        ("nofile.csv", "cannot read nofile.csv: "),
+        ("data/puzzles", "cannot read data/puzzles: "),
+        ("data", "data is a folder: name a file of puzzles"),
+        ("nofile", "\"nofile\" is neither a puzzle nor the name of a file"),
+        ("12", "puzzle:1: expected 16 characters, found 2"),
+    ] {
+        let ran = hrm(here, &["solve", "sudoku", input, "--run=run"]);
+        assert!(ran.code == 2 && ran.stderr.contains(why), "{input}: {}", ran.stderr);
+    }
+    #[cfg(unix)]
+    {
+        let pipe = here.join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let writer = std::thread::spawn(move || fs::write(pipe, format!("{PUZZLE}\n{PUZZLE}\n")));
+        let ran = hrm(here, &["solve", "sudoku", "pipe", "--run=run", "--json"]);
+        assert_eq!((ran.code, ran.stdout.lines().count()), (0, 2), "{}", ran.stderr);
+        writer.join().unwrap().unwrap();
+
+        std::os::unix::fs::symlink("gone", here.join("data/test.csv")).unwrap();
+        fs::write(here.join("data/train.csv"), table("question,answer")).unwrap();
+        let ran = hrm(here, &["data", "stats", "sudoku", "--data=data"]);
+        let why = "data/test.csv: expected a file, found a link to a file that is not here";
+        assert!(ran.code == 2 && ran.stderr.contains(why), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn settings_are_read_in_any_encoding() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let utf16 = |text: &str| -> Vec<u8> {
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
+    };
+    let toml = "preset = \"tiny\"\r\n[train]\r\nsteps = 7\r\n";
+    let json = "{\"preset\": \"tiny\", \"train\": {\"steps\": 7}}";
+    for text in [utf16(toml), utf16(json), [b"\xef\xbb\xbf", json.as_bytes()].concat()] {
+        fs::write(here.join("mine"), text).unwrap();
+        let ran = hrm(here, &["train", "sudoku", "--config=mine", "--print-config"]);
+        assert!(ran.code == 0 && ran.stdout.contains("steps = 7"), "{}", ran.stderr);
+    }
+    fs::write(here.join("all_config.yaml"), utf16("arch:\n  hidden_size: 4\n")).unwrap();
+    let ran = hrm(here, &["train", "sudoku", "--config=all_config.yaml"]);
+    let why = "all_config.yaml is YAML: settings are TOML or JSON";
+    assert!(ran.code == 2 && ran.stderr.contains(why), "{}", ran.stderr);
+}
+
+#[test]
 fn a_closed_pipe_ends_quietly() {
     let folder = tempfile::tempdir().unwrap();
     for args in [

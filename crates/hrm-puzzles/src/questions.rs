@@ -1,16 +1,12 @@
 //! Puzzles to solve, as a table, JSON or lines of text, read a piece at a time.
 
-use std::io::{BufRead, BufReader, Chain, Cursor, Read};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
 
 use crate::PuzzleError;
 use crate::records::{self, Columns, IsWhole, Json, Located, Table};
+use crate::text::lines::{Line, LineReader, N_LINE_BYTES_MAX};
 use crate::text::{self, JSON_ENDINGS, Text};
-
-/// Largest length of a line in bytes.
-const N_LINE_BYTES_MAX: u64 = 4 << 20;
-
-/// A text whose beginning has been looked at.
-pub(crate) type Begun = BufReader<Chain<Cursor<Vec<u8>>, Text>>;
 
 /// Where questions are read from.
 pub(crate) enum Questions {
@@ -21,13 +17,15 @@ pub(crate) enum Questions {
 }
 
 impl Questions {
-    /// Looks at the first lines of a text. A header of a single name other than `question`
-    /// makes a table only if `is_row` holds for the line below it; it may be a heading. In
-    /// JSON, `is_whole` says of a string alone whether it is a puzzle or a row of one.
+    /// Looks at the first lines of a text. If columns were chosen, it is a table or JSON.
+    /// Otherwise a header of a single name other than `question` makes a table only if
+    /// `is_row` holds for the line below it; it may be a heading. In JSON, `is_whole` says of
+    /// a string alone whether it is a puzzle or a row of one.
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Read`], and as [`Table::new`]; [`PuzzleError::Empty`] without text.
+    /// [`PuzzleError::Read`]; [`PuzzleError::Malformed`] for a table without a column of
+    /// questions, or without those that were chosen; [`PuzzleError::Empty`] without text.
     pub(crate) fn of(
         text: Text,
         columns: &Columns,
@@ -35,64 +33,78 @@ impl Questions {
         is_row: impl Fn(&str) -> bool,
         is_whole: IsWhole,
     ) -> Result<Self, PuzzleError> {
+        /// Memory of a line beside its bytes.
+        const N_LINE_BYTES: usize = 64;
+
         let name = text.name().to_owned();
+        let mut input = BufReader::new(text);
         let failed = |source| PuzzleError::Read { path: name.clone().into(), source };
-        let mut text = BufReader::new(text);
-        let mut begin = Vec::new();
-        let mut first_two: Vec<String> = Vec::new();
-        while first_two.len() < 2 {
-            let start = begin.len();
-            let mut piece = text.by_ref().take(N_LINE_BYTES_MAX);
-            if piece.read_until(b'\n', &mut begin).map_err(failed)? == 0 {
-                break;
-            }
-            let line = String::from_utf8_lossy(&begin[start..]).trim().to_owned();
-            let is_declared = first_two.is_empty() && line.to_ascii_lowercase().starts_with("sep=");
-            if !line.is_empty() && !is_declared {
-                first_two.push(line);
-            }
-        }
-        let Some(first) = first_two.first() else {
-            return Err(PuzzleError::Empty { place: name, what });
-        };
-        let is_single = !first.contains([',', ';', '\t']);
-        let is_own = !is_single || first.trim_matches('"').eq_ignore_ascii_case("question");
-        let is_table = records::is_header(first, columns)
-            && (is_own || first_two.get(1).is_some_and(|line| is_row(line)));
-        let lower_case = name.to_ascii_lowercase();
-        let is_named =
-            JSON_ENDINGS.iter().any(|ending| lower_case.ends_with(&format!(".{ending}")));
-        let is_json = is_named || records::begins(first.as_bytes(), &is_whole);
-        // What the buffer holds beyond the first lines comes next.
-        begin.extend_from_slice(text.buffer());
-        let input = BufReader::new(Cursor::new(begin).chain(text.into_inner()));
-        if is_table {
-            return Ok(Self::Records(Box::new(Table::with_buffer(input, &name, columns, false)?)));
-        }
-        if is_json {
+        let is_named = JSON_ENDINGS
+            .iter()
+            .any(|ending| name.to_ascii_lowercase().ends_with(&format!(".{ending}")));
+        if is_named || records::begins(input.fill_buf().map_err(failed)?, &is_whole) {
             return Ok(Self::Records(Box::new(Json::new(input, &name, columns, false, is_whole))));
         }
-        Ok(Self::Lines(Lines { input, name, at: 0, has_ended: false }))
+        let mut lines = LineReader::new(input, &name);
+        let (mut held, mut first_two) = (VecDeque::new(), Vec::new());
+        let mut n_bytes = 0;
+        // Of an endless blank beginning, no more is held than of one line.
+        while first_two.len() < 2 && n_bytes < N_LINE_BYTES_MAX {
+            match lines.next() {
+                None if first_two.is_empty() => {
+                    return Err(PuzzleError::Empty { place: name, what });
+                }
+                None => break,
+                Some(Err(err @ PuzzleError::Read { .. })) => return Err(err),
+                Some(line) => {
+                    let bytes = line.as_ref().map_or(&[][..], |line| &line.bytes);
+                    n_bytes += bytes.len() + N_LINE_BYTES;
+                    let is_before = first_two.is_empty() && records::is_before_header(bytes);
+                    if line.is_err() || !(is_before || bytes.trim_ascii().is_empty()) {
+                        first_two.push(held.len());
+                    }
+                    held.push_back(line);
+                }
+            }
+        }
+        let line = |nth: usize| match first_two.get(nth).map(|at| &held[*at]) {
+            Some(Ok(Line { bytes, .. })) => Some(bytes.as_slice()),
+            _ => None,
+        };
+        let is_below = || line(1).is_some_and(|line| is_row(&String::from_utf8_lossy(line)));
+        let is_table = columns.are_chosen()
+            || match line(0).and_then(|line| records::n_columns(line, columns)) {
+                None => false,
+                Some(1) => is_named_question(line(0)) || is_below(),
+                Some(_) => true,
+            };
+        lines.put_back(held);
+        if is_table {
+            return Ok(Self::Records(Box::new(Table::new(lines, columns, false)?)));
+        }
+        Ok(Self::Lines(Lines(lines)))
     }
 }
 
-/// The lines of a text with their numbers, without line breaks.
-pub(crate) struct Lines {
-    input: Begun,
-    name: String,
-    at: usize,
-    has_ended: bool,
+/// Whether a header is the name of questions that this program writes.
+fn is_named_question(header: Option<&[u8]>) -> bool {
+    let header = String::from_utf8_lossy(header.unwrap_or_default());
+    header.trim().trim_matches('"').eq_ignore_ascii_case("question")
 }
+
+/// The lines of a text with their numbers, without line breaks. An error concerns one line,
+/// except for [`PuzzleError::Read`], which is the last.
+pub(crate) struct Lines(LineReader<BufReader<Text>>);
 
 impl Lines {
     /// The place of a line in messages.
     pub(crate) fn place(&self, at: usize) -> String {
-        format!("{}:{at}", self.name)
+        self.0.place(at)
     }
 
     /// What messages call the text.
     pub(crate) fn name(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 }
 
@@ -100,36 +112,77 @@ impl Iterator for Lines {
     type Item = Result<(usize, String), PuzzleError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.has_ended {
-            return None;
+        let line = self.0.next()?;
+        let text = |Line { at, bytes }: Line| {
+            String::from_utf8(bytes).map(|line| (at, line)).map_err(|err| {
+                let byte = err.as_bytes()[err.utf8_error().valid_up_to()];
+                text::not_utf8(self.place(at), &format!("the byte {byte:#04X}"))
+            })
+        };
+        Some(line.and_then(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn questions(text: &str, columns: &str) -> Result<Questions, PuzzleError> {
+        let text = Text::new(Cursor::new(text.to_owned().into_bytes()), "f", &[])?;
+        let is_whole = |text: &str| text.len() == 16;
+        let columns = columns.parse().unwrap();
+        Questions::of(text, &columns, "puzzles", |line| line.len() == 4, Box::new(is_whole))
+    }
+
+    /// The questions of a table; `None` for lines.
+    fn table(text: &str, columns: &str) -> Option<Vec<String>> {
+        match questions(text, columns).unwrap() {
+            Questions::Records(table) => {
+                Some(table.map(|row| row.unwrap().record.question).collect())
+            }
+            Questions::Lines(_) => None,
         }
-        let mut line = Vec::new();
-        self.at += 1;
-        match self.input.by_ref().take(N_LINE_BYTES_MAX).read_until(b'\n', &mut line) {
-            Ok(0) => {
-                self.has_ended = true;
-                return None;
-            }
-            Ok(n) if n as u64 == N_LINE_BYTES_MAX => {
-                self.has_ended = true;
-                let expected = format!("lines of less than {N_LINE_BYTES_MAX} bytes");
-                return Some(Err(PuzzleError::malformed(self.place(self.at), expected, "more")));
-            }
-            Ok(_) => {}
-            Err(source) => {
-                self.has_ended = true;
-                let path = self.name.clone().into();
-                return Some(Err(PuzzleError::Read { path, source }));
-            }
+    }
+
+    #[test]
+    fn a_table_is_told_by_its_header_or_by_chosen_columns() {
+        let strings = |rows: &[&str]| Some(rows.iter().map(|row| (*row).to_owned()).collect());
+        for text in ["question\n1\n", "puzzle|solution\n1|2\n", "sep=;\n\nid;quiz\n3;1\n"] {
+            assert_eq!(table(text, ""), strings(&["1"]), "{text}");
         }
-        let line = String::from_utf8(line).map_err(|err| {
-            let found = format!("the byte {:#04X}", err.as_bytes()[err.utf8_error().valid_up_to()]);
-            text::not_utf8(self.place(self.at), &found)
-        });
-        let end = |line: &str| line.trim_end_matches('\n').trim_end_matches('\r').len();
-        Some(line.map(|mut line| {
-            line.truncate(end(&line));
-            (self.at, line)
-        }))
+        // Spaces are cells.
+        assert_eq!(table("\nmaze\n S G\nS G \n", ""), strings(&[" S G", "S G "]));
+        assert_eq!(table("Puzzle\n12\n34\n", ""), None);
+        assert_eq!(table("12;34\n", ""), None);
+        assert_eq!(table("clues\nab\nbb\n", "question=clues"), strings(&["ab", "bb"]));
+        assert_eq!(table("b;a\n1;2\n", "question=a"), strings(&["2"]));
+    }
+
+    #[test]
+    fn a_table_without_the_columns_that_are_meant_is_refused() {
+        let message = |text: &str, columns: &str| {
+            questions(text, columns).err().map(|err| err.to_string()).unwrap_or_default()
+        };
+        let want = "f:1: expected a header that names \"puzle\" once, as --columns says, found \
+                    \"solution,puzzle\"";
+        assert_eq!(message("solution,puzzle\n12,1.\n", "question=puzle"), want);
+        assert!(message("1.\n2.\n", "question=a").contains("names \"a\" once"));
+        let want = "f:2: expected one column for the question (say which with --columns \
+                    question=NAME: quiz, puzzle), found \"solution;quiz;puzzle\"";
+        assert_eq!(message("\nsolution;quiz;puzzle\n12;1.;.2\n", ""), want);
+        let message = message("puzzle,solution,label\n1.,12,12\n", "");
+        assert!(message.contains("--columns answer=NAME: solution, label"), "{message}");
+    }
+
+    #[test]
+    fn a_long_blank_beginning_is_passed_over() {
+        let blank = format!("{}\n", " ".repeat(999)).repeat(5000) + "12\n\n";
+        let Questions::Lines(lines) = questions(&blank, "").unwrap() else { panic!("no table") };
+        let filled = |(_, line): &(usize, String)| !line.trim().is_empty();
+        let found: Vec<_> = lines.map(Result::unwrap).filter(filled).collect();
+        assert_eq!(found, [(5001, "12".to_owned())]);
+        assert!(matches!(questions(" \n\n", ""), Err(PuzzleError::Empty { .. })));
     }
 }

@@ -8,8 +8,9 @@
 
 mod columns;
 mod json;
+mod rows;
 
-use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use hrm_base::progress::Stage;
@@ -18,8 +19,10 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{self, TABLE_ENDINGS, Text, quoted};
-use crate::{PuzzleError, clipped};
+use crate::PuzzleError;
+use crate::text::lines::{Line, LineBreaks, LineReader};
+use crate::text::{TABLE_ENDINGS, Text, counted, named, quoted};
+use rows::{Row, Rows};
 
 pub use columns::Columns;
 pub(crate) use json::{IsWhole, Json, begins};
@@ -60,8 +63,8 @@ const TEST: &str = "test.csv";
 /// Rows that are read before they are worked on together.
 const N_CHUNK: usize = 4096;
 
-/// Largest length of a row in bytes, which bounds the memory of a damaged file.
-const N_ROW_BYTES_MAX: u64 = 4 << 20;
+/// The same in bytes. Rows may be long.
+const N_CHUNK_BYTES: usize = 4 << 20;
 
 /// Reads a puzzle file.
 ///
@@ -126,11 +129,10 @@ pub fn split<T: Send, E: From<PuzzleError> + Send>(
     let (mut train, mut eval, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for path in data {
         collect(&in_folder(path, &[TRAIN])?, columns, &make, &mut train, &mut notes)?;
-        let test = path.join(TEST);
-        if test.is_file() {
+        if let Some(test) = file_of(path, TEST)? {
             collect(&test, columns, &make, &mut eval, &mut notes)?;
         }
-        notes.extend(passed_over(path, &[TRAIN, TEST]));
+        notes.extend(passed_over(path));
     }
     if eval.is_empty() && held_out > 0.0 {
         let n_records = train.len();
@@ -157,7 +159,7 @@ pub fn for_eval<T: Send, E: From<PuzzleError> + Send>(
     for path in data {
         let file = in_folder(path, &[TEST, TRAIN])?;
         collect(&file, columns, &make, &mut eval, &mut notes)?;
-        notes.extend(passed_over(path, &[TRAIN, TEST]));
+        notes.extend(passed_over(path));
     }
     Ok(Split { train: Vec::new(), eval, notes })
 }
@@ -172,9 +174,17 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
 ) -> Result<(), E> {
     let mut records = Records::open(path, columns)?;
     loop {
-        let mut fault = None;
-        let rows = records.by_ref().map_while(|row| row.map_err(|err| fault = Some(err)).ok());
-        let rows: Vec<Located> = rows.take(N_CHUNK).collect();
+        let (mut rows, mut n_bytes, mut fault) = (Vec::new(), 0, None);
+        while rows.len() < N_CHUNK && n_bytes < N_CHUNK_BYTES && fault.is_none() {
+            match records.next() {
+                None => break,
+                Some(Err(err)) => fault = Some(err),
+                Some(Ok(row)) => {
+                    n_bytes += row.record.question.len() + row.record.answer.len();
+                    rows.push(row);
+                }
+            }
+        }
         // All results exist before the errors are looked at, so that the first bad record in
         // the order of the file is reported; a fault of the table itself comes after them.
         let of_chunk: Vec<Result<T, E>> = rows.par_iter().map(make).collect();
@@ -216,7 +226,10 @@ impl Records {
                 let is_whole = Box::new(|_: &str| true);
                 Self::Json(Box::new(Json::new(input, &name, columns, true, is_whole)))
             }
-            _ => Self::Table(Box::new(Table::with_buffer(input, &name, columns, true)?)),
+            _ => {
+                let lines = LineReader::new(input, &name);
+                Self::Table(Box::new(Table::new(lines, columns, true)?))
+            }
         })
     }
 
@@ -245,22 +258,20 @@ impl Iterator for Records {
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Malformed`] for a folder without such a file, saying what it holds.
+/// As [`file_of`]; [`PuzzleError::Malformed`] for a folder without such a file, saying what
+/// it holds.
 fn in_folder(path: &Path, names: &[&str]) -> Result<PathBuf, PuzzleError> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
-    if let Some(file) = names.iter().map(|name| path.join(name)).find(|file| file.is_file()) {
-        return Ok(file);
-    }
-    let found = match &listed(path, &[])?[..] {
-        [] => "no files".to_owned(),
-        names => {
-            let n_more = names.len().saturating_sub(4);
-            let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
-            let shown: Vec<String> = names.iter().take(4).map(|name| clipped(name)).collect();
-            format!("{}{more}; name the file itself, or rename it", shown.join(", "))
+    for name in names {
+        if let Some(file) = file_of(path, name)? {
+            return Ok(file);
         }
+    }
+    let found = match &listed(path)?.0[..] {
+        [] => "no files".to_owned(),
+        names => format!("{}; name the file itself, or rename it", named(names)),
     };
     let expected = match names.contains(&TEST) {
         true => "a folder with test.csv or train.csv",
@@ -269,34 +280,65 @@ fn in_folder(path: &Path, names: &[&str]) -> Result<PathBuf, PuzzleError> {
     Err(PuzzleError::malformed(path.display().to_string(), expected, found))
 }
 
-/// The files of a folder that are not hidden and not among `names`, sorted.
-fn listed(folder: &Path, names: &[&str]) -> Result<Vec<String>, PuzzleError> {
+/// The file `name` of the folder `path`, if it has one.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`] for anything else of that name, such as a link to a file that
+/// was not fetched.
+fn file_of(path: &Path, name: &str) -> Result<Option<PathBuf>, PuzzleError> {
+    let path = path.join(name);
+    match std::fs::symlink_metadata(&path) {
+        Err(err) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&err.kind()) => {
+            return Ok(None);
+        }
+        found => found.map_err(PuzzleError::read(&path))?,
+    };
+    let found = match std::fs::metadata(&path) {
+        Ok(found) if found.is_file() => return Ok(Some(path)),
+        Ok(found) if found.is_dir() => "a folder",
+        Ok(_) => "something else",
+        Err(err) if err.kind() == ErrorKind::NotFound => {
+            "a link to a file that is not here; fetch it first (git annex get, dvc pull), or \
+             remove the link"
+        }
+        Err(err) => return Err(PuzzleError::read(&path)(err)),
+    };
+    Err(PuzzleError::malformed(path.display().to_string(), "a file", found))
+}
+
+/// The names of what else is in a folder of puzzles, sorted; and how much of it is hidden
+/// and not among them.
+fn listed(folder: &Path) -> Result<(Vec<String>, usize), PuzzleError> {
     /// More are not listed.
     const N_FILES_MAX: usize = 10_000;
+    // The last is what `hrm data prepare` writes beside the puzzles.
+    const KNOWN: [&str; 3] = [TRAIN, TEST, "recipe.json"];
     let entries = std::fs::read_dir(folder).map_err(PuzzleError::read(folder))?;
-    let mut found: Vec<String> = entries
+    let (hidden, mut others): (Vec<String>, Vec<String>) = entries
         .flatten()
         .take(N_FILES_MAX)
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| !name.starts_with('.') && !names.contains(&name.as_str()))
-        .collect();
-    found.sort();
-    Ok(found)
+        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .partition(|name| name.starts_with('.') || name == "__MACOSX");
+    others.sort();
+    Ok((others, hidden.len()))
 }
 
-/// A note on the files of a folder that are not read.
-fn passed_over(path: &Path, names: &[&str]) -> Option<String> {
-    // What `hrm data prepare` and `hrm data fetch` write beside the puzzles.
-    const OWN: &[&str] = &["recipe.json", "manifest.json"];
-    if !path.is_dir() {
-        return None;
-    }
-    let known: Vec<&str> = names.iter().chain(OWN).copied().collect();
-    let others = listed(path, &known).ok().filter(|others| !others.is_empty())?;
-    let n = others.len();
-    let files = if n == 1 { "1 file is".to_owned() } else { format!("{n} files are") };
-    let shown = clipped(&others.join(", "));
-    Some(format!("{}: {files} passed over ({shown})", path.display()))
+/// A note on what is in a folder and not read.
+fn passed_over(path: &Path) -> Option<String> {
+    let (others, n_hidden) = if path.is_dir() { listed(path).ok()? } else { return None };
+    let n_others = others.len();
+    let names = named(&others);
+    let others = counted(n_others, "other file or folder", "other files and folders");
+    let hidden = counted(n_hidden, "hidden file or folder", "hidden files and folders");
+    let what = match (n_others, n_hidden) {
+        (0, 0) => return None,
+        (0, _) => hidden,
+        (_, 0) => format!("{others} ({names})"),
+        _ => format!("{others} ({names}) and {hidden}"),
+    };
+    Some(format!("{}: passed over {what}", path.display()))
 }
 
 /// Parses a puzzle file; messages call it `name`.
@@ -305,176 +347,113 @@ fn passed_over(path: &Path, names: &[&str]) -> Option<String> {
 ///
 /// See [`read`].
 pub fn parse(input: impl Read, name: &str) -> Result<Vec<Located>, PuzzleError> {
-    Table::new(input, name, &Columns::default(), true)?.collect()
+    table(input, name, &Columns::default(), true)?.collect()
 }
 
-/// Whether a line is the header of a puzzle file.
-pub fn is_header(line: &str, columns: &Columns) -> bool {
-    let line = line.trim_start_matches('\u{feff}');
-    let separator = columns::separator(line.as_bytes(), columns);
-    let header: Vec<&str> =
-        line.split(separator as char).map(|field| field.trim().trim_matches('"')).collect();
-    // A single word is a header only if it can be nothing else.
-    columns.find(&header, false).is_ok()
+/// A table from any input of UTF-8; messages call it `name`.
+fn table<R: Read>(
+    input: R,
+    name: &str,
+    columns: &Columns,
+    needs_answer: bool,
+) -> Result<Table<BufReader<LineBreaks<R>>>, PuzzleError> {
+    let lines = LineReader::new(BufReader::new(LineBreaks::new(input)), name);
+    Table::new(lines, columns, needs_answer)
 }
 
-/// A table of puzzles: its records, one after another. It ends after a fault.
-pub struct Table<R> {
-    reader: csv::Reader<RowLimit<R>>,
-    name: String,
-    n_columns: usize,
+/// How many columns the header of a table has; `None` for a line that is none.
+///
+/// A line is a header if it names a question or if columns were chosen, which it must then
+/// have.
+pub(crate) fn n_columns(line: &[u8], columns: &Columns) -> Option<usize> {
+    let line = line.strip_prefix(MARK).unwrap_or(line).trim_ascii();
+    let names = rows::names(line, columns::separator(line, columns));
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    (columns.are_chosen() || columns::names_question(&names)).then_some(names.len())
+}
+
+/// Whether a line may come before the header of a table: an empty one, or the separator that
+/// some spreadsheets declare, which is then found anyway.
+pub(crate) fn is_before_header(line: &[u8]) -> bool {
+    let line = line.strip_prefix(MARK).unwrap_or(line).trim_ascii();
+    line.is_empty() || line.len() <= 5 && line.to_ascii_lowercase().starts_with(b"sep=")
+}
+
+/// The byte order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A table of puzzles: its records, one after another.
+pub(crate) struct Table<R> {
+    rows: Rows<R>,
     places: columns::Places,
     note: Option<String>,
-    n_lines_behind: u64,
-    row: csv::StringRecord,
     is_empty: bool,
     has_ended: bool,
 }
 
-impl<R: Read> Table<BufReader<R>> {
-    /// A table from any input of UTF-8; messages call it `name`. Records have an answer if
-    /// `needs_answer`; otherwise it may be missing and is then empty.
-    ///
-    /// # Errors
-    ///
-    /// See [`read`].
-    pub fn new(
-        input: R,
-        name: &str,
-        columns: &Columns,
-        needs_answer: bool,
-    ) -> Result<Self, PuzzleError> {
-        Self::with_buffer(BufReader::new(input), name, columns, needs_answer)
-    }
-}
-
 impl<R: BufRead> Table<R> {
-    /// As [`new`](Table::new), with a buffer.
+    /// A table from the lines of a text. Records have an answer if `needs_answer`; otherwise
+    /// it may be missing and is then empty.
     ///
     /// # Errors
     ///
     /// See [`read`].
-    pub fn with_buffer(
-        mut input: R,
-        name: &str,
+    pub(crate) fn new(
+        mut lines: LineReader<R>,
         columns: &Columns,
         needs_answer: bool,
     ) -> Result<Self, PuzzleError> {
-        let failed = |source| PuzzleError::Read { path: name.into(), source };
-        let mut line = Vec::new();
-        let mut n_lines_before = 0;
-        loop {
-            line.clear();
-            input.by_ref().take(N_ROW_BYTES_MAX).read_until(b'\n', &mut line).map_err(failed)?;
-            let text = line.trim_ascii();
-            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-            // Some spreadsheets declare their separator, which is then found anyway.
-            let is_declared = text.len() <= 5 && text.to_ascii_lowercase().starts_with(b"sep=");
-            if line.is_empty() || !(text.is_empty() || is_declared) {
-                break;
-            }
-            n_lines_before += 1;
-        }
-        if line.is_empty() {
-            return Err(PuzzleError::Empty { place: name.to_owned(), what: "puzzles" });
-        }
-        let separator = columns::separator(&line, columns);
-        // Field counts are checked here so that the message can name the line.
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(separator)
-            .from_reader(RowLimit {
-                line: Cursor::new(line),
-                rest: input,
-                n_left: 2 * N_ROW_BYTES_MAX,
-            });
-        let wrong_header = |expected: String, found: String| {
-            Err(PuzzleError::malformed(format!("{name}:{}", n_lines_before + 1), expected, found))
+        let place = lines.name().to_owned();
+        let is_header = |line: &Result<Line, _>| match line {
+            Ok(line) => !is_before_header(&line.bytes),
+            Err(_) => true,
         };
-        let mut header = csv::StringRecord::new();
-        match reader.read_record(&mut header) {
-            Ok(false) => {
-                return Err(PuzzleError::Empty { place: name.to_owned(), what: "puzzles" });
-            }
-            Err(err) => return wrong_header("a header".to_owned(), err.to_string()),
-            Ok(true) => header.trim(),
-        }
-        let fields: Vec<&str> = header.iter().collect();
-        let places = match columns.find(&fields, needs_answer) {
-            Ok(places) => places,
-            Err(expected) => {
-                let found = quoted(&fields.join(&(separator as char).to_string()));
-                let advice = columns::advice(&fields, &expected);
-                return wrong_header(expected, format!("{found}{advice}"));
-            }
+        let Some(header) = lines.find(is_header) else {
+            return Err(PuzzleError::Empty { place, what: "puzzles" });
         };
-        let note = columns::note(name, &fields, places);
-        // For CR LF the reader counts the LF as part of the next row.
-        let is_behind = reader.position().line() == 1;
-        Ok(Self {
-            n_columns: header.len(),
-            note,
-            places,
-            name: name.to_owned(),
-            n_lines_behind: u64::from(is_behind) + n_lines_before,
-            row: header,
-            reader,
-            is_empty: true,
-            has_ended: false,
-        })
+        let mut header = header?;
+        if header.bytes.starts_with(MARK) {
+            header.bytes.drain(..MARK.len());
+        }
+        let separator = columns::separator(&header.bytes, columns);
+        lines.put_back([Ok(header)].into());
+        let mut rows = Rows::new(lines, separator);
+        let Some(header) = rows.next() else {
+            return Err(PuzzleError::Empty { place, what: "puzzles" });
+        };
+        let header = header?;
+        let names: Vec<&str> = header.fields.iter().map(|name| name.trim()).collect();
+        let places = columns.find(&names, needs_answer).map_err(|expected| {
+            let found = quoted(&names.join(&(separator as char).to_string()));
+            let advice = columns::advice(&names, &expected);
+            PuzzleError::malformed(rows.place(header.at), expected, format!("{found}{advice}"))
+        })?;
+        rows.n_columns = Some(names.len());
+        let note = columns::note(rows.name(), &names, places);
+        Ok(Self { rows, places, note, is_empty: true, has_ended: false })
     }
 
     /// How the columns are read, unless they have the names of this program.
-    pub fn note(&self) -> Option<&str> {
+    pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
-    /// The next record, or a fault that may concern this one only.
-    fn advance(&mut self) -> Option<Result<Located, PuzzleError>> {
-        self.reader.get_mut().n_left = N_ROW_BYTES_MAX;
-        let place_of = |position: Option<&csv::Position>| {
-            let line = position.map_or(0, csv::Position::line) + self.n_lines_behind;
-            format!("{}:{line}", self.name)
-        };
-        match self.reader.read_record(&mut self.row) {
-            Ok(true) => {}
-            Ok(false) if self.is_empty => {
-                let what = "puzzles";
-                return Some(Err(PuzzleError::Empty { place: self.name.clone(), what }));
-            }
-            Ok(false) => return None,
-            Err(err) => {
-                let place = place_of(err.position());
-                return Some(Err(match err.into_kind() {
-                    csv::ErrorKind::Io(source) => {
-                        self.has_ended = true;
-                        PuzzleError::Read { path: self.name.clone().into(), source }
-                    }
-                    csv::ErrorKind::Utf8 { err, .. } => {
-                        let found = format!("field {}", err.field() + 1);
-                        text::not_utf8(place, &format!("other bytes in {found}"))
-                    }
-                    kind => {
-                        PuzzleError::malformed(place, "a row of the table", format!("{kind:?}"))
-                    }
-                }));
-            }
+    /// The record of a row.
+    fn record(&self, row: &Row) -> Result<Located, PuzzleError> {
+        let place = self.rows.place(row.at);
+        let n_columns = self.rows.n_columns.unwrap_or_default();
+        if row.fields.len() != n_columns {
+            let expected = format!("as many fields as in the header ({n_columns})");
+            return Err(PuzzleError::malformed(place, expected, row.fields.len().to_string()));
         }
-        self.is_empty = false;
-        let place = place_of(self.row.position());
-        if self.row.len() != self.n_columns {
-            let expected = format!("as many fields as in the header ({})", self.n_columns);
-            return Some(Err(PuzzleError::malformed(place, expected, self.row.len().to_string())));
-        }
-        let field = |at: Option<usize>| at.and_then(|at| self.row.get(at)).unwrap_or("").to_owned();
+        let field = |at: Option<usize>| at.map_or_else(String::new, |at| row.fields[at].clone());
         let record = Record {
             source: field(self.places.source),
             question: field(self.places.question),
             answer: field(self.places.answer),
             rating: field(self.places.rating),
         };
-        Some(Ok(Located { record, place }))
+        Ok(Located { record, place })
     }
 }
 
@@ -487,30 +466,20 @@ impl<R: BufRead> Iterator for Table<R> {
         if self.has_ended {
             return None;
         }
-        let next = self.advance();
-        self.has_ended |= matches!(next, None | Some(Err(PuzzleError::Empty { .. })));
-        next
-    }
-}
-
-/// The header, then the rest; a row that never ends is an error.
-struct RowLimit<R> {
-    line: Cursor<Vec<u8>>,
-    rest: R,
-    n_left: u64,
-}
-
-impl<R: Read> Read for RowLimit<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
-        let n_read = match self.line.read(bytes)? {
-            0 => self.rest.read(bytes)?,
-            n_read => n_read,
+        let next = match self.rows.next() {
+            Some(row) => row.and_then(|row| self.record(&row)),
+            None if self.is_empty => {
+                let place = self.rows.name().to_owned();
+                Err(PuzzleError::Empty { place, what: "puzzles" })
+            }
+            None => {
+                self.has_ended = true;
+                return None;
+            }
         };
-        self.n_left = self.n_left.checked_sub(n_read as u64).ok_or_else(|| {
-            let message = format!("a row of more than {N_ROW_BYTES_MAX} bytes");
-            std::io::Error::new(std::io::ErrorKind::InvalidData, message)
-        })?;
-        Ok(n_read)
+        self.is_empty = false;
+        self.has_ended = matches!(next, Err(PuzzleError::Empty { .. }));
+        Some(next)
     }
 }
 
@@ -603,14 +572,14 @@ mod tests {
         let questions = "source,question\nx,12\n";
         assert!(parse(questions.as_bytes(), "x.csv").is_err());
         let columns = &Columns::default();
-        let mut table = Table::new(questions.as_bytes(), "x.csv", columns, false).unwrap();
+        let mut table = table(questions.as_bytes(), "x.csv", columns, false).unwrap();
         let record = table.next().unwrap().unwrap().record;
         assert_eq!((&*record.source, &*record.question, &*record.answer), ("x", "12", ""));
         assert!(table.next().is_none());
-        let is_header = |line| is_header(line, columns);
-        assert!(is_header("\u{feff}question,x") && is_header("source,question"));
-        assert!(is_header("id;Puzzle;Solution") && is_header("quizzes"));
-        assert!(!is_header("12") && !is_header("S#,G"));
+        let n_columns = |line: &str| n_columns(line.as_bytes(), columns);
+        assert_eq!(["\u{feff}question,x", "source,question"].map(n_columns), [Some(2); 2]);
+        assert_eq!(["id;Puzzle;Solution", "quizzes"].map(n_columns), [Some(3), Some(1)]);
+        assert_eq!(["12", "S#,G"].map(n_columns), [None; 2]);
     }
 
     #[test]
@@ -626,7 +595,7 @@ mod tests {
     fn columns_that_were_assumed_or_passed_over_are_said() {
         let note = |text: &str| {
             let columns = &Columns::default();
-            Table::new(text.as_bytes(), "x.csv", columns, true).unwrap().note().map(str::to_owned)
+            table(text.as_bytes(), "x.csv", columns, true).unwrap().note().map(str::to_owned)
         };
         assert_eq!(note("question,answer,rating\n1,2,3\n"), None);
         let want = "x.csv: question = puzzle, answer = Solution; not read: id";
@@ -664,13 +633,58 @@ mod tests {
         assert!(message().ends_with(want), "{}", message());
         file(folder.path(), "train.csv", 1);
         let split = split(&data, columns, (0.0, 1), |_| Ok::<_, PuzzleError>(())).unwrap();
-        assert!(split.notes[0].ends_with("1 file is passed over (sudoku-1m.csv)"), "{split:?}");
+        let want = "passed over 1 other file or folder (sudoku-1m.csv) and 1 hidden file or folder";
+        assert!(split.notes[0].ends_with(want), "{split:?}");
+        for name in ["b.tsv", "c.md", "d", "e", ".f", "recipe.json"] {
+            file(folder.path(), name, 1);
+        }
+        let want = "passed over 5 other files and folders (b.tsv, c.md, d, e and 1 more) and 2 \
+                    hidden files and folders";
+        assert_eq!(passed_over(folder.path()).unwrap().split_once(": ").unwrap().1, want);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_is_not_there_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = [folder.path().to_owned()];
+        file(folder.path(), "train.csv", 4);
+        let test = folder.path().join(TEST);
+        std::os::unix::fs::symlink(".git/annex/objects/x", &test).unwrap();
+        let columns = &Columns::default();
+        let make = |_: &Located| Ok::<_, PuzzleError>(());
+        let want = format!(
+            "{}: expected a file, found a link to a file that is not here; fetch it first (git \
+             annex get, dvc pull), or remove the link",
+            test.display()
+        );
+        assert_eq!(split(&data, columns, (0.5, 1), make).unwrap_err().to_string(), want);
+        assert_eq!(for_eval(&data, columns, make).unwrap_err().to_string(), want);
+        std::fs::remove_file(&test).unwrap();
+        std::fs::create_dir(&test).unwrap();
+        let message = for_eval(&data, columns, make).unwrap_err().to_string();
+        assert!(message.ends_with("expected a file, found a folder"), "{message}");
+    }
+
+    #[test]
+    fn rows_are_reported_at_their_line_whatever_the_line_breaks() {
+        for breaks in ["\n", "\r\n", "\r"] {
+            let text = ["sep=,", "question,answer", "1,2", "", "", "\"a", "b\",2", "1", "3,4"];
+            let text = text.join(breaks);
+            let table = table(text.as_bytes(), "x.csv", &Columns::default(), true).unwrap();
+            let found: Vec<_> = table
+                .map(|row| row.map(|located| located.place).map_err(|err| err.to_string()))
+                .collect();
+            let place = |line: usize| Ok(format!("x.csv:{line}"));
+            let want = "x.csv:8: expected as many fields as in the header (2), found 1";
+            assert_eq!(found, [place(3), place(6), Err(want.to_owned()), place(9)], "{breaks:?}");
+        }
     }
 
     #[test]
     fn an_endless_row_is_refused() {
         let text = std::io::Read::chain(&b"question,answer\n\""[..], std::io::repeat(b'x'));
-        let mut table = Table::new(text, "x.csv", &Columns::default(), true).unwrap();
+        let mut table = table(text, "x.csv", &Columns::default(), true).unwrap();
         assert!(matches!(table.next(), Some(Err(PuzzleError::Read { .. }))));
         assert!(table.next().is_none());
     }

@@ -49,6 +49,7 @@ pub mod traits;
 mod checkpoint;
 mod error;
 mod folder;
+mod json;
 #[cfg(test)]
 mod kinds_tests;
 mod presets;

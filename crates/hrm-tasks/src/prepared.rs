@@ -10,10 +10,9 @@
 //! Versions are computed from both when a set is opened. Opening it gives the rows and
 //! the puzzle identifiers that the settings gave with the original data.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use crate::json::read_json;
 use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 
 /// File name of the settings.
@@ -55,12 +54,7 @@ pub fn read(data: &[PathBuf]) -> Result<Option<TaskConfig>, TaskError> {
         return Ok(None);
     };
     let path = folder.join(SETTINGS);
-    let file = File::open(&path).map_err(TaskError::read(&path))?;
-    let config = serde_json::from_reader(BufReader::new(file).take(N_BYTES_MAX));
-    config.map(Some).map_err(|err| {
-        let expected = "the settings of a kind of puzzle";
-        TaskError::malformed(path.display().to_string(), expected, err.to_string())
-    })
+    read_json(&path, N_BYTES_MAX, "the settings of a kind of puzzle").map(Some)
 }
 
 #[cfg(test)]

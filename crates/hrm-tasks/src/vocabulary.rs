@@ -15,8 +15,8 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
-use hrm_puzzles::clipped;
 use hrm_puzzles::picture::Symbol;
+use hrm_puzzles::{clipped, text};
 use hrm_train::task::PADDING;
 
 use crate::TaskError;
@@ -135,9 +135,11 @@ impl Vocabulary {
     /// if it is not a tokenizer, or its tokens are not single characters with
     /// consecutive ids.
     pub fn load(path: &Path) -> Result<Self, TaskError> {
-        let text = std::fs::read(path).map_err(TaskError::read(path))?;
+        /// Enough for all characters there are.
+        const N_BYTES_MAX: u64 = 64 << 20;
+        let text = text::read_unpacked(path, N_BYTES_MAX)?;
         // The reader of the tokenizers library panics on some malformed files.
-        let file: TokenizerFile = serde_json::from_slice(&text).map_err(|err| {
+        let file: TokenizerFile = serde_json::from_str(&text).map_err(|err| {
             let place = format!("{}:{}:{}", path.display(), err.line(), err.column());
             TaskError::malformed(place, "a tokenizer", clipped(&err.to_string()))
         })?;

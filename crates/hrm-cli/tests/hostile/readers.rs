@@ -41,6 +41,7 @@ pub(crate) const READERS: &[Reader] = &[
     Reader { name: "text", file: "text.csv", read: packed_text },
     Reader { name: "boards", file: "boards.txt", read: boards },
     Reader { name: "mazes", file: "mazes.txt", read: mazes },
+    Reader { name: "grids", file: "grids.txt", read: grids },
     Reader { name: "grid_csv", file: "grids.csv", read: grid_csv },
     Reader { name: "npy", file: "npy/test/all__inputs.npy", read: prepared },
     Reader { name: "dataset_json", file: "metadata/test/dataset.json", read: prepared },
@@ -133,6 +134,19 @@ fn boards(path: &Path) -> Outcome {
     for board in boards {
         match board {
             Ok(given) => assert!(given.board.clash(shape).is_none()),
+            Err(err) => first = first.or(Some(err)),
+        }
+    }
+    first.map_or(Ok(()), |err| Err(err.into()))
+}
+
+/// Grids to solve, in any form. One that cannot be read does not stop the others.
+fn grids(path: &Path) -> Outcome {
+    let text = hrm_puzzles::text::Text::open(path, &["txt"])?;
+    let mut first = None;
+    for grid in hrm_puzzles::grid::Grids::new(text, &records::Columns::default())? {
+        match grid {
+            Ok(found) => assert!(found.question.cells().next().is_some()),
             Err(err) => first = first.or(Some(err)),
         }
     }

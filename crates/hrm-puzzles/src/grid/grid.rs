@@ -5,6 +5,9 @@ use std::ops::{Index, IndexMut};
 use crate::PuzzleError;
 use crate::text::shown;
 
+/// Largest length of the text of a grid in bytes, which bounds the memory of a damaged file.
+pub(super) const N_BYTES_MAX: usize = 1 << 20;
+
 /// Rows of characters, possibly of different lengths. The last row is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Grid {
@@ -29,9 +32,13 @@ impl Grid {
     ///
     /// # Errors
     ///
-    /// [`PuzzleError::Malformed`] at `place` if the text has no cells or contains a
-    /// control character, which a terminal would interpret.
+    /// [`PuzzleError::Malformed`] at `place` if the text has no cells, more than 2^20 bytes
+    /// or a control character, which a terminal would interpret.
     pub fn parse(text: &str, place: &str) -> Result<Self, PuzzleError> {
+        if text.len() > N_BYTES_MAX {
+            let expected = format!("a grid of at most {N_BYTES_MAX} bytes");
+            return Err(PuzzleError::malformed(place, expected, text.len().to_string()));
+        }
         let rows: Vec<&str> =
             if text.contains('\n') { text.lines().collect() } else { text.split('/').collect() };
         let grid = Self::new(rows.into_iter().map(|row| row.chars().collect()).collect());

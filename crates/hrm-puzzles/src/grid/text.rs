@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use super::Grid;
+use super::grid::N_BYTES_MAX;
 use crate::PuzzleError;
 use crate::questions::Questions;
 use crate::records::{self, Columns};
@@ -68,21 +69,28 @@ impl Iterator for Grids {
         };
         let name = lines.name().to_owned();
         let mut block = Vec::new();
+        let mut n_bytes = 0;
         let mut fault = None;
         for line in lines.by_ref() {
-            match line {
-                Ok((_, line)) if line.is_empty() => {
-                    if !block.is_empty() {
-                        break;
-                    }
+            let (at, line) = match line {
+                Ok(line) => line,
+                Err(err) => {
+                    fault = fault.or(Some(err));
+                    continue;
                 }
-                Ok(line) if block.len() < N_LINES_MAX => block.push(line),
-                Ok((at, _)) => {
-                    let expected = format!("grids of at most {N_LINES_MAX} lines");
-                    let place = format!("{name}:{at}");
-                    fault = fault.or(Some(PuzzleError::malformed(place, expected, "more")));
-                }
-                Err(err) => fault = fault.or(Some(err)),
+            };
+            match line.is_empty() {
+                true if block.is_empty() && fault.is_none() => continue,
+                true => break,
+                false => n_bytes += line.len() + 1,
+            }
+            if block.len() < N_LINES_MAX && n_bytes <= N_BYTES_MAX {
+                block.push((at, line));
+            } else {
+                let expected =
+                    format!("grids of at most {N_LINES_MAX} lines and {N_BYTES_MAX} bytes");
+                let place = format!("{name}:{at}");
+                fault = fault.or(Some(PuzzleError::malformed(place, expected, "more")));
             }
         }
         if let Some(fault) = fault {
@@ -98,11 +106,9 @@ impl Iterator for Grids {
 
 fn of_record(located: &records::Located) -> Result<ParsedGrid, PuzzleError> {
     let record = &located.record;
-    let label = match record.answer.as_str() {
-        "" => None,
-        answer => Some(Grid::parse(answer, &located.field("answer"))?),
-    };
     let question = Grid::parse(&record.question, &located.field("question"))?;
+    // Without a label, the answer is only not compared with it.
+    let label = Grid::parse(&record.answer, &located.field("answer")).ok();
     Ok(ParsedGrid {
         question,
         label,
@@ -155,5 +161,45 @@ mod tests {
         assert_eq!((found.label.clone(), found.in_lines), (Some(grid("ba/a")), true));
         assert_eq!(questions("[1,2]"), [grid("[1,2]")]);
         assert_eq!(questions("[[a"), [grid("[[a")]);
+    }
+
+    fn read(text: &str, columns: &str) -> Vec<Result<Grid, String>> {
+        let text = Text::new(Cursor::new(text.to_owned().into_bytes()), "f", &[]).unwrap();
+        let grids = Grids::new(text, &columns.parse().unwrap()).unwrap();
+        grids
+            .map(|found| found.map(|found| found.question).map_err(|err| err.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn tables_are_read_with_any_separator_and_chosen_columns() {
+        assert_eq!(read("clues\nab\nbb\n", "question=clues"), [Ok(grid("ab")), Ok(grid("bb"))]);
+        assert_eq!(read("puzzle|solution\nab|ba\n", ""), [Ok(grid("ab"))]);
+        assert_eq!(read("ab|\n|ba\n", ""), [Ok(grid("ab|/|ba"))]);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_does_not_block_its_question() {
+        let grids = parse_grids("question,answer\nab,b\u{7}\nab,ba\n", "f").unwrap();
+        assert_eq!(grids.iter().map(|found| &found.question).collect::<Vec<_>>(), [&grid("ab"); 2]);
+        assert_eq!(grids[0].label, None);
+        assert_eq!(grids[1].label, Some(grid("ba")));
+        let want = "f:2: field `question`: expected printable characters, found U+0007 (control \
+                    character) at row 1, column 1";
+        assert_eq!(read("question,answer\n\u{7},b\u{7}\n", ""), [Err(want.to_owned())]);
+    }
+
+    #[test]
+    fn a_grid_that_is_too_large_does_not_block_the_others() {
+        let text = format!("ab\n\n{}\nba\n", "a\n".repeat((1 << 16) + 2));
+        let want = "f:65539: expected grids of at most 65536 lines and 1048576 bytes, found more";
+        assert_eq!(read(&text, ""), [Ok(grid("ab")), Err(want.to_owned()), Ok(grid("ba"))]);
+        let row = "a".repeat(1 << 19) + "\n";
+        let text = format!("{row}{row}\nba\n");
+        let want = "f:2: expected grids of at most 65536 lines and 1048576 bytes, found more";
+        assert_eq!(read(&text, ""), [Err(want.to_owned()), Ok(grid("ba"))]);
+        let text = format!("question\n{}\nba\n", "a".repeat((1 << 20) + 1));
+        let want = "f:2: field `question`: expected a grid of at most 1048576 bytes, found 1048577";
+        assert_eq!(read(&text, ""), [Err(want.to_owned()), Ok(grid("ba"))]);
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::rows;
 use crate::text::quoted;
 
 /// What a column holds.
@@ -116,6 +117,11 @@ pub(super) struct Places {
 }
 
 impl Columns {
+    /// Whether any column was chosen.
+    pub(crate) fn are_chosen(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// The columns of a table with this header.
     ///
     /// # Errors
@@ -213,13 +219,10 @@ pub(super) fn note(name: &str, header: &[&str], places: Places) -> Option<String
 pub(super) fn separator(line: &[u8], columns: &Columns) -> u8 {
     const SEPARATORS: &[u8] = b",;\t|";
     let names_question = |separator: &&u8| {
-        let mut reader =
-            csv::ReaderBuilder::new().has_headers(false).delimiter(**separator).from_reader(line);
-        let mut header = csv::StringRecord::new();
-        let is_read = matches!(reader.read_record(&mut header), Ok(true));
-        header.trim();
-        let fields: Vec<&str> = header.iter().collect();
-        is_read && columns.find_one(Role::Question, &fields).is_ok_and(|place| place.is_some())
+        let names = rows::names(line, **separator);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let is_found = columns.find_one(Role::Question, &names).is_ok_and(|place| place.is_some());
+        is_found || names_question(&names)
     };
     let mut in_line = SEPARATORS.iter().filter(|separator| line.contains(separator));
     in_line.find(names_question).copied().unwrap_or(b',')
@@ -232,6 +235,12 @@ pub(super) fn advice(header: &[&str], expected: &str) -> &'static str {
         false if expected.contains("--columns") => "",
         false => "; say which columns are meant: --columns question=NAME,answer=NAME",
     }
+}
+
+/// Whether a header has a column, or several, of a name that questions have.
+pub(super) fn names_question(header: &[&str]) -> bool {
+    let known = Role::Question.names();
+    header.iter().any(|name| known.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 /// Whether a first line holds puzzles instead of names.

@@ -36,9 +36,10 @@ pub(crate) struct Json<R> {
     has_ended: bool,
 }
 
-/// Whether a text that begins with this line is JSON: objects or lists.
-pub(crate) fn begins(line: &[u8], is_whole: impl Fn(&str) -> bool) -> bool {
-    let line = line.trim_ascii();
+/// Whether a text that begins with `head` is JSON: objects or lists.
+pub(crate) fn begins(head: &[u8], is_whole: impl Fn(&str) -> bool) -> bool {
+    let head = head.trim_ascii_start();
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
     if !line.starts_with(b"[") && !line.starts_with(b"{") {
         return false;
     }

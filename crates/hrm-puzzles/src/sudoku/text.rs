@@ -10,8 +10,16 @@ use crate::questions::{Lines, Questions};
 use crate::records::{Columns, Located};
 use crate::text::Text;
 
+/// Sections in which some programs store what belongs to the puzzle before them, such as what
+/// a player has done so far.
+const BESIDE: &[&str] =
+    &["state", "solution", "candidates", "pencilmarks", "history", "moves", "notes", "comments"];
+
 /// At least this many spaces separate the question from the answer in a drawing.
 const GAP: &str = "   ";
+
+/// Bytes per cell, with all that is drawn around it, beyond which a line is no drawing.
+const N_CELL_BYTES_MAX: usize = 64;
 
 /// A board as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +64,8 @@ pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>,
 /// Outside tables, headings (`Grid 01`), remarks (`#`), spaces and the lines between boxes
 /// (`|`, `-----+----`) are passed over, and lists (`[[5, 3, 0, ...], ...]`) are read. Of a
 /// line with a puzzle and other fields, the puzzle is read; of a drawing of question and
-/// answer side by side, the question. Each error concerns one puzzle, except for
+/// answer side by side, the question. A line that has fields or nearly as many cells as a
+/// board is a puzzle, although it may be one that cannot be read. Each error concerns one puzzle, except for
 /// [`PuzzleError::Read`], which is the last.
 pub struct Boards {
     shape: Shape,
@@ -83,7 +92,7 @@ struct Row {
 /// What a line is.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
-    /// A whole puzzle.
+    /// A whole puzzle, or what should be one.
     Board(String),
     /// A row, or what should be one.
     Row(String),
@@ -127,9 +136,8 @@ impl Boards {
             return;
         }
         if let Some(section) = section(text) {
-            // Beside the puzzle, some programs store what a player has done so far.
             self.end_of_board();
-            self.is_elsewhere = !section.eq_ignore_ascii_case("puzzle");
+            self.is_elsewhere = BESIDE.iter().any(|name| section.eq_ignore_ascii_case(name));
             return;
         }
         if self.is_elsewhere {
@@ -278,10 +286,25 @@ fn section(text: &str) -> Option<&str> {
     (name.len() > 2 && name.chars().all(|symbol| symbol.is_ascii_alphabetic())).then_some(name)
 }
 
+/// Whether a line that begins with a word is prose or names columns, instead of giving fields
+/// of a puzzle.
+fn is_heading(text: &str) -> bool {
+    let is_field_end = |(at, symbol): (usize, char)| match symbol {
+        ';' | '\t' => true,
+        ',' => !text[at + 1..].starts_with(' '),
+        _ => false,
+    };
+    let is_name = |field: &str| field.trim().starts_with(char::is_alphabetic);
+    !text.char_indices().any(is_field_end) || text.split([';', '\t', ',']).all(is_name)
+}
+
 impl Line {
     fn of(shape: Shape, text: &str) -> Self {
         if let Some(rule) = Self::rule(shape, text) {
             return rule;
+        }
+        if text.len() > N_CELL_BYTES_MAX * shape.n_cells() {
+            return Self::Board(text.to_owned());
         }
         if let Some(cells) = listed(shape, text) {
             return if cells.chars().count() == shape.side {
@@ -299,15 +322,29 @@ impl Line {
         // A puzzle among other fields, e.g. a name and a rating.
         let is_board = |field: &&str| field.chars().count() == shape.n_cells() && is_valid(field);
         let mut fields = text.split([' ', '\t', ',', ';', '"', '\'', ':']);
-        if let Some(board) = fields.find(is_board) {
+        if let Some(board) = fields.clone().find(is_board) {
             return Self::Board(board.to_owned());
         }
         if n_cells == shape.n_cells() {
             return Self::Board(cells);
         }
+        // A puzzle with wrong symbols, or too many or too few.
+        let is_nearly = |text: &str| {
+            let n = text.chars().count();
+            let n_valid = text.chars().filter(|symbol| is_symbol(shape, *symbol)).count();
+            n.abs_diff(shape.n_cells()) <= shape.n_cells() / 4 && 2 * n_valid > n
+        };
+        if let Some(board) = fields.find(|field| is_nearly(field)) {
+            return Self::Board(board.to_owned());
+        }
         let word: String = text.chars().take_while(|symbol| symbol.is_alphabetic()).collect();
-        let is_heading = word.chars().count() >= 2 && !is_valid(&word);
-        if is_heading { Self::Heading } else { Self::Row(cells) }
+        let is_word = word.chars().count() >= 2 && !is_valid(&word);
+        match (is_word, is_heading(text)) {
+            (true, true) => Self::Heading,
+            (true, false) => Self::Board(cells),
+            (false, _) if is_nearly(&cells) || n_cells > shape.n_cells() => Self::Board(cells),
+            (false, _) => Self::Row(cells),
+        }
     }
 
     /// A line that is drawn between boxes and holds no cells.
@@ -533,6 +570,58 @@ mod tests {
         let found = texts(four(), text);
         assert_eq!(found[..2], want[..2]);
         assert!(found[2].as_ref().unwrap_err().contains("U+200B (zero-width character)"));
+    }
+
+    #[test]
+    fn a_puzzle_among_fields_is_never_taken_for_a_heading() {
+        let good = || Ok(PUZZLE.to_owned());
+        let bad = |message: &str| Err(message.to_owned());
+        let text = format!(
+            "name;cells;rating\neasy;{PUZZLE};3.5\neasy;1..........4...;3.5\n\
+             hard;1.....y....4....;3.5\nhard 1..........4..... 9\nhard;;2\nhard,{PUZZLE},2\n"
+        );
+        let want = [
+            good(),
+            bad("f:3: expected 16 characters, found 15"),
+            bad("f:4: expected `.` or one of 1234, found 'y' at row 2, column 3"),
+            bad("f:5: expected 16 characters, found 17"),
+            bad("f:6: expected 16 characters, found 7, with 'h'"),
+            good(),
+        ];
+        assert_eq!(texts(four(), &text), want);
+        let text = format!("Grid 1, easy\n{PUZZLE}\nMade on 2024-02-28, by me\n{PUZZLE}\n");
+        assert_eq!(texts(four(), &text), [good(), good()]);
+    }
+
+    #[test]
+    fn puzzles_in_a_row_that_cannot_be_read_are_counted_one_by_one() {
+        let good = || Ok(PUZZLE.to_owned());
+        let bad = |at: usize, n: usize| Err(format!("f:{at}: expected 16 characters, found {n}"));
+        let text =
+            format!("{PUZZLE}\n1..........4...\n1..........4.....\n1.............\n{PUZZLE}");
+        assert_eq!(texts(four(), &text), [good(), bad(2, 15), bad(3, 17), bad(4, 14), good()]);
+        let text = format!("{}\n{PUZZLE}\n", ",".repeat(3 << 20));
+        let found = texts(four(), &text);
+        assert_eq!((found.len(), &found[1]), (2, &good()));
+    }
+
+    #[test]
+    fn only_known_sections_are_passed_over() {
+        let text = format!("{PUZZLE}\n[Hard]\n{PUZZLE}\n[State]\n1\n[Easy]\n{PUZZLE}\n");
+        assert_eq!(texts(four(), &text), vec![Ok(PUZZLE.to_owned()); 3]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_or_has_an_open_quote_does_not_block_the_others() {
+        let good = || Ok(PUZZLE.to_owned());
+        let text = format!("{PUZZLE}\n{}\n{PUZZLE}\n{PUZZLE}\n", "1".repeat(5 << 20));
+        let want = "f:2: expected a line of less than 4194304 bytes, found more".to_owned();
+        assert_eq!(texts(four(), &text), [good(), Err(want), good(), good()]);
+        let text = format!("puzzle,id\n{PUZZLE},1\n\"{PUZZLE},2\n{PUZZLE},3\n{PUZZLE},4");
+        let want = "f:3: expected a quote at the end of field 1, found none".to_owned();
+        assert_eq!(texts(four(), &text), [good(), Err(want), good(), good()]);
+        let text = format!("{PUZZLE}\r{PUZZLE}\r1...\r....\r...4\r....\r");
+        assert_eq!(texts(four(), &text), vec![good(); 3]);
     }
 
     #[test]

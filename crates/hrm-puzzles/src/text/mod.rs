@@ -2,10 +2,11 @@
 //!
 //! Byte order marks and UTF-16 are recognised, with a mark or without; gzip, and zip
 //! archives of one file, are unpacked on the way. What is no text at all is named
-//! ([`PuzzleError::NotText`]). Nothing is held in memory except by [`read`] and [`decode`],
-//! which have limits; line breaks stay as they are.
+//! ([`PuzzleError::NotText`]). Line breaks become `\n`. Nothing is held in memory except by
+//! [`read`] and [`decode`], which have limits.
 
 mod encoding;
+pub(crate) mod lines;
 mod not_text;
 mod shown;
 mod unpack;
@@ -14,14 +15,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use hrm_base::file_kind::FileKind;
 
 use crate::PuzzleError;
 use encoding::{Encoding, FromUtf16};
-use unpack::Input;
+use lines::LineBreaks;
+use unpack::{Gunzip, Input};
 
 pub use shown::{clipped, quoted, shown};
+pub(crate) use shown::{counted, named};
 
 /// File endings of tables, for [`Text::open`].
 pub const TABLE_ENDINGS: &[&str] = &["csv", "tsv"];
@@ -39,7 +41,7 @@ const N_LAYERS_MAX: usize = 3;
 /// Bytes by which a file is recognised.
 const N_HEAD: usize = 4096;
 
-/// A text as a stream of UTF-8, without byte order mark. Bytes that are no text are passed
+/// A text as a stream of UTF-8, without byte order mark and with line breaks `\n`. Bytes that are no text are passed
 /// on, for the reader to find and name the place.
 pub struct Text {
     input: Input,
@@ -74,7 +76,7 @@ impl Text {
         let is_seekable = file.metadata().map_err(&failed)?.is_file();
         let again = if is_seekable { Some(file.try_clone().map_err(&failed)?) } else { None };
         let input = Box::new(Counted { input: file, progress });
-        layers(input, again, path.display().to_string(), endings, 0, &failed)
+        layers((input, again), path.display().to_string(), endings, N_LAYERS_MAX, &failed)
     }
 
     /// A text from any input; messages call it `name`.
@@ -88,7 +90,7 @@ impl Text {
         endings: &[&str],
     ) -> Result<Self, PuzzleError> {
         let failed = |source| PuzzleError::Read { path: name.into(), source };
-        layers(Box::new(input), None, name.to_owned(), endings, 0, &failed)
+        layers((Box::new(input), None), name.to_owned(), endings, N_LAYERS_MAX, &failed)
     }
 
     /// What messages call it: the file, and the name within its archive.
@@ -148,6 +150,18 @@ pub fn read(path: &Path, endings: &[&str], n_bytes_max: u64) -> Result<String, P
     Text::open(path, endings)?.whole(n_bytes_max)
 }
 
+/// The text of a file of at most `n_bytes_max` bytes that is in no archive: of settings and
+/// the like, which take little more memory than the file is long.
+///
+/// # Errors
+///
+/// As [`Text::open`] and [`Text::whole`]; [`PuzzleError::NotText`] for an archive.
+pub fn read_unpacked(path: &Path, n_bytes_max: u64) -> Result<String, PuzzleError> {
+    let failed = PuzzleError::read(path);
+    let file = Box::new(File::open(path).map_err(&failed)?);
+    layers((file, None), path.display().to_string(), &[], 0, &failed)?.whole(n_bytes_max)
+}
+
 /// The text of bytes in memory, which unpack to at most `n_bytes_max`; messages call them
 /// `name`. `endings` are as for [`Text::open`].
 ///
@@ -163,11 +177,10 @@ pub fn decode(
     Text::new(Cursor::new(bytes), name, endings)?.whole(n_bytes_max)
 }
 
-/// Unpacks what is packed, and decodes what is inside. `file` is the input once more, if it
-/// can be read from the start.
+/// Unpacks what is packed, in at most `n_layers` archives in each other, and decodes what is
+/// inside. `file` is the input once more, if it can be read from the start.
 fn layers(
-    mut input: Input,
-    file: Option<File>,
+    (mut input, file): (Input, Option<File>),
     name: String,
     endings: &[&str],
     n_layers: usize,
@@ -176,11 +189,7 @@ fn layers(
     let mut head = Vec::with_capacity(N_HEAD);
     input.by_ref().take(N_HEAD as u64).read_to_end(&mut head).map_err(failed)?;
     let is_zip = head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06");
-    let is_packed = is_zip || head.starts_with(b"\x1f\x8b");
-    if is_packed && n_layers == N_LAYERS_MAX {
-        let expected = format!("at most {N_LAYERS_MAX} archives in each other");
-        return Err(PuzzleError::malformed(name, expected, "more"));
-    }
+    let is_gzip = head.starts_with(b"\x1f\x8b");
     let (encoding, n_mark) = Encoding::of(&head);
     let kind = match encoding {
         // Its zero bytes are in no other file.
@@ -188,14 +197,15 @@ fn layers(
         _ => FileKind::of(&head),
     };
     let whole = Cursor::new(head).chain(input);
-    if is_zip {
+    if is_zip && n_layers > 0 {
         let file = file.map(|mut file| file.rewind().map(|()| file)).transpose().map_err(failed)?;
-        let (inside, name) = unpack::zip(Box::new(whole), file, &name, endings)?;
-        return layers(limited(inside), None, name, endings, n_layers + 1, failed);
+        let is_inside = n_layers < N_LAYERS_MAX;
+        let (inside, name) = unpack::zip(Box::new(whole), (file, is_inside), &name, endings)?;
+        return layers((limited(inside), None), name, endings, n_layers - 1, failed);
     }
-    if is_packed {
-        let inside = MultiGzDecoder::new(BufReader::new(whole));
-        return layers(limited(inside), None, name, endings, n_layers + 1, failed);
+    if is_gzip && n_layers > 0 {
+        let inside = Gunzip::new(BufReader::new(whole));
+        return layers((limited(inside), None), name, endings, n_layers - 1, failed);
     }
     if let Some(kind) = kind {
         return Err(not_text::error(name, kind));
@@ -203,9 +213,9 @@ fn layers(
     let mut text = BufReader::new(whole);
     io::copy(&mut text.by_ref().take(n_mark as u64), &mut io::sink()).map_err(failed)?;
     let input: Input = match encoding {
-        Encoding::Utf8 => Box::new(text),
-        Encoding::Utf16Le => Box::new(FromUtf16::new(text, true)),
-        Encoding::Utf16Be => Box::new(FromUtf16::new(text, false)),
+        Encoding::Utf8 => Box::new(LineBreaks::new(text)),
+        Encoding::Utf16Le => Box::new(LineBreaks::new(FromUtf16::new(text, true))),
+        Encoding::Utf16Be => Box::new(LineBreaks::new(FromUtf16::new(text, false))),
         Encoding::Utf32 => return Err(not_text::utf_32(name)),
         Encoding::Binary => return Err(not_text::binary(name)),
     };

@@ -9,6 +9,22 @@ pub fn clipped(text: &str) -> String {
     }
 }
 
+/// The first of some names for messages: `a, b, c, d and 3 more`.
+pub(crate) fn named<T: AsRef<str>>(names: &[T]) -> String {
+    const N_NAMES_MAX: usize = 4;
+    let first = names.iter().take(N_NAMES_MAX);
+    let first: Vec<String> = first.map(|name| clipped(name.as_ref())).collect();
+    match names.len() - first.len() {
+        0 => first.join(", "),
+        n_more => format!("{} and {n_more} more", first.join(", ")),
+    }
+}
+
+/// A number of things for messages: `1 file`, `2 files`.
+pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// A character for messages: `'x'`, or the code point and name of one that would not be
 /// seen, e.g. `U+FEFF (byte order mark)`.
 pub fn shown(symbol: char) -> String {
@@ -59,5 +75,12 @@ mod tests {
         assert_eq!(shown('\u{301}'), "U+0301 (invisible)");
         assert_eq!(quoted("a \u{feff}b\t"), "\"a <U+FEFF>b<U+0009>\"");
         assert!(quoted(&"x".repeat(100)).ends_with("...\""));
+    }
+
+    #[test]
+    fn names_are_listed_up_to_a_limit() {
+        assert_eq!(named(&["a", "b", "c", "d"]), "a, b, c, d");
+        assert_eq!(named(&["a", "b", "c", "d", "e", "f"]), "a, b, c, d and 2 more");
+        assert_eq!(["1 file", "2 files"], [1, 2].map(|n| counted(n, "file", "files")));
     }
 }

@@ -54,6 +54,11 @@ fn every_encoding_of_text_is_read() {
     assert_eq!(decoded(utf16(ascii, u16::to_le_bytes)).as_deref(), Ok(ascii));
     assert_eq!(decoded(utf16(ascii, u16::to_be_bytes)).as_deref(), Ok(ascii));
     assert_eq!(decoded("").as_deref(), Ok(""));
+    for breaks in ["\r\n", "\r"] {
+        let bytes = ["question", "12..", ""].join(breaks);
+        assert_eq!(decoded(bytes.clone()).as_deref(), Ok(ascii), "{breaks:?}");
+        assert_eq!(decoded(utf16(&bytes, u16::to_le_bytes)).as_deref(), Ok(ascii), "{breaks:?}");
+    }
     let want = "f:2: expected text in UTF-8, found the byte 0xE9; save it in UTF-8";
     assert_eq!(decoded(b"a\nb\xe9\n").unwrap_err(), want);
     // Half a pair, and half a unit.
@@ -69,6 +74,10 @@ fn packed_files_are_unpacked() {
     let packed = gzip(TEXT.as_bytes());
     assert_eq!(decoded(packed.clone()).as_deref(), Ok(TEXT));
     assert_eq!(decoded([&packed[..], &gzip(b"x")].concat()), Ok(format!("{TEXT}x")));
+    let padded = [&packed[..], &[0; 70_000]].concat();
+    assert_eq!(decoded(padded.clone()).as_deref(), Ok(TEXT));
+    assert_eq!(decoded([&padded[..], &gzip(b"x")].concat()), Ok(format!("{TEXT}x")));
+    assert!(decoded([&padded[..], b"no gzip header"].concat()).is_err());
     let utf16 = utf16(&format!("\u{feff}{TEXT}"), u16::to_le_bytes);
     let zipped = archive(&[("__MACOSX/._a.csv", b"x"), ("a.dat", &utf16), ("b/.hidden", b"y")]);
     assert_eq!(decoded(zipped).as_deref(), Ok(TEXT));
@@ -101,7 +110,25 @@ fn archives_that_cannot_be_read_say_why() {
     assert!(decoded(wrong).unwrap_err().ends_with("the checksum differs"));
     let mut nested = TEXT.as_bytes().to_vec();
     (0..4).for_each(|_| nested = gzip(&nested));
-    assert!(decoded(nested).unwrap_err().contains("at most 3 archives"));
+    let want = "f is a file in the format gzip (GZ), not text: unpack it first";
+    assert_eq!(decoded(nested).unwrap_err(), want);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.json");
+    std::fs::write(&path, utf16("\u{feff}[]\r\n", u16::to_be_bytes)).unwrap();
+    assert_eq!(read_unpacked(&path, 9).unwrap(), "[]\n");
+    for archive in [archive(&[("a.json", b"[]")]), gzip(b"[]")] {
+        std::fs::write(&path, archive).unwrap();
+        let message = read_unpacked(&path, 9).unwrap_err().to_string();
+        assert!(message.ends_with(", not text: unpack it first"), "{message}");
+    }
+    let large = archive(&[("a.csv", &vec![b' '; 5 << 20])]);
+    assert_eq!(
+        decoded(large.clone()).unwrap_err(),
+        "f/a.csv: expected at most 1048576 bytes of text, found more"
+    );
+    let want =
+        "f: expected a zip archive of at most 4194304 bytes here, found more; unpack it first";
+    assert_eq!(decoded(gzip(&large)).unwrap_err(), want);
     let zeros = gzip(&vec![b' '; 2 << 20]);
     let want = "f: expected at most 1048576 bytes of text, found more";
     assert_eq!(decoded(zeros).unwrap_err(), want);

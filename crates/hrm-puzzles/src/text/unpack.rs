@@ -1,14 +1,15 @@
 //! Reading the one file of a gzip or zip archive, a piece at a time.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use flate2::CrcReader;
+use flate2::bufread::GzDecoder;
 use flate2::read::DeflateDecoder;
 use hrm_base::file_kind::{FileKind, Group};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::not_text;
+use super::{named, not_text};
 use crate::{PuzzleError, clipped};
 
 /// Anything that is read from beginning to end.
@@ -20,10 +21,14 @@ pub(super) const N_UNPACKED_MAX: u64 = 64 << 30;
 /// Largest length of a zip archive that cannot be read twice, such as standard input.
 const N_HELD_MAX: u64 = 256 << 20;
 
+/// The same inside another archive, which may be far shorter than what it unpacks to.
+const N_HELD_INSIDE_MAX: u64 = 4 << 20;
+
 /// Largest number of entries of a zip archive that are looked at.
 const N_ENTRIES_MAX: usize = 10_000;
 
 /// Opens the file in a zip archive: the only one, or the only one with one of `endings`.
+/// The archive may be `file` or be inside another archive.
 ///
 /// # Errors
 ///
@@ -31,18 +36,19 @@ const N_ENTRIES_MAX: usize = 10_000;
 /// [`PuzzleError::Malformed`] for an archive that is damaged or does not hold one such file.
 pub(super) fn zip(
     input: Input,
-    file: Option<File>,
+    (file, is_inside): (Option<File>, bool),
     name: &str,
     endings: &[&str],
 ) -> Result<(Input, String), PuzzleError> {
     match file {
         Some(file) => entry(file, name, endings),
         None => {
+            let n_max = if is_inside { N_HELD_INSIDE_MAX } else { N_HELD_MAX };
             let mut held = Vec::new();
-            let read = input.take(N_HELD_MAX + 1).read_to_end(&mut held);
+            let read = input.take(n_max + 1).read_to_end(&mut held);
             read.map_err(|err| damaged(name, &err.to_string()))?;
-            if held.len() as u64 > N_HELD_MAX {
-                let expected = format!("a zip archive of at most {N_HELD_MAX} bytes here");
+            if held.len() as u64 > n_max {
+                let expected = format!("a zip archive of at most {n_max} bytes here");
                 return Err(PuzzleError::malformed(name, expected, "more; unpack it first"));
             }
             entry(Cursor::new(held), name, endings)
@@ -129,10 +135,54 @@ fn meant(names: &[&str], endings: &[&str]) -> Result<usize, String> {
         ([idx], _) | (_, [idx]) => Ok(*idx),
         ([], _) => Err("none".to_owned()),
         _ => {
-            let shown: Vec<String> = files.iter().take(4).map(|idx| clipped(names[*idx])).collect();
-            let more = if files.len() > shown.len() { ", ..." } else { "" };
-            Err(format!("{} ({}{more})", files.len(), shown.join(", ")))
+            let names: Vec<&str> = files.iter().map(|idx| names[*idx]).collect();
+            Err(format!("{} ({})", files.len(), named(&names)))
         }
+    }
+}
+
+/// Unpacks the members of a gzip file, one after another. Zero bytes behind a member fill
+/// a block of a tape or of a download.
+pub(super) struct Gunzip<R> {
+    /// The member that is being read; `None` at the end.
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Gunzip<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { member: Some(GzDecoder::new(input)) }
+    }
+
+    /// Goes on to the next member after all that `input` has of padding.
+    fn advance(&mut self, mut input: R) -> io::Result<()> {
+        loop {
+            let bytes = input.fill_buf()?;
+            match (bytes.iter().take_while(|byte| **byte == 0).count(), bytes.len()) {
+                (_, 0) => return Ok(()),
+                (0, _) => break,
+                (n_zero, _) => input.consume(n_zero),
+            }
+        }
+        self.member = Some(GzDecoder::new(input));
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        while let Some(mut member) = self.member.take() {
+            match member.read(bytes) {
+                Ok(0) => self.advance(member.into_inner())?,
+                read => {
+                    self.member = Some(member);
+                    return read;
+                }
+            }
+        }
+        Ok(0)
     }
 }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use hrm_train::task::BLANK_PUZZLE;
 
-use super::json::read_json;
 use super::names::{BLANK_NAME, IDENTIFIERS, canonical};
 use super::split::{METADATA, Metadata, Split};
 use crate::error::TaskError;
+use crate::json::read_json;
 
 /// A folder of a third split, which only nano-trm has.
 const VALIDATION: &str = "val";

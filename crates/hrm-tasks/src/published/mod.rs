@@ -24,7 +24,6 @@
 mod export;
 mod import;
 mod imported;
-mod json;
 mod layout;
 mod names;
 mod npy;

@@ -19,9 +19,9 @@ use hrm_base::progress::Stage;
 use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut};
 use serde::{Deserialize, Serialize};
 
-use super::json::read_json;
 use super::npy::Array;
 use crate::TaskError;
+use crate::json::read_json;
 use hrm_puzzles::clipped;
 
 /// Longest name of a set, in bytes: file systems allow little more once the file ending is

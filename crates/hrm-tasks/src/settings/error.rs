@@ -94,6 +94,16 @@ pub enum SettingsError {
         source: serde_json::Error,
     },
 
+    /// The file is YAML, as the settings of other projects are.
+    #[error(
+        "{place} is YAML: settings are TOML or JSON; `hrm import` reads the settings of a \
+         published checkpoint"
+    )]
+    Yaml {
+        /// The file.
+        place: String,
+    },
+
     /// The file holds a run record, not only settings.
     #[error(
         "{place} records a run: repeat the run with `hrm train --from {place}`, or keep only \

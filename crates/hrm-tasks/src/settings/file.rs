@@ -43,6 +43,7 @@ impl SettingsFile {
     /// # Errors
     ///
     /// [`SettingsError::Toml`] or [`SettingsError::Json`] with line and column,
+    /// [`SettingsError::Yaml`],
     /// [`SettingsError::RunRecord`], or [`SettingsError::Name`] for an unknown task or
     /// preset.
     pub fn parse(text: &str, place: &str) -> Result<Self, SettingsError> {
@@ -56,8 +57,10 @@ impl SettingsFile {
             }
             (tree, serde_json::from_str(text).ok())
         } else {
-            let malformed =
-                |source| SettingsError::Toml { place: place.clone(), source: Box::new(source) };
+            let malformed = |source| match is_yaml(text) {
+                true => SettingsError::Yaml { place: place.clone() },
+                false => SettingsError::Toml { place: place.clone(), source: Box::new(source) },
+            };
             let spans = DeTable::parse(text).map_err(malformed)?;
             find_lines("", spans.get_ref(), text, &mut lines);
             (toml::from_str(text).map_err(malformed)?, toml::from_str(text).ok())
@@ -153,6 +156,17 @@ impl SettingsFile {
             }
         }
     }
+}
+
+/// Whether text that is no TOML looks like YAML: it begins with `key:` or `---`.
+fn is_yaml(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_end);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', '%']));
+    let is_key = |key: &str| key.chars().all(|symbol| symbol.is_alphanumeric() || symbol == '_');
+    first.is_some_and(|line| match line.split_once(':') {
+        Some((key, value)) => is_key(key) && (value.is_empty() || value.starts_with(' ')),
+        None => line == "---",
+    })
 }
 
 /// A mistake with its file and line.
@@ -268,6 +282,16 @@ mod tests {
         assert_eq!(older.train.batch_size, hrm_train::TrainConfig::paper().batch_size);
         let err = read(&format!("{tree}\n{train}")).unwrap_err();
         assert!(err.contains("no setting `train.halt`"), "{err}");
+    }
+
+    #[test]
+    fn yaml_is_named() {
+        let want = "my.toml is YAML: settings are TOML or JSON; `hrm import` reads the settings of \
+                    a published checkpoint";
+        for text in ["# all\n\narch:\n  hidden_size: 4\n", "---\nlr: 1\n", "lr: 1e-4\n"] {
+            assert_eq!(read(text).unwrap_err(), want, "{text}");
+        }
+        assert!(read("steps 1").unwrap_err().contains("my.toml is not a file of settings"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::Path;
 
-use hrm_puzzles::PuzzleError;
+use hrm_puzzles::text;
 use hrm_tasks::TaskConfig;
 use serde::Deserialize;
 
@@ -112,7 +112,8 @@ impl Manifest {
     ///
     /// If the file cannot be read or parsed.
     pub(super) fn read(path: &Path) -> Result<Self, FetchError> {
-        let text = std::fs::read_to_string(path).map_err(PuzzleError::read(path))?;
+        const N_BYTES_MAX: u64 = 1 << 20;
+        let text = text::read_unpacked(path, N_BYTES_MAX)?;
         Self::parse(&text, &path.display().to_string())
     }
 
