@@ -50,6 +50,9 @@ impl Located {
     }
 }
 
+/// File name of settings beside the puzzles of a data folder, which readers pass over.
+pub const SETTINGS: &str = "recipe.json";
+
 /// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
@@ -234,12 +237,10 @@ fn listed(folder: &Path, names: &[&str]) -> Result<Vec<String>, PuzzleError> {
 
 /// A note on the files of a folder that are not read.
 fn passed_over(path: &Path, names: &[&str]) -> Option<String> {
-    // What `hrm data prepare` and `hrm data fetch` write beside the puzzles.
-    const OWN: &[&str] = &["recipe.json", "manifest.json"];
     if !path.is_dir() {
         return None;
     }
-    let known: Vec<&str> = names.iter().chain(OWN).copied().collect();
+    let known: Vec<&str> = names.iter().copied().chain([SETTINGS]).collect();
     let others = listed(path, &known).ok().filter(|others| !others.is_empty())?;
     let n = others.len();
     let files = if n == 1 { "1 file is".to_owned() } else { format!("{n} files are") };

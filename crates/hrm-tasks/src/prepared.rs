@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 
 /// File name of the settings.
-pub const SETTINGS: &str = "recipe.json";
+pub use hrm_puzzles::records::SETTINGS;
 
 /// Largest size of the settings file in bytes. An alphabet of all characters fits.
 const N_BYTES_MAX: u64 = 1 << 24;

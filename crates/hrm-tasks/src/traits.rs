@@ -14,7 +14,7 @@
 //! the traits of [`cells`](crate::cells) instead and get these in return.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::stats::Distribution;
@@ -71,6 +71,13 @@ pub trait DataSource {
     /// See [`open`](Self::open); contradictory files are not an error.
     fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.open(data)
+    }
+
+    /// Whether files mean the same at another path, where puzzles may be named after files and
+    /// folders, or these names say what puzzles are for. Both paths are absolute.
+    fn are_named_alike(&self, path: &Path, other: &Path) -> bool {
+        let _ = (path, other);
+        true
     }
 
     /// Opens evaluation data only, for a model that knows `identifiers`.
@@ -141,6 +148,12 @@ pub trait Queries {
     /// query, so that answers need not be kept.
     fn answers_are_rows(&self) -> bool {
         false
+    }
+
+    /// What [`export_answers`](Self::export_answers) writes for a query that is
+    /// [refused](Query::refusal), where the format asks for an answer to every query.
+    fn stand_in(&self) -> Option<&'static str> {
+        None
     }
 
     /// A file with the answers to queries, in order.
