@@ -349,6 +349,9 @@ impl Train {
         let args = &self.data_args;
         if args.data.is_empty() {
             record.check_data(&record_file(path))?;
+            if let Some(columns) = &args.columns {
+                record.config.task = record.config.task.with_table_columns(columns)?;
+            }
         } else {
             let data = absolute(&args.data)?;
             let RunConfig { task, model, train } = record.config;

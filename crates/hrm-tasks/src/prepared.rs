@@ -14,6 +14,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use hrm_puzzles::clipped;
+
 use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 
 /// File name of the settings.
@@ -59,7 +61,7 @@ pub fn read(data: &[PathBuf]) -> Result<Option<TaskConfig>, TaskError> {
     let config = serde_json::from_reader(BufReader::new(file).take(N_BYTES_MAX));
     config.map(Some).map_err(|err| {
         let expected = "the settings of a kind of puzzle";
-        TaskError::malformed(path.display().to_string(), expected, err.to_string())
+        TaskError::malformed(path.display().to_string(), expected, clipped(&err.to_string()))
     })
 }
 

@@ -13,6 +13,7 @@
 //! of them together. Kinds whose question and answer are one grid of cells each implement
 //! the traits of [`cells`](crate::cells) instead and get these in return.
 
+use std::any::Any;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -222,7 +223,7 @@ pub struct UnknownNames {
 }
 
 /// A [`Task`] with the puzzles behind its rows.
-pub trait PuzzleTask: Task {
+pub trait PuzzleTask: Task + Any {
     /// Name of every puzzle identifier, the blank one (`<blank>`) first.
     fn identifiers(&self) -> &[String];
 
@@ -254,6 +255,18 @@ pub trait PuzzleTask: Task {
     /// puzzle.
     fn leaks(&self) -> Vec<Leak> {
         Vec::new()
+    }
+
+    /// Evaluation puzzles that are among the training puzzles of `trained`, as
+    /// [`leaks`](Self::leaks); `None` if only the rows of both can be compared.
+    fn leaks_from(&self, trained: &dyn PuzzleTask) -> Option<Vec<Leak>> {
+        let _ = trained;
+        None
+    }
+
+    /// Whether the versions of puzzles are stored, and not computed when they are read.
+    fn has_stored_versions(&self) -> bool {
+        false
     }
 
     /// How many names of the data the model that is evaluated does not know; `None` for data

@@ -257,7 +257,6 @@ mod tests {
             ("d/all.zip/inner.json", "inner"),
             ("d/a.b.json", "a.b"),
             ("puzzle", "puzzle"),
-            (".gz", ".gz"),
         ] {
             assert_eq!(stem(place), want, "{place}");
         }
