@@ -146,6 +146,9 @@ mod tests {
             let err = read(std::slice::from_ref(&folder)).unwrap_err().to_string();
             assert!(err.starts_with(&path.display().to_string()), "{err}");
         }
+        std::fs::write(&path, format!(r#"{{"kind": "{}"}}"#, "x".repeat(5000))).unwrap();
+        let err = read(std::slice::from_ref(&folder)).unwrap_err().to_string();
+        assert!(err.len() < 400, "{err}");
         let err = read(&[folder, "more.csv".into()]).unwrap_err().to_string();
         assert!(err.ends_with("expected a prepared set to be the only data, found 2 paths"));
     }

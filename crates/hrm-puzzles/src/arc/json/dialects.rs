@@ -42,9 +42,9 @@ pub enum Content {
 pub fn read(text: &[u8], file: &str, stem: &str) -> Result<Content, PuzzleError> {
     let text = std::str::from_utf8(text)
         .map_err(|_| PuzzleError::malformed(file, "JSON", "text that is not in UTF-8"))?;
-    let values = Json::all(text).map_err(|err| not_json(&err, file))?;
-    let mut reading = Reading::new(file, stem, values.len());
-    values.into_iter().for_each(|value| reading.top_level(value));
+    let n_values = Json::check(text).map_err(|err| not_json(&err, file))?;
+    let mut reading = Reading::new(file, stem, n_values);
+    Json::all(text).for_each(|value| reading.top_level(value));
     reading.finish()
 }
 
@@ -91,14 +91,17 @@ fn not_json(err: &serde_json::Error, file: &str) -> PuzzleError {
     PuzzleError::malformed(place, "a JSON object", clipped(found))
 }
 
-/// A part of a file.
-enum Item {
-    Task { id: Option<String>, task: Found, is_list_of_pairs: bool, is_evaluation: bool },
-    Malformed(PuzzleError),
-    Solution(String, Vec<Grid>),
-    Attempts,
-    Other(PuzzleError),
+/// A task without a name of its own as yet.
+struct Item {
+    id: Option<String>,
+    task: Found,
+    is_list_of_pairs: bool,
+    is_evaluation: bool,
 }
+
+/// The first fault of a kind, with the number of tasks before it and whether one of the other
+/// kind came before it.
+type First = Option<((usize, bool), PuzzleError)>;
 
 /// Keys of an id, in tasks that are not under their id.
 const ID_KEYS: [&str; 5] = ["id", "task_id", "puzzle_id", "uid", "name"];
@@ -125,15 +128,21 @@ struct Reading<'a> {
     stem: &'a str,
     /// Number of top-level values.
     n_values: usize,
-    /// Number of tasks so far.
-    n_tasks: usize,
     /// Whether a value is a task without an id around it.
     has_bare: bool,
     /// Whether a value holds a set of tasks beside other entries.
     has_set: bool,
+    /// Whether a value within a set is being read.
+    is_in_set: bool,
     /// Whether the set being read is for evaluation.
     is_evaluation: bool,
-    items: Vec<Item>,
+    tasks: Vec<Item>,
+    solutions: Vec<(String, Vec<Grid>)>,
+    has_attempts: bool,
+    /// What is wrong among tasks.
+    malformed: First,
+    /// What is something else, outside of sets.
+    other: First,
 }
 
 impl<'a> Reading<'a> {
@@ -142,11 +151,15 @@ impl<'a> Reading<'a> {
             file,
             stem,
             n_values,
-            n_tasks: 0,
             has_bare: false,
             has_set: false,
+            is_in_set: false,
             is_evaluation: false,
-            items: Vec::new(),
+            tasks: Vec::new(),
+            solutions: Vec::new(),
+            has_attempts: false,
+            malformed: None,
+            other: None,
         }
     }
 
@@ -166,18 +179,24 @@ impl<'a> Reading<'a> {
     }
 
     fn push(&mut self, id: Option<String>, task: Result<ArcTask, Refused>, is_list_of_pairs: bool) {
-        self.n_tasks += 1;
         let task = task.map_or_else(Found::Refused, Found::Task);
         let is_evaluation = self.is_evaluation;
-        self.items.push(Item::Task { id, task, is_list_of_pairs, is_evaluation });
+        self.tasks.push(Item { id, task, is_list_of_pairs, is_evaluation });
     }
 
-    fn malformed(&mut self, place: String, expected: &str, found: String) {
-        self.items.push(Item::Malformed(PuzzleError::malformed(place, expected, found)));
+    fn malformed(&mut self, error: impl FnOnce() -> PuzzleError) {
+        let at = (self.tasks.len(), self.other.is_some());
+        self.malformed.get_or_insert_with(|| (at, error()));
     }
 
-    fn other(&mut self, place: String, expected: &str, found: Json<'_>) {
-        self.items.push(Item::Other(PuzzleError::malformed(place, expected, found.kind())));
+    /// Something else than tasks, which a set of them may not hold.
+    fn other(&mut self, place: impl FnOnce() -> String, expected: &str, found: Json<'_>) {
+        let error = || PuzzleError::malformed(place(), expected, found.kind());
+        if self.is_in_set {
+            return self.malformed(error);
+        }
+        let at = (self.tasks.len(), self.malformed.is_some());
+        self.other.get_or_insert_with(|| (at, error()));
     }
 
     /// A top-level value.
@@ -199,7 +218,8 @@ impl<'a> Reading<'a> {
                     let is_set = is_evaluation_key(&key).is_some();
                     if is_set && matches!(kind_of(value), Kind::Tasks) {
                         let place = format!("{}: `{}`", self.file, clipped(&key));
-                        self.malformed(place, "no set of tasks beside a task", value.kind());
+                        let expected = "no set of tasks beside a task";
+                        self.malformed(|| PuzzleError::malformed(place, expected, value.kind()));
                     }
                 }
                 return;
@@ -213,13 +233,8 @@ impl<'a> Reading<'a> {
         } else if value.is_array() {
             self.elements(value);
         } else {
-            let what = match value.as_text() {
-                Some(_) => "a text",
-                None if value.is_number() => "a number",
-                None if value.is_null() => "nothing",
-                None => "a Boolean",
-            };
-            self.items.push(Item::Other(PuzzleError::malformed(self.file, "ARC tasks", what)));
+            let file = self.file;
+            self.other(|| file.to_owned(), "ARC tasks", value);
         }
     }
 
@@ -247,7 +262,7 @@ impl<'a> Reading<'a> {
     fn object(&mut self, id: Option<String>, value: Json<'_>) {
         let own = || ID_KEYS.iter().find_map(|key| id_of(value.get(key)?));
         let id = id.or_else(own);
-        let name = id.clone().unwrap_or_else(|| self.numbered(self.n_tasks + 1));
+        let name = id.clone().unwrap_or_else(|| self.numbered(self.tasks.len() + 1));
         let name = if self.is_only_bare() { self.stem } else { &name };
         let place = self.place(name);
         let pairs = value.get("examples").or_else(|| value.get("pairs"));
@@ -265,25 +280,24 @@ impl<'a> Reading<'a> {
 
     /// An entry of the top-level object.
     fn entry(&mut self, key: &str, value: Json<'_>) {
-        let place = self.place(key);
+        let file = self.file;
+        let place = || format!("{file}: task `{}`", clipped(key));
         match kind_of(value) {
             Kind::Task => self.object(Some(key.to_owned()), value),
-            Kind::Pairs => self.push_pairs(Some(key.to_owned()), list_of_pairs(value, &place)),
-            Kind::Grids => {
-                self.items.push(match outputs(value, &place) {
-                    Ok(outputs) => Item::Solution(key.to_owned(), outputs),
-                    Err(wrong) => Item::Malformed(wrong.into_error()),
-                });
-            }
-            Kind::Attempts => self.items.push(Item::Attempts),
+            Kind::Pairs => self.push_pairs(Some(key.to_owned()), list_of_pairs(value, &place())),
+            Kind::Grids => match outputs(value, &place()) {
+                Ok(outputs) => self.solutions.push((key.to_owned(), outputs)),
+                Err(wrong) => self.malformed(|| wrong.into_error()),
+            },
+            Kind::Attempts => self.has_attempts = true,
             Kind::Tasks => match is_evaluation_key(key) {
                 Some(is_evaluation) => self.set(is_evaluation, value),
-                None => {
-                    let place = format!("{}: `{}`", self.file, clipped(key));
+                None => self.malformed(|| {
+                    let place = format!("{file}: `{}`", clipped(key));
                     let expected = "a set of tasks under a key that says what they are for, such \
                                     as tasks, training, evaluation or test";
-                    self.malformed(place, expected, value.kind());
-                }
+                    PuzzleError::malformed(place, expected, value.kind())
+                }),
             },
             Kind::Pair | Kind::Other => self.other(place, "an object with train and test", value),
         }
@@ -291,10 +305,11 @@ impl<'a> Reading<'a> {
 
     /// An element of an array that is not a pair.
     fn element(&mut self, idx: usize, value: Json<'_>) {
-        let place = format!("{}: [{idx}]", self.file);
+        let file = self.file;
+        let place = || format!("{file}: [{idx}]");
         match kind_of(value) {
             Kind::Task => self.object(None, value),
-            Kind::Pairs => self.push_pairs(None, list_of_pairs(value, &place)),
+            Kind::Pairs => self.push_pairs(None, list_of_pairs(value, &place())),
             _ => self.other(place, "a task or a pair", value),
         }
     }
@@ -302,54 +317,32 @@ impl<'a> Reading<'a> {
     /// A set of tasks within the top-level object.
     fn set(&mut self, is_evaluation: bool, value: Json<'_>) {
         self.has_set = true;
-        let around = self.is_evaluation;
-        self.is_evaluation |= is_evaluation;
-        let n_before = self.items.len();
+        let around = (self.is_in_set, self.is_evaluation);
+        (self.is_in_set, self.is_evaluation) = (true, around.1 || is_evaluation);
         value.entries().for_each(|(key, value)| self.entry(&key, value));
         value.elements().enumerate().for_each(|(idx, value)| self.element(idx, value));
-        self.is_evaluation = around;
-        for item in &mut self.items[n_before..] {
-            if let Item::Other(_) = item {
-                let Item::Other(error) = std::mem::replace(item, Item::Attempts) else { continue };
-                *item = Item::Malformed(error);
-            }
-        }
+        (self.is_in_set, self.is_evaluation) = around;
     }
 
     fn finish(self) -> Result<Content, PuzzleError> {
-        let (stem, n_tasks) = (self.stem, self.n_tasks);
-        let (is_only_bare, has_set) = (self.is_only_bare(), self.has_set);
-        let (mut tasks, mut solutions) = (Vec::new(), Vec::new());
-        // The first fault, and whether it or another one is in what are tasks.
-        let mut fault = None;
-        let (mut has_malformed, mut has_other) = (false, false);
-        let mut has_attempts = false;
-        for item in self.items {
-            match item {
-                Item::Task { id, task, is_list_of_pairs, is_evaluation } => {
-                    let id = id.filter(|_| !is_only_bare).unwrap_or_else(|| match n_tasks {
-                        1 => stem.to_owned(),
-                        _ => format!("{stem}-{}", tasks.len() + 1),
-                    });
-                    tasks.push(Listed { id, task, is_list_of_pairs, is_evaluation });
-                }
-                Item::Malformed(error) => {
-                    has_malformed = true;
-                    fault.get_or_insert((tasks.len(), error));
-                }
-                Item::Other(_) if has_set => {}
-                Item::Other(error) => {
-                    has_other = true;
-                    fault.get_or_insert((tasks.len(), error));
-                }
-                Item::Solution(id, outputs) => solutions.push((id, outputs)),
-                Item::Attempts => has_attempts = true,
-            }
-        }
-        if let Some((n_before, error)) = fault {
-            if tasks.is_empty() && has_other && !has_malformed {
-                return Ok(Content::Other(error));
-            }
+        let (stem, n_tasks, is_only_bare) = (self.stem, self.tasks.len(), self.is_only_bare());
+        // Beside sets of tasks there may be anything.
+        let other = self.other.filter(|_| !self.has_set);
+        let named = |(idx, item): (usize, Item)| {
+            let Item { id, task, is_list_of_pairs, is_evaluation } = item;
+            let id = id.filter(|_| !is_only_bare).unwrap_or_else(|| match n_tasks {
+                1 => stem.to_owned(),
+                _ => format!("{stem}-{}", idx + 1),
+            });
+            Listed { id, task, is_list_of_pairs, is_evaluation }
+        };
+        let tasks: Vec<Listed> = self.tasks.into_iter().enumerate().map(named).collect();
+        let fault = match (self.malformed, other) {
+            (None, Some((_, error))) if tasks.is_empty() => return Ok(Content::Other(error)),
+            (Some(malformed), Some(other)) if other.0 < malformed.0 => Some(other),
+            (malformed, other) => malformed.or(other),
+        };
+        if let Some(((n_before, _), error)) = fault {
             // A task that is malformed may come before it.
             let earlier = tasks.into_iter().take(n_before).find_map(|listed| match listed.task {
                 Found::Refused(Refused { error, is_too_large: false, .. }) => Some(error),
@@ -357,16 +350,15 @@ impl<'a> Reading<'a> {
             });
             return Err(earlier.unwrap_or(error));
         }
-        let is_one_kind =
-            u8::from(!tasks.is_empty()) + u8::from(!solutions.is_empty()) + u8::from(has_attempts);
-        if is_one_kind > 1 {
+        let (has_tasks, has_solutions) = (!tasks.is_empty(), !self.solutions.is_empty());
+        if u8::from(has_tasks) + u8::from(has_solutions) + u8::from(self.has_attempts) > 1 {
             let found = "some tasks, and some outputs without their inputs";
             return Err(PuzzleError::malformed(self.file, "tasks, solutions or attempts", found));
         }
-        Ok(match (has_attempts, solutions.is_empty()) {
+        Ok(match (self.has_attempts, has_solutions) {
             (true, _) => Content::Submission,
-            (false, false) => Content::Solutions(solutions),
-            (false, true) => Content::Tasks(tasks),
+            (false, true) => Content::Solutions(self.solutions),
+            (false, false) => Content::Tasks(tasks),
         })
     }
 }

@@ -114,10 +114,9 @@ pub(super) fn outputs(value: Json<'_>, place: &str) -> Result<Vec<Grid>, Wrong> 
 
 /// Parses a single grid; `None` if `text` is not a grid.
 pub fn parse_grid(text: &str) -> Option<Grid> {
-    match Json::all(text).ok()?.as_slice() {
-        [value] => grid(Some(*value), "").ok(),
-        _ => None,
-    }
+    let n_values = Json::check(text).ok()?;
+    let value = Json::all(text).next().filter(|_| n_values == 1)?;
+    grid(Some(value), "").ok()
 }
 
 fn grid(value: Option<Json<'_>>, place: &str) -> Result<Grid, Wrong> {

@@ -13,25 +13,35 @@ use crate::clipped;
 pub(super) struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// The values of a text, one after the other: at least one.
+    /// Checks a text, which holds one or several values one after the other. Returns their
+    /// number.
     ///
     /// # Errors
     ///
     /// For text that is not JSON, or is nested too deeply.
-    pub(super) fn all(text: &'a str) -> Result<Vec<Self>, serde_json::Error> {
-        let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Checked>();
-        let (mut values, mut start) = (Vec::new(), 0);
-        while let Some(value) = stream.next() {
+    pub(super) fn check(text: &str) -> Result<usize, serde_json::Error> {
+        let mut n_values = 0;
+        for value in serde_json::Deserializer::from_str(text).into_iter::<Checked>() {
             value?;
-            let end = stream.byte_offset();
-            values.push(Self(trimmed(text.get(start..end).unwrap_or_default())));
-            start = end;
+            n_values += 1;
         }
-        if values.is_empty() {
+        if n_values == 0 {
             // Says that a value is missing.
             serde_json::from_str::<IgnoredAny>(text)?;
         }
-        Ok(values)
+        Ok(n_values)
+    }
+
+    /// The values of a text that has been [checked](Self::check).
+    pub(super) fn all(text: &'a str) -> impl Iterator<Item = Self> {
+        let mut stream = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            stream.next()?.ok()?;
+            let value = text.get(start..stream.byte_offset())?;
+            start = stream.byte_offset();
+            Some(Self(trimmed(value)))
+        })
     }
 
     /// The first byte, which tells the kinds of values apart.
@@ -265,18 +275,15 @@ mod tests {
                 false => value.to_string(),
             };
             let text = format!(" {text}\n{text} ");
-            let values = Json::all(&text).unwrap();
-            // Two numbers without a bracket between them are still two.
-            prop_assert_eq!(values.len(), 2);
-            for found in values {
-                prop_assert_eq!(rebuilt(found), value.clone());
-            }
+            prop_assert_eq!(Json::check(&text).unwrap(), 2);
+            let found: Vec<Value> = Json::all(&text).map(rebuilt).collect();
+            prop_assert_eq!(found, [value.clone(), value]);
         }
     }
 
     #[test]
     fn the_last_of_equal_keys_counts() {
-        let values = Json::all(r#"{"a": 1, "b": 2, "\u0061": 3}"#).unwrap();
-        assert_eq!(values[0].get("a").and_then(Json::as_number), Some("3"));
+        let value = Json::all(r#"{"a": 1, "b": 2, "\u0061": 3}"#).next().unwrap();
+        assert_eq!(value.get("a").and_then(Json::as_number), Some("3"));
     }
 }
