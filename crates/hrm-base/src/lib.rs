@@ -6,6 +6,7 @@
 //! - [`durable`]: files and folders that appear complete or not at all, even if the
 //!   program is killed.
 //! - [`file_kind`]: what a file is, for readers that expected something else.
+//! - [`paths`]: paths from the root on, by the names that people gave.
 //! - [`progress`]: how far a long computation has come, for programs that show it.
 //!
 //! # Place in the stack
@@ -27,5 +28,6 @@
 
 pub mod durable;
 pub mod file_kind;
+pub mod paths;
 pub mod progress;
 pub mod rng;

@@ -1,5 +1,6 @@
 //! Challenges: puzzles without labels, whose answers are checked by the rules.
 
+use std::cell::Cell;
 use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::term::note;
 /// The answers to the puzzles of a file.
 #[derive(Default)]
 pub(crate) struct Challenge {
+    /// Number of puzzles that were answered.
     n_puzzles: usize,
     n_valid: usize,
     /// Number of answers that no rules can check.
@@ -43,19 +45,26 @@ pub(crate) fn run(
     let queries = kind.queries(puzzle_text::open(file)?, &checkpoint.identifiers)?;
     let mut challenge = Challenge::default();
     let mut refused = Refused::default();
+    let n_stand_ins = Cell::new(0_usize);
     let answer_to = |each: &mut dyn FnMut(Result<Answer, &str>) -> anyhow::Result<()>| {
         puzzle_text::answer(checkpoint, queries, budget, batch_size, |answered| {
             let answer = match answered {
                 Answered::Outputs(query, outputs) => {
-                    query.refusal().into_iter().for_each(|why| refused.add(why));
-                    query.answer(outputs, Style::Plain)
+                    let answer = query.answer(outputs, Style::Plain);
+                    match query.refusal() {
+                        Some(why) => {
+                            refused.add(why);
+                            n_stand_ins.set(n_stand_ins.get() + 1);
+                        }
+                        None => challenge.add(&answer),
+                    }
+                    answer
                 }
                 Answered::Refused(why) => {
                     refused.add(why);
                     return each(Err(why));
                 }
             };
-            challenge.add(&answer);
             each(Ok(answer))
         })
     };
@@ -101,10 +110,11 @@ pub(crate) fn run(
         }
     };
     challenge.n_refused = refused.finish();
-    if challenge.n_refused > 0 && !kind.answers_are_rows() && out.is_some() {
-        note("a submission has a single black cell for each of them");
-    }
     if let (Some(name), Some(out)) = (name, out) {
+        if let (Some(stand_in), n @ 1..) = (kind.stand_in(), n_stand_ins.get()) {
+            let which = if n == 1 { "the puzzle" } else { "each of the puzzles" };
+            note(format!("{name} has {stand_in} for {which} that could not be answered"));
+        }
         note(format!("{name} written to {}", out.display()));
     }
     Ok(challenge)
@@ -124,7 +134,9 @@ impl Challenge {
     /// The results on a few lines.
     pub(crate) fn table(&self) -> String {
         let Self { n_puzzles, n_valid, n_unchecked, .. } = self;
-        let mut text = format!("{n_puzzles} answers, {:.1} segments each\n", self.mean_segments());
+        let answers = if *n_puzzles == 1 { "answer" } else { "answers" };
+        let mut text =
+            format!("{n_puzzles} {answers}, {:.1} segments each\n", self.mean_segments());
         if n_unchecked < n_puzzles {
             let share = *n_valid as f64 / (n_puzzles - n_unchecked) as f64 * 100.0;
             text += &format!("  {:<22} {share:>6.2} %\n", "valid");

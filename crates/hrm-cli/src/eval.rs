@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_core::Budget;
+use hrm_tasks::{Checkpoint, PuzzleTask, TaskConfig};
 use hrm_train::run::files;
 use hrm_train::task::Document;
 use hrm_train::{EvalOptions, Sampling, evaluate};
@@ -13,11 +14,12 @@ use crate::challenge;
 use crate::checkpoint;
 use crate::compute::Compute;
 use crate::data_checks;
+use crate::error::usage;
 use crate::output;
 use crate::pictures::Pictures;
 use crate::positive::positive;
 use crate::progress;
-use crate::record::{RunRecord, data_not_found};
+use crate::record::{Compared, RunRecord, data_not_found};
 use crate::scores;
 use crate::settings;
 use crate::task_args::{ON_CONFLICT, WrittenArgs, on_conflict_setting};
@@ -27,7 +29,8 @@ use crate::term::{note, result};
 pub(crate) struct Eval {
     /// Run or checkpoint folder.
     run: PathBuf,
-    /// Evaluate on all puzzles in this file or folder; may be repeated. Default:
+    /// Evaluate on all puzzles in this file, or on those in the test.csv of this folder if it
+    /// has one; may be repeated. Says how many of them the run was trained on. Default:
     /// the test set of the run. If the data of the run are no longer where they were and
     /// these are the same, by their hashes, that test set.
     #[arg(long, value_name = "PATH")]
@@ -39,10 +42,11 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "RULE", value_parser = ON_CONFLICT, conflicts_with = "challenge")]
     on_conflict: Option<String>,
     /// Evaluate although the model knows only a minority of the puzzle identifiers of the data.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "challenge")]
     allow_unknown: bool,
-    /// Do not evaluate if evaluation puzzles are among the training puzzles.
-    #[arg(long)]
+    /// Do not evaluate if evaluation puzzles are among the training puzzles, those of the run
+    /// included, or these are unknown.
+    #[arg(long, conflicts_with = "challenge")]
     forbid_leaks: bool,
     /// Answer a file of puzzles without labels, and report how many answers obey
     /// the rules.
@@ -85,47 +89,118 @@ fn temperature(text: &str) -> Result<f64, String> {
     is_usable.then_some(temperature).ok_or_else(|| "expected 0.001 to 1000".to_owned())
 }
 
-/// Where the data of the run of a checkpoint are, if its test set is to be evaluated: with
-/// no other data `given`, or with the same ones in another place.
-///
-/// # Errors
-///
-/// If they are to be evaluated and are nowhere.
-fn own_data(
-    checkpoint: &hrm_tasks::Checkpoint,
-    given: &[PathBuf],
-) -> anyhow::Result<Option<Vec<PathBuf>>> {
-    // The record of the run knows where its data are even if the whole project was moved.
-    let parent = checkpoint.path.parent().filter(|parent| parent.ends_with(files::CHECKPOINTS));
-    let run = parent.and_then(Path::parent).unwrap_or(&checkpoint.path);
-    let file = run.join(files::RECORD);
-    let record = RunRecord::load(&file).ok();
-    let (recorded, file) = match &record {
-        Some(record) => (&record.data, file.as_path()),
-        None => (&checkpoint.record.data, checkpoint.path.as_path()),
-    };
-    let missing = recorded.iter().find(|path| !path.exists());
-    match (given.is_empty(), missing) {
-        (true, _) if recorded.is_empty() => Ok(None),
-        (true, Some(missing)) => Err(data_not_found(missing, file)),
-        (true, None) => {
-            if let Some(Err(err)) = record.as_ref().map(|record| record.check_data(file)) {
-                note(format!("Warning: {err}"));
+/// The data of the run of a checkpoint.
+struct RunData {
+    /// The record of the run, if the checkpoint is in one. It knows where its data are even if
+    /// the whole project was moved.
+    record: Option<RunRecord>,
+    /// The record of the run, or the checkpoint.
+    file: PathBuf,
+    /// Empty for built-in puzzles, and if they are unknown.
+    paths: Vec<PathBuf>,
+}
+
+impl RunData {
+    fn of(checkpoint: &Checkpoint) -> Self {
+        let parent = checkpoint.path.parent().filter(|parent| parent.ends_with(files::CHECKPOINTS));
+        let run = parent.and_then(Path::parent).unwrap_or(&checkpoint.path);
+        let file = run.join(files::RECORD);
+        match RunRecord::load(&file) {
+            Ok(record) => Self { paths: record.data.clone(), record: Some(record), file },
+            Err(_) => {
+                let paths = checkpoint.record.data.clone();
+                Self { record: None, file: checkpoint.path.clone(), paths }
             }
-            Ok(Some(recorded.clone()))
         }
-        (false, Some(missing)) => {
-            let missing = missing.display().to_string();
-            let moved = record.and_then(|record| record.with_data_at(file, given).ok());
-            if moved.is_some() {
-                note(format!(
-                    "--data holds the data of the run, which are no longer at {missing}: \
-                     evaluating its test set."
-                ));
+    }
+
+    /// The first path that does not exist.
+    fn missing(&self) -> Option<&PathBuf> {
+        self.paths.iter().find(|path| !path.exists())
+    }
+
+    /// Where the data are, if the test set of the run is to be evaluated: with no other data
+    /// `given`, or with the same ones in another place.
+    ///
+    /// # Errors
+    ///
+    /// If they are to be evaluated and are nowhere, or only under other names.
+    fn to_evaluate(&self, given: &[PathBuf]) -> anyhow::Result<Option<Vec<PathBuf>>> {
+        match (given.is_empty(), self.missing()) {
+            (true, _) if self.paths.is_empty() => Ok(None),
+            (true, Some(missing)) => Err(data_not_found(missing, &self.file)),
+            (true, None) => {
+                let checked = self.record.as_ref().map(|record| record.check_data(&self.file));
+                if let Some(Err(err)) = checked {
+                    note(format!("Warning: {err}"));
+                }
+                Ok(Some(self.paths.clone()))
             }
-            Ok(moved.map(|record| record.data))
+            (false, Some(missing)) => {
+                let Some(record) = &self.record else { return Ok(None) };
+                match record.compare(given)? {
+                    Compared::Same(places) => {
+                        note(format!(
+                            "--data holds the data of the run, which are no longer at {}: \
+                             evaluating its test set.",
+                            missing.display()
+                        ));
+                        Ok(Some(places))
+                    }
+                    Compared::Renamed(why) => Err(usage(why)),
+                    Compared::Other(_) => Ok(None),
+                }
+            }
+            (false, None) => Ok(None),
         }
-        (false, None) => Ok(None),
+    }
+
+    /// Says which puzzles of `task`, which are not the data of the run, it was trained on, or
+    /// refuses them. `puzzles` are the settings of the run.
+    ///
+    /// # Errors
+    ///
+    /// If `forbid` is set, and there are such puzzles or the training data are unknown.
+    fn compare(
+        &self,
+        puzzles: &TaskConfig,
+        task: &dyn PuzzleTask,
+        forbid: bool,
+    ) -> anyhow::Result<()> {
+        let file = self.file.display();
+        let unknown = match self.missing() {
+            Some(missing) => {
+                Some(format!("the training data of {file} are no longer at {}", missing.display()))
+            }
+            None if self.paths.is_empty() && self.record.is_none() => {
+                // Imported models have none, so this is no news.
+                if !forbid {
+                    return Ok(());
+                }
+                Some(format!("{file} does not say what it was trained on"))
+            }
+            None => None,
+        };
+        let trained = match unknown {
+            None => puzzles.open(&self.paths).map_err(|err| {
+                format!("the training data of {file} cannot be read ({})", anyhow::Error::from(err))
+            }),
+            Some(unknown) => Err(unknown),
+        };
+        match trained {
+            Ok(trained) => {
+                let trained = (trained.as_ref(), self.paths.is_empty());
+                data_checks::trained_on(task, trained, forbid)
+            }
+            Err(why) => {
+                let message = format!("{why}, so evaluation puzzles cannot be compared with them");
+                if forbid {
+                    return Err(usage(format!("{message} (--forbid-leaks)")));
+                }
+                note(message);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -148,21 +223,29 @@ impl Eval {
             return self.print(&checkpoint, challenge.to_json(), challenge.table());
         }
 
+        let run_data = RunData::of(&checkpoint);
+        let own = run_data.to_evaluate(&self.data)?;
         let puzzles = checkpoint.record.task.clone();
-        let puzzles = match self.data.is_empty() {
-            true => self.written.given(puzzles)?,
-            false => self.written.of_others(puzzles)?,
+        let puzzles = match own.is_none() && !self.data.is_empty() {
+            true => self.written.of_others(puzzles)?,
+            false => self.written.given(puzzles)?,
         };
         let puzzles = settings::apply_to_task(puzzles, &self.settings())?;
         let kind = puzzles.puzzle_kind();
-        let own = own_data(&checkpoint, &self.data)?;
         let task = match &own {
             // These files may hold the training puzzles as well, and are split as in training.
             Some(own) => puzzles.open(own)?,
             None => puzzles.open_for_eval(&self.data, &checkpoint.identifiers)?,
         };
         data_checks::unknown_names(task.as_ref(), self.allow_unknown)?;
-        data_checks::leaks(task.as_ref(), own.as_deref().unwrap_or_default(), self.forbid_leaks)?;
+        match &own {
+            Some(own) => {
+                data_checks::same_identifiers(task.as_ref(), &checkpoint.identifiers)?;
+                data_checks::leaks(task.as_ref(), own, self.forbid_leaks)?;
+            }
+            None if self.data.is_empty() => {}
+            None => run_data.compare(&checkpoint.record.task, task.as_ref(), self.forbid_leaks)?,
+        }
         let mut answers = self.pictures.start()?;
         task.notes().into_iter().for_each(note);
         let mut progress = progress::rows(task.eval().n_rows_total());
@@ -188,12 +271,7 @@ impl Eval {
     }
 
     /// Prints the result, as `line` or as `text`.
-    fn print(
-        &self,
-        checkpoint: &hrm_tasks::Checkpoint,
-        mut line: Value,
-        text: String,
-    ) -> anyhow::Result<()> {
+    fn print(&self, checkpoint: &Checkpoint, mut line: Value, text: String) -> anyhow::Result<()> {
         if !self.json {
             return Ok(result(text)?);
         }

@@ -4,14 +4,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-/// `path` independent of the working folder, without `..`.
-pub(crate) fn absolute(path: &Path) -> std::io::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    match absolute.components().any(|part| part == Component::ParentDir) {
-        true => Ok(absolute.canonicalize().unwrap_or(absolute)),
-        false => Ok(absolute),
-    }
-}
+pub(crate) use hrm_base::paths::absolute;
 
 /// `path` as the record in the folder `run` states it: relative to that folder if both lie
 /// in the working folder, else absolute.
@@ -22,9 +15,13 @@ pub(crate) fn recorded(path: &Path, run: &Path) -> PathBuf {
 /// `path` seen from the folder `run`, if both lie in the working folder.
 fn relative(path: &Path, run: &Path) -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?.canonicalize().ok()?;
-    // Symbolic links are followed, since `..` does so too.
-    let inside = |path: &Path| Some(canonical(path)?.strip_prefix(&here).ok()?.to_owned());
-    let (path, run) = (inside(path)?, inside(run)?);
+    // The names that the user gave are kept: a link in the working folder moves with it.
+    let path = absolute(path).ok()?;
+    let is_here = |folder: &&Path| folder.canonicalize().is_ok_and(|folder| folder == here);
+    let path = path.strip_prefix(path.ancestors().filter(is_here).last()?).ok()?;
+    // Links on the way to the run are followed, since `..` does so too.
+    let run = canonical(run)?;
+    let run = run.strip_prefix(&here).ok()?;
     let n_shared = path.components().zip(run.components()).take_while(|(a, b)| a == b).count();
     let up = run.components().skip(n_shared).map(|_| OsStr::new(".."));
     let down = path.components().skip(n_shared).map(|part| part.as_os_str());
@@ -79,6 +76,24 @@ mod tests {
         assert_eq!(recorded(&outside, Path::new("runs/a")), outside);
         assert_eq!(recorded(Path::new("src"), &outside.join("run")), here.join("src"));
         assert_eq!(resolved(&outside, Path::new("runs/a")), outside);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_data_keep_their_names() {
+        // A name of its own in the working folder, which is that of the crate.
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let name = Path::new(folder.path().file_name().unwrap());
+        std::fs::create_dir_all(folder.path().join("store/v1")).unwrap();
+        std::os::unix::fs::symlink("store/v1", folder.path().join("evaluation")).unwrap();
+        let here = std::env::current_dir().unwrap().canonicalize().unwrap();
+        for path in ["evaluation", "evaluation/x.json", "store/../evaluation"] {
+            let want = Path::new("..").join(name).join(path.trim_start_matches("store/../"));
+            let found = recorded(&name.join(path), Path::new("run"));
+            assert_eq!(found, want, "{path}");
+            let want = here.join(name).join(path.trim_start_matches("store/../"));
+            assert_eq!(resolved(&found, &here.join("run")), want, "{path}");
+        }
     }
 
     #[cfg(unix)]

@@ -4,7 +4,8 @@
 //! a project can be moved as a whole; else they are absolute. In memory they are always
 //! absolute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
@@ -55,6 +56,16 @@ pub(crate) struct RunRecord {
     pub(crate) cargo_features: Vec<String>,
     /// The machine.
     pub(crate) host: Host,
+}
+
+/// Whether some data are those of a run.
+pub(crate) enum Compared {
+    /// They are, in these places.
+    Same(Vec<PathBuf>),
+    /// They are, under names that would make other puzzles of them.
+    Renamed(String),
+    /// They are others; the text says how they differ.
+    Other(String),
 }
 
 /// When a run ends.
@@ -137,22 +148,24 @@ impl RunRecord {
             return Err(data_not_found(missing, path));
         }
         let found = hashes(&self.data)?;
-        let names = self.data_sha256.keys().chain(found.keys());
-        let mut changed = names.filter(|name| self.data_sha256.get(*name) != found.get(*name));
-        match changed.next() {
-            None => Ok(()),
-            Some(name) => {
-                let what = match found.contains_key(name) {
-                    true => "has changed",
-                    false => "has been removed",
-                };
-                let (name, run) = (name.display(), path.display());
-                Err(usage(format!(
-                    "{name} {what} since {run} was written: the run needs the same data. If they \
-                     are elsewhere, name them with --data"
-                )))
-            }
+        for place in &self.data {
+            let (wanted, found) = (below(place, &self.data_sha256), below(place, &found));
+            let mut names = wanted.keys().chain(found.keys());
+            let Some(name) = names.find(|name| wanted.get(*name) != found.get(*name)) else {
+                continue;
+            };
+            let what = match (wanted.contains_key(name), found.contains_key(name)) {
+                (true, true) => "has changed",
+                (true, false) => "has been removed",
+                (false, _) => "has been added",
+            };
+            let (name, run) = (file_in(place, name), path.display());
+            return Err(usage(format!(
+                "{name} {what} since {run} was written: the run needs the same data. If they are \
+                 elsewhere, name them with --data"
+            )));
         }
+        Ok(())
     }
 
     /// This record with its data at `data`: the same files, by their hashes, in any place and
@@ -166,47 +179,81 @@ impl RunRecord {
         if self.data.is_empty() {
             return Err(usage(format!("{run} uses built-in puzzles: leave out --data")));
         }
+        match self.compare(data)? {
+            Compared::Same(places) => {
+                self.data_sha256 = hashes(&places)?;
+                self.data = places;
+                Ok(self)
+            }
+            Compared::Renamed(why) => Err(usage(why)),
+            Compared::Other(why) => Err(usage(format!(
+                "--data is not the data of {run}: {why}. To train on other data, start a run with \
+                 --from or --init"
+            ))),
+        }
+    }
+
+    /// Whether `data` are those of the run. Of a folder, the files with the names of those of
+    /// the run are meant, if the run has only files.
+    ///
+    /// # Errors
+    ///
+    /// If a path cannot be read.
+    pub(crate) fn compare(&self, data: &[PathBuf]) -> anyhow::Result<Compared> {
+        let wanted: Vec<_> =
+            self.data.iter().map(|place| (place, below(place, &self.data_sha256))).collect();
+        let are_files = wanted.iter().all(|(_, files)| files.contains_key(Path::new("")));
         let mut offered = Vec::new();
         for place in data {
             let place = paths::absolute(place)?;
-            offered.push((below(&place, &hashes(std::slice::from_ref(&place))?), place));
-        }
-        let mut places = Vec::new();
-        for place in &self.data {
-            let wanted = below(place, &self.data_sha256);
-            let Some(idx) = offered.iter().position(|(found, _)| *found == wanted) else {
-                let closest = offered.get(places.len()).or(offered.first());
-                let difference = closest.map_or_else(
-                    || format!("{} is missing", place.display()),
-                    |(found, at)| difference((place, &wanted), (at, found)),
-                );
-                return Err(usage(format!(
-                    "--data is not the data of {run}: {difference}. To train on other data, start \
-                     a run with --from or --init"
-                )));
+            let files = match are_files && place.is_dir() {
+                true => {
+                    let names = self.data.iter().filter_map(|file| file.file_name());
+                    let mut files: Vec<_> = names.map(|name| place.join(name)).collect();
+                    files.retain(|file| file.is_file());
+                    files.dedup();
+                    files
+                }
+                false => vec![place.clone()],
             };
-            let at = offered.remove(idx).1;
-            // Tasks may be named after their files, and embeddings belong to names.
-            let is_file = wanted.contains_key(Path::new(""));
-            if is_file && self.config.task.name() == "arc" && at.file_name() != place.file_name() {
-                return Err(usage(format!(
-                    "{} is {} under another name, and tasks may be named after their files: give \
-                     it the same name",
-                    at.display(),
-                    place.display()
+            if files.is_empty() {
+                let (place, file) = (place.display(), self.data[0].display());
+                return Ok(Compared::Other(format!(
+                    "{place} is a folder without a file of the name of {file}"
                 )));
             }
-            places.push(at);
+            for file in files {
+                offered.push((below(&file, &hashes(std::slice::from_ref(&file))?), file));
+            }
         }
-        if let Some((_, place)) = offered.first() {
-            let place = place.display();
-            return Err(usage(format!(
-                "--data is not the data of {run}: {place} is not among them"
-            )));
+        let kind = self.config.task.puzzle_kind();
+        let mut places = Vec::new();
+        for (place, wanted) in wanted {
+            let same = (0..offered.len()).filter(|idx| offered[*idx].0 == wanted);
+            let mut same = same.peekable();
+            let first = same.peek().copied();
+            let Some(first) = first else {
+                let closest = offered.get(places.len()).or(offered.first());
+                return Ok(Compared::Other(closest.map_or_else(
+                    || format!("{} is missing", place.display()),
+                    |(found, at)| difference((place, &wanted), (at, found)),
+                )));
+            };
+            let Some(idx) = same.find(|idx| kind.are_named_alike(place, &offered[*idx].1)) else {
+                return Ok(Compared::Renamed(format!(
+                    "{} is {} under another name, or in a folder of another kind. Tasks may be \
+                     named after their files, and `evaluation` in a name says what they are for: \
+                     give it the same name",
+                    offered[first].1.display(),
+                    place.display()
+                )));
+            };
+            places.push(offered.remove(idx).1);
         }
-        self.data_sha256 = hashes(&places)?;
-        self.data = places;
-        Ok(self)
+        Ok(match offered.first() {
+            Some((_, place)) => Compared::Other(format!("{} is not among them", place.display())),
+            None => Compared::Same(places),
+        })
     }
 
     /// When the run ends.
@@ -425,11 +472,22 @@ pub(crate) fn data_not_found(path: &Path, run: &Path) -> anyhow::Error {
 fn below(place: &Path, hashes: &BTreeMap<PathBuf, String>) -> BTreeMap<PathBuf, String> {
     let inside = hashes.iter().filter_map(|(path, hash)| {
         let path = path.strip_prefix(place).ok()?;
-        let is_hidden =
-            path.components().any(|part| part.as_os_str().as_encoded_bytes()[0] == b'.');
+        let is_hidden = path.components().any(|part| is_hidden(part.as_os_str()));
         (!is_hidden).then(|| (path.to_owned(), hash.clone()))
     });
     inside.collect()
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// The file `name` in `place`; an empty name is `place` itself.
+fn file_in(place: &Path, name: &Path) -> String {
+    match name.as_os_str().is_empty() {
+        true => place.display().to_string(),
+        false => place.join(name).display().to_string(),
+    }
 }
 
 /// How two places of data differ, in words.
@@ -440,41 +498,69 @@ fn difference(
     let names = wanted.keys().chain(found.keys());
     let first = names.into_iter().find(|name| wanted.get(*name) != found.get(*name));
     let Some(name) = first else { return format!("{} differs", at.display()) };
-    let file = |place: &Path| match name.as_os_str().is_empty() {
-        true => place.display().to_string(),
-        false => place.join(name).display().to_string(),
-    };
+    let file = |place: &Path| file_in(place, name);
     match (wanted.get(name), found.get(name)) {
         (Some(wanted), Some(found)) => format!(
             "expected {} with SHA-256 {wanted}, found {} with {found}",
             file(place),
             file(at)
         ),
+        (Some(_), None) if name.as_os_str().is_empty() => {
+            format!("expected the file {}, found the folder {}", file(place), file(at))
+        }
         (Some(_), None) => format!("expected {}, and {} does not exist", file(place), file(at)),
         _ => format!("{} is not in {}", file(at), place.display()),
     }
 }
 
-/// SHA-256 of each file in `data`, and of all files in its folders.
+/// SHA-256 of each file in `data`, and of the files in its folders that readers may read.
 ///
 /// # Errors
 ///
 /// [`PuzzleError::Read`] if a path cannot be read.
 pub(crate) fn hashes(data: &[PathBuf]) -> Result<BTreeMap<PathBuf, String>, TaskError> {
-    let mut hashes = BTreeMap::new();
-    let mut pending = data.to_vec();
-    while let Some(path) = pending.pop() {
-        if path.is_dir() {
-            let entries = std::fs::read_dir(&path).map_err(TaskError::read(&path))?;
-            for entry in entries {
-                pending.push(entry.map_err(TaskError::read(&path))?.path());
-            }
-        } else {
-            let hash = sha256(&path)?;
-            hashes.insert(path, hash);
+    let mut files = Vec::new();
+    for place in data {
+        match place.is_dir() {
+            true => add_files(place, &mut HashSet::new(), &mut files)?,
+            false => files.push(place.clone()),
         }
     }
+    let mut hashes = BTreeMap::new();
+    for path in files {
+        let hash = sha256(&path)?;
+        hashes.insert(path, hash);
+    }
     Ok(hashes)
+}
+
+/// Adds the files of a folder and of its subfolders. What no reader reads is left out: hidden
+/// files, links that lead nowhere or to a folder above, pipes, and the folders of runs.
+fn add_files(
+    folder: &Path,
+    searched: &mut HashSet<PathBuf>,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), TaskError> {
+    let failed = TaskError::read(folder);
+    if !searched.insert(folder.canonicalize().map_err(&failed)?) {
+        return Ok(());
+    }
+    let entries = std::fs::read_dir(folder).map_err(&failed)?;
+    let entries: std::io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.path())).collect();
+    // In the order of readers, so that of two links to one folder the same one is followed.
+    let mut entries = entries.map_err(&failed)?;
+    entries.sort();
+    for path in entries {
+        if path.file_name().is_some_and(is_hidden) || path.join(files::RECORD).is_file() {
+            continue;
+        }
+        if path.is_dir() {
+            add_files(&path, searched, files)?;
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// SHA-256 of a file, in lower-case hexadecimal.
@@ -541,5 +627,26 @@ mod tests {
         let hashes = hashes(&[folder.path().to_owned()]).unwrap();
         assert_eq!(hashes.into_iter().collect::<Vec<_>>(), [(path, want.to_owned())]);
         assert!(super::hashes(&["/no/such/file".into()]).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_no_reader_reads_is_not_hashed() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path();
+        for name in ["a.csv", "sub/b.csv", ".DS_Store", "sub/.hidden/c.csv", "runs/r/run.json"] {
+            std::fs::create_dir_all(here.join(name).parent().unwrap()).unwrap();
+            std::fs::write(here.join(name), name).unwrap();
+        }
+        symlink(here.join("a.csv"), here.join("sub/link.csv")).unwrap();
+        symlink("nowhere", here.join("dangling.csv")).unwrap();
+        symlink("..", here.join("sub/up")).unwrap();
+        symlink(".", here.join("sub/loop")).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(here.join("pipe")).status();
+        assert!(pipe.is_ok_and(|status| status.success()));
+        let found = hashes(&[here.to_owned()]).unwrap();
+        let names: Vec<_> = found.keys().map(|path| path.strip_prefix(here).unwrap()).collect();
+        assert_eq!(names, ["a.csv", "sub/b.csv", "sub/link.csv"].map(Path::new));
     }
 }

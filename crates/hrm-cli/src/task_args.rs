@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use hrm_puzzles::text;
 use hrm_tasks::settings::{SET_BY_TASK, SettingsFile, grouped_key, leaves};
-use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, preset_text};
+use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, TaskError, preset_text};
 
 use crate::settings::{self, is_fit};
 use crate::warm_start::WarmStart;
@@ -24,9 +24,9 @@ pub(crate) struct TaskArgs {
 /// The data and the configuration of a task.
 #[derive(Args, Clone)]
 pub(crate) struct DataArgs {
-    /// Puzzle file or folder; may be repeated. Or one folder prepared by
-    /// `hrm data prepare` or by the published code. Default: built-in puzzles, if
-    /// the task has a generator.
+    /// Puzzle file or folder; may be repeated. Or one folder made by `hrm data prepare`, or
+    /// folders prepared by the published code. Default: built-in puzzles, if the task has a
+    /// generator.
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Vec<PathBuf>,
     #[command(flatten)]
@@ -142,6 +142,20 @@ impl DataArgs {
         Ok(self.written.given(settings::apply_to_task(task, &self.of_reading())?)?)
     }
 
+    /// The settings with what decides how they follow the data, and the other settings that the
+    /// user has changed, which follow after that.
+    ///
+    /// # Errors
+    ///
+    /// If a setting does not exist, or the kind of puzzle does not have it.
+    fn prepare_fit(&self, file: PresetFile) -> anyhow::Result<(PresetFile, Vec<String>)> {
+        let (first, others) =
+            self.settings().into_iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
+        let mut file = settings::apply(file, &first)?;
+        file.task = self.for_reading(file.task)?;
+        Ok((file, others.into_iter().filter(|pair| !is_written(pair)).collect()))
+    }
+
     /// Whether the user has changed the setting `key`.
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.settings()
@@ -204,15 +218,11 @@ impl TaskArgs {
                 file.over_preset(&self.task, args.preset.as_deref(), self.default_preset())?
             }
         };
-        let settings = args.settings();
-        let (of_fit, others) = settings.iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
-        let mut file = settings::apply(file, of_fit)?;
-        file.task = args.for_reading(file.task)?;
+        let (file, others) = args.prepare_fit(file)?;
         // Adapted first, so that the user's settings win, and are checked.
         let (file, notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
-        let others = others.into_iter().filter(|pair| !is_written(pair));
-        let config = settings::apply(file, others)?.into_config();
+        let config = settings::apply(file, &others)?.into_config();
         Ok(Chosen { config, fit, notes })
     }
 
@@ -225,7 +235,6 @@ impl TaskArgs {
     /// As [`config`](Self::config), and if a setting of the model contradicts the checkpoint.
     pub(crate) fn chosen_from(&self, start: &WarmStart) -> anyhow::Result<Chosen> {
         let args = &self.data_args;
-        let (of_fit, others) = args.set.iter().partition::<Vec<_>, _>(|pair| is_fit(pair));
         let (mut file, mut given) = match &args.config {
             None => (PresetFile::embedded(&self.task, self.preset())?, Vec::new()),
             Some(path) => {
@@ -247,15 +256,15 @@ impl TaskArgs {
                 (file, given)
             }
         };
-        file = settings::apply(file, of_fit)?;
         let of_preset = file.model.clone();
         if args.preset.is_none() {
-            file.task = start.task().clone();
+            // Other files have columns of their own.
+            file.task = start.task().clone().with_table_columns("")?;
             let of_task = given.iter().filter(|(key, _)| key.starts_with("task."));
             let pairs: Vec<String> = of_task.map(|(key, value)| format!("{key}={value}")).collect();
             file = settings::apply(file, &pairs)?;
         }
-        file.task = args.for_reading(file.task)?;
+        let (file, others) = args.prepare_fit(file)?;
         let (mut file, mut notes) = file.fitted_to(&args.data)?;
         let fit = file.fit;
         file.task = start.widened(file.task);
@@ -263,7 +272,7 @@ impl TaskArgs {
         given.retain(|(key, _)| key.starts_with("model."));
         let pairs: Vec<String> =
             given.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let config = settings::apply(file, pairs.iter().chain(others))?.into_config();
+        let config = settings::apply(file, pairs.iter().chain(&others))?.into_config();
 
         let (of_checkpoint, others) = match args.preset {
             Some(_) => ("the model are", "puzzles and training"),

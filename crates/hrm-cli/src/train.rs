@@ -349,6 +349,7 @@ impl Train {
         let args = &self.data_args;
         if args.data.is_empty() {
             record.check_data(&record_file(path))?;
+            record.config.task = args.written.given(record.config.task)?;
         } else {
             let data = absolute(&args.data)?;
             let RunConfig { task, model, train } = record.config;

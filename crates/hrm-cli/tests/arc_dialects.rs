@@ -93,7 +93,7 @@ fn data_that_the_model_does_not_know_are_evaluated_on_request_only() {
     write(here, "questions.json", questions);
     let ran = hrm(here, &["eval", "r", "--challenge", "questions.json", "--out", "answers"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("single black cell for each"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("a single black cell for the puzzle"), "{}", ran.stderr);
     assert!(ran.stderr.contains("task `a`, test[0].input"), "{}", ran.stderr);
     let text = fs::read_to_string(here.join("answers/submission.json")).unwrap();
     let start = r#"{"a":[{"attempt_1":[[0]],"attempt_2":[[0]]}],"b":[{"#;

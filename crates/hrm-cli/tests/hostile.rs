@@ -100,6 +100,7 @@ fn hostile_files_are_refused_with_their_location() {
     }
     deep_nesting();
     small_archives_of_much_text();
+    many_small_values();
     odd_files();
 }
 
@@ -141,6 +142,22 @@ fn deep_nesting() {
         for kind in ["arc_json", "tokenizer", "records", "boards", "mazes"] {
             assert!(!readers::Reader::named(kind).check(text.as_bytes()), "{kind}");
         }
+    }
+}
+
+/// Values of which each takes much more memory than its text.
+fn many_small_values() {
+    let reader = readers::Reader::named("arc_json");
+    for (start, piece, end) in [
+        ("{\"x\": [", "0,", "0]}"),
+        ("{\"x\": [", "[],", "0]}"),
+        ("{\"tasks\": {\"x\": [", "0,", "0]}}"),
+        ("{", "\"x\":0,", "\"y\":0}"),
+        ("", "1 ", ""),
+        ("{\"x\": {\"train\": 3, \"test\": [], \"more\": [", "{},", "0]}}"),
+    ] {
+        let text = format!("{start}{}{end}", piece.repeat(4_000_000 / piece.len()));
+        assert!(!reader.check(text.as_bytes()), "{start}");
     }
 }
 

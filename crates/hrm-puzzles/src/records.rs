@@ -56,6 +56,9 @@ impl Located {
     }
 }
 
+/// File name of settings beside the puzzles of a data folder, which readers pass over.
+pub const SETTINGS: &str = "recipe.json";
+
 /// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
@@ -313,7 +316,7 @@ fn listed(folder: &Path) -> Result<(Vec<String>, usize), PuzzleError> {
     /// More are not listed.
     const N_FILES_MAX: usize = 10_000;
     // The last is what `hrm data prepare` writes beside the puzzles.
-    const KNOWN: [&str; 3] = [TRAIN, TEST, "recipe.json"];
+    const KNOWN: [&str; 3] = [TRAIN, TEST, SETTINGS];
     let entries = std::fs::read_dir(folder).map_err(PuzzleError::read(folder))?;
     let (hidden, mut others): (Vec<String>, Vec<String>) = entries
         .flatten()

@@ -55,6 +55,7 @@ mod kinds_tests;
 mod presets;
 mod query;
 mod registry;
+mod same_rows;
 mod solver;
 mod token_view;
 mod vocabulary;
@@ -66,6 +67,7 @@ pub use hrm_puzzles;
 pub use presets::{Fit, PRESETS, PresetError, PresetFile, RunConfig, preset_source, preset_text};
 pub use query::{Answer, AnswerTable, ModelOutput, Query, answer_with_givens};
 pub use registry::TaskConfig;
+pub use same_rows::same_rows;
 pub use solver::{SolveError, Solver, answer_all, answer_each};
 pub use token_view::TokenView;
 pub use traits::{

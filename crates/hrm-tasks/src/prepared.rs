@@ -16,7 +16,7 @@ use crate::json::read_json;
 use crate::{PuzzleTask, TaskConfig, TaskError, folder};
 
 /// File name of the settings.
-pub const SETTINGS: &str = "recipe.json";
+pub use hrm_puzzles::records::SETTINGS;
 
 /// Largest size of the settings file in bytes. An alphabet of all characters fits.
 const N_BYTES_MAX: u64 = 1 << 24;
@@ -138,6 +138,9 @@ mod tests {
             let err = read(std::slice::from_ref(&folder)).unwrap_err().to_string();
             assert!(err.starts_with(&path.display().to_string()), "{err}");
         }
+        std::fs::write(&path, format!(r#"{{"kind": "{}"}}"#, "x".repeat(5000))).unwrap();
+        let err = read(std::slice::from_ref(&folder)).unwrap_err().to_string();
+        assert!(err.len() < 400, "{err}");
         let err = read(&[folder, "more.csv".into()]).unwrap_err().to_string();
         assert!(err.ends_with("expected a prepared set to be the only data, found 2 paths"));
     }

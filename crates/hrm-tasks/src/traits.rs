@@ -13,8 +13,9 @@
 //! of them together. Kinds whose question and answer are one grid of cells each implement
 //! the traits of [`cells`](crate::cells) instead and get these in return.
 
+use std::any::Any;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hrm_puzzles::picture::{Panel, PuzzleView, characters};
 use hrm_puzzles::stats::Distribution;
@@ -71,6 +72,13 @@ pub trait DataSource {
     /// See [`open`](Self::open); contradictory files are not an error.
     fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
         self.open(data)
+    }
+
+    /// Whether files mean the same at another path, where puzzles may be named after files and
+    /// folders, or these names say what puzzles are for. Both paths are absolute.
+    fn are_named_alike(&self, path: &Path, other: &Path) -> bool {
+        let _ = (path, other);
+        true
     }
 
     /// Opens evaluation data only, for a model that knows `identifiers`.
@@ -143,6 +151,12 @@ pub trait Queries {
         false
     }
 
+    /// What [`export_answers`](Self::export_answers) writes for a query that is
+    /// [refused](Query::refusal), where the format asks for an answer to every query.
+    fn stand_in(&self) -> Option<&'static str> {
+        None
+    }
+
     /// A file with the answers to queries, in order.
     fn export_answers(&self, answers: &[Answer]) -> Document {
         Document { name: "answers.csv", text: answers_to_csv(answers) }
@@ -209,7 +223,7 @@ pub struct UnknownNames {
 }
 
 /// A [`Task`] with the puzzles behind its rows.
-pub trait PuzzleTask: Task {
+pub trait PuzzleTask: Task + Any {
     /// Name of every puzzle identifier, the blank one (`<blank>`) first.
     fn identifiers(&self) -> &[String];
 
@@ -241,6 +255,18 @@ pub trait PuzzleTask: Task {
     /// puzzle.
     fn leaks(&self) -> Vec<Leak> {
         Vec::new()
+    }
+
+    /// Evaluation puzzles that are among the training puzzles of `trained`, as
+    /// [`leaks`](Self::leaks); `None` if only the rows of both can be compared.
+    fn leaks_from(&self, trained: &dyn PuzzleTask) -> Option<Vec<Leak>> {
+        let _ = trained;
+        None
+    }
+
+    /// Whether the versions of puzzles are stored, and not computed when they are read.
+    fn has_stored_versions(&self) -> bool {
+        false
     }
 
     /// How many names of the data the model that is evaluated does not know; `None` for data

@@ -35,7 +35,8 @@ impl Import {
         let imported = published::import(&self.folder, self.task.as_deref())?;
         imported.write(&self.out)?;
 
-        let published::Imported { files, n_puzzles, n_versions, refused } = &imported;
+        let published::Imported { files, n_puzzles, n_versions, refused, notes } = &imported;
+        notes.iter().for_each(note);
         for what in refused.iter().take(N_NAMED_MAX) {
             note(format!("skipped: {what}"));
         }

@@ -7,20 +7,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
+use hrm_base::paths::absolute;
 use hrm_base::progress::Stage;
 
 use crate::PuzzleError;
 use crate::arc::Grid;
-use crate::arc::json::{self, ArcTask, Content, Found, Listed, Pair, TestPair};
+use crate::arc::json::{self, ArcTask, Content, Found, Listed, Pair, Refused, TestPair};
 use crate::arc::solved_task::{Role, SolvedTask};
 use crate::clipped;
+use crate::records::SETTINGS;
 use crate::text::{JSON_ENDINGS, Text};
 
 /// Subfolders that are searched instead of their folder.
 const SPLIT: [&str; 2] = ["training", "evaluation"];
-
-/// A file of this crate's users that may lie beside tasks: the settings of a prepared set.
-const SETTINGS: &str = "recipe.json";
 
 /// A task, and its file.
 pub(super) type Filed = (PathBuf, SolvedTask);
@@ -48,10 +47,19 @@ pub(super) fn solved_tasks(paths: &[PathBuf]) -> Result<(Vec<Filed>, Vec<String>
     Ok((tasks, notes))
 }
 
-/// The id of a bare task: the file name without folder and extension.
+/// The id of a bare task: the file name without folder and extension, and without what says
+/// how the file is packed. `place` is what messages call the file.
 pub fn stem(place: &str) -> String {
-    let stem = Path::new(place).file_stem();
-    stem.map_or_else(|| place.to_owned(), |stem| stem.to_string_lossy().into_owned())
+    let name = unpacked(place);
+    let stem = Path::new(name).file_stem();
+    stem.map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Whether the tasks of a path keep their roles and their ids where the same files are at
+/// another one: both may depend on its name, and roles on that of the folder it is in.
+pub fn are_named_alike(path: &Path, other: &Path) -> bool {
+    let names = |path: &Path| (file_name(path), says_evaluation(path) || is_in_evaluation(path));
+    names(path) == names(other)
 }
 
 /// One path that the user names.
@@ -64,13 +72,27 @@ struct Source {
 
 impl Source {
     fn find(path: &Path) -> Result<Self, PuzzleError> {
-        let role = role_of(path, Role::Training);
+        // The name of `.` is that of the working folder.
+        let named = absolute(path).map_err(PuzzleError::read(path))?;
+        let role = role_of(&named, Role::Training);
         let is_folder = path.is_dir();
         let mut source = Self { is_folder, files: Vec::new(), passed: PassedOver::default() };
         if is_folder {
             source.search(path, role, &mut HashSet::new())?;
         } else {
             source.files.push((path.to_owned(), role));
+        }
+        if is_in_evaluation(&named) {
+            for (file, role) in &mut source.files {
+                let below =
+                    file.strip_prefix(path).ok().filter(|below| below.file_name().is_some());
+                let below = below.unwrap_or(Path::new(named.file_name().unwrap_or_default()));
+                let says_training = below.to_string_lossy().contains("training");
+                if *role == Role::Training && !says_training {
+                    *role = Role::Evaluation;
+                    source.passed.is_around = true;
+                }
+            }
         }
         Ok(source)
     }
@@ -114,14 +136,14 @@ impl Source {
 
     /// Reads the files, pairs solutions with their tasks, and sets aside what has no outputs.
     fn read(&mut self) -> Result<Vec<(PathBuf, SolvedTask)>, PuzzleError> {
-        let repeated = self.repeated_stems();
         let (mut lists, mut solutions) = (Vec::new(), Vec::new());
         let stage = Stage::start("reading tasks", self.files.len() as u64);
         for (path, role) in &self.files {
             stage.advance(1);
             let file = path.display().to_string();
-            let content = json::read(&read_text(path)?, &file, &stem(&file))?;
-            match content {
+            let (text, name) = read_text(path)?;
+            let stem = stem(&name);
+            match well_formed(json::read(&text, &file, &stem)?)? {
                 Content::Solutions(found) if self.is_folder => {
                     solutions.push((path.clone(), found.into_iter().collect()));
                 }
@@ -129,13 +151,15 @@ impl Source {
                     self.passed.submissions.push(file_name(path));
                 }
                 Content::Other(_) if self.is_folder => self.passed.others.push(file_name(path)),
-                Content::Tasks(tasks) if self.is_folder => lists.push((path, *role, tasks)),
-                content => lists.push((path, *role, json::tasks(content, &file)?)),
+                Content::Tasks(tasks) if self.is_folder => lists.push((path, *role, stem, tasks)),
+                content => lists.push((path, *role, stem, json::tasks(content, &file)?)),
             }
         }
         drop(stage);
+        let repeated =
+            repeated_stems(lists.iter().map(|(path, _, stem, _)| (path.as_path(), stem)));
         let mut found = Vec::new();
-        for (path, role, tasks) in lists {
+        for (path, role, _, tasks) in lists {
             if !self.is_folder && tasks.iter().any(lacks_outputs) {
                 solutions.extend(solutions_beside(path)?);
             }
@@ -146,7 +170,7 @@ impl Source {
                 let role = if is_evaluation { Role::Evaluation } else { role };
                 let mut task = match task {
                     Found::Task(task) => task,
-                    Found::TooLarge { error, .. } => {
+                    Found::Refused(Refused { error, .. }) => {
                         self.passed.too_large.push(id);
                         self.passed.first_too_large.get_or_insert(error);
                         continue;
@@ -173,20 +197,31 @@ impl Source {
         }
         Ok(found)
     }
+}
 
-    /// File stems that occur in several folders of other names: such files are not versions
-    /// of one task, so the name of the folder becomes a part of their ids.
-    fn repeated_stems(&self) -> HashSet<String> {
-        let mut parents = BTreeMap::<String, BTreeSet<String>>::new();
-        for (path, _) in &self.files {
-            let parent = parent_name(path);
-            parents.entry(stem(&file_name(path))).or_default().insert(parent);
-        }
-        let is_split = |name: &String| SPLIT.iter().any(|split| name.contains(split));
-        let repeated = parents.into_iter();
-        let repeated =
-            repeated.filter(|(_, parents)| parents.len() > 1 && !parents.iter().any(is_split));
-        repeated.map(|(stem, _)| stem).collect()
+/// File stems that occur in several folders of other names: such files are not versions of one
+/// task, so the name of the folder becomes a part of their ids.
+fn repeated_stems<'a>(files: impl Iterator<Item = (&'a Path, &'a String)>) -> HashSet<String> {
+    let mut parents = BTreeMap::<&String, BTreeSet<String>>::new();
+    for (path, stem) in files {
+        parents.entry(stem).or_default().insert(parent_name(path));
+    }
+    let is_split = |name: &String| SPLIT.iter().any(|split| name.contains(split));
+    let repeated = parents.into_iter();
+    let repeated =
+        repeated.filter(|(_, parents)| parents.len() > 1 && !parents.iter().any(is_split));
+    repeated.map(|(stem, _)| stem.clone()).collect()
+}
+
+/// The content of a file, unless a task in it is malformed.
+fn well_formed(content: Content) -> Result<Content, PuzzleError> {
+    let Content::Tasks(mut tasks) = content else { return Ok(content) };
+    let is_malformed = |listed: &Listed| {
+        matches!(listed.task, Found::Refused(Refused { is_too_large: false, .. }))
+    };
+    match tasks.iter().position(is_malformed).map(|idx| tasks.swap_remove(idx).task) {
+        Some(Found::Refused(Refused { error, .. })) => Err(error),
+        _ => Ok(Content::Tasks(tasks)),
     }
 }
 
@@ -219,6 +254,8 @@ struct PassedOver {
     unknown: Vec<(String, usize)>,
     /// Not passed over, but worth a note.
     n_lists_of_pairs: usize,
+    /// Whether only the folder that the path is in says that its tasks are for evaluation.
+    is_around: bool,
 }
 
 impl PassedOver {
@@ -252,7 +289,13 @@ impl PassedOver {
                  its test pair"
             )),
         };
-        passed.into_iter().chain(lists).collect()
+        let around = self.is_around.then(|| {
+            format!(
+                "{path}: its tasks are evaluation tasks, since the folder that it is in has \
+                 `evaluation` in its name"
+            )
+        });
+        passed.into_iter().chain(lists).chain(around).collect()
     }
 }
 
@@ -290,7 +333,7 @@ fn solved(id: String, task: ArcTask, role: Role, path: &Path) -> Result<SolvedTa
 fn lacks_outputs(listed: &Listed) -> bool {
     match &listed.task {
         Found::Task(task) => task.test.iter().any(|test| test.output.is_none()),
-        Found::TooLarge { .. } => false,
+        Found::Refused(_) => false,
     }
 }
 
@@ -355,7 +398,7 @@ fn solutions_beside(path: &Path) -> Result<Vec<(PathBuf, Solutions)>, PuzzleErro
     let mut solutions = Vec::new();
     for file in files {
         let place = file.display().to_string();
-        match json::read(&read_text(&file)?, &place, "")? {
+        match json::read(&read_text(&file)?.0, &place, "")? {
             Content::Solutions(found) => solutions.push((file, found.into_iter().collect())),
             Content::Tasks(tasks) if tasks.is_empty() => solutions.push((file, Solutions::new())),
             _ => {}
@@ -364,16 +407,29 @@ fn solutions_beside(path: &Path) -> Result<Vec<(PathBuf, Solutions)>, PuzzleErro
     Ok(solutions)
 }
 
-/// Reads a file of limited size.
-fn read_text(path: &Path) -> Result<Vec<u8>, PuzzleError> {
+/// Reads a file of limited size. Returns its text and its name, which within an archive is
+/// another one.
+fn read_text(path: &Path) -> Result<(Vec<u8>, String), PuzzleError> {
     // Above any public set of tasks, synthetic ones included. Device files never end.
     const N_BYTES_MAX: u64 = 2 << 30;
 
-    Ok(Text::open(path, JSON_ENDINGS)?.whole(N_BYTES_MAX)?.into_bytes())
+    let text = Text::open(path, JSON_ENDINGS)?;
+    let name = text.name().to_owned();
+    Ok((text.whole(N_BYTES_MAX)?.into_bytes(), name))
 }
 
 fn role_of(path: &Path, otherwise: Role) -> Role {
-    if file_name(path).contains("evaluation") { Role::Evaluation } else { otherwise }
+    if says_evaluation(path) { Role::Evaluation } else { otherwise }
+}
+
+/// Whether the name of a file or folder says that its tasks are for evaluation.
+fn says_evaluation(path: &Path) -> bool {
+    file_name(path).contains("evaluation")
+}
+
+/// Whether the name of the folder that a path is in says so.
+fn is_in_evaluation(path: &Path) -> bool {
+    path.parent().is_some_and(says_evaluation)
 }
 
 /// The solutions file of a challenges file.
@@ -387,12 +443,21 @@ fn solutions_of(path: &Path) -> Option<PathBuf> {
 /// it may hold the folder itself.
 fn has_extension_of_tasks(path: &Path) -> bool {
     let name = file_name(path).to_lowercase();
-    let unpacked = [".gz", ".zip"].iter().find_map(|packed| name.strip_suffix(packed));
-    let name = unpacked.unwrap_or(&name);
+    let name = unpacked(&name);
     JSON_ENDINGS.iter().any(|ending| name.ends_with(&format!(".{ending}")))
 }
 
+/// A name without the endings that say how a file is packed.
+fn unpacked(name: &str) -> &str {
+    let without = |ending: &str| {
+        let (start, end) = name.split_at_checked(name.len().checked_sub(ending.len())?)?;
+        end.eq_ignore_ascii_case(ending).then_some(start)
+    };
+    [".gz", ".zip"].into_iter().find_map(without).unwrap_or(name)
+}
+
 fn parent_name(path: &Path) -> String {
+    let path = absolute(path).unwrap_or_else(|_| path.to_owned());
     path.parent().map(file_name).unwrap_or_default()
 }
 

@@ -7,11 +7,13 @@
 //! in its name instead, or else any that has the task. Of a folder, tasks without outputs,
 //! submissions and other files are passed over, and counted in a note.
 //!
-//! If the name of a file or folder contains `evaluation`, its tasks are evaluation
-//! tasks.
+//! If the name of a file or folder contains `evaluation`, its tasks are evaluation tasks. Of
+//! a path, the name of the folder that it is in counts too, except for what is called
+//! `training`: so all of `data`, `data/evaluation` and `data/evaluation/1.json` give a task
+//! the same role.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rand::Rng;
@@ -23,7 +25,7 @@ use crate::PuzzleError;
 use crate::arc::files::solved_tasks;
 use crate::clipped;
 
-pub use crate::arc::files::stem;
+pub use crate::arc::files::{are_named_alike, stem};
 pub use crate::arc::solved_task::{Role, SolvedTask};
 
 /// Tasks by id.
@@ -64,7 +66,7 @@ pub struct Loaded {
 pub fn read(paths: &[PathBuf], on_conflict: OnConflict) -> Result<Loaded, PuzzleError> {
     let mut library = Library::new();
     let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
-    let mut conflicts = Vec::new();
+    let mut conflicts = BTreeSet::new();
     let (tasks, mut notes) = solved_tasks(paths)?;
     for (path, task) in tasks {
         let id = task.id.clone();
@@ -80,7 +82,7 @@ pub fn read(paths: &[PathBuf], on_conflict: OnConflict) -> Result<Loaded, Puzzle
                     if on_conflict == OnConflict::Error {
                         return Err(conflict(&path, &id, &places[&id]));
                     }
-                    conflicts.push(id.clone());
+                    conflicts.insert(id.clone());
                     if on_conflict == OnConflict::Newest {
                         *known = task;
                         places.insert(id, path);
@@ -90,8 +92,7 @@ pub fn read(paths: &[PathBuf], on_conflict: OnConflict) -> Result<Loaded, Puzzle
             }
         }
     }
-    conflicts.dedup();
-    if let [first, ..] = conflicts.as_slice() {
+    if let Some(first) = conflicts.first() {
         let used = if on_conflict == OnConflict::Newest { "last" } else { "first" };
         let n = conflicts.len();
         let ids = if n == 1 { "id has" } else { "ids have" };
@@ -195,6 +196,77 @@ mod tests {
         assert_eq!(read_from(&files, &["data"]), Ok(want));
         let want = vec![is("b", Role::Evaluation)];
         assert_eq!(read_from(&files, &["data/evaluation"]), Ok(want));
+    }
+
+    #[test]
+    fn a_role_does_not_depend_on_how_a_path_is_spelled() {
+        let files = [
+            ("d/training/a.json", BARE),
+            ("d/evaluation/b.json", OTHER),
+            ("d/evaluation/more/c.json", OTHER),
+        ];
+        let [b, c] = ["b", "c"].map(|id| is(id, Role::Evaluation));
+        for paths in [
+            &["d/evaluation"][..],
+            &["d/evaluation/."],
+            &["d/evaluation/more/.."],
+            &["d/training/../evaluation"],
+            &["d/evaluation/b.json", "d/evaluation/more"],
+        ] {
+            assert_eq!(read_from(&files, paths), Ok(vec![b.clone(), c.clone()]), "{paths:?}");
+        }
+        // A project that is called so may have training tasks.
+        let files = [("evaluation/d/training/a.json", BARE), ("evaluation/d/e.json", OTHER)];
+        let want = vec![is("a", Role::Training)];
+        assert_eq!(read_from(&files, &["evaluation/d"]), Ok(want));
+        let (tasks, notes) = loaded(&files[1..], &["evaluation/d"], OnConflict::Error).unwrap();
+        let want = "DIR/evaluation/d: its tasks are evaluation tasks, since the folder that it is \
+                    in has `evaluation` in its name";
+        assert_eq!((&*tasks, &*notes), (&["e 0+1".to_owned()][..], &[want.to_owned()][..]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_has_the_role_of_its_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(path("store/v1")).unwrap();
+        std::fs::create_dir_all(path("arc")).unwrap();
+        std::fs::write(path("store/v1/x.json"), BARE).unwrap();
+        std::os::unix::fs::symlink(path("store/v1"), path("arc/evaluation")).unwrap();
+        for (name, role) in [
+            ("arc/evaluation", Role::Evaluation),
+            ("arc/../arc/evaluation", Role::Evaluation),
+            ("store/v1", Role::Training),
+        ] {
+            let library = read(&[path(name)], OnConflict::Error).unwrap().library;
+            assert_eq!(library["x"].role, role, "{name}");
+        }
+        let alike = |one: &str, other: &str| are_named_alike(&path(one), &path(other));
+        assert!(alike("arc/evaluation", "else/evaluation") && alike("a/x.json", "b/x.json"));
+        assert!(!alike("arc/evaluation", "store/v1") && !alike("x.json", "evaluation/x.json"));
+    }
+
+    #[test]
+    fn how_a_file_is_packed_is_no_part_of_its_id() {
+        use std::io::Write;
+        for (place, want) in [
+            ("d/00576224.json", "00576224"),
+            ("d/00576224.json.gz", "00576224"),
+            ("d/00576224.JSON.GZ", "00576224"),
+            ("d/all.zip/inner.json", "inner"),
+            ("d/a.b.json", "a.b"),
+            ("puzzle", "puzzle"),
+        ] {
+            assert_eq!(stem(place), want, "{place}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("00576224.json.gz");
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(BARE.as_bytes()).unwrap();
+        std::fs::write(&path, packed.finish().unwrap()).unwrap();
+        let loaded = read(&[path], OnConflict::Error).unwrap();
+        assert_eq!(loaded.library.into_keys().collect::<Vec<_>>(), ["00576224"]);
     }
 
     #[test]
@@ -310,6 +382,14 @@ mod tests {
             let want = (vec![task.to_owned()], note(used));
             assert_eq!(loaded(&files, &paths, rule), Ok(want), "{rule:?} {paths:?}");
         }
+        // Each id counts once, in whatever order they come.
+        let files: Vec<_> =
+            ["a/x.json", "a/y.json", "b/x.json", "b/y.json", "c/x.json", "c/y.json"]
+                .into_iter()
+                .zip([BARE, BARE, OTHER, OTHER, BARE, BARE])
+                .collect();
+        let (_, notes) = loaded(&files, &["a", "b", "c"], OnConflict::First).unwrap();
+        assert!(notes[0].starts_with("2 ids have different tasks in several files"), "{notes:?}");
         // A task that is evaluated anywhere is not trained on.
         let files = [("evaluation/x.json", BARE), ("b/x.json", OTHER)];
         let folder = tempfile::tempdir().unwrap();

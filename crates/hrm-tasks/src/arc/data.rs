@@ -1,5 +1,6 @@
 //! A set of ARC tasks with its training and evaluation rows.
 
+use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
 use hrm_base::progress::Stage;
@@ -305,6 +306,34 @@ impl PuzzleTask for ArcData {
         // Whether files overlap does not depend on the canvas.
         let left_out = self.left_out.iter().map(|(name, task)| (name.as_str(), task));
         arc::leaks(&self.in_use().into_iter().chain(left_out).collect::<Vec<_>>())
+    }
+
+    fn leaks_from(&self, trained: &dyn PuzzleTask) -> Option<Vec<Leak>> {
+        let trained = (trained as &dyn Any).downcast_ref::<Self>()?;
+        // Only their test pairs are evaluated.
+        let tests = |task: &SolvedTask| SolvedTask {
+            pairs: task.pairs[task.n_train..].to_vec(),
+            n_train: 0,
+            role: Role::Evaluation,
+            id: task.id.clone(),
+        };
+        let own: Vec<(&str, SolvedTask)> =
+            self.in_use().into_iter().map(|(name, task)| (name, tests(task))).collect();
+        let own = own.iter().map(|(name, task)| (*name, task));
+        // Of evaluation tasks, only the train pairs were trained on: the id says nothing.
+        let trained_part = |task: &SolvedTask| match task.role {
+            Role::Training => task.clone(),
+            Role::Evaluation => SolvedTask {
+                pairs: task.pairs[..task.n_train].to_vec(),
+                n_train: task.n_train,
+                role: Role::Training,
+                id: "\0".to_owned(),
+            },
+        };
+        let of_run: Vec<(&str, SolvedTask)> =
+            trained.in_use().into_iter().map(|(name, task)| (name, trained_part(task))).collect();
+        let of_run = of_run.iter().map(|(name, task)| (*name, task));
+        Some(arc::leaks(&own.chain(of_run).collect::<Vec<_>>()))
     }
 
     fn notes(&self) -> Vec<String> {

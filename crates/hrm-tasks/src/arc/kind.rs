@@ -1,7 +1,7 @@
 //! ARC as a kind of puzzle: opening data, generating, queries.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hrm_base::rng::stream;
 use hrm_puzzles::PuzzleError;
@@ -107,6 +107,10 @@ impl DataSource for ArcConfig {
         Ok(Box::new(ArcData::new(self, loaded, self.held_out)?))
     }
 
+    fn are_named_alike(&self, path: &Path, other: &Path) -> bool {
+        library::are_named_alike(path, other)
+    }
+
     fn open_for_eval(
         &self,
         data: &[PathBuf],
@@ -136,6 +140,10 @@ impl Queries for ArcConfig {
     fn export_answers(&self, answers: &[Answer]) -> Document {
         let text = submission::to_json(&query::submission(answers));
         Document { name: "submission.json", text }
+    }
+
+    fn stand_in(&self) -> Option<&'static str> {
+        Some("a single black cell")
     }
 }
 

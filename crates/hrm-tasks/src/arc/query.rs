@@ -1,14 +1,14 @@
 //! Queries for ARC tasks: the model predicts the output in every version that it knows, and
 //! the predictions vote.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use hrm_core::PuzzleInput;
-use hrm_puzzles::arc::json::{Found, Listed};
+use hrm_puzzles::arc::json::{ArcTask, Found, Listed, Refused};
 use hrm_puzzles::arc::submission::{Attempts, Submission};
 use hrm_puzzles::arc::{Grid, TestPair, TextPanel, json, library, side_by_side};
-use hrm_puzzles::{Style, Verdict};
+use hrm_puzzles::{Style, Verdict, clipped};
 
 use super::examples::{Version, known_versions};
 use super::{Ballot, canvas};
@@ -28,8 +28,9 @@ struct TestQuery {
 ///
 /// # Errors
 ///
-/// As [`json::read`], and [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if
-/// every test input is larger than the canvas, [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without test inputs.
+/// As [`json::read`], [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for
+/// different tasks with the same id, or if the model can be asked about no test input,
+/// [`PuzzleError::Empty`](hrm_puzzles::PuzzleError::Empty) without test inputs.
 pub(crate) fn parse(
     text: &str,
     place: &str,
@@ -38,19 +39,24 @@ pub(crate) fn parse(
 ) -> Result<Vec<Box<dyn Query>>, TaskError> {
     let tasks = json::read(text.as_bytes(), place, &library::stem(place))?;
     let tasks = json::tasks(tasks, place)?;
-    let ids: HashSet<&str> = tasks.iter().map(|listed| listed.id.as_str()).collect();
+    let tasks = by_id(tasks, place)?;
+    let ids: HashSet<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
     let known = known_versions(identifiers, |id| ids.contains(id));
 
     let mut queries: Vec<Box<dyn Query>> = Vec::new();
     let mut first_refusal = None;
     let mut n_answerable = 0;
-    for Listed { id, task, .. } in tasks {
-        let task = match task {
-            Found::Task(task) => task,
-            Found::TooLarge { error, n_tests } => {
-                for _ in 0..n_tests {
+    for (id, task) in tasks {
+        // The train pairs are not shown to the model.
+        let tests = match task {
+            Found::Task(ArcTask { test, .. }) | Found::Refused(Refused { tests: Ok(test), .. }) => {
+                test
+            }
+            Found::Refused(Refused { error, tests: Err(n_tests), .. }) => {
+                // A task whose test pairs cannot be counted is named too.
+                for _ in 0..n_tests.max(1) {
                     let reason = error.to_string();
-                    queries.push(Box::new(TooLarge { id: id.clone(), reason }));
+                    queries.push(Box::new(RefusedTest { id: id.clone(), reason }));
                 }
                 first_refusal = first_refusal.or(Some(TaskError::from(error)));
                 continue;
@@ -58,13 +64,13 @@ pub(crate) fn parse(
         };
         let versions: Rc<[_]> =
             known.get(&id).map_or(&[Version::UNKNOWN][..], Vec::as_slice).into();
-        for (idx, test) in task.test.into_iter().enumerate() {
+        for (idx, test) in tests.into_iter().enumerate() {
             if test.input.side() > side {
                 let place = format!("{place}: task `{id}`, test[{idx}].input");
                 let found = format!("{} by {}", test.input.n_rows(), test.input.n_cols());
                 let expected = format!("a grid of at most {side} by {side}, the model's canvas");
                 let error = TaskError::malformed(place, expected, found);
-                queries.push(Box::new(TooLarge { id: id.clone(), reason: error.to_string() }));
+                queries.push(Box::new(RefusedTest { id: id.clone(), reason: error.to_string() }));
                 first_refusal = first_refusal.or(Some(error));
                 continue;
             }
@@ -82,14 +88,40 @@ pub(crate) fn parse(
     }
 }
 
-/// A test input that the model cannot be asked, because a grid of its task is too large. It
+/// The tasks of a file, each with its id. A task that the file repeats counts once.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) for different tasks with the
+/// same id: a submission has answers by id.
+fn by_id(tasks: Vec<Listed>, place: &str) -> Result<Vec<(String, Found)>, TaskError> {
+    let mut found: Vec<(String, Found)> = Vec::with_capacity(tasks.len());
+    let mut known: HashMap<String, usize> = HashMap::new();
+    for Listed { id, task, .. } in tasks {
+        match (known.get(&id).map(|idx| &found[*idx].1), &task) {
+            (None, _) => {
+                known.insert(id.clone(), found.len());
+                found.push((id, task));
+            }
+            (Some(Found::Task(first)), Found::Task(task)) if first == task => {}
+            (Some(_), _) => {
+                let place = format!("{place}: task `{}`", clipped(&id));
+                let different = "different ones; give each an id of its own";
+                return Err(TaskError::malformed(place, "one task with this id", different));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A test input that the model cannot be asked about, because it is malformed or too large. It
 /// is submitted as a task without candidates.
-struct TooLarge {
+struct RefusedTest {
     id: String,
     reason: String,
 }
 
-impl Query for TooLarge {
+impl Query for RefusedTest {
     fn inputs(&self) -> Vec<PuzzleInput> {
         Vec::new()
     }
@@ -311,6 +343,37 @@ mod tests {
         let answer = r#"{"attempt_1":[[2,1]],"attempt_2":[[2,1]]}"#;
         let want = format!("{{\"a\":[{black}],\"b\":[{answer}],\"c\":[{black},{black}]}}\n");
         assert_eq!(text, want);
+    }
+
+    #[test]
+    fn a_malformed_task_leaves_the_others() {
+        let ragged = r#"{"train": [], "test": [{"input": [[1, 2], [3]]}, {"input": [[1]]}]}"#;
+        let wrong_train = r#"{"train": [{"input": "no", "output": [[1]]}],
+                              "test": [{"input": [[1, 2]]}]}"#;
+        let text = format!(
+            r#"{{"a": {ragged}, "b": {TASK}, "c": {wrong_train}, "d": {{"train": [], "test": 3}}}}"#
+        );
+        let queries = queries(&text, &[]);
+        let refused: Vec<_> = queries.iter().map(|query| query.refusal()).collect();
+        let want = "some/abc.json: task `a`, test[0].input, row 2: \
+                    expected as many colours as in row 1 (2), found 1";
+        let of_d = "some/abc.json: task `d`, test: expected an array of pairs, found the number 3";
+        assert_eq!(refused, [Some(want), Some(want), None, None, Some(of_d)]);
+        let err = parse(&format!(r#"{{"a": {ragged}}}"#), "abc", &[], 3).err().unwrap();
+        assert!(err.to_string().starts_with("abc: task `a`, test[0].input, row 2"), "{err}");
+    }
+
+    #[test]
+    fn an_id_stands_for_one_task() {
+        let line = |colour: u8| {
+            format!(r#"{{"id": "q", "train": [], "test": [{{"input": [[{colour}]]}}]}}"#)
+        };
+        let text = [line(1), line(1)].join("\n");
+        assert_eq!(queries(&text, &[]).len(), 1);
+        let text = [line(1), line(2)].join("\n");
+        let want = "abc: task `q`: expected one task with this id, \
+                    found different ones; give each an id of its own";
+        assert_eq!(parse(&text, "abc", &[], 3).err().unwrap().to_string(), want);
     }
 
     #[test]

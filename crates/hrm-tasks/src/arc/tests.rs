@@ -53,6 +53,29 @@ const EVALUATION: &str = r#"{
                    {"input": [[7, 8, 9]], "output": [[7]]}]},
     "d": {"train": [], "test": [{"input": [[1, 2]], "output": [[2], [3]]}]}}"#;
 
+#[test]
+fn tasks_of_other_data_are_compared_with_those_of_a_run() {
+    let (_guard, paths) = files(&[("training.json", TRAINING), ("evaluation.json", EVALUATION)]);
+    let trained = config().open(&paths).unwrap();
+    // A training task, an evaluation task, and two with other ids: the pair of `b` turned and
+    // recoloured, and a train pair of `c` as a test pair.
+    let new = r#"{
+        "b": {"train": [], "test": [{"input": [[0, 9]], "output": [[9, 9]]}]},
+        "c": {"train": [{"input": [[1, 2, 3]], "output": [[1]]}],
+              "test": [{"input": [[4, 5, 0]], "output": [[4]]}]},
+        "x": {"train": [{"input": [[1, 2]], "output": [[2, 1]]}],
+              "test": [{"input": [[8], [7]], "output": [[7], [8]]}]},
+        "y": {"train": [], "test": [{"input": [[2, 4, 6]], "output": [[2]]}]},
+        "z": {"train": [], "test": [{"input": [[1, 0, 6]], "output": [[2]]}]}}"#;
+    let (_other, new) = files(&[("new.json", new)]);
+    let eval = config().open_for_eval(&new, &[]).unwrap();
+    let leaks = eval.leaks_from(trained.as_ref()).unwrap();
+    let found: Vec<_> = leaks.iter().map(|leak| (&*leak.eval, leak.why)).collect();
+    let same = "the same pairs, perhaps turned, flipped or recoloured";
+    let same_pair = "the same pair, perhaps turned, flipped or recoloured";
+    assert_eq!(found, [("b", "the same id"), ("x, test[0]", same_pair), ("y", same)]);
+}
+
 /// Files in a folder that lives as long as the returned guard.
 fn files(files: &[(&str, &str)]) -> (tempfile::TempDir, Vec<PathBuf>) {
     let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,10 @@
 //! The training and evaluation data of a kind: rows for the trainer, statistics and drawings
 //! for people.
 
+use std::any::Any;
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hrm_base::progress::Stage;
 use hrm_puzzles::records::{self, Located, Record, Split};
@@ -18,7 +19,7 @@ use super::kind::{
 };
 use super::rows::ScoreSheet;
 use super::settings::DataSettings;
-use super::sides::{Placed, Sides};
+use super::sides::{Placed, Sides, Stated};
 use crate::error::TaskError;
 use crate::published::BLANK_NAME;
 use crate::traits::{DataSource, Encoding, PuzzleTask};
@@ -41,10 +42,10 @@ where
             self.check_all()?;
             let DataSettings { held_out, seed, .. } = self.data();
             let columns = self.checked_columns()?;
-            let unread = Unread::default();
-            let read = |located: &Located| unread.read(self, located);
+            let reading = Reading::default();
+            let read = |located: &Located| reading.read(self, located);
             let split = records::split(data, &columns, (held_out, seed), read)?;
-            return Ok(Box::new(CellTask::of_files(self, split, unread)));
+            return Ok(Box::new(CellTask::of_files(self, split, reading)));
         };
         Ok(Box::new(CellTask::new(self.clone(), sides)))
     }
@@ -58,24 +59,31 @@ where
             generate::eval_side(self)?
         } else {
             self.check_all()?;
-            let unread = Unread::default();
-            let read = |located: &Located| unread.read(self, located);
+            let reading = Reading::default();
+            let read = |located: &Located| reading.read(self, located);
             let split = records::for_eval(data, &self.checked_columns()?, read)?;
-            return Ok(Box::new(CellTask::of_files(self, split, unread)));
+            return Ok(Box::new(CellTask::of_files(self, split, reading)));
         };
         Ok(Box::new(CellTask::new(self.clone(), Sides { train: Vec::new(), eval })))
     }
 }
 
-/// Counts optional columns that are filled and cannot be read.
+/// Reads records, keeps what only the file knows, and counts optional columns that are filled
+/// and cannot be read.
 #[derive(Default)]
-struct Unread {
-    n: AtomicU64,
-    /// The column and the place of one of them.
-    example: Mutex<Option<(&'static str, String)>>,
+struct Reading {
+    stated: Mutex<HashSet<Arc<Stated>>>,
+    unread: Mutex<Unread>,
 }
 
-impl Unread {
+#[derive(Default)]
+struct Unread {
+    n: u64,
+    /// The place of the first one, in the order of files, with its column.
+    first: Option<((String, u64), &'static str)>,
+}
+
+impl Reading {
     /// The puzzle of a record.
     fn read<K: CellFiles>(
         &self,
@@ -84,18 +92,51 @@ impl Unread {
     ) -> Result<Placed<K::Puzzle>, TaskError> {
         let puzzle = kind.read(located)?;
         if let Some(column) = kind.unread(located, &puzzle) {
-            self.n.fetch_add(1, Ordering::Relaxed);
-            let mut example = self.example.lock().unwrap_or_else(PoisonError::into_inner);
-            example.get_or_insert((column, located.place.clone()));
+            let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+            unread.n += 1;
+            // Records are read in any order.
+            let (file, line) = located.place.rsplit_once(':').unwrap_or((&located.place, ""));
+            let place = (file.to_owned(), line.parse().unwrap_or(0));
+            if unread.first.as_ref().is_none_or(|(first, _)| place < *first) {
+                unread.first = Some((place, column));
+            }
         }
-        Ok(Placed { puzzle, place: located.place.clone() })
+        Ok(Placed {
+            stated: self.stated(kind, located, &puzzle),
+            puzzle,
+            place: located.place.clone(),
+        })
+    }
+
+    /// What the file states and the puzzle does not hold.
+    fn stated<K: CellFiles>(
+        &self,
+        kind: &K,
+        Located { record, .. }: &Located,
+        puzzle: &K::Puzzle,
+    ) -> Option<Arc<Stated>> {
+        let is_held = record.rating.is_empty() || !kind.to_record(puzzle).rating.is_empty();
+        let rating = if is_held { String::new() } else { record.rating.clone() };
+        let stated = Stated { source: record.source.clone(), rating };
+        if stated == Stated::default() {
+            return None;
+        }
+        let mut known = self.stated.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&stated) {
+            return Some(Arc::clone(known));
+        }
+        let stated = Arc::new(stated);
+        known.insert(Arc::clone(&stated));
+        Some(stated)
     }
 
     fn note(self) -> Option<String> {
-        let example = self.example.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let ((column, place), n) = (example?, self.n.into_inner());
+        let Unread { n, first } = self.unread.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ((file, line), column) = first?;
+        let have = if n == 1 { "puzzle has" } else { "puzzles have" };
         Some(format!(
-            "the column `{column}` of {n} puzzles is no whole number and not used, e.g. in {place}"
+            "{n} {have} something else than a whole number in the column `{column}`, which is not \
+             used there, e.g. in {file}:{line}"
         ))
     }
 }
@@ -108,7 +149,7 @@ struct CellTask<K: CellKind> {
     /// Each figure of every puzzle, training puzzles first. Computed on demand, because
     /// rating a puzzle takes time.
     figures: OnceLock<Vec<Vec<Option<u64>>>>,
-    sides: std::sync::Arc<Sides<K::Puzzle>>,
+    sides: Arc<Sides<K::Puzzle>>,
     /// How files were read.
     notes: Vec<String>,
     kind: K,
@@ -117,14 +158,14 @@ struct CellTask<K: CellKind> {
 /// The examples of one side: one row per version of a puzzle.
 struct Rows<K: CellKind> {
     kind: K,
-    sides: std::sync::Arc<Sides<K::Puzzle>>,
+    sides: Arc<Sides<K::Puzzle>>,
     is_train: bool,
     n_versions: usize,
 }
 
 impl<K: CellVersions> CellTask<K> {
     fn new(kind: K, sides: Sides<K::Puzzle>) -> Self {
-        let sides = std::sync::Arc::new(sides);
+        let sides = Arc::new(sides);
         let rows = |is_train, n_versions| Rows {
             kind: kind.clone(),
             sides: sides.clone(),
@@ -143,9 +184,9 @@ impl<K: CellVersions> CellTask<K> {
     }
 
     /// The puzzles of files.
-    fn of_files(kind: &K, split: Split<Placed<K::Puzzle>>, unread: Unread) -> Self {
+    fn of_files(kind: &K, split: Split<Placed<K::Puzzle>>, reading: Reading) -> Self {
         let Split { train, eval, mut notes } = split;
-        notes.extend(unread.note());
+        notes.extend(reading.note());
         Self { notes, ..Self::new(kind.clone(), Sides { train, eval }) }
     }
 }
@@ -300,13 +341,31 @@ where
         self.kind.leaks(&self.sides)
     }
 
+    fn leaks_from(&self, trained: &dyn PuzzleTask) -> Option<Vec<Leak>> {
+        let trained = (trained as &dyn Any).downcast_ref::<Self>()?;
+        if trained.n_cells() != self.n_cells() {
+            return None;
+        }
+        let (train, eval) = (trained.sides.train.clone(), self.sides.eval.clone());
+        Some(self.kind.leaks(&Sides { train, eval }))
+    }
+
     fn notes(&self) -> Vec<String> {
         self.notes.iter().cloned().chain(self.kind.notes(&self.sides)).collect()
     }
 }
 
-/// The record of a puzzle, with the source `generated` if it was not read from a file.
-fn record<K: CellFiles>(kind: &K, placed: &Placed<K::Puzzle>) -> Record {
-    let source = if placed.place.is_empty() { "generated" } else { "" }.to_owned();
-    Record { source, ..kind.to_record(&placed.puzzle) }
+/// The record of a puzzle: with the source `generated` if it was not read from a file, else
+/// with what the file states.
+fn record<K: CellFiles>(kind: &K, Placed { puzzle, place, stated }: &Placed<K::Puzzle>) -> Record {
+    let record = kind.to_record(puzzle);
+    match stated {
+        Some(stated) => {
+            let rating = Some(record.rating).filter(|rating| !rating.is_empty());
+            let rating = rating.unwrap_or_else(|| stated.rating.clone());
+            Record { source: stated.source.clone(), rating, ..record }
+        }
+        None if place.is_empty() => Record { source: "generated".to_owned(), ..record },
+        None => Record { source: String::new(), ..record },
+    }
 }

@@ -92,7 +92,7 @@ fn side<K: CellGenerator>(
     let DataSettings { seed, .. } = kind.data();
     let mut puzzles = Vec::new();
     sample_distinct(kind, wanted, seed, taken, false, |puzzle| {
-        puzzles.push(Placed { puzzle, place: String::new() });
+        puzzles.push(Placed { puzzle, place: String::new(), stated: None });
         Ok(())
     })?;
     Ok(puzzles)

@@ -32,5 +32,5 @@ pub use kind::{
 };
 pub use settings::DataSettings;
 pub(crate) use settings::check_held_out;
-pub use sides::{Placed, Sides};
+pub use sides::{Placed, Sides, Stated};
 pub(crate) use sides::{name_of, named};

@@ -1,5 +1,7 @@
 //! The puzzles of both sides of the split.
 
+use std::sync::Arc;
+
 /// A puzzle and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed<P> {
@@ -7,6 +9,17 @@ pub struct Placed<P> {
     pub puzzle: P,
     /// File and line; empty for generated puzzles.
     pub place: String,
+    /// What else the file states, if anything; puzzles that state the same share it.
+    pub stated: Option<Arc<Stated>>,
+}
+
+/// What a file states about a puzzle and the puzzle itself does not hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stated {
+    /// Origin of the puzzle.
+    pub source: String,
+    /// Difficulty, if it is no whole number.
+    pub rating: String,
 }
 
 /// Training and evaluation puzzles.

@@ -356,13 +356,6 @@ impl<K: CharacterGrid> CellFigures for K {
                 "grids of up to {n_rows} by {n_columns}, number of characters: {n_symbols}"
             ));
         }
-        let n_leaks = self.leaks(sides).len();
-        if n_leaks > 0 {
-            let n_eval = sides.eval.len();
-            notes.push(format!(
-                "the training puzzles contain {n_leaks} of {n_eval} evaluation questions"
-            ));
-        }
         if !sides.train.is_empty() {
             let ids = |side: &[Placed<Pair>]| -> HashSet<u32> {
                 let pairs = side.iter().map(|placed| &placed.puzzle);

@@ -365,13 +365,4 @@ impl CellFigures for MazeConfig {
         };
         sides.eval.iter().enumerate().filter_map(leak).collect()
     }
-
-    fn notes(&self, sides: &Sides<SolvedMaze>) -> Vec<String> {
-        let (n_leaks, n_eval) = (self.leaks(sides).len(), sides.eval.len());
-        let note = format!(
-            "the training mazes contain {n_leaks} of {n_eval} evaluation mazes, turned and \
-             flipped ones included"
-        );
-        if n_leaks > 0 { vec![note] } else { Vec::new() }
-    }
 }

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::imported::Imported;
-use super::layout::{Layout, Side, is_split, split_of};
+use super::layout::{Layout, sides_of};
 use crate::error::TaskError;
 use crate::presets::RunConfig;
 use crate::registry::TaskConfig;
@@ -21,20 +21,16 @@ use crate::registry::TaskConfig;
 /// data fit no kind, several kinds, or not the given one. A puzzle that cannot be converted
 /// is not an error: it is listed in [`Imported::refused`].
 pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> {
-    let sides = if is_split(folder) {
-        let is_test = folder.file_name().is_some_and(|name| name == Side::Test.folder());
-        vec![if is_test { Side::Test } else { Side::Train }]
-    } else {
-        let is_there = |side: &Side| split_of(folder, *side).exists();
-        [Side::Train, Side::Test].into_iter().filter(is_there).collect()
-    };
+    let sides = sides_of(folder);
     if sides.is_empty() {
         let place = folder.display().to_string();
         return Err(TaskError::empty(place, "prepared data set"));
     }
     let layout = Layout::open(folder, &sides)?;
     let config = settings(&layout, kind)?;
-    Ok(config.puzzle_kind().row_decoder()?.import(&layout))
+    let mut imported = config.puzzle_kind().row_decoder()?.import(&layout);
+    imported.notes = layout.notes;
+    Ok(imported)
 }
 
 /// Settings of the kind whose vocabulary size and number of cells are those of the data.

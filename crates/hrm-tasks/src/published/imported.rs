@@ -23,6 +23,8 @@ pub struct Imported {
     pub n_versions: usize,
     /// A message for each puzzle that could not be converted.
     pub refused: Vec<String>,
+    /// What was passed over, one line each.
+    pub notes: Vec<String>,
 }
 
 impl Imported {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use hrm_base::paths::absolute;
 use hrm_train::task::BLANK_PUZZLE;
 
 use super::names::{BLANK_NAME, IDENTIFIERS, canonical};
@@ -58,6 +59,22 @@ pub(super) fn is_split(path: &Path) -> bool {
     path.join(METADATA).is_file()
 }
 
+/// The side whose folder `split` is, by its name.
+pub(super) fn side_of(split: &Path) -> Side {
+    let path = absolute(split).unwrap_or_else(|_| split.to_owned());
+    let is_test = path.file_name().is_some_and(|name| name == Side::Test.folder());
+    if is_test { Side::Test } else { Side::Train }
+}
+
+/// The sides that a folder holds, whole or damaged.
+pub(super) fn sides_of(folder: &Path) -> Vec<Side> {
+    if is_split(folder) {
+        return vec![side_of(folder)];
+    }
+    let is_there = |side: &Side| folder.join(side.folder()).exists();
+    [Side::Train, Side::Test].into_iter().filter(is_there).collect()
+}
+
 /// Cells per example of a prepared data set.
 ///
 /// # Errors
@@ -87,8 +104,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Opens the sides of several folders that exist in them, as one data set. Identifiers with
-    /// the same name are the same.
+    /// Opens those of `sides` that are in several folders, as one data set. Identifiers with
+    /// the same name are the same. If only one side is wanted, any split is that side.
     ///
     /// # Errors
     ///
@@ -96,8 +113,9 @@ impl Layout {
     /// naming two folders whose sizes differ.
     pub(super) fn open_all(folders: &[PathBuf], sides: &[Side]) -> Result<Self, TaskError> {
         let open = |folder: &PathBuf| {
-            let is_there = |side: &&Side| is_split(&split_of(folder, **side));
-            let there: Vec<Side> = sides.iter().filter(is_there).copied().collect();
+            let is_any = sides.len() == 1 && is_split(folder);
+            let mut there = if is_any { sides.to_vec() } else { sides_of(folder) };
+            there.retain(|side| sides.contains(side));
             Self::open(folder, if there.is_empty() { sides } else { &there })
         };
         let (first, others) = folders.split_first().expect("there is a folder");

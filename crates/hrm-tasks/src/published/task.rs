@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use hrm_train::task::{BLANK_PUZZLE, Examples, Scorer, Task};
+use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, Scorer, Task};
 
-use super::layout::{Layout, Side, is_split};
+use super::layout::{Layout, Side, is_split, sides_of};
 use super::names::{BLANK_NAME, canonical};
 use super::split::Split;
-use hrm_puzzles::Style;
+use hrm_puzzles::{Leak, Style};
 
 use crate::error::TaskError;
+use crate::same_rows::same_rows;
 use crate::traits::{PuzzleKind, PuzzleTask, RowDecoder, UnknownNames};
 
 /// Opens the training and, if it exists, the test side of a prepared data set.
@@ -22,10 +23,12 @@ pub(crate) fn open(
     (name, kind): (&'static str, &dyn PuzzleKind),
     folders: &[PathBuf],
 ) -> Result<Box<dyn PuzzleTask>, TaskError> {
-    let has_test =
-        |folder: &PathBuf| folder.join(Side::Test.folder()).exists() && !is_split(folder);
+    let has_test = |folder: &PathBuf| sides_of(folder).contains(&Side::Test);
     let layout = match folders {
-        [folder] if has_test(folder) => Layout::open(folder, &[Side::Train, Side::Test])?,
+        // A split that is named alone is trained on, whatever it is called.
+        [folder] if has_test(folder) && !is_split(folder) => {
+            Layout::open(folder, &[Side::Train, Side::Test])?
+        }
         [folder] => Layout::open(folder, &[Side::Train])?,
         folders if folders.iter().any(has_test) => {
             Layout::open_all(folders, &[Side::Train, Side::Test])?
@@ -50,6 +53,9 @@ pub(crate) fn open_for_eval(
     layout.check(name, (kind.vocabulary().len(), kind.n_cells()))?;
     Ok(Box::new(Prepared::new((name, kind), layout, Some(identifiers))?))
 }
+
+/// The reason of a leak.
+const SAME_ROW: &str = "the same question and answer";
 
 /// A prepared data set of one kind of puzzle.
 pub(super) struct Prepared {
@@ -183,6 +189,28 @@ impl PuzzleTask for Prepared {
         });
         let figures = figures.chain([("identifiers".to_owned(), self.names.len())]);
         figures.map(|(name, figure)| (name, figure as f64)).collect()
+    }
+
+    /// Rows are all that is known of the puzzles, so they are compared as they are.
+    fn leaks(&self) -> Vec<Leak> {
+        let same = same_rows(&self.train, &self.eval, self.n_cells(), usize::MAX);
+        let name = |split: &Split, side: Side, RowId { group, version, row }: RowId| {
+            let name = match split.identifier(group, version) {
+                BLANK_PUZZLE => String::new(),
+                id => format!(" ({})", self.names[id as usize]),
+            };
+            format!("{} group {group}, version {version}, row {row}{name}", side.folder())
+        };
+        let leak = |(eval, train)| Leak {
+            eval: name(&self.eval, Side::Test, eval),
+            train: name(&self.train, Side::Train, train),
+            why: SAME_ROW,
+        };
+        same.into_iter().map(leak).collect()
+    }
+
+    fn has_stored_versions(&self) -> bool {
+        true
     }
 
     fn unknown_names(&self) -> Option<UnknownNames> {

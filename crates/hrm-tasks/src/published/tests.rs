@@ -650,6 +650,50 @@ fn several_prepared_folders_are_one_data_set() {
 }
 
 #[test]
+fn a_split_among_several_folders_is_the_side_that_its_name_says() {
+    let sudoku = |seed| config("sudoku", &[("n_train", 3), ("n_eval", 2), ("seed", seed)]);
+    let [(_a, a), (_b, b)] = [1, 2].map(|seed| exported(sudoku(seed).open(&[]).unwrap().as_ref()));
+    let kind = sudoku(1);
+    let n = |data: &[PathBuf]| {
+        let task = kind.open(data).unwrap();
+        (task.train().n_groups(), task.eval().n_groups())
+    };
+    let [a_train, a_test] = ["train", "test"].map(|side| a.join(side));
+    let [b_train, b_test] = ["train", "test"].map(|side| b.join(side));
+    assert_eq!(n(&[a.clone(), b_train.clone()]), (6, 2));
+    assert_eq!(n(&[a.clone(), b_test.clone()]), (3, 4));
+    assert_eq!(n(&[a_train.clone(), b_train.clone()]), (6, 0));
+    assert_eq!(n(&[a_train, b_test.join("."), a_test]), (3, 4));
+    assert_eq!(n(&[b_test.join("../train"), b_test.clone()]), (3, 2));
+    // Data that are named for evaluation are evaluated.
+    assert_eq!(kind.open_for_eval(&[a.clone(), b_train], &[]).unwrap().eval().n_groups(), 5);
+    assert_eq!(import(&b_test.join("."), Some("sudoku")).unwrap().files[0].0, "test.csv");
+
+    // A damaged side is an error, as it is alone.
+    fs::remove_file(b_test.join(METADATA)).unwrap();
+    let want = format!("cannot read {}", b_test.join(METADATA).display());
+    for data in [&[b.clone()][..], &[a, b]] {
+        assert_eq!(kind.open(data).err().unwrap().to_string(), want);
+    }
+}
+
+#[test]
+fn rows_on_both_sides_are_leaks() {
+    let (_guard, data) = by_hand();
+    let task = config("sudoku", &[("board", 4)]).open(&[data]).unwrap();
+    let leaks = task.leaks();
+    let found: Vec<_> = leaks.iter().map(|leak| (&*leak.eval, &*leak.train, leak.why)).collect();
+    let why = "the same question and answer";
+    let want = [0, 1].map(|group| {
+        ["test", "train"].map(|side| format!("{side} group {group}, version 0, row 0"))
+    });
+    assert_eq!(found, want.each_ref().map(|[eval, train]| (&**eval, &**train, why)));
+    // Only rows of the other side count.
+    let (_guard, other) = exported(config("sudoku", &[("seed", 5)]).open(&[]).unwrap().as_ref());
+    assert_eq!(config("sudoku", &[]).open(&[other]).unwrap().leaks(), []);
+}
+
+#[test]
 fn arrays_of_nano_trm_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let write_split = |name: &str, metadata: &str| {
@@ -677,6 +721,7 @@ fn arrays_of_nano_trm_are_read() {
         assert_eq!((&rows[1].1, &rows[1].2), (&ids(OTHER_QUESTION), &ids(ANSWER)));
     }
     assert!(task.notes()[0].contains("`val` is passed over"), "{:?}", task.notes());
+    assert_eq!(import(&data[0], Some("sudoku")).unwrap().notes, task.notes());
 
     let message = |metadata: &str| {
         write_split("train", metadata);

@@ -55,6 +55,55 @@ fn a_minimum_rating_is_met_or_rejected() {
     assert_eq!(serde_json::from_value::<SudokuConfig>(json).unwrap(), config());
 }
 
+#[test]
+fn what_a_file_states_is_prepared_with_its_puzzles() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = SudokuConfig { board: 4, ..config() };
+    let path = folder.path().join("p.csv");
+    let row = "123434122143432.,1234341221434321";
+    let text =
+        format!("source,question,answer,rating\nnews,{row},3.5\n,{row},hard\nnews,{row},7\n");
+    std::fs::write(&path, text).unwrap();
+    let task = config.open(std::slice::from_ref(&path)).unwrap();
+    let want = format!(
+        "2 puzzles have something else than a whole number in the column `rating`, which is not \
+         used there, e.g. in {}:2",
+        path.display()
+    );
+    assert_eq!(task.notes(), [want]);
+    let files = task.base_puzzles().unwrap();
+    let want =
+        format!("source,question,answer,rating\nnews,{row},3.5\n,{row},hard\nnews,{row},7\n");
+    assert_eq!(files, [("train.csv", want)]);
+    let one = format!("source,question,answer,rating\nnews,{row},3.5\n");
+    std::fs::write(&path, one).unwrap();
+    let notes = config.open(&[path]).unwrap().notes();
+    assert!(notes[0].starts_with("1 puzzle has something else"), "{notes:?}");
+}
+
+#[test]
+fn puzzles_of_other_data_are_compared_up_to_symmetry() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = SudokuConfig { board: 4, ..config() };
+    let write = |name: &str, rows: &[&str]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("question,answer\n{}\n", rows.join("\n"))).unwrap();
+        [path]
+    };
+    let known = "123434122143432.,1234341221434321";
+    let trained = config.open(&write("a.csv", &[known])).unwrap();
+    // 1 and 2 change places.
+    let relabelled = "213434211243431.,2134342112434312";
+    let other = "12343412..4343..,1234341221434321";
+    let eval = config.open_for_eval(&write("b.csv", &[other, relabelled]), &[]).unwrap();
+    let leaks = eval.leaks_from(trained.as_ref()).unwrap();
+    assert_eq!(leaks.len(), 1, "{leaks:?}");
+    assert!(leaks[0].eval.ends_with("b.csv:3") && leaks[0].train.ends_with("a.csv:2"));
+    // Only rows of puzzles of another kind can be compared.
+    let arc = crate::RunConfig::preset("arc", "tiny").unwrap().task.open(&[]).unwrap();
+    assert!(eval.leaks_from(arc.as_ref()).is_none());
+}
+
 /// Number of givens of each row.
 fn givens(examples: &dyn Examples) -> Vec<(RowId, usize)> {
     let n_givens = |at: RowId| {
