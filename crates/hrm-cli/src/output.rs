@@ -1,10 +1,12 @@
 //! New files and folders, which appear complete or not at all and never replace
 //! others.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
 use hrm_base::durable;
+use hrm_core::weight_file::WeightFileError;
 use hrm_tasks::TaskError;
 use tempfile::TempPath;
 
@@ -26,17 +28,38 @@ fn exists(path: &Path) -> anyhow::Error {
     usage(format!("{} already exists", path.display()))
 }
 
-/// Writes a new file.
+/// Writes a new file, and makes the folders that it lies in.
 ///
 /// # Errors
 ///
 /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write) if it exists or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
-    durable::write_new(path, bytes).map_err(TaskError::write(path))
+    let made = fs::create_dir_all(durable::parent(path));
+    made.and_then(|()| durable::write_new(path, bytes)).map_err(TaskError::write(path))
 }
 
-/// Writes a new file. `write` gets the path of a temporary file beside it, and
-/// makes its content durable.
+/// Writes new files, each with its own function: all of them or none.
+///
+/// # Errors
+///
+/// The first error; files that were written before it are removed again.
+pub(crate) fn all_or_none(
+    files: &[(&Path, &dyn Fn(&Path) -> anyhow::Result<()>)],
+) -> anyhow::Result<()> {
+    for (idx, (path, write)) in files.iter().enumerate() {
+        if let Err(err) = write(path) {
+            for (written, _) in &files[..idx] {
+                // An error of this must not hide the first one.
+                let _ = fs::remove_file(written);
+            }
+            return Err(err);
+        }
+    }
+    Ok(())
+}
+
+/// Writes a new file, and makes the folders that it lies in. `write` gets the path of a
+/// temporary file beside it, and makes its content durable.
 ///
 /// # Errors
 ///
@@ -51,9 +74,16 @@ pub(crate) fn new_file(
         _ => TaskError::write(path)(err).into(),
     };
     let parent = durable::parent(path);
+    fs::create_dir_all(parent).map_err(failed)?;
     let folder = durable::TemporaryFolder::in_folder(parent).map_err(failed)?;
     let temporary = folder.path().join("file");
-    write(&temporary)?;
+    write(&temporary).map_err(|mut err| {
+        // The file that was asked for is the one to name.
+        if let Some(WeightFileError::Write { path: named, .. }) = err.downcast_mut() {
+            path.clone_into(named);
+        }
+        err
+    })?;
     let temporary = TempPath::try_from_path(temporary).map_err(failed)?;
     temporary.persist_noclobber(path).map_err(|err| failed(err.error))?;
     durable::sync_folder(parent).map_err(failed)
@@ -75,8 +105,6 @@ pub(crate) fn new_folder(
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -104,5 +132,32 @@ mod tests {
         let err = new_file(&path, |_| anyhow::bail!("the disk is full")).unwrap_err();
         assert_eq!(err.to_string(), "the disk is full");
         assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_error_names_the_file_that_was_asked_for() {
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().join("new/folder/x.safetensors");
+        let full = |temporary: &Path| {
+            let (path, source) = (temporary.to_owned(), io::ErrorKind::StorageFull.into());
+            Err(WeightFileError::Write { path, source }.into())
+        };
+        let err = new_file(&path, full).unwrap_err();
+        assert_eq!(err.to_string(), format!("cannot write {}", path.display()));
+    }
+
+    #[test]
+    fn of_files_that_belong_together_none_is_left_alone() {
+        let here = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| here.path().join(name));
+        fs::write(&b, "not ours").unwrap();
+        let write = |path: &Path| Ok(write_new(path, b"ours")?);
+        let err = all_or_none(&[(&a, &write), (&b, &write), (&c, &write)]).unwrap_err();
+        assert_eq!(err.to_string(), format!("cannot write {}", b.display()));
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(&b).unwrap(), "not ours");
+        fs::remove_file(&b).unwrap();
+        all_or_none(&[(&a, &write), (&b, &write), (&c, &write)]).unwrap();
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 3);
     }
 }

@@ -4,6 +4,14 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use serde_json::Value;
+
+/// `path` in JSON output. What is no Unicode in it becomes replacement characters, since JSON
+/// holds nothing else.
+pub(crate) fn to_json(path: &Path) -> Value {
+    path.to_string_lossy().into()
+}
+
 /// `path` independent of the working folder, without `..`.
 pub(crate) fn absolute(path: &Path) -> std::io::Result<PathBuf> {
     let absolute = std::path::absolute(path)?;
