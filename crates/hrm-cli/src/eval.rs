@@ -1,19 +1,20 @@
 //! `hrm eval`: evaluates a trained model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use hrm_core::Budget;
 use hrm_train::run::files;
 use hrm_train::task::Document;
 use hrm_train::{EvalOptions, Sampling, evaluate};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::challenge;
 use crate::checkpoint;
 use crate::compute::Compute;
 use crate::data_checks;
 use crate::output;
+use crate::paths;
 use crate::pictures::Pictures;
 use crate::positive::positive;
 use crate::progress;
@@ -98,8 +99,12 @@ fn own_data(
     given: &[PathBuf],
 ) -> anyhow::Result<Option<Vec<PathBuf>>> {
     // The record of the run knows where its data are even if the whole project was moved.
-    let parent = checkpoint.path.parent().filter(|parent| parent.ends_with(files::CHECKPOINTS));
-    let run = parent.and_then(Path::parent).unwrap_or(&checkpoint.path);
+    let path = std::path::absolute(&checkpoint.path).unwrap_or_else(|_| checkpoint.path.clone());
+    let run = match path.parent() {
+        Some(parent) if parent.ends_with(files::CHECKPOINTS) => parent.parent(),
+        parent => parent.filter(|_| path.ends_with(files::INIT)),
+    };
+    let run = run.unwrap_or(&path);
     let file = run.join(files::RECORD);
     let record = RunRecord::load(&file).ok();
     let (recorded, file) = match &record {
@@ -178,10 +183,12 @@ impl Eval {
             answers.add(task.eval(), predicted);
             anyhow::Ok(())
         })?;
-        // Printed first, so that a full disk does not cost the scores.
-        self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation))?;
-        self.write(&evaluation.documents)?;
-        self.pictures.write(&answers, task.as_ref(), kind)
+        // Printed first, so that a full disk does not cost the scores; and neither that nor a
+        // reader that has stopped costs what is still to be written.
+        let printed =
+            self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation));
+        let written = self.write(&evaluation.documents);
+        self.pictures.write(&answers, task.as_ref(), kind).and(written).and(printed)
     }
 
     /// The settings that the user has changed, as `key=value`.
@@ -200,7 +207,7 @@ impl Eval {
         if !self.json {
             return Ok(result(text)?);
         }
-        line["checkpoint"] = json!(checkpoint.path);
+        line["checkpoint"] = paths::to_json(&checkpoint.path);
         Ok(result(format!("{line}\n"))?)
     }
 
