@@ -220,7 +220,7 @@ fn a_start_that_is_interrupted_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     // Long before the first step.
-    let mut child = start(here, &["train", "maze", "--set=task.n_train=100000000", "--out=run"]);
+    let mut child = start(here, &["train", "maze", "--set=task.n_train=1000000", "--out=run"]);
     std::thread::sleep(Duration::from_secs(3));
     let kill = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
