@@ -97,9 +97,14 @@ impl RunFolder {
     ) -> Result<Self, E> {
         let failed = |err| writing(path)(err).into();
         let lock = durable::new_folder(path, failed, |folder| {
-            write_json(&folder.join(files::RECORD), record)?;
+            // Messages name the files as they will be called.
+            let file = path.join(files::RECORD);
+            write_json(&folder.join(files::RECORD), record).map_err(|err| match err {
+                TrainError::Write { source, .. } => TrainError::Write { path: file, source },
+                err => err,
+            })?;
             let checkpoints = folder.join(files::CHECKPOINTS);
-            fs::create_dir(&checkpoints).map_err(writing(&checkpoints))?;
+            fs::create_dir(checkpoints).map_err(writing(&path.join(files::CHECKPOINTS)))?;
             fill(folder)?;
             // Locked before others can see it. Where a folder with an open file cannot
             // be renamed, it is locked afterwards.
