@@ -46,6 +46,7 @@ impl Fuzz {
         let runner = install(sh)?;
         cmd!(sh, "{runner} fuzz build -O -s none").env("RUSTUP_TOOLCHAIN", "nightly").run()?;
 
+        let n_targets = targets.len();
         let seconds = (self.minutes * 60.0).ceil().to_string();
         let root = sh.current_dir();
         let waiting = Mutex::new(targets.into_iter());
@@ -69,15 +70,25 @@ impl Fuzz {
                 });
             }
         });
-        let outcomes = outcomes.into_inner().unwrap_or_default();
-        let failed: Vec<&str> = outcomes
-            .iter()
-            .filter(|outcome| outcome.failure.is_some())
-            .map(|outcome| outcome.target.as_str())
-            .collect();
-        ensure!(failed.is_empty(), "findings in {}; see fuzz/artifacts", failed.join(", "));
-        Ok(())
+        conclude(&outcomes.into_inner().unwrap_or_default(), n_targets)
     }
+}
+
+/// The conclusion from the outcomes of `n_targets` targets.
+///
+/// # Errors
+///
+/// If one found something, or was not run.
+fn conclude(outcomes: &[Outcome], n_targets: usize) -> anyhow::Result<()> {
+    let failed: Vec<&str> = outcomes
+        .iter()
+        .filter(|outcome| outcome.failure.is_some())
+        .map(|outcome| outcome.target.as_str())
+        .collect();
+    ensure!(failed.is_empty(), "findings in {}; see fuzz/artifacts", failed.join(", "));
+    let n_run = outcomes.len();
+    ensure!(n_run == n_targets, "only {n_run} of {n_targets} targets were run");
+    Ok(())
 }
 
 /// The names of all targets.
@@ -143,5 +154,18 @@ mod tests {
         let text = "Done 5 runs\nstat::number_of_executed_units: 123456\nstat::peak_rss_mb: 3\n";
         assert_eq!(n_runs(text), 123_456);
         assert_eq!(n_runs("nothing"), 0);
+    }
+
+    #[test]
+    fn targets_that_were_not_run_do_not_pass() {
+        let outcome = |failure: Option<&str>| Outcome {
+            target: "grids".to_owned(),
+            n_runs: 9,
+            failure: failure.map(str::to_owned),
+        };
+        conclude(&[outcome(None)], 1).unwrap();
+        let message = |outcomes: &[Outcome]| conclude(outcomes, 1).unwrap_err().to_string();
+        assert_eq!(message(&[]), "only 0 of 1 targets were run");
+        assert_eq!(message(&[outcome(Some("x"))]), "findings in grids; see fuzz/artifacts");
     }
 }

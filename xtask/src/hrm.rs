@@ -44,12 +44,13 @@ fn notice(arguments: &[OsString]) -> String {
     )
 }
 
-/// A word of a command line, in quotes if it contains white space.
+/// A word of a command line, in quotes if a shell would read something else in it.
 fn quoted(word: &str) -> String {
-    if word.is_empty() || word.contains(char::is_whitespace) {
-        format!("'{word}'")
-    } else {
-        word.to_owned()
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        // A quote ends the quotes, stands by itself, and begins new ones.
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -80,5 +81,20 @@ mod tests {
         let want = "Running `hrm solve grid 'a b'` (release build). \
                     Install it with: cargo install --path crates/hrm-cli";
         assert_eq!(notice(&arguments), want);
+    }
+
+    #[test]
+    fn a_shell_reads_quoted_words_as_they_were_typed() {
+        for (word, want) in [
+            ("--set=train.steps=5", "--set=train.steps=5"),
+            ("runs/größe-1", "runs/größe-1"),
+            ("", "''"),
+            (r#"--set=a=[{"until":0.5}]"#, r#"'--set=a=[{"until":0.5}]'"#),
+            ("$HOME;ls", "'$HOME;ls'"),
+            ("it's", r"'it'\''s'"),
+            ("1...#", "'1...#'"),
+        ] {
+            assert_eq!(quoted(word), want);
+        }
     }
 }

@@ -66,6 +66,8 @@ enum Developer {
 enum Hrm {
     /// Train a model, e.g. `cargo xtask train sudoku`.
     Train(PassedOn),
+    /// Explain the settings of a run.
+    Settings(PassedOn),
     /// List and compare training runs.
     Runs(PassedOn),
     /// Evaluate a trained model.
@@ -173,7 +175,9 @@ mod tests {
             let line = format!("\n  {command} ");
             assert!(developer.contains(&line) && !hrm.contains(&line), "{command}: {help}");
         }
-        for command in ["train", "runs", "eval", "solve", "data", "golden", "import", "export"] {
+        for command in
+            ["train", "settings", "runs", "eval", "solve", "data", "golden", "import", "export"]
+        {
             let line = format!("\n  {command} ");
             assert!(hrm.contains(&line) && !developer.contains(&line), "{command}: {help}");
         }

@@ -58,7 +58,7 @@ impl NewFile {
         if let Some(file) = unnamed::create(folder) {
             return Ok(Self::Unnamed(file));
         }
-        let file = temporary(0o666).tempfile_in(folder)?;
+        let file = temporary(0o666).tempfile_in(folder).map_err(unnamed_error)?;
         let listed = Listed::new(file.path());
         Ok(Self::Temporary(file, listed))
     }
@@ -119,7 +119,7 @@ mod unnamed {
 ///
 /// Any error of writing; an existing file is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = temporary(0o666).tempfile_in(parent(path))?;
+    let mut file = temporary(0o666).tempfile_in(parent(path)).map_err(unnamed_error)?;
     let _listed = Listed::new(file.path());
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -175,7 +175,7 @@ impl TemporaryFolder {
     ///
     /// If it cannot be created.
     pub fn in_folder(folder: &Path) -> io::Result<Self> {
-        let folder = temporary(0o777).tempdir_in(folder)?;
+        let folder = temporary(0o777).tempdir_in(folder).map_err(unnamed_error)?;
         let listed = Listed::new(folder.path());
         Ok(Self { folder, _listed: listed })
     }
@@ -265,9 +265,32 @@ fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
     builder
 }
 
+/// An error of creating a temporary file, without its name: callers name the file that they
+/// were asked for.
+fn unnamed_error(err: io::Error) -> io::Error {
+    let text = err.to_string();
+    let without_name = text.split(" at path ").next().unwrap_or_default();
+    io::Error::new(err.kind(), without_name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_do_not_name_temporary_files() {
+        let here = tempfile::tempdir().unwrap();
+        let nowhere = here.path().join("nowhere");
+        let errors = [
+            replace(&nowhere.join("a"), b"").unwrap_err(),
+            write_new(&nowhere.join("a"), b"").unwrap_err(),
+            TemporaryFolder::in_folder(&nowhere).unwrap_err(),
+        ];
+        for err in errors {
+            assert_eq!(err.kind(), io::ErrorKind::NotFound);
+            assert!(!err.to_string().contains("nowhere"), "{err}");
+        }
+    }
 
     #[test]
     fn only_replace_overwrites_an_existing_file() {

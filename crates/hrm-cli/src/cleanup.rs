@@ -1,6 +1,12 @@
 //! Commands that are interrupted leave nothing behind.
 //!
-//! Training has its own [`Interrupt`](crate::interrupt::Interrupt), which saves first.
+//! Training has its own [`Interrupt`](crate::interrupt::Interrupt), which saves first, from the
+//! moment that there is something to save.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether something else decides what a signal does.
+static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Starts the thread that removes incomplete files and ends the process when it is
 /// interrupted.
@@ -11,15 +17,17 @@
 #[cfg(unix)]
 pub(crate) fn listen() -> std::io::Result<()> {
     use hrm_base::durable;
-    use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    use crate::interrupt;
+
+    let mut signals = Signals::new(interrupt::signals())?;
     std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            durable::remove_temporaries();
-            // The exit code that shells report for a program ended by the signal.
-            std::process::exit(128 + signal);
+        for signal in signals.forever() {
+            if !IS_STOPPED.load(Ordering::SeqCst) {
+                durable::remove_temporaries();
+                std::process::exit(interrupt::exit_code(signal));
+            }
         }
     });
     Ok(())
@@ -33,4 +41,9 @@ pub(crate) fn listen() -> std::io::Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn listen() -> std::io::Result<()> {
     Ok(())
+}
+
+/// From now on, signals are for others that listen to them.
+pub(crate) fn stop() {
+    IS_STOPPED.store(true, Ordering::SeqCst);
 }

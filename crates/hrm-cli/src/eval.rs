@@ -1,6 +1,6 @@
 //! `hrm eval`: evaluates a trained model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use hrm_core::Budget;
@@ -8,7 +8,7 @@ use hrm_tasks::{Checkpoint, PuzzleTask, TaskConfig};
 use hrm_train::run::files;
 use hrm_train::task::Document;
 use hrm_train::{EvalOptions, Sampling, evaluate};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::challenge;
 use crate::checkpoint;
@@ -16,6 +16,7 @@ use crate::compute::Compute;
 use crate::data_checks;
 use crate::error::usage;
 use crate::output;
+use crate::paths;
 use crate::pictures::Pictures;
 use crate::positive::positive;
 use crate::progress;
@@ -102,9 +103,13 @@ struct RunData {
 
 impl RunData {
     fn of(checkpoint: &Checkpoint) -> Self {
-        let parent = checkpoint.path.parent().filter(|parent| parent.ends_with(files::CHECKPOINTS));
-        let run = parent.and_then(Path::parent).unwrap_or(&checkpoint.path);
-        let file = run.join(files::RECORD);
+        let path = &checkpoint.path;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let run = match path.parent() {
+            Some(parent) if parent.ends_with(files::CHECKPOINTS) => parent.parent(),
+            parent => parent.filter(|_| path.ends_with(files::INIT)),
+        };
+        let file = run.unwrap_or(&path).join(files::RECORD);
         match RunRecord::load(&file) {
             Ok(record) => Self { paths: record.data.clone(), record: Some(record), file },
             Err(_) => {
@@ -258,10 +263,12 @@ impl Eval {
             answers.add(task.eval(), predicted);
             anyhow::Ok(())
         })?;
-        // Printed first, so that a full disk does not cost the scores.
-        self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation))?;
-        self.write(&evaluation.documents)?;
-        self.pictures.write(&answers, task.as_ref(), kind)
+        // Printed first, so that a full disk does not cost the scores; and neither that nor a
+        // reader that has stopped costs what is still to be written.
+        let printed =
+            self.print(&checkpoint, scores::to_json(&evaluation, None), scores::table(&evaluation));
+        let written = self.write(&evaluation.documents);
+        self.pictures.write(&answers, task.as_ref(), kind).and(written).and(printed)
     }
 
     /// The settings that the user has changed, as `key=value`.
@@ -275,7 +282,7 @@ impl Eval {
         if !self.json {
             return Ok(result(text)?);
         }
-        line["checkpoint"] = json!(checkpoint.path);
+        line["checkpoint"] = paths::to_json(&checkpoint.path);
         Ok(result(format!("{line}\n"))?)
     }
 

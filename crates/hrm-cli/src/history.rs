@@ -21,15 +21,21 @@ pub(crate) struct History {
     pub(crate) validations: Vec<(u64, f64)>,
     /// Exact accuracies on the test set.
     pub(crate) evaluations: Vec<(u64, f64)>,
+    /// Number of complete lines that are no metrics.
+    pub(crate) n_unreadable: usize,
 }
 
 impl History {
     /// Reads the metrics of the run folder `run`, even while the run trains. Missing or
-    /// incomplete lines are left out.
+    /// incomplete lines are left out, and so is what a return to a checkpoint has undone.
     pub(crate) fn read(run: &Path) -> Self {
-        let metrics = fs::read_to_string(run.join(files::METRICS)).unwrap_or_default();
+        let metrics = fs::read(run.join(files::METRICS)).unwrap_or_default();
         let mut history = Self::default();
-        for line in metrics.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        for line in metrics.split_inclusive(|byte| *byte == b'\n') {
+            let Ok(line) = serde_json::from_slice::<Value>(line) else {
+                history.n_unreadable += usize::from(line.ends_with(b"\n"));
+                continue;
+            };
             let point = |name: &str| Some((line["step"].as_u64()?, line[name].as_f64()?));
             match line["kind"].as_str() {
                 Some("train") => {
@@ -38,6 +44,13 @@ impl History {
                 }
                 Some("validation") => history.validations.extend(point("exact")),
                 Some("eval") => history.evaluations.extend(point("exact")),
+                Some("rollback") => {
+                    let Some(step) = line["step"].as_u64() else { continue };
+                    let Self { losses, training, validations, evaluations, .. } = &mut history;
+                    for points in [losses, training, validations, evaluations] {
+                        points.retain(|point| point.0 <= step);
+                    }
+                }
                 _ => {}
             }
         }
@@ -85,6 +98,40 @@ mod tests {
         let want = "  loss                     2.000 █▅▃ 0.500\n  \
                     exact in training          0 % ▁█ 100 %\n";
         assert_eq!(history.curves(), want);
+        assert_eq!(history.n_unreadable, 0, "an incomplete last line is being written");
         assert_eq!(History::read(Path::new("nowhere")).curves(), "");
+    }
+
+    #[test]
+    fn what_a_rollback_has_undone_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |kind: &str, step: u64, exact: f64| {
+            format!("{{\"kind\":\"{kind}\",\"step\":{step},\"loss\":1.5,\"exact\":{exact}}}\n")
+        };
+        let lines = [
+            line("train", 10, 0.1),
+            line("validation", 10, 0.2),
+            line("train", 20, 0.3),
+            line("validation", 20, 0.9),
+            line("eval", 20, 0.8),
+            line("rollback", 10, 0.0),
+            line("train", 20, 0.4),
+            line("validation", 20, 0.5),
+        ];
+        fs::write(folder.path().join(files::METRICS), lines.concat()).unwrap();
+        let history = History::read(folder.path());
+        assert_eq!(history.validations, [(10, 0.2), (20, 0.5)]);
+        assert_eq!(history.training, [(10, 0.1), (20, 0.4)]);
+        assert_eq!(history.losses, [(10, 1.5), (20, 1.5)]);
+        assert_eq!(history.evaluations, []);
+    }
+
+    #[test]
+    fn what_is_no_metrics_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |bytes: &[u8]| fs::write(folder.path().join(files::METRICS), bytes).unwrap();
+        write(b"{\"kind\":\"train\",\"step\":1,\"loss\":2}\nhello\n\xff\xfe\n{\"ki");
+        let history = History::read(folder.path());
+        assert_eq!((history.losses, history.n_unreadable), (vec![(1, 2.0)], 2));
     }
 }

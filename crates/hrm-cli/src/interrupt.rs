@@ -1,4 +1,4 @@
-//! Ctrl-C and requests to terminate, deferred until the run is saved.
+//! Ctrl-C, requests to terminate and closed terminals, deferred until the run is saved.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
+use crate::cleanup;
 use crate::duration::in_words;
 use crate::term::note;
 
@@ -38,23 +39,55 @@ struct Work {
     longest: BTreeMap<&'static str, Duration>,
 }
 
-/// A run was interrupted, after it was saved.
+/// A run was interrupted, after it was saved unless its last step cannot be.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped and saved; resume with: hrm train --resume {}", .run.display())]
+#[error("{}; resume with: hrm train --resume {}", how(*.is_saved), .run.display())]
 pub(crate) struct Interrupted {
     pub(crate) signal: i32,
     pub(crate) run: PathBuf,
+    /// Whether the last step has a checkpoint.
+    pub(crate) is_saved: bool,
+}
+
+/// How a run was stopped.
+fn how(is_saved: bool) -> &'static str {
+    match is_saved {
+        true => "stopped and saved",
+        false => {
+            "stopped at the last checkpoint: the steps since then are not saved, because the loss \
+             or a weight is not finite"
+        }
+    }
 }
 
 impl Interrupted {
-    /// The exit code that shells report for a program ended by the signal.
+    /// As [`exit_code`].
     pub(crate) fn exit_code(&self) -> u8 {
         exit_code(self.signal) as u8
     }
 }
 
-fn exit_code(signal: i32) -> i32 {
+/// The exit code that shells report for a program ended by the signal.
+pub(crate) fn exit_code(signal: i32) -> i32 {
     128 + signal
+}
+
+/// The signals that ask a program to end: Ctrl-C, a request to terminate, and the end of its
+/// terminal or connection, unless `nohup` has the program survive that.
+pub(crate) fn signals() -> Vec<i32> {
+    let mut signals = vec![SIGINT, SIGTERM];
+    // Only Linux tells without further ado; elsewhere the end of the terminal ends the program.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    if ignored(&status).is_some_and(|ignored| ignored >> (SIGHUP - 1) & 1 == 0) {
+        signals.push(SIGHUP);
+    }
+    signals
+}
+
+/// The signals that a process ignores, one bit each, from its status as Linux writes it.
+fn ignored(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }
 
 impl Interrupt {
@@ -66,7 +99,8 @@ impl Interrupt {
     pub(crate) fn listen() -> std::io::Result<Self> {
         let work = Work::new("the start of the run");
         let new = Self { signal: Arc::default(), work: Arc::new(Mutex::new(work)) };
-        let (mut signals, listener) = (Signals::new([SIGINT, SIGTERM])?, new.clone());
+        let (mut signals, listener) = (Signals::new(signals())?, new.clone());
+        cleanup::stop();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut first = None;
             for number in signals.forever() {
@@ -75,7 +109,8 @@ impl Interrupt {
                     listener.announce();
                     Instant::now()
                 });
-                if first.elapsed() > ONE_REQUEST {
+                // That a terminal is gone is no wish of its user, however often it is said.
+                if number != SIGHUP && first.elapsed() > ONE_REQUEST {
                     low_level::exit(exit_code(number));
                 }
             }
@@ -115,7 +150,10 @@ impl Interrupt {
     pub(crate) fn check(&self, run: &Path) -> Result<(), Interrupted> {
         match self.signal.load(Ordering::Relaxed) {
             0 => Ok(()),
-            number => Err(Interrupted { signal: number as i32, run: run.to_owned() }),
+            number => {
+                let (signal, run) = (number as i32, run.to_owned());
+                Err(Interrupted { signal, run, is_saved: true })
+            }
         }
     }
 }
@@ -162,6 +200,23 @@ mod tests {
             text(minute)
                 .starts_with("Stopping after this step, which takes up to 1 min 01 s. Ctrl-C")
         );
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_saved_is_not_said_to_be() {
+        let text =
+            |is_saved| Interrupted { signal: SIGINT, run: "runs/a".into(), is_saved }.to_string();
+        assert_eq!(text(true), "stopped and saved; resume with: hrm train --resume runs/a");
+        let want = "stopped at the last checkpoint: the steps since then are not saved, because \
+                    the loss or a weight is not finite; resume with: hrm train --resume runs/a";
+        assert_eq!(text(false), want);
+    }
+
+    #[test]
+    fn signals_that_are_ignored_are_read_from_the_status_of_a_process() {
+        let status = "Name:\thrm\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
+        assert_eq!(ignored(status), Some(0x1001));
+        assert_eq!(ignored("Name:\thrm\n"), None);
     }
 
     #[test]

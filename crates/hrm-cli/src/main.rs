@@ -102,12 +102,9 @@ fn main() -> ExitCode {
     let command = Command::parse();
     progress::show_stages();
     let n_threads = command.n_threads();
-    let run = || match command {
-        Command::Train(command) => command.run(),
-        command => {
-            cleanup::listen()?;
-            command.run()
-        }
+    let run = || {
+        cleanup::listen()?;
+        command.run()
     };
     exit::exit_code(pool::run(n_threads, run))
 }

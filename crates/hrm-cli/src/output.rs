@@ -1,11 +1,16 @@
 //! New files and folders, which appear complete or not at all and never replace
 //! others.
 
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
-use hrm_tasks::TaskError;
+use hrm_core::SaveError;
+use hrm_core::weight_file::WeightFileError;
+use hrm_puzzles::PuzzleError;
+use hrm_tasks::{CheckpointError, TaskError};
+use hrm_train::TrainError;
 use tempfile::TempPath;
 
 use crate::error::usage;
@@ -26,17 +31,39 @@ fn exists(path: &Path) -> anyhow::Error {
     usage(format!("{} already exists", path.display()))
 }
 
-/// Writes a new file.
+/// Writes a new file, and makes the folders that it lies in.
 ///
 /// # Errors
 ///
 /// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write) if it exists or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
-    durable::write_new(path, bytes).map_err(TaskError::write(path))
+    let made = fs::create_dir_all(durable::parent(path));
+    made.and_then(|()| durable::write_new(path, bytes)).map_err(TaskError::write(path))
 }
 
-/// Writes a new file. `write` gets the path of a temporary file beside it, and
-/// makes its content durable.
+/// Writes the file at a path.
+type Write<'a> = &'a dyn Fn(&Path) -> anyhow::Result<()>;
+
+/// Writes new files, each with its own function: all of them or none.
+///
+/// # Errors
+///
+/// The first error; files that were written before it are removed again.
+pub(crate) fn all_or_none(files: &[(&Path, Write<'_>)]) -> anyhow::Result<()> {
+    for (idx, (path, write)) in files.iter().enumerate() {
+        if let Err(err) = write(path) {
+            for (written, _) in &files[..idx] {
+                // An error of this must not hide the first one.
+                let _ = fs::remove_file(written);
+            }
+            return Err(err);
+        }
+    }
+    Ok(())
+}
+
+/// Writes a new file, and makes the folders that it lies in. `write` gets the path of a
+/// temporary file beside it, and makes its content durable.
 ///
 /// # Errors
 ///
@@ -51,9 +78,10 @@ pub(crate) fn new_file(
         _ => TaskError::write(path)(err).into(),
     };
     let parent = durable::parent(path);
+    fs::create_dir_all(parent).map_err(failed)?;
     let folder = durable::TemporaryFolder::in_folder(parent).map_err(failed)?;
     let temporary = folder.path().join("file");
-    write(&temporary)?;
+    write(&temporary).map_err(|err| with_final_name(err, &temporary, path))?;
     let temporary = TempPath::try_from_path(temporary).map_err(failed)?;
     temporary.persist_noclobber(path).map_err(|err| failed(err.error))?;
     durable::sync_folder(parent).map_err(failed)
@@ -70,13 +98,60 @@ pub(crate) fn new_folder(
     fill: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     must_be_free(path)?;
-    durable::new_folder(path, |source| TaskError::write(path)(source).into(), fill)
+    let failed = |source| TaskError::write(path)(source).into();
+    durable::new_folder(path, failed, |folder| {
+        fill(folder).map_err(|err| with_final_name(err, folder, path))
+    })
+}
+
+/// `err`, with the name that a file in `temporary`, or that itself, would have had in `path`:
+/// the user knows no other.
+fn with_final_name(mut err: anyhow::Error, temporary: &Path, path: &Path) -> anyhow::Error {
+    if let Some(named) = written(&mut err)
+        && let Ok(rest) = named.strip_prefix(temporary)
+    {
+        *named = match rest.as_os_str().is_empty() {
+            true => path.to_owned(),
+            false => path.join(rest),
+        };
+    }
+    err
+}
+
+/// The file that could not be written.
+fn written(err: &mut anyhow::Error) -> Option<&mut PathBuf> {
+    type Weights = WeightFileError;
+    if err.is::<TaskError>() {
+        return match err.downcast_mut()? {
+            TaskError::Puzzle(PuzzleError::Write { path, .. }) => Some(path),
+            _ => None,
+        };
+    }
+    if err.is::<SaveError>() {
+        return match err.downcast_mut()? {
+            SaveError::Config { path, .. } | SaveError::Weights(Weights::Write { path, .. }) => {
+                Some(path)
+            }
+            SaveError::Weights(_) => None,
+        };
+    }
+    if err.is::<CheckpointError>() {
+        return match err.downcast_mut()? {
+            CheckpointError::Folder(TrainError::Write { path, .. })
+            | CheckpointError::Vocabulary(TaskError::Puzzle(PuzzleError::Write { path, .. })) => {
+                Some(path)
+            }
+            _ => None,
+        };
+    }
+    match err.downcast_mut()? {
+        Weights::Write { path, .. } => Some(path),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     #[test]
@@ -104,5 +179,51 @@ mod tests {
         let err = new_file(&path, |_| anyhow::bail!("the disk is full")).unwrap_err();
         assert_eq!(err.to_string(), "the disk is full");
         assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_error_names_the_file_that_was_asked_for() {
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().join("new/folder/x.safetensors");
+        let full = |temporary: &Path| {
+            let (path, source) = (temporary.to_owned(), io::ErrorKind::StorageFull.into());
+            Err(WeightFileError::Write { path, source }.into())
+        };
+        let err = new_file(&path, full).unwrap_err();
+        assert_eq!(err.to_string(), format!("cannot write {}", path.display()));
+
+        let out = here.path().join("out");
+        let io = || io::Error::from(io::ErrorKind::StorageFull);
+        let errors: [fn(PathBuf, io::Error) -> anyhow::Error; 5] = [
+            |path, source| TaskError::write(&path)(source).into(),
+            |path, source| SaveError::Config { path, source }.into(),
+            |path, source| SaveError::Weights(WeightFileError::Write { path, source }).into(),
+            |path, source| CheckpointError::Folder(TrainError::Write { path, source }).into(),
+            |path, source| CheckpointError::Vocabulary(TaskError::write(&path)(source)).into(),
+        ];
+        for error in errors {
+            let fill = |folder: &Path| Err(error(folder.join("a.json"), io()));
+            let text = format!("{:#}", new_folder(&out, fill).unwrap_err());
+            assert!(
+                text.contains(&format!("cannot write {}", out.join("a.json").display())),
+                "{text}"
+            );
+        }
+        assert!(!out.exists());
+    }
+
+    #[test]
+    fn of_files_that_belong_together_none_is_left_alone() {
+        let here = tempfile::tempdir().unwrap();
+        let [a, b, c] = ["a", "b", "c"].map(|name| here.path().join(name));
+        fs::write(&b, "not ours").unwrap();
+        let write = |path: &Path| Ok(write_new(path, b"ours")?);
+        let err = all_or_none(&[(&a, &write), (&b, &write), (&c, &write)]).unwrap_err();
+        assert_eq!(err.to_string(), format!("cannot write {}", b.display()));
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(&b).unwrap(), "not ours");
+        fs::remove_file(&b).unwrap();
+        all_or_none(&[(&a, &write), (&b, &write), (&c, &write)]).unwrap();
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 3);
     }
 }

@@ -5,6 +5,13 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 pub(crate) use hrm_base::paths::absolute;
+use serde_json::Value;
+
+/// `path` in JSON output. What is no Unicode in it becomes replacement characters, since JSON
+/// holds nothing else.
+pub(crate) fn to_json(path: &Path) -> Value {
+    path.to_string_lossy().into()
+}
 
 /// `path` as the record in the folder `run` states it: relative to that folder if both lie
 /// in the working folder, else absolute.

@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
 use hrm_core::Hrm;
+use hrm_kernels::Isa;
 use hrm_puzzles::PuzzleError;
 use hrm_tasks::{PuzzleTask, RunConfig, TaskError, TaskRecord};
 use hrm_train::TrainConfig;
-use hrm_train::run::{files, read_json};
+use hrm_train::run::{files, read_json, verify_files};
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
@@ -115,13 +116,48 @@ impl RunRecord {
 
     /// The record as it is written into the run folder `run`.
     pub(crate) fn for_folder(&self, run: &Path) -> Self {
+        // A path that the record in the folder states already stays as it is stated.
+        let mut stated = BTreeMap::new();
+        if let Ok(mut before) = read_json::<Self>(&run.join(files::RECORD)) {
+            before.map_paths(|path| {
+                stated.insert(paths::resolved(path, run), path.to_owned());
+                path.to_owned()
+            });
+        }
         let mut record = self.clone();
-        record.map_paths(|path| paths::recorded(path, run));
+        record.map_paths(|path| {
+            stated.get(path).cloned().unwrap_or_else(|| paths::recorded(path, run))
+        });
         record
     }
 
+    /// Checks that files of a run can name all paths in the record.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not Unicode.
+    pub(crate) fn check_paths(&self) -> anyhow::Result<()> {
+        let mut unnamed = None;
+        self.clone().map_paths(|path| {
+            unnamed = unnamed.take().or(path.to_str().is_none().then(|| path.to_owned()));
+            path.to_owned()
+        });
+        let Some(path) = unnamed else { return Ok(()) };
+        Err(usage(format!(
+            "{} is not a name in Unicode, so {} cannot hold it: rename the file or folder",
+            path.display(),
+            files::RECORD
+        )))
+    }
+
+    /// The record with paths as text, which need not lead to files.
+    pub(crate) fn for_display(mut self) -> Self {
+        self.map_paths(|path| path.to_string_lossy().into_owned().into());
+        self
+    }
+
     /// Changes all paths in the record.
-    fn map_paths(&mut self, change: impl Fn(&Path) -> PathBuf) {
+    fn map_paths(&mut self, mut change: impl FnMut(&Path) -> PathBuf) {
         for path in &mut self.data {
             *path = change(path);
         }
@@ -256,6 +292,11 @@ impl RunRecord {
         })
     }
 
+    /// Whether the length of the run was changed after `step` steps.
+    pub(crate) fn is_extended_at(&self, step: u64) -> bool {
+        self.extensions.iter().any(|extension| extension.step == step)
+    }
+
     /// When the run ends.
     pub(crate) fn length(&self) -> Length {
         self.minutes.map_or(Length::Steps(self.config.train.steps), Length::Minutes)
@@ -280,9 +321,7 @@ impl RunRecord {
                                   not --minutes";
                     return Err(usage(reason));
                 }
-                // The number of steps is unknown, so there is nothing to decay over.
                 train.steps = TrainConfig::OPEN_ENDED;
-                train.schedule.lr_min_ratio = 1.0;
                 self.minutes = Some(minutes);
                 Ok(())
             }
@@ -391,6 +430,7 @@ impl RunRecord {
             return self.fresh_model();
         }
         let (folder, compute) = (run.join(files::INIT), self.compute()?);
+        verify_files(&folder, &[files::CONFIG, files::WEIGHTS])?;
         let model = Hrm::load(&folder, &compute.device()?)?;
         if *model.config() != self.config.model {
             let folder = folder.display();
@@ -412,17 +452,15 @@ impl RunRecord {
 
     /// Warns of differences that make a resumed run differ in its last bits.
     pub(crate) fn warn_if_host_differs(&self) {
-        let here = Host::here();
-        if here != self.host {
-            let Host { platform, n_threads } = &self.host;
-            note(format!(
-                "The run started on {platform} with {n_threads} threads; on {} with {}, results \
-                 are rounded differently.",
-                here.platform, here.n_threads
-            ));
-        }
+        self.host.difference(&Host::here()).into_iter().for_each(note);
         if self.version != env!("CARGO_PKG_VERSION") {
             note(format!("The run started with version {} of this program.", self.version));
+        } else if self.revision != revision() {
+            note(format!(
+                "The run started with this program at revision {}; this is revision {}.",
+                self.revision,
+                revision()
+            ));
         }
     }
 }
@@ -434,6 +472,9 @@ pub(crate) struct Host {
     pub(crate) platform: String,
     /// Number of compute threads.
     pub(crate) n_threads: usize,
+    /// Instruction set of its kernels; empty in records that do not name it.
+    #[serde(default)]
+    pub(crate) isa: String,
 }
 
 impl Host {
@@ -441,7 +482,26 @@ impl Host {
         Self {
             platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
             n_threads: candle_core::utils::get_num_threads(),
+            // An error of this names the variable that is wrong, where kernels are used.
+            isa: Isa::current().map_or_else(|_| String::new(), |isa| isa.name().to_owned()),
         }
+    }
+
+    /// What a user has to know about a run that started here and is resumed on `other`.
+    fn difference(&self, other: &Self) -> Option<String> {
+        let isa = if self.isa.is_empty() { &other.isa } else { &self.isa };
+        if *self == (Self { isa: self.isa.clone(), ..other.clone() }) && *isa == other.isa {
+            return None;
+        }
+        let machine = |host: &Self, isa: &str| {
+            let Self { platform, n_threads, .. } = host;
+            format!("{platform} with {n_threads} threads and {isa} kernels")
+        };
+        Some(format!(
+            "The run started on {}; on {}, results are rounded differently.",
+            machine(self, isa),
+            machine(other, &other.isa)
+        ))
     }
 }
 
@@ -616,6 +676,22 @@ mod tests {
             assert!(revision() != first && !revision().ends_with("-dirty"));
             assert!(git(here, &["reset", "--hard", &first]));
         }
+    }
+
+    #[test]
+    fn a_resumed_run_is_told_of_another_machine() {
+        let host = |n_threads, isa: &str| Host {
+            platform: "linux-x86_64".to_owned(),
+            n_threads,
+            isa: isa.to_owned(),
+        };
+        let avx2 = host(4, "avx2");
+        assert_eq!(avx2.difference(&avx2), None);
+        assert_eq!(host(4, "").difference(&avx2), None, "a record without the instruction set");
+        let want = "The run started on linux-x86_64 with 4 threads and avx512 kernels; on \
+                    linux-x86_64 with 4 threads and avx2 kernels, results are rounded differently.";
+        assert_eq!(host(4, "avx512").difference(&avx2).as_deref(), Some(want));
+        assert!(host(2, "").difference(&avx2).unwrap().contains("with 2 threads and avx2"));
     }
 
     #[test]

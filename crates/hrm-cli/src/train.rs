@@ -10,6 +10,7 @@ use hrm_train::task::Examples;
 use hrm_train::{TrainError, Trainer, ValidationSplit};
 use serde_json::{Value, json};
 
+use crate::checkpoint;
 use crate::compute::{Compute, device_name};
 use crate::cost;
 use crate::data_checks;
@@ -132,7 +133,8 @@ impl Train {
         if is_checkpoint(run) {
             return Err(not_a_run(run));
         }
-        let resumed = TrainingSession::reopen(run)?;
+        let resumed =
+            TrainingSession::reopen(run).map_err(|err| checkpoint::explained(run, err))?;
         self.check_kind(&RunRecord::load(&run.join(files::RECORD))?, run)?;
         if !self.data_args.data.is_empty() {
             let path = run.join(files::RECORD);
@@ -219,6 +221,7 @@ impl Train {
             notes.extend(adapted);
         }
         // Everything that can be refused is refused before the run folder is made.
+        record.check_paths()?;
         record.config.train.check()?;
         if record.minutes.is_none() {
             record.config.train.check_fixed_steps()?;
@@ -245,16 +248,21 @@ impl Train {
         let step_time = cost::step_time(&record)?;
 
         let name = name.unwrap_or_else(|| record.config.task.name().to_owned());
-        let out = self.out.unwrap_or_else(|| free_folder(&name));
-        let written = record.for_folder(&out);
-        let folder =
-            RunFolder::create_with(&out, &written, self.force, |folder| match record.init {
-                Some(_) => {
-                    warm_start::save(folder, &model, &record.task_record(), task.identifiers())
-                }
-                None => Ok(()),
-            });
-        let folder = folder.map_err(mention_force)?;
+        let create = |out: &Path| {
+            let written = record.for_folder(out);
+            let folder =
+                RunFolder::create_with(out, &written, self.force, |folder| match record.init {
+                    Some(_) => {
+                        warm_start::save(folder, &model, &record.task_record(), task.identifiers())
+                    }
+                    None => Ok(()),
+                });
+            folder.map_err(mention_force)
+        };
+        let (out, folder) = match &self.out {
+            Some(out) => (out.clone(), create(out)?),
+            None => in_free_folder(|n| Path::new("runs").join(format!("{name}-{n}")), create)?,
+        };
         let trainer = Trainer::new(model, record.config.train.clone())?;
         notes.into_iter().for_each(note);
         introduce(&name, &record, task.as_ref(), &out)?;
@@ -476,8 +484,12 @@ fn report(finished: &Finished, as_json: bool) -> anyhow::Result<()> {
     let Finished { run, task, n_steps, seconds, evaluation, example } = finished;
     if as_json {
         let evaluation = evaluation.as_ref().map(|found| scores::to_json(found, None));
-        let line =
-            json!({"run": run, "steps": n_steps, "seconds": seconds, "evaluation": evaluation});
+        let line = json!({
+            "run": paths::to_json(run),
+            "steps": n_steps,
+            "seconds": seconds,
+            "evaluation": evaluation,
+        });
         return Ok(result(format!("{line}\n"))?);
     }
     let table = match evaluation {
@@ -517,13 +529,48 @@ fn mention_force(err: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The first of `runs/NAME-1`, `-2`, ... that does not exist.
-fn free_folder(name: &str) -> PathBuf {
-    let folder = |n: u32| Path::new("runs").join(format!("{name}-{n}"));
-    (1..).map(folder).find(|path| !path.exists()).expect("folder names do not run out")
+/// The first of `folder(1)`, `folder(2)`, ... that does not exist, and what `create` makes
+/// there. Another process that takes it first gets it, and the next one is tried.
+fn in_free_folder<T>(
+    folder: impl Fn(u32) -> PathBuf,
+    mut create: impl FnMut(&Path) -> anyhow::Result<T>,
+) -> anyhow::Result<(PathBuf, T)> {
+    let mut free = (1..).map(folder).filter(|path| !path.exists());
+    loop {
+        let path = free.next().expect("folder names do not run out");
+        match create(&path) {
+            Err(_) if path.exists() => {}
+            created => return Ok((path, created?)),
+        }
+    }
 }
 
 /// Makes paths independent of the current folder.
 fn absolute(data: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(data.iter().map(|path| paths::absolute(path)).collect::<std::io::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_runs_that_start_at_once_get_a_folder_each() {
+        let here = tempfile::tempdir().unwrap();
+        std::fs::create_dir(here.path().join("a-1")).unwrap();
+        let folder = |n: u32| here.path().join(format!("a-{n}"));
+        let mut n_tried = 0;
+        let (path, made) = in_free_folder(folder, |path| {
+            n_tried += 1;
+            // The other process is faster, once.
+            if n_tried == 1 {
+                std::fs::create_dir(path)?;
+            }
+            Ok(std::fs::create_dir(path)?)
+        })
+        .unwrap();
+        assert_eq!((path, made, n_tried), (here.path().join("a-3"), (), 2));
+        let failed = in_free_folder(folder, |_| -> anyhow::Result<()> { anyhow::bail!("no") });
+        assert_eq!(failed.unwrap_err().to_string(), "no");
+    }
 }

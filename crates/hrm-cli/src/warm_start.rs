@@ -14,10 +14,11 @@ use hrm_core::{Hrm, HrmConfig, names};
 use hrm_tasks::settings::{SET_BY_TASK, leaves};
 use hrm_tasks::{Checkpoint, CheckpointError, PuzzleTask, TaskConfig, TaskRecord, Vocabulary};
 use hrm_train::TrainError;
-use hrm_train::run::{files, sha256};
+use hrm_train::run::{files, sha256, write_checksums};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::checkpoint;
 use crate::error::usage;
 use crate::term::note;
 
@@ -51,7 +52,8 @@ impl WarmStart {
             let hash = sha256(&weights)
                 .map_err(|source| TrainError::Read { path: weights.clone(), source })?;
             Ok::<_, CheckpointError>((checkpoint, hash))
-        })?;
+        })
+        .map_err(|err| checkpoint::explained(path, err.into()))?;
         let record =
             InitRecord { checkpoint: std::path::absolute(&checkpoint.path)?, weights_sha256 };
         Ok(Self { checkpoint, record })
@@ -265,6 +267,7 @@ pub(crate) fn save(
     fs::create_dir(&folder).map_err(failed)?;
     model.save(&folder).map_err(TrainError::from)?;
     record.write(&folder, identifiers)?;
+    write_checksums(&folder)?;
     Ok(durable::sync_folder(&folder).map_err(failed)?)
 }
 

@@ -310,6 +310,267 @@ fn a_finished_run_is_extended() {
 }
 
 #[test]
+fn a_run_that_ended_early_trains_on_when_it_is_extended() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // Nothing is learnt, so every validation is as bad as the first.
+    let stopping = [
+        "--set=train.learning_rate=0",
+        "--set=train.puzzle_learning_rate=0",
+        "--set=train.eval_interval=3",
+        "--set=train.n_validation=6",
+        "--set=train.patience=2",
+    ];
+    start(here, "sudoku", "60", "run", &stopping);
+    let run = here.join("run");
+    let validated = || -> Vec<u64> {
+        let lines = metrics(&run).into_iter().filter(|line| line["kind"] == "validation");
+        lines.map(|line| line["step"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(validated(), [3, 6, 9]);
+    let said = ok(here, &["train", "--resume=run", "--steps=90"]);
+    let anew = "The run had ended early; train.evaluation.patience counts anew.";
+    assert!(said.stderr.contains(anew), "{}", said.stderr);
+    assert!(said.stdout.starts_with("15 steps in "), "{}", said.stdout);
+    assert_eq!(validated(), [3, 6, 9, 12, 15]);
+
+    // As if it had been killed right after a second extension was recorded.
+    let mut record = read_json(&run.join("run.json"));
+    record["config"]["train"]["steps"] = 120.into();
+    let extension = json!({"step": 15, "before": {"steps": 90}, "after": {"steps": 120}});
+    record["extensions"].as_array_mut().unwrap().push(extension);
+    fs::write(run.join("run.json"), record.to_string()).unwrap();
+    let position = read_json(&run.join("checkpoints/step-000015/position.json"));
+    let mut text = fs::read(run.join("metrics.jsonl")).unwrap();
+    text.truncate(position["n_metrics"].as_u64().unwrap() as usize);
+    fs::write(run.join("metrics.jsonl"), text).unwrap();
+    ok(here, &["train", "--resume=run"]);
+    assert_eq!(validated(), [3, 6, 9, 12, 15, 18, 21]);
+    let ended = ok(here, &["train", "--resume=run"]);
+    assert!(ended.stdout.starts_with("run is finished: 21 steps"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_run_with_a_time_limit_keeps_the_schedule_of_one_with_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let decaying = [
+        "train",
+        "sudoku",
+        "--preset=tiny",
+        "--minutes=0.0001",
+        "--out=run",
+        "--set=train.lr_min_ratio=0.125",
+        "--set=train.warmup_steps=1",
+        "--set=train.learning_rate=0.001",
+    ];
+    ok(here, &[&decaying[..], SMALL, MODEL].concat());
+    let run = here.join("run");
+    let rate = |run: &Path| {
+        let lines = metrics(run).into_iter().rfind(|line| line["kind"] == "train");
+        lines.unwrap()["learning_rate"].as_f64().unwrap()
+    };
+    assert_eq!(rate(&run), 1e-3, "it does not decay before it has a number of steps");
+    let schedule = &read_json(&run.join("run.json"))["config"]["train"]["schedule"];
+    assert_eq!(schedule["lr_min_ratio"], 0.125);
+    let step = metrics(&run)[0]["step"].as_u64().unwrap();
+    let steps = (step + 4).to_string();
+    ok(here, &["train", "--resume=run", "--steps", &steps]);
+    ok(here, &["train", "--from=run", "--steps=9", "--out=again"]);
+    for run in [&run, &here.join("again")] {
+        let last = rate(run);
+        assert!((last - 0.125e-3).abs() < 1e-12, "{last}");
+    }
+}
+
+#[test]
+fn a_run_without_its_log_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "20", "run", &[]);
+    let path = here.join("run/metrics.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    let first = whole.lines().next().unwrap();
+    // A line and a half.
+    fs::write(&path, &whole[..first.len() + 20]).unwrap();
+    let said = ok(here, &["train", "--resume=run", "--steps=30"]).stderr;
+    let n_found = first.len() + 20;
+    assert!(said.contains("Warning: run/metrics.jsonl has been cut: its checkpoint"), "{said}");
+    assert!(said.contains(&format!("found {n_found}. The run goes on")), "{said}");
+    let lines = metrics(&here.join("run"));
+    let steps: Vec<&Value> = lines.iter().map(|line| &line["step"]).collect();
+    assert_eq!(steps, [10, 20, 30, 30]);
+    // What is no log at all is said.
+    fs::write(&path, "not a log\n").unwrap();
+    let listed = ok(here, &["runs", "run"]);
+    let want = "Warning: 1 line of run/metrics.jsonl left out: no metrics.";
+    assert!(listed.stderr.contains(want), "{}", listed.stderr);
+}
+
+#[test]
+fn a_run_without_intact_checkpoints_never_starts_again_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "10", "run", &[]);
+    let weights = here.join("run/checkpoints/step-000010/model.safetensors");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n";
+    fs::write(weights, pointer).unwrap();
+    let log = metrics(&here.join("run"));
+    let why = "step-000010/model.safetensors is damaged: it is a pointer of Git LFS to a file that \
+               is not here: run `git lfs pull`";
+    for _ in 0..2 {
+        let none = "run has no intact checkpoint to resume from: run/checkpoints/";
+        let again = "To repeat the run from its start: hrm train --from run --out NEW";
+        refused(here, &["train", "--resume=run"], &[none, why, again]);
+        assert_eq!(metrics(&here.join("run")), log);
+    }
+    for args in
+        [&["eval", "run"][..], &["solve", "sudoku", "--run=run"], &["export", "run", "--out=x"]]
+    {
+        refused(here, args, &[why]);
+    }
+    refused(here, &["train", "--init=run", "--steps=1", "--out=new"], &[why]);
+    // Without the names of checkpoints, the newest one is found.
+    start(here, "sudoku", "10", "other", &[]);
+    fs::remove_file(here.join("other/checkpoints/latest")).unwrap();
+    fs::write(here.join("other/checkpoints/step-000010/.DS_Store"), "").unwrap();
+    ok(here, &["eval", "other"]);
+    ok(here, &["train", "--resume=other", "--steps=12"]);
+}
+
+#[test]
+fn what_is_no_run_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "run", &[]);
+    ok(here, &["export", "run", "--out=x.safetensors"]);
+    fs::create_dir(here.join("step_5")).unwrap();
+    fs::copy(here.join("x.safetensors"), here.join("step_5/model.safetensors")).unwrap();
+    for (path, want) in [
+        ("nosuch", "error: nosuch does not exist"),
+        ("run/run.json", "run/run.json is a file of a run: name its folder, run"),
+        ("run/checkpoints", "run/checkpoints is a folder of a run: name that, run"),
+        ("x.safetensors", "To use weights of another tool: hrm import x.safetensors --out DIR"),
+        (
+            "step_5",
+            "it has no run.json and no task.json. To use weights of another tool: hrm import",
+        ),
+    ] {
+        refused(here, &["eval", path], &[want]);
+        refused(here, &["export", path, "--out=y"], &[want]);
+        refused(here, &["solve", "sudoku", "--run", path], &[want]);
+        refused(here, &["train", "--init", path, "--steps=1", "--out=new"], &[want]);
+    }
+    refused(here, &["train", "--resume=nosuch"], &["error: nosuch does not exist"]);
+    refused(
+        here,
+        &["train", "--resume=run/checkpoints"],
+        &["is a folder of a run: name that, run"],
+    );
+}
+
+#[test]
+fn an_export_follows_its_name_and_leaves_nothing_if_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "run", &[]);
+    ok(here, &["export", "run", "--out=new/folder/model.onnx"]);
+    let graph = fs::read(here.join("new/folder/model.onnx")).unwrap();
+    assert!(graph.starts_with(&[0x08, 8, 0x12]), "a protocol buffer");
+    refused(here, &["export", "run", "--out=m.pt"], &["name of a PyTorch checkpoint"]);
+    for name in ["v1.5", "v1.6"] {
+        ok(here, &["export", "run", "--out", name]);
+        assert!(here.join(format!("{name}.config.yaml")).is_file());
+        ok(here, &["import", name, "--out", &format!("from-{name}")]);
+    }
+
+    // Files above 8 kB cannot be written, as if the disk were full.
+    #[cfg(unix)]
+    {
+        fs::create_dir(here.join("small")).unwrap();
+        let hrm = env!("CARGO_BIN_EXE_hrm");
+        let export = format!("exec {hrm} export run --out small/x.safetensors");
+        let script = format!("trap '' XFSZ; ulimit -f 16; {export}");
+        let sh = || std::process::Command::new("sh");
+        let full = sh().current_dir(here).args(["-c", &script]).output().unwrap();
+        let stderr = String::from_utf8(full.stderr).unwrap();
+        assert_eq!(full.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("cannot write small/x.safetensors: "), "{stderr}");
+        assert_eq!(fs::read_dir(here.join("small")).unwrap().count(), 0);
+        let again = sh().current_dir(here).args(["-c", &export]).status().unwrap();
+        assert!(again.success());
+    }
+}
+
+/// Names that are not Unicode, which file systems of Linux have.
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_that_are_not_unicode_lose_nothing() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "run", &[]);
+    let strange = std::ffi::OsStr::from_bytes(b"strange\xff");
+    fs::rename(here.join("run"), here.join(strange)).unwrap();
+    let hrm = |args: &[&std::ffi::OsStr]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hrm"));
+        let output = command.current_dir(here).args(args).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let word = std::ffi::OsStr::new;
+    let (data, weights) =
+        (std::ffi::OsStr::from_bytes(b"data\xff"), std::ffi::OsStr::from_bytes(b"w\xff"));
+    for args in [
+        &[word("eval"), strange, word("--json")][..],
+        &[word("runs"), strange, word("--json")],
+        &[word("runs"), word("."), word("--json")],
+        &[word("export"), strange, word("--json"), word("--out"), weights],
+        &[word("import"), weights, word("--json"), word("--out"), word("model")],
+        &[word("train"), word("--json"), word("--steps=3"), word("--resume"), strange],
+        &[word("train"), word("--json"), word("--resume"), strange],
+        &[
+            word("data"),
+            word("prepare"),
+            word("sudoku"),
+            word("--preset=tiny"),
+            word("--json"),
+            word("--set=task.n_train=5"),
+            word("--out"),
+            data,
+        ],
+    ] {
+        let (code, stdout, stderr) = hrm(args);
+        assert_eq!(code, Some(0), "{args:?}: {stderr}");
+        let line: Value = serde_json::from_str(stdout.trim()).unwrap();
+        assert!(line.is_object(), "{args:?}: {line}");
+    }
+    // Files of a run cannot hold such a name, which is said before anything is done.
+    for args in [&[word("--init"), strange][..], &[word("sudoku"), word("--data"), data]] {
+        let new = [word("train"), word("--steps=1"), word("--out=new")];
+        let (code, _, stderr) = hrm(&[&new[..], args].concat());
+        assert_eq!(code, Some(2), "{args:?}: {stderr}");
+        assert!(
+            stderr.contains(" is not a name in Unicode, so run.json cannot hold it"),
+            "{stderr}"
+        );
+        assert!(!here.join("new").exists());
+    }
+}
+
+#[test]
+fn a_run_that_is_being_created_is_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    start(here, "sudoku", "2", "runs/a", &[]);
+    fs::create_dir(here.join("runs/.tmpAbCdEf.tmp")).unwrap();
+    let half = here.join("runs/.tmpAbCdEf.tmp/run.json");
+    fs::copy(here.join("runs/a/run.json"), half).unwrap();
+    let listed = ok(here, &["runs", "--json"]);
+    assert_eq!(listed.stdout.lines().count(), 1, "{}", listed.stdout);
+}
+
+#[test]
 fn a_run_moves_with_its_data() {
     let folder = tempfile::tempdir().unwrap();
     let here = &folder.path().join("project");
@@ -319,13 +580,17 @@ fn a_run_moves_with_its_data() {
     let record = read_json(&here.join("runs/a/run.json"));
     assert_eq!(record["data"], json!(["../../data/p.csv"]));
     let scored = ok(here, &["eval", "runs/a", "--json"]).stdout;
+    warm(here, "runs/a", "1", "runs/w", &["--data=data/p.csv"]);
 
     // The whole project.
     let moved = &folder.path().join("moved");
     fs::rename(here, moved).unwrap();
     let rows = |line: &str| serde_json::from_str::<Value>(line).unwrap()["rows"].clone();
     assert_eq!(rows(&ok(moved, &["eval", "runs/a", "--json"]).stdout), rows(&scored));
-    ok(moved, &["train", "--resume=runs/a", "--steps=4"]);
+    assert_eq!(rows(&ok(moved, &["eval", "runs/w/init", "--json"]).stdout), rows(&scored));
+    // From another folder too, its record stays as it is.
+    ok(folder.path(), &["train", "--resume=moved/runs/a", "--steps=4"]);
+    assert_eq!(read_json(&moved.join("runs/a/run.json"))["data"], json!(["../../data/p.csv"]));
 
     // Only the data.
     let elsewhere = folder.path().join("elsewhere.csv");
@@ -395,6 +660,16 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_is_named() {
         assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
         assert!(!stderr.contains("error") && !stderr.contains("panic"), "{args:?}: {stderr}");
     }
+    // What is written beside the output is not lost with it.
+    write_tasks(&here.join("tasks.json"), &["aa", "bb", "cc", "dd"]);
+    start(here, "arc", "1", "arc", &["--data=tasks.json", "--set=task.augmentations=2"]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hrm"));
+    command.current_dir(here).args(["eval", "arc", "--data=tasks.json", "--out=sub"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(here.join("sub/submission.json").is_file());
     // A file that takes nothing, as if its disk were full.
     for args in [&["settings"][..], &["data", "generate", "sudoku", "--preset=tiny"]] {
         let Ok(full) = fs::File::options().write(true).open("/dev/full") else { return };

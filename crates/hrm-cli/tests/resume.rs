@@ -145,7 +145,10 @@ fn kill_at_random(variants: &[&str]) {
 
 #[test]
 fn an_interrupted_run_is_saved_first() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        if signal == "HUP" && ignores_hangup() {
+            continue;
+        }
         let folder = tempfile::tempdir().unwrap();
         let here = folder.path();
         let steps = ["--steps=1000000", "--set=train.eval_interval=0", "--out=run"];
@@ -170,6 +173,59 @@ fn an_interrupted_run_is_saved_first() {
         // The checkpoint is that of the last step.
         assert_eq!(step / 10, n_lines, "{latest}");
     }
+}
+
+/// Whether the end of a terminal ends neither this process nor those that it starts: because
+/// of `nohup`, or because the system does not tell.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 1 == 1)
+}
+
+#[test]
+fn a_run_outlives_its_terminal_if_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let hrm_binary = env!("CARGO_BIN_EXE_hrm");
+    let train = [TRAIN, &["--steps=1000000", "--out=run"]].concat().join(" ");
+    let script = format!("trap '' HUP; exec {hrm_binary} {train}");
+    let mut command = Command::new("sh");
+    command.current_dir(here).args(["-c", &script]).stdin(Stdio::null());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let n_lines = || {
+        let text = fs::read_to_string(here.join("run/metrics.jsonl")).unwrap_or_default();
+        text.lines().count()
+    };
+    let wait_for = |n: usize| {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while n_lines() < n {
+            assert!(Instant::now() < deadline, "no line of metrics in a minute");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for(1);
+    let send = |signal: &str| {
+        let kill = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+    };
+    send("HUP");
+    wait_for(n_lines() + 3);
+    send("TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn a_start_that_is_interrupted_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // Long before the first step.
+    let mut child = start(here, &["train", "maze", "--set=task.n_train=1000000", "--out=run"]);
+    std::thread::sleep(Duration::from_secs(3));
+    let kill = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143), "it ends by itself, not by the signal");
+    assert_eq!(fs::read_dir(here).unwrap().count(), 0);
 }
 
 #[test]

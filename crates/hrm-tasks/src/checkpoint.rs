@@ -12,12 +12,11 @@ use std::path::{Path, PathBuf};
 use hrm_core::candle_core::Device;
 use hrm_core::{Hrm, LoadError};
 use hrm_train::TrainError;
-use hrm_train::run::{find_checkpoint, read_json, write_json};
+use hrm_train::run::{files, find_checkpoint, read_json, verify_files, write_json};
 use serde::{Deserialize, Serialize};
 
 use crate::{TaskConfig, TaskError, Vocabulary};
 
-const TASK: &str = "task.json";
 const TOKENIZER: &str = "tokenizer.json";
 const IDENTIFIERS: &str = "identifiers.json";
 
@@ -96,8 +95,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`] if `path` is neither of them, or its files are missing, malformed or
-    /// inconsistent.
+    /// [`CheckpointError`] if `path` is neither of them, or its files are missing, malformed,
+    /// inconsistent, or not those that were written.
     pub fn open(path: impl AsRef<Path>, device: &Device) -> Result<Self, CheckpointError> {
         Self::open_with(path.as_ref(), |checkpoint| Self::read(checkpoint, device))
     }
@@ -135,9 +134,13 @@ impl Checkpoint {
 
     /// Loads the checkpoint folder `path`.
     fn read(path: &Path, device: &Device) -> Result<Self, CheckpointError> {
+        verify_files(
+            path,
+            &[TaskRecord::FILE, IDENTIFIERS, TOKENIZER, files::CONFIG, files::WEIGHTS],
+        )?;
         // The weights last: a file that is open can be read even if it is removed.
         let path = path.to_owned();
-        let record: Result<TaskRecord, _> = read_json(&path.join(TASK));
+        let record: Result<TaskRecord, _> = read_json(&path.join(TaskRecord::FILE));
         let identifiers: Result<Vec<String>, _> = read_json(&path.join(IDENTIFIERS));
         let vocabulary = Vocabulary::load(&path.join(TOKENIZER));
         let model = Hrm::load(&path, device)?;
@@ -157,13 +160,16 @@ impl Checkpoint {
 }
 
 impl TaskRecord {
+    /// Its file name in a checkpoint folder.
+    pub const FILE: &str = "task.json";
+
     /// Writes `task.json`, `identifiers.json` and `tokenizer.json` into an existing folder.
     ///
     /// # Errors
     ///
     /// [`CheckpointError`] naming the file that cannot be written.
     pub fn write(&self, folder: &Path, identifiers: &[String]) -> Result<(), CheckpointError> {
-        write_json(&folder.join(TASK), self)?;
+        write_json(&folder.join(Self::FILE), self)?;
         write_json(&folder.join(IDENTIFIERS), &identifiers)?;
         Ok(self.task.puzzle_kind().vocabulary().save(&folder.join(TOKENIZER))?)
     }
@@ -220,10 +226,45 @@ mod tests {
         let mut n_read = 0;
         std::fs::create_dir(run.join("checkpoints")).unwrap();
         std::fs::write(run.join("checkpoints/latest"), "step-000001").unwrap();
+        assert!(Checkpoint::open(&run, &Device::Cpu).is_err());
+        std::fs::create_dir(run.join("checkpoints/step-000001")).unwrap();
         let read = Checkpoint::open_with(&run, |path| {
             n_read += 1;
-            read_json::<TaskRecord>(&path.join(TASK))
+            read_json::<TaskRecord>(&path.join(TaskRecord::FILE))
         });
         assert!(read.is_err() && n_read == 1);
+    }
+
+    #[test]
+    fn a_checkpoint_whose_files_were_changed_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let created = RunFolder::create(&run, &serde_json::json!({}), false).unwrap();
+        let config = HrmConfig::tiny().with(|config| {
+            (config.block.hidden_dim, config.puzzle_embedding.dim) = (16, 16);
+        });
+        let model = Hrm::seeded(config, 1, &Device::Cpu).unwrap();
+        let task = RunConfig::preset("sudoku", "tiny").unwrap().task;
+        let record = TaskRecord { task, data: Vec::new() };
+        let written = created.checkpoints().write(3, |folder| {
+            model.save(folder).map_err(TrainError::from)?;
+            record.write(folder, &["<blank>".to_owned()])
+        });
+        let checkpoint = written.unwrap();
+        // Files of others, and of the trainer, do not matter.
+        std::fs::write(checkpoint.join(".DS_Store"), "").unwrap();
+        Checkpoint::open(&run, &Device::Cpu).unwrap();
+        // One bit of a weight: the file is as valid as before.
+        let weights = checkpoint.join(files::WEIGHTS);
+        let mut bytes = std::fs::read(&weights).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&weights, bytes).unwrap();
+        for path in [&run, &checkpoint] {
+            let err = Checkpoint::open(path, &Device::Cpu).unwrap_err();
+            assert_eq!(err.to_string(), format!("{} is damaged", weights.display()));
+        }
+        // A copy without checksums is what it is.
+        std::fs::remove_file(checkpoint.join("sha256.json")).unwrap();
+        Checkpoint::open(&run, &Device::Cpu).unwrap();
     }
 }

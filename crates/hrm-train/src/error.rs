@@ -1,5 +1,6 @@
 //! Errors of training and evaluation.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use hrm_core::SaveError;
@@ -72,11 +73,14 @@ pub enum TrainError {
         path: PathBuf,
     },
 
-    /// Every checkpoint of the run is damaged.
+    /// Every checkpoint of the run is damaged, or has been removed.
     #[error("{} has no intact checkpoint to resume from", .path.display())]
     NoCheckpoint {
         /// The run folder.
         path: PathBuf,
+        /// The damage of the newest one, if there is any left.
+        #[source]
+        damage: Option<Box<TrainError>>,
     },
 
     /// A file of a checkpoint does not match its checksum.
@@ -84,6 +88,9 @@ pub enum TrainError {
     Damaged {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        damage: Damage,
     },
 
     /// A file of a run could not be read.
@@ -140,6 +147,28 @@ pub enum TrainError {
     /// The tensor backend failed.
     #[error("the tensor backend failed")]
     Backend(#[from] candle_core::Error),
+}
+
+/// What is wrong with a file of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// It does not exist.
+    #[error("it is missing")]
+    Missing,
+
+    /// Its content is not what was written.
+    #[error("its content does not match its checksum")]
+    Changed,
+
+    /// A version control system has left a pointer in its place.
+    #[error("it is {name}: run `{command}`")]
+    Pointer {
+        /// What it is, with its article.
+        name: Cow<'static, str>,
+        /// The command that fetches the file.
+        command: &'static str,
+    },
 }
 
 impl From<SaveError> for TrainError {

@@ -68,7 +68,7 @@ pub use config::{
     OptimiserConfig, OptimiserKind, PuzzleEmbeddingOptimiserConfig, RecoveryConfig, ScheduleConfig,
     TrainConfig,
 };
-pub use error::TrainError;
+pub use error::{Damage, TrainError};
 pub use evaluate::{EvalOptions, Evaluation, Sampling, evaluate};
 pub use loss::SegmentLoss;
 pub use memory::MemoryEstimate;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::open::open;
 use crate::output;
+use crate::paths;
 use crate::progress;
 use crate::task_args::TaskArgs;
 use crate::term::{note, result};
@@ -79,7 +80,7 @@ impl Export {
             );
         }
         if self.json {
-            let line = json!({"folder": self.out, "train": n_train, "test": n_test,
+            let line = json!({"folder": paths::to_json(&self.out), "train": n_train, "test": n_test,
                 "identifiers": n_identifiers});
             return Ok(result(format!("{line}\n"))?);
         }

@@ -7,6 +7,7 @@ use hrm_tasks::published;
 use serde_json::json;
 
 use crate::output;
+use crate::paths;
 use crate::task_args::task_names;
 use crate::term::{note, result};
 
@@ -45,7 +46,7 @@ impl Import {
         }
         if self.json {
             let names: Vec<_> = files.iter().map(|(name, _)| name).collect();
-            let line = json!({"out": self.out, "files": names, "puzzles": n_puzzles,
+            let line = json!({"out": paths::to_json(&self.out), "files": names, "puzzles": n_puzzles,
                 "versions": n_versions, "left_out": refused.len()});
             return Ok(result(format!("{line}\n"))?);
         }

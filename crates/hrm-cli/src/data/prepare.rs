@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::open::open;
 use crate::output;
+use crate::paths;
 use crate::task_args::TaskArgs;
 use crate::term::result;
 
@@ -37,7 +38,7 @@ impl Prepare {
         let [train, eval] = [task.train(), task.eval()].map(Counts::of);
         if self.json {
             let side = |Counts { n_puzzles, n_rows }| json!({"puzzles": n_puzzles, "rows": n_rows});
-            let line = json!({"folder": self.out, "bytes": n_bytes, "seconds": seconds,
+            let line = json!({"folder": paths::to_json(&self.out), "bytes": n_bytes, "seconds": seconds,
                 "train": side(train), "eval": side(eval), "identifiers": task.n_puzzle_ids()});
             return Ok(result(format!("{line}\n"))?);
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::reference::Extent;
 use super::table::{Group, MULTIPLE_MAX, Table};
+use crate::paths;
 
 /// The comparison of one file.
 pub(crate) struct Report {
@@ -32,7 +33,7 @@ impl Report {
 
     pub(crate) fn print_json(&self, out: &mut impl Write) -> std::io::Result<()> {
         let line = json!({
-            "file": self.path,
+            "file": paths::to_json(&self.path),
             "configuration": self.configuration,
             "steps": self.n_steps,
             "steps_compared": self.extent.n_steps,

@@ -23,7 +23,9 @@ pub(crate) use self::published::to_yaml;
 use self::shapes::Shapes;
 use crate::checkpoint::save_new;
 use crate::error::usage;
+use crate::export::beside;
 use crate::output;
+use crate::paths;
 use crate::task_args::task_names;
 use crate::term::{note, result};
 
@@ -125,7 +127,7 @@ impl Import {
         save_new(&self.out, &model, &record, &names)?;
         let n_parameters = model.config().n_parameters()?;
         if self.json {
-            let line = json!({"checkpoint": self.out, "task": kind, "parameters": n_parameters});
+            let line = json!({"checkpoint": paths::to_json(&self.out), "task": kind, "parameters": n_parameters});
             return Ok(result(format!("{line}\n"))?);
         }
         let out = self.out.display();
@@ -144,7 +146,7 @@ impl Import {
 
     /// Where a config may lie, the likeliest place first.
     fn configs(&self, read: &Foreign, folders: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
-        let exported = read.files.first().map(|file| file.with_extension("config.yaml"));
+        let exported = read.files.first().map(|file| beside(file, "config.yaml"));
         let names = ["config.json", "all_config.yaml", "config.yaml", ".hydra/config.yaml"];
         let named = folders.iter().flat_map(move |folder| names.map(|name| folder.join(name)));
         exported.into_iter().chain(named).collect::<Vec<_>>().into_iter()
@@ -165,7 +167,7 @@ impl Import {
         {
             return identifiers::read(&path, n, &place);
         }
-        let exported = files.first().map(|file| file.with_extension(identifiers::FILE));
+        let exported = files.first().map(|file| beside(file, identifiers::FILE));
         let named = folders.iter().map(|folder| folder.join(identifiers::FILE));
         if let Some(path) = exported.into_iter().chain(named).find(|path| path.is_file()) {
             let names = identifiers::read(&path, n, &place)?;

@@ -12,6 +12,7 @@ use hrm_kernels::Rotary;
 use prost::Message;
 
 use self::builder::{Builder, Name};
+use crate::error::usage;
 
 /// Version of the operators. All of them are older than most runtimes in use.
 const OPERATORS: i64 = 17;
@@ -24,12 +25,19 @@ const DOC: &str = "One segment of a Hierarchical Reasoning Model. First run: any
     `reset` false, until `q` says halt or for a fixed number of segments. The token with \
     the largest logit is the answer for a cell.";
 
+/// Largest file: that of a protocol buffer.
+const N_BYTES_MAX: usize = i32::MAX as usize;
+
 /// The bytes of a model file. `metadata` is stored with it, as pairs of key and value.
 ///
 /// # Errors
 ///
-/// If the backend fails.
-pub(crate) fn to_bytes(model: &Hrm, metadata: &[(&str, String)]) -> Result<Vec<u8>> {
+/// If the model is too large for the format, or the backend fails.
+pub(crate) fn to_bytes(model: Hrm, metadata: &[(&str, String)]) -> anyhow::Result<Vec<u8>> {
+    let n_weight_bytes = 4 * model.config().n_parameters()?;
+    check_length(n_weight_bytes)?;
+    // Initial states too are as exact as the graph computes.
+    let model = &model.with_dtype(DType::F32);
     let property = |(key, value): &(&str, String)| proto::Property {
         key: (*key).into(),
         value: value.clone(),
@@ -44,7 +52,21 @@ pub(crate) fn to_bytes(model: &Hrm, metadata: &[(&str, String)]) -> Result<Vec<u
         opset_import: vec![operators],
         metadata_props: metadata.iter().map(property).collect(),
     };
+    check_length(model.encoded_len())?;
     Ok(model.encode_to_vec())
+}
+
+/// Checks that a file of `n_bytes` can be read by other programs.
+fn check_length(n_bytes: usize) -> anyhow::Result<()> {
+    if n_bytes <= N_BYTES_MAX {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "the graph takes {:.1} GB, and an ONNX file must be smaller than {:.1} GB: export the \
+         weights with --format safetensors",
+        n_bytes as f64 / 1e9,
+        N_BYTES_MAX as f64 / 1e9
+    )))
 }
 
 /// Builds the graph of a segment.
@@ -133,8 +155,14 @@ impl<'a> SegmentGraph<'a> {
         if n_prefix > 0 {
             let ids = "Puzzle identifiers; 0 for a puzzle without one.";
             let ids = self.graph.input("puzzle_ids", proto::INT64, &[], ids);
-            let table = self.padded_puzzle_table()?;
-            let prefix = self.graph.op("Gather", &[&table, &ids]);
+            let table = self.weight(names::PUZZLES)?;
+            let mut prefix = self.graph.op("Gather", &[&table, &ids]);
+            // An embedding need not fill its positions.
+            let n_missing = n_prefix * hidden_dim - self.config.puzzle_embedding.dim;
+            if n_missing > 0 {
+                let pads = self.graph.integers(&[0, 0, 0, n_missing as i64]);
+                prefix = self.graph.op("Pad", &[&prefix, &pads]);
+            }
             let prefix = self.graph.reshape(&prefix, &[-1, n_prefix as i64, hidden_dim as i64]);
             x = self.graph.along("Concat", &[&prefix, &x], 1);
         }
@@ -146,14 +174,6 @@ impl<'a> SegmentGraph<'a> {
         }
         let scale = self.graph.scalar((hidden_dim as f64).sqrt() as f32);
         Ok(self.graph.op("Mul", &[&x, &scale]))
-    }
-
-    /// The puzzle embeddings with the zeros that fill their positions, `[ids, P * D]`.
-    fn padded_puzzle_table(&mut self) -> Result<Name> {
-        let table = self.tensor(names::PUZZLES)?;
-        let width = self.config.puzzle_embedding.n_positions * self.config.block.hidden_dim;
-        let n_missing = width - table.dim(1)?;
-        self.graph.weight(names::PUZZLES, &table.pad_with_zeros(1, 0, n_missing)?)
     }
 
     fn blocks(&mut self, module: &str, z: &Name) -> Result<Name> {

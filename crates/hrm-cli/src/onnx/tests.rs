@@ -66,7 +66,7 @@ fn models() -> Vec<(&'static str, Hrm)> {
 #[test]
 fn every_value_is_defined_once_and_before_its_use() {
     for (name, model) in models() {
-        let bytes = to_bytes(&model, &[("key", "value".to_owned())]).unwrap();
+        let bytes = to_bytes(model.fork().unwrap(), &[("key", "value".to_owned())]).unwrap();
         let read = proto::Model::decode(bytes.as_slice()).unwrap();
         assert_eq!(read.metadata_props[0].value, "value");
         let graph = read.graph.unwrap();
@@ -90,7 +90,28 @@ fn every_value_is_defined_once_and_before_its_use() {
         let n_weights: usize =
             model.config().params().unwrap().iter().map(hrm_core::ParamSpec::len).sum();
         assert!(n_stored >= 4 * n_weights && n_stored < 5 * n_weights, "{name}: {n_stored}");
+        let table = graph.initializer.iter().find(|stored| stored.name == names::PUZZLES);
+        let config = &model.config().puzzle_embedding;
+        let n_table = table.map(|stored| stored.raw_data.len() / 4);
+        // Not padded to the width of its positions.
+        assert_eq!(n_table, (config.n_positions > 0).then_some(4 * config.dim), "{name}");
     }
+}
+
+#[test]
+fn the_dtype_of_activations_does_not_matter() {
+    for (name, model) in models() {
+        let in_bf16 = to_bytes(model.fork().unwrap().with_dtype(DType::BF16), &[]).unwrap();
+        assert!(in_bf16 == to_bytes(model, &[]).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn a_graph_that_no_runtime_reads_is_refused() {
+    check_length((1 << 31) - 1).unwrap();
+    let want = "the graph takes 28.7 GB, and an ONNX file must be smaller than 2.1 GB: export the \
+                weights with --format safetensors";
+    assert_eq!(check_length(28_700_000_000).unwrap_err().to_string(), want);
 }
 
 #[test]
@@ -102,7 +123,7 @@ fn a_runtime_computes_the_same_segments() {
     let folder = tempfile::tempdir().unwrap();
     for (name, model) in models() {
         let (file, expected) = (folder.path().join("model.onnx"), folder.path().join("run.json"));
-        std::fs::write(&file, to_bytes(&model, &[]).unwrap()).unwrap();
+        std::fs::write(&file, to_bytes(model.fork().unwrap(), &[]).unwrap()).unwrap();
         std::fs::write(&expected, segments(&model).unwrap()).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/onnx/check.py");
         let ran = Command::new(&python).arg(script).args([&file, &expected]).output().unwrap();

@@ -17,6 +17,7 @@ use self::plot::Curves;
 use crate::error::usage;
 use crate::history::History;
 use crate::output;
+use crate::paths;
 use crate::record::RunRecord;
 use crate::term::{note, result};
 use crate::width::n_columns;
@@ -89,6 +90,11 @@ impl Runs {
 /// The folder itself if it is a run, else the runs directly in it, by name.
 fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let is_run = |path: &Path| path.join(files::RECORD).is_file();
+    // A run that is just being created, or whose creation was cut short.
+    let is_hidden = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name.as_encoded_bytes().starts_with(b".")
+    };
     if is_run(folder) {
         return Ok(vec![folder.to_owned()]);
     }
@@ -97,8 +103,8 @@ fn runs_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     let entries = fs::read_dir(folder)
         .map_err(|err| usage(format!("cannot read {}: {err}", folder.display())))?;
-    let mut runs: Vec<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_run(path)).collect();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut runs: Vec<PathBuf> = paths.filter(|path| is_run(path) && !is_hidden(path)).collect();
     runs.sort();
     Ok(runs)
 }
@@ -107,7 +113,16 @@ impl Summary {
     /// Reads a run folder, even while the run trains.
     fn read(path: &Path) -> anyhow::Result<Self> {
         let record = RunRecord::load(&path.join(files::RECORD))?;
-        Ok(Self { path: path.to_owned(), record, history: History::read(path) })
+        let history = History::read(path);
+        if history.n_unreadable > 0 {
+            let lines = if history.n_unreadable == 1 { "line" } else { "lines" };
+            note(format!(
+                "Warning: {} {lines} of {} left out: no metrics.",
+                history.n_unreadable,
+                path.join(files::METRICS).display()
+            ));
+        }
+        Ok(Self { path: path.to_owned(), record, history })
     }
 
     /// The last logged step.
@@ -147,11 +162,11 @@ impl Summary {
 
     fn to_json(&self) -> Value {
         json!({
-            "run": self.path,
+            "run": paths::to_json(&self.path),
             "task": self.record.config.task.name(),
             "parameters": self.record.config.model.n_parameters().ok(),
             "seed": self.record.seed,
-            "init": self.record.init.as_ref().map(|init| &init.checkpoint),
+            "init": self.record.init.as_ref().map(|init| paths::to_json(&init.checkpoint)),
             "step": self.step(),
             "loss": self.loss(),
             "validation": self.validation(),
@@ -161,7 +176,7 @@ impl Summary {
 
     /// Every setting by its dotted path.
     fn settings(&self) -> BTreeMap<String, String> {
-        let record = serde_json::to_value(&self.record).unwrap_or_default();
+        let record = serde_json::to_value(self.record.clone().for_display()).unwrap_or_default();
         let others = ["data", "init", "seed", "minutes", "device", "dtype", "revision", "host"];
         let sections = [("", "config")].into_iter().chain(others.map(|name| (name, name)));
         sections
@@ -358,13 +373,14 @@ mod tests {
                 device: "cpu".to_owned(),
                 dtype: "bf16".to_owned(),
                 cargo_features: Vec::new(),
-                host: Host { platform: String::new(), n_threads: 2 },
+                host: Host { platform: String::new(), n_threads: 2, isa: String::new() },
             },
             history: History {
                 losses: vec![(123_456, loss)],
                 training: Vec::new(),
                 validations: vec![(1000, 0.123_456)],
                 evaluations: vec![(1000, 1.0)],
+                n_unreadable: 0,
             },
         }
     }

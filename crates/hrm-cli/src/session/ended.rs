@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use hrm_train::TrainError;
 use hrm_train::run::{Resumed, files};
 use serde_json::{Value, json};
 
 use super::RunState;
+use crate::paths;
 use crate::record::RunRecord;
 use crate::term::result;
 
@@ -34,12 +36,15 @@ impl Ended {
         let record = RunRecord::load(&run.join(files::RECORD))?;
         let state = RunState::read(checkpoint)?;
         let n_steps = files::checkpoint_step(checkpoint).unwrap_or(0);
-        let metrics = std::fs::read_to_string(run.join(files::METRICS))?;
+        let path = run.join(files::METRICS);
+        let read = |source| TrainError::Read { path: path.clone(), source };
+        let metrics = std::fs::read(&path).map_err(read)?;
         // The last checkpoint is written before the evaluations that end a run.
         let after = metrics.get(state.n_metrics_bytes as usize..).unwrap_or_default();
         // An incomplete last line does not parse.
+        let lines = after.split(|byte| *byte == b'\n');
         let lines: Vec<Value> =
-            after.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         // The newest checkpoint may have been damaged: then the run was at a later step.
         if lines.iter().any(|line| line["step"].as_u64() > Some(n_steps)) {
             return Ok(None);
@@ -67,8 +72,12 @@ impl Ended {
     pub(crate) fn report(&self, as_json: bool) -> std::io::Result<()> {
         let Self { run, task, n_steps, seconds, evaluation } = self;
         if as_json {
-            let line =
-                json!({"run": run, "steps": n_steps, "seconds": seconds, "evaluation": evaluation});
+            let line = json!({
+                "run": paths::to_json(run),
+                "steps": n_steps,
+                "seconds": seconds,
+                "evaluation": evaluation,
+            });
             return result(format!("{line}\n"));
         }
         let score = |name: &str| evaluation[name].as_f64().unwrap_or(0.0) * 100.0;

@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use hrm_core::Hrm;
 use hrm_tasks::PuzzleTask;
-use hrm_train::run::{Resumed, RunFolder, files};
+use hrm_train::run::{Resumed, RunFolder, files, verify_files};
 use hrm_train::{Evaluation, StepReport, TrainError, Trainer, ValidationSplit, train};
 use serde_json::json;
 use tracing::info_span;
@@ -147,7 +147,12 @@ impl TrainingSession {
     /// If the folder is not a run, has no intact checkpoint left, or is in use by
     /// another process.
     pub(crate) fn reopen(path: &Path) -> anyhow::Result<Resumed> {
-        let mut resumed = RunFolder::resume(path)?;
+        let mut resumed = RunFolder::resume(path).inspect_err(|err| {
+            if matches!(err, TrainError::NoCheckpoint { .. }) {
+                let run = path.display();
+                note(format!("To repeat the run from its start: hrm train --from {run} --out NEW"));
+            }
+        })?;
         for (path, err) in resumed.damaged.drain(..) {
             note(format!("Warning: {err}; kept as {}", path.display()));
         }
@@ -185,15 +190,11 @@ impl TrainingSession {
         let (trainer, mut state) = restore(&record, path, checkpoint.as_deref())?;
         // Before the record changes: the metrics of the end of a shorter run would otherwise
         // be taken for those of this one.
-        folder.truncate_metrics(state.n_metrics_bytes)?;
+        cut_metrics(&mut folder, state.n_metrics_bytes)?;
         if let Some(text) = extension {
             folder.sync_metrics()?;
             folder.set_record(&record.for_folder(path))?;
             note(text);
-            if state.is_patience_exhausted(record.config.train.evaluation.patience) {
-                state.n_worse = 0;
-                note("The run had ended early; train.evaluation.patience counts anew.");
-            }
         }
         let checkpoints = folder.checkpoints();
         checkpoints.set_best(state.best.map(|best| best.step))?;
@@ -290,7 +291,7 @@ impl TrainingSession {
             self.metrics.write_window(step, &self.state.window)?;
             self.state.window = MetricsWindow::open();
         }
-        let interrupted = self.interrupt.check(self.metrics.run());
+        let mut interrupted = self.interrupt.check(self.metrics.run());
         let evaluates = is_last || is_time(config.evaluation.interval);
         let saves = evaluates || is_time(config.checkpoints.interval) || interrupted.is_err();
         // Weights that are not finite are neither saved nor evaluated.
@@ -303,6 +304,8 @@ impl TrainingSession {
             // Saved first: an evaluation may take long, and can be repeated.
             self.state.awaits_evaluation = evaluates;
             self.save(trainer)?;
+        } else if let Err(interrupted) = &mut interrupted {
+            interrupted.is_saved = false;
         }
         interrupted?;
         if evaluates && is_finite {
@@ -367,6 +370,11 @@ impl TrainingSession {
         if self.state.record_validation(BestCheckpoint { step, exact, cells }) {
             self.checkpoints.mark_best(step, &mut self.background)?;
         }
+        if self.is_patience_exhausted() && self.record.is_extended_at(step) {
+            // This validation had ended the run, which was extended nevertheless.
+            self.state.n_worse = 0;
+            self.display.note("The run had ended early; train.evaluation.patience counts anew.");
+        }
         Ok(())
     }
 
@@ -399,6 +407,7 @@ impl TrainingSession {
         let (Some(best), Some(checkpoint)) = (self.state.best, self.checkpoints.best()?) else {
             return Ok(());
         };
+        verify_files(&checkpoint, &[files::CONFIG, files::WEIGHTS])?;
         let compute = self.record.compute()?;
         let model = Hrm::load(&checkpoint, &compute.device()?)?.with_dtype(compute.dtype()?);
         self.display.note(format!("Step {} was best in validation.", best.step));
@@ -441,4 +450,24 @@ impl TrainingSession {
         self.state.roll_back_to(earlier, step);
         Ok(trainer)
     }
+}
+
+/// Removes the metrics after the first `n_bytes`, which are those of steps that will be
+/// repeated. Metrics that are shorter have lost lines: the run goes on without these.
+fn cut_metrics(folder: &mut RunFolder, n_bytes: u64) -> anyhow::Result<()> {
+    let n_found = folder.metrics_len();
+    if n_found >= n_bytes {
+        return Ok(folder.truncate_metrics(n_bytes)?);
+    }
+    let path = folder.path().join(files::METRICS);
+    note(format!(
+        "Warning: {} has been cut: its checkpoint was written after {n_bytes} bytes, found \
+         {n_found}. The run goes on, and the missing lines stay missing.",
+        path.display()
+    ));
+    let read = |source| TrainError::Read { path: path.clone(), source };
+    let metrics = std::fs::read(&path).map_err(read)?;
+    // The last line may be incomplete.
+    let n_complete = metrics.iter().rposition(|byte| *byte == b'\n').map_or(0, |idx| idx + 1);
+    Ok(folder.truncate_metrics(n_complete as u64)?)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TrainConfig;
 use super::range::{check_range, refuse};
 use crate::error::TrainError;
 
@@ -88,10 +89,14 @@ impl ScheduleConfig {
         self.curriculum.iter().find(|stage| done < stage.until)
     }
 
-    /// Factor of the learning rates at step `step` out of `n_steps`, counted from 1.
+    /// Factor of the learning rates at step `step` out of `n_steps`, counted from 1. Without
+    /// a number of steps ([`TrainConfig::OPEN_ENDED`]) there is nothing to decay over.
     pub fn lr_factor_at(&self, step: u64, n_steps: u64) -> f64 {
         if step < self.warmup_steps {
             return step as f64 / self.warmup_steps as f64;
+        }
+        if n_steps == TrainConfig::OPEN_ENDED {
+            return 1.0;
         }
         let n_decaying = n_steps.saturating_sub(self.warmup_steps).max(1);
         let progress = ((step - self.warmup_steps) as f64 / n_decaying as f64).min(1.0);

@@ -234,5 +234,10 @@ fn the_number_of_steps_is_bounded_unless_open_ended() {
     let open = steps(TrainConfig::OPEN_ENDED);
     open.check().unwrap();
     assert!(open.check_fixed_steps().is_err());
-    assert_eq!(open.schedule.lr_factor_at(1 << 40, open.steps), 1.0);
+    for decay in [Decay::Cosine, Decay::Linear, Decay::Constant] {
+        // Exactly, whatever the share that learning rates would decay to.
+        let schedule = ScheduleConfig { decay, lr_min_ratio: 0.07, ..ScheduleConfig::default() };
+        assert_eq!(schedule.lr_factor_at(1 << 40, open.steps), 1.0, "{decay:?}");
+        assert_eq!(schedule.lr_factor_at(500, open.steps), 0.25, "{decay:?}");
+    }
 }

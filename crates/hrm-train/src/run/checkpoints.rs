@@ -1,6 +1,7 @@
 //! The checkpoints of a run.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
@@ -45,7 +46,7 @@ impl Checkpoints {
         let written = || -> Result<(), E> {
             fs::create_dir_all(&partial).map_err(writing(&partial))?;
             write(&partial)?;
-            checksums::write(&partial)?;
+            checksums::write_checksums(&partial)?;
             durable::sync_folder(&partial).map_err(writing(&partial))?;
             Ok(fs::rename(&partial, &done).map_err(writing(&done))?)
         };
@@ -95,7 +96,7 @@ impl Checkpoints {
         if path.exists() { fs::remove_file(&path).map_err(writing(&path)) } else { Ok(()) }
     }
 
-    /// The best checkpoint by validation, if any.
+    /// The best checkpoint by validation, if any and if it exists.
     ///
     /// # Errors
     ///
@@ -104,14 +105,30 @@ impl Checkpoints {
         self.named(files::BEST)
     }
 
-    /// The checkpoint that a file names, if that file exists.
+    /// The checkpoint that a file names, if both exist.
     pub(super) fn named(&self, file: &str) -> Result<Option<PathBuf>, TrainError> {
         let file = self.path.join(file);
-        if !file.is_file() {
-            return Ok(None);
+        let mut before = None;
+        loop {
+            let name = match fs::read(&file) {
+                Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
+                name => name.map_err(reading(&file))?,
+            };
+            let named = self.path.join(String::from_utf8_lossy(&name).trim());
+            if checkpoint_step(&named).is_some() && named.is_dir() {
+                return Ok(Some(named));
+            }
+            // A run that trains names another checkpoint before it removes this one.
+            if before.as_ref() == Some(&named) {
+                return Ok(None);
+            }
+            before = Some(named);
         }
-        let name = fs::read_to_string(&file).map_err(reading(&file))?;
-        Ok(Some(self.path.join(name.trim())))
+    }
+
+    /// Whether there is a file that names the latest checkpoint, or no folder for it.
+    pub(super) fn had_one(&self) -> bool {
+        self.path.join(files::LATEST).exists() || !self.path.is_dir()
     }
 
     /// Returns to an earlier checkpoint: skips the `n_skipped` newest intact checkpoints
@@ -123,8 +140,14 @@ impl Checkpoints {
     /// [`TrainError::Read`] or [`TrainError::Write`].
     pub fn roll_back(&self, n_skipped: usize) -> Result<Option<PathBuf>, TrainError> {
         let all = self.all()?;
-        let is_intact = |checkpoint: &&PathBuf| checksums::verify(checkpoint).is_ok();
-        let intact: Vec<&PathBuf> = all.iter().filter(is_intact).collect();
+        let mut intact = Vec::new();
+        for checkpoint in &all {
+            match checksums::verify(checkpoint) {
+                Ok(()) => intact.push(checkpoint),
+                Err(TrainError::Damaged { .. }) => {}
+                Err(err) => return Err(err),
+            }
+        }
         let target = intact.iter().rev().nth(n_skipped).or(intact.first()).copied();
         // By position, because names sort differently beyond six digits.
         let n_older = all.iter().position(|checkpoint| Some(checkpoint) == target);
@@ -134,7 +157,7 @@ impl Checkpoints {
             Some(target) => self.set_latest(target)?,
             None => self.remove_name(files::LATEST)?,
         }
-        if self.best()?.is_some_and(|best| newer.contains(&best) || !best.exists()) {
+        if self.best()?.is_none_or(|best| newer.contains(&best)) {
             self.remove_name(files::BEST)?;
         }
         for newer in newer {
@@ -145,8 +168,7 @@ impl Checkpoints {
 
     /// Removes incomplete checkpoints and files, left by a killed process.
     pub(super) fn remove_incomplete(&self) -> Result<(), TrainError> {
-        for entry in fs::read_dir(&self.path).map_err(reading(&self.path))? {
-            let path = entry.map_err(reading(&self.path))?.path();
+        for path in self.entries()? {
             if path.extension().is_some_and(|extension| extension == "tmp") {
                 let is_folder = path.is_dir();
                 let removed =
@@ -160,12 +182,30 @@ impl Checkpoints {
     /// Complete checkpoints, oldest first.
     pub(super) fn all(&self) -> Result<Vec<PathBuf>, TrainError> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.path).map_err(reading(&self.path))? {
-            let path = entry.map_err(reading(&self.path))?.path();
+        for path in self.entries()? {
             found.extend(checkpoint_step(&path).map(|step| (step, path)));
         }
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+
+    /// Everything in the folder of the checkpoints, if it exists.
+    fn entries(&self) -> Result<Vec<PathBuf>, TrainError> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(err) if err.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(reading(&self.path))?,
+        };
+        let paths: std::io::Result<_> = entries.map(|entry| Ok(entry?.path())).collect();
+        paths.map_err(reading(&self.path))
+    }
+
+    /// Gives a damaged checkpoint another name, so that its name is free for the checkpoint
+    /// that replaces it. Returns the new name.
+    pub(super) fn set_aside(damaged: &Path) -> Result<PathBuf, TrainError> {
+        let renamed = damaged.with_extension("damaged");
+        let _ = fs::remove_dir_all(&renamed);
+        fs::rename(damaged, &renamed).map_err(writing(&renamed))?;
+        Ok(renamed)
     }
 
     pub(super) fn set_latest(&self, checkpoint: &Path) -> Result<(), TrainError> {

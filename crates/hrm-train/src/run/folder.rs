@@ -30,7 +30,8 @@ pub struct Resumed {
     pub folder: RunFolder,
     /// Its newest intact checkpoint. `None` if the run has no checkpoint yet.
     pub checkpoint: Option<PathBuf>,
-    /// Newer checkpoints that are damaged, under their new names, with the damage.
+    /// Checkpoints that are damaged, under their new names, with the damage: newer ones, and
+    /// the best one.
     pub damaged: Vec<(PathBuf, TrainError)>,
 }
 
@@ -96,9 +97,14 @@ impl RunFolder {
     ) -> Result<Self, E> {
         let failed = |err| writing(path)(err).into();
         let lock = durable::new_folder(path, failed, |folder| {
-            write_json(&folder.join(files::RECORD), record)?;
+            // Messages name the files as they will be called.
+            let file = path.join(files::RECORD);
+            write_json(&folder.join(files::RECORD), record).map_err(|err| match err {
+                TrainError::Write { source, .. } => TrainError::Write { path: file, source },
+                err => err,
+            })?;
             let checkpoints = folder.join(files::CHECKPOINTS);
-            fs::create_dir(&checkpoints).map_err(writing(&checkpoints))?;
+            fs::create_dir(checkpoints).map_err(writing(&path.join(files::CHECKPOINTS)))?;
             fill(folder)?;
             // Locked before others can see it. Where a folder with an open file cannot
             // be renamed, it is locked afterwards.
@@ -121,13 +127,14 @@ impl RunFolder {
         write_json(&self.path.join(files::RECORD), record)
     }
 
-    /// Resumes a run from its newest intact checkpoint. Damaged checkpoints are
-    /// renamed.
+    /// Resumes a run from its newest intact checkpoint. Newer ones, and the best one, are
+    /// renamed if they are damaged.
     ///
     /// # Errors
     ///
     /// [`TrainError::NotARun`]; [`TrainError::Busy`] while another process is using the
-    /// run; [`TrainError::NoCheckpoint`] if all checkpoints are damaged.
+    /// run; [`TrainError::NoCheckpoint`] if all checkpoints are damaged or have been removed,
+    /// which then stay as they are; [`TrainError::Read`] if one cannot be read.
     pub fn resume(path: &Path) -> Result<Resumed, TrainError> {
         if !path.join(files::RECORD).is_file() {
             return Err(TrainError::NotARun { path: path.to_owned(), missing: files::RECORD });
@@ -135,26 +142,31 @@ impl RunFolder {
         let folder = Self::open(path, Lock::acquire(path)?)?;
         let checkpoints = folder.checkpoints();
         checkpoints.remove_incomplete()?;
-        let mut damaged = Vec::new();
+        let (mut intact, mut found) = (None, Vec::new());
+        let best = checkpoints.best()?;
         for checkpoint in checkpoints.all()?.into_iter().rev() {
+            if intact.is_some() && best.as_ref() != Some(&checkpoint) {
+                continue;
+            }
             match checksums::verify(&checkpoint) {
-                Ok(()) => {
-                    checkpoints.set_latest(&checkpoint)?;
-                    return Ok(Resumed { folder, checkpoint: Some(checkpoint), damaged });
-                }
-                Err(err) => {
-                    // The name must be free for the checkpoint that replaces it.
-                    let renamed = checkpoint.with_extension("damaged");
-                    let _ = fs::remove_dir_all(&renamed);
-                    fs::rename(&checkpoint, &renamed).map_err(writing(&renamed))?;
-                    damaged.push((renamed, err));
-                }
+                Ok(()) => intact = intact.or(Some(checkpoint)),
+                Err(damage @ TrainError::Damaged { .. }) => found.push((checkpoint, damage)),
+                Err(err) => return Err(err),
             }
         }
-        if !damaged.is_empty() {
-            return Err(TrainError::NoCheckpoint { path: path.to_owned() });
+        let Some(intact) = intact else {
+            if found.is_empty() && !checkpoints.had_one() {
+                return Ok(Resumed { folder, checkpoint: None, damaged: Vec::new() });
+            }
+            let damage = found.into_iter().next().map(|(_, damage)| Box::new(damage));
+            return Err(TrainError::NoCheckpoint { path: path.to_owned(), damage });
+        };
+        let mut damaged = Vec::new();
+        for (checkpoint, damage) in found {
+            damaged.push((Checkpoints::set_aside(&checkpoint)?, damage));
         }
-        Ok(Resumed { folder, checkpoint: None, damaged })
+        checkpoints.set_latest(&intact)?;
+        Ok(Resumed { folder, checkpoint: Some(intact), damaged })
     }
 
     fn open(path: &Path, lock: Lock) -> Result<Self, TrainError> {

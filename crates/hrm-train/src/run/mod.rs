@@ -27,12 +27,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::TrainError;
 pub use checkpoints::Checkpoints;
-pub use checksums::sha256;
+pub use checksums::{sha256, verify_files, write_checksums};
 pub use folder::{Resumed, RunFolder};
 pub use json::{read_json, write_json};
 
 /// The checkpoint that `path` refers to: `path` itself if it holds a model; for a run
-/// folder, its best checkpoint by validation, or the latest if there is no best.
+/// folder, its best checkpoint by validation, or the newest if there is no best.
 ///
 /// # Errors
 ///
@@ -42,11 +42,14 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
         return Ok(path.to_owned());
     }
     let checkpoints = Checkpoints::of(path);
-    let named = match checkpoints.best()? {
+    let found = match checkpoints.best()? {
         Some(best) => Some(best),
-        None => checkpoints.named(files::LATEST)?,
+        None => match checkpoints.named(files::LATEST)? {
+            Some(latest) => Some(latest),
+            None => checkpoints.all()?.pop(),
+        },
     };
-    named.ok_or_else(|| TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" })
+    found.ok_or_else(|| TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" })
 }
 
 #[cfg(test)]
@@ -163,6 +166,80 @@ mod tests {
             fs::remove_file(step.join(files::CONFIG)).unwrap();
         }
         assert!(matches!(RunFolder::resume(&path), Err(TrainError::NoCheckpoint { .. })));
+    }
+
+    #[test]
+    fn a_run_without_intact_checkpoints_is_refused_as_often_as_it_is_resumed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut run = RunFolder::create(&path, &json!({}), false).unwrap();
+        run.log(&1).unwrap();
+        let saved = [5, 6].map(|step| save(&run, &model(step), step).unwrap());
+        drop(run);
+        let refused = |want: Option<&Path>| {
+            for _ in 0..2 {
+                let err = RunFolder::resume(&path).unwrap_err();
+                let TrainError::NoCheckpoint { damage, .. } = err else { panic!("{err:?}") };
+                let damage = damage.map(|damage| damage.to_string());
+                assert_eq!(damage, want.map(|path| format!("{} is damaged", path.display())));
+                assert_eq!(fs::read_to_string(path.join(files::METRICS)).unwrap(), "1\n");
+            }
+        };
+        for step in &saved {
+            fs::write(step.join(files::WEIGHTS), "").unwrap();
+        }
+        refused(Some(&saved[1].join(files::WEIGHTS)));
+        assert!(saved.iter().all(|step| step.is_dir()), "they keep their names");
+        // What names the latest one is left, then not even that.
+        saved.iter().for_each(|step| fs::remove_dir_all(step).unwrap());
+        refused(None);
+        fs::remove_dir_all(path.join(files::CHECKPOINTS)).unwrap();
+        refused(None);
+    }
+
+    #[test]
+    fn a_damaged_best_checkpoint_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        let saved = [1, 2, 3].map(|step| save(&run, &model(step), step).unwrap());
+        run.checkpoints().set_best(Some(1)).unwrap();
+        drop(run);
+        for step in [0, 1] {
+            fs::write(saved[step].join(files::WEIGHTS), "").unwrap();
+        }
+        let resumed = RunFolder::resume(&path).unwrap();
+        assert_eq!(resumed.checkpoint.as_ref(), Some(&saved[2]));
+        let renamed: Vec<&PathBuf> = resumed.damaged.iter().map(|damaged| &damaged.0).collect();
+        assert_eq!(renamed, [&path.join("checkpoints/step-000001.damaged")]);
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[2]);
+    }
+
+    #[test]
+    fn the_newest_checkpoint_is_found_if_nothing_that_exists_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        let saved = [8, 9, 10].map(|step| save(&run, &model(1), step).unwrap());
+        run.checkpoints().set_best(Some(8)).unwrap();
+        fs::remove_dir_all(&saved[0]).unwrap();
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[2]);
+        fs::remove_dir_all(&saved[2]).unwrap();
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
+        for text in ["", "..", "step-000010", "\u{fffd}"] {
+            fs::write(path.join("checkpoints/best"), text).unwrap();
+            fs::write(path.join("checkpoints/latest"), text).unwrap();
+            assert_eq!(find_checkpoint(&path).unwrap(), saved[1], "{text}");
+        }
+        for name in ["best", "latest"] {
+            fs::remove_file(path.join("checkpoints").join(name)).unwrap();
+        }
+        assert_eq!(find_checkpoint(&path).unwrap(), saved[1]);
+        // A rollback does not leave a name for a checkpoint that is written later.
+        fs::write(path.join("checkpoints/best"), "step-000010").unwrap();
+        run.checkpoints().roll_back(0).unwrap();
+        save(&run, &model(1), 10).unwrap();
+        assert_eq!(run.checkpoints().best().unwrap(), None);
     }
 
     #[test]
