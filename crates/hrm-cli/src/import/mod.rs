@@ -250,7 +250,7 @@ fn refuse_own(path: &Path) -> anyhow::Result<()> {
 
 /// Says what was read, where it was not all of what was named.
 fn describe(path: &Path, read: &Foreign) {
-    let Foreign { files, part, others, passed_over, .. } = read;
+    let Foreign { files, part, others, passed_over, completed, .. } = read;
     if let Some(file) = files.first().filter(|file| *file != path) {
         let others = files.len() - 1;
         let more = if others > 0 { format!(" and {others} other shards") } else { String::new() };
@@ -260,6 +260,12 @@ fn describe(path: &Path, read: &Foreign) {
         let part = if part.is_empty() { "the tensors of the model" } else { part };
         let n = others.len();
         note(format!("Read: {part}. Not read, beside it: {}.", first(others, n)));
+    }
+    if let Some((names, from)) = completed {
+        note(format!(
+            "The part {part} lacks {}, which averages of parameters leave out: read from {from}.",
+            names.join(", ")
+        ));
     }
     if !passed_over.is_empty() {
         let n = passed_over.len();
