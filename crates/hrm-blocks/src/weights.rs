@@ -287,16 +287,22 @@ impl WeightsView<'_> {
     }
 }
 
+/// Values that are copied at a time to check them.
+const N_CHECKED_AT_A_TIME: usize = 1 << 20;
+
 /// Copies `tensor` to f32 on `device`; also returns whether all elements are finite.
 fn to_f32_var(tensor: &Tensor, device: &Device) -> candle_core::Result<(Var, bool)> {
     let tensor = tensor.to_device(device)?.to_dtype(DType::F32)?.contiguous()?;
-    let is_finite = if tensor.elem_count() == 0 {
-        true
-    } else {
-        // A sum of magnitudes is finite only if each of them is, and a sum of f32
-        // values does not overflow in f64.
-        tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?.is_finite()
-    };
+    let all = tensor.flatten_all()?;
+    let mut is_finite = true;
+    // In chunks, which need little memory.
+    for start in (0..all.elem_count()).step_by(N_CHECKED_AT_A_TIME) {
+        let chunk = all.narrow(0, start, N_CHECKED_AT_A_TIME.min(all.elem_count() - start))?;
+        // A sum of magnitudes is finite only if each of them is, and a sum of f32 values
+        // does not overflow in f64.
+        let sum = chunk.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?;
+        is_finite &= sum.is_finite();
+    }
     Ok((Var::from_tensor(&tensor)?, is_finite))
 }
 

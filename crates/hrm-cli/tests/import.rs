@@ -140,6 +140,183 @@ fn the_config_beside_weights_is_followed_or_refused() {
     }
 }
 
+/// A model of 4 by 4 Sudokus as the published code saves it: `hub/step_1` without a config.
+fn published(here: &Path, set: &[&str]) {
+    train(here, "sudoku", "run", set);
+    assert_eq!(hrm(here, &["export", "run", "--out=w.safetensors"]).code, 0);
+    fs::create_dir(here.join("hub")).unwrap();
+    fs::rename(here.join("w.safetensors"), here.join("hub/step_1")).unwrap();
+    fs::rename(here.join("w.config.yaml"), here.join("exported.yaml")).unwrap();
+    fs::remove_file(here.join("w.identifiers.json")).unwrap();
+}
+
+#[test]
+fn the_kind_of_puzzle_is_never_guessed_silently() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    published(here, &["--set=model.positions=rope"]);
+    let write = |rest: &str| {
+        let text = format!("arch: {{num_heads: 2, hidden_size: 16}}\n{rest}\n");
+        fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+    };
+    let task = |out: &str| json(&here.join(out).join("task.json"))["task"].clone();
+
+    // The same vocabulary as mazes.
+    refused(
+        here,
+        &["hub"],
+        "hub: several kinds of puzzle have a vocabulary of 6 symbols: maze (900 cells), sudoku (16 \
+         cells). Name one with --task",
+    );
+    write("data_path: data/sudoku-4x4-1k");
+    let notes = imported(here, &["hub", "--out=by-data"]);
+    assert!(notes.contains("does not give them: seq_len 16, "), "{notes}");
+    assert_eq!(
+        (task("by-data")["kind"].as_str(), task("by-data")["board"].as_u64()),
+        (Some("sudoku"), Some(4))
+    );
+    assert_eq!(hrm(here, &["eval", "by-data", "--set=task.n_eval=2"]).code, 0);
+    write("data_paths: [data/arc-aug-1000]");
+    refused(
+        here,
+        &["hub"],
+        "trained on the data set arc-aug-1000, but no arc puzzles have the vocabulary",
+    );
+    write("seq_len: 16");
+    let notes = imported(here, &["hub", "--out=by-cells"]);
+    let defaults =
+        "does not give them: task sudoku (the only one with a vocabulary of 6 symbols), ";
+    assert!(notes.contains(defaults), "{notes}");
+    refused(
+        here,
+        &["hub", "--task=arc"],
+        "hub: the weights have a vocabulary of 6 symbols, but arc with 16 cells has 12: name another",
+    );
+    refused(here, &["hub", "--task=sudoku", "--cells=36"], "sudoku with 36 cells has 8");
+
+    // Grids of any characters.
+    let grid = ["hub", "--task=grid", "--set=task.rows=4", "--set=task.columns=4"];
+    refused(here, &grid, "for grids of 4 characters, give --task grid with --set task.alphabet=");
+    let set = [&grid[..], &["--set=task.alphabet=1234", "--out=by-set"]].concat();
+    imported(here, &set);
+    assert_eq!(task("by-set")["alphabet"], "1234");
+    fs::write(
+        here.join("grids.csv"),
+        "question,answer\n\"1212\n3434\n2121\n4343\",\"1212\n3434\n2121\n4343\"\n",
+    )
+    .unwrap();
+    imported(here, &["hub", "--task=grid", "--data=grids.csv", "--out=by-file"]);
+    assert_eq!(task("by-file")["rows"], 4);
+    refused(here, &["hub", "--task=sudoku", "--data=nowhere"], "cannot read nowhere");
+
+    // The config of the folder that `hrm` writes, which says the number of cells.
+    fs::remove_file(here.join("hub/all_config.yaml")).unwrap();
+    fs::copy(here.join("run/checkpoints/step-000002/config.json"), here.join("hub/config.json"))
+        .unwrap();
+    refused(
+        here,
+        &["hub", "--task=maze", "--cells=64"],
+        "hub/config.json: the model is for puzzles of 16 cells, not of 64",
+    );
+    assert!(!imported(here, &["hub", "--out=own"]).contains("seq_len"));
+}
+
+#[test]
+fn what_hrm_has_written_needs_no_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    train(here, "sudoku", "run", &[]);
+    let step = "run/checkpoints/step-000002";
+    for (path, why) in [
+        ("run", "run is a run of hrm, which needs no import: use it as it is, e.g. `hrm eval run`"),
+        ("run/checkpoints", "run/checkpoints belongs to a run of hrm"),
+        (step, "use it as it is, e.g. `hrm eval run/checkpoints/step-000002`"),
+        (&format!("{step}/model.safetensors"), "belongs to a checkpoint of hrm"),
+    ] {
+        refused(here, &[path], why);
+    }
+}
+
+#[test]
+fn configs_contradict_neither_the_weights_nor_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let shared =
+        ["--set=model.modules=shared", "--set=model.mixer=attention", "--set=model.positions=rope"];
+    published(here, &shared);
+    let write = |name: &str, arch: &str| {
+        let text = format!("arch: {{num_heads: 2, puzzle_emb_len: 1{arch}}}\nseq_len: 16\n");
+        fs::create_dir_all(here.join("hub/.hydra")).unwrap();
+        fs::write(here.join("hub").join(name), text).unwrap();
+    };
+    let config = |out: &str| json(&here.join(out).join("config.json"));
+
+    // Weights that have lost a module.
+    let name = ", name: a.hrm_act_v1@HierarchicalReasoningModel_ACTV1";
+    write("all_config.yaml", name);
+    refused(here, &["hub"], "but the weights in hub have no `inner.H_level`");
+    write("all_config.yaml", ", H_layers: 1");
+    refused(here, &["hub"], "`H_layers` is 1, but 0 in the weights of hub");
+
+    // Two configs.
+    write("all_config.yaml", ", H_cycles: 3");
+    write("config.yaml", ", H_cycles: 3.0, L_cycles: '5'");
+    let notes = imported(here, &["hub", "--out=two"]);
+    assert!(notes.contains("hub/all_config.yaml and hub/config.yaml does not give"), "{notes}");
+    assert_eq!(config("two")["recurrence"]["n_h_cycles"], 3);
+    assert_eq!(config("two")["recurrence"]["n_l_cycles"], 5);
+    write("config.yaml", ", H_cycles: 4");
+    refused(
+        here,
+        &["hub"],
+        "hub/all_config.yaml and hub/config.yaml contradict each other: `H_cycles` is 3 and 4",
+    );
+    imported(here, &["hub", "--config=hub/config.yaml", "--out=named"]);
+
+    // Files of the same name that are something else.
+    fs::write(here.join("hub/config.yaml"), "task: foo\nvariant: small\n").unwrap();
+    fs::write(here.join("hub/config.json"), "[1]").unwrap();
+    let notes = imported(here, &["hub", "--out=others"]);
+    assert!(notes.contains("Not read: hub/config.json is not a config: expected keys"), "{notes}");
+    assert!(notes.contains("hub/config.yaml: expected the config of a model"), "{notes}");
+    assert!(notes.contains("found task, variant."), "{notes}");
+    for name in ["config.yaml", "config.json"] {
+        fs::remove_file(here.join("hub").join(name)).unwrap();
+    }
+
+    // References, quoted values, other writers, other encodings.
+    write("all_config.yaml", ", L_cycles: '${.H_cycles}', H_cycles: '${seq_len}', mlp_t: 'False'");
+    imported(here, &["hub", "--out=references"]);
+    assert_eq!(config("references")["recurrence"]["n_l_cycles"], 16);
+    write("all_config.yaml", ", H_cycles: '${oc.env:CYCLES,2}'");
+    refused(
+        here,
+        &["hub"],
+        "`H_cycles` refers to a setting that is not in this file, \"${oc.env:CYCLES,2}\"",
+    );
+    let text = "arch:\n  value: {H_cycles: 6, num_heads: 2}\nseq_len: {desc: null, value: 16}\n";
+    let utf_16: Vec<u8> =
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(here.join("hub/all_config.yaml"), utf_16).unwrap();
+    imported(here, &["hub", "--out=wrapped"]);
+    assert_eq!(config("wrapped")["recurrence"]["n_h_cycles"], 6);
+    for (text, why) in [
+        ("lr: 1\nlr: 2\n", "is not a config: `lr` is there twice (line 2)"),
+        ("a: 1\n---\na: 2\n", "is not a config: expected one document, found several"),
+    ] {
+        fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+        refused(here, &["hub"], why);
+    }
+
+    // A config in the folder above.
+    fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+    fs::create_dir(here.join("hub/checkpoints")).unwrap();
+    fs::rename(here.join("hub/step_1"), here.join("hub/checkpoints/step_1")).unwrap();
+    let notes = imported(here, &["hub/checkpoints/step_1", "--out=above"]);
+    assert!(notes.contains("Config: ") && notes.contains("hub/all_config.yaml."), "{notes}");
+    assert_eq!(config("above")["recurrence"]["n_h_cycles"], 6);
+}
+
 #[test]
 fn puzzle_embeddings_keep_their_names() {
     let folder = tempfile::tempdir().unwrap();
@@ -163,9 +340,20 @@ fn puzzle_embeddings_keep_their_names() {
     assert!(notes.contains("Names of the puzzle embeddings: identifiers.json."), "{notes}");
     assert_eq!(of("beside"), names);
 
+    let text = format!("\u{feff}{names}");
+    fs::write(here.join("identifiers.json"), text).unwrap();
+    imported(here, &["m.safetensors", "--out=marked"]);
+    assert_eq!(of("marked"), names);
+
     fs::write(here.join("identifiers.json"), "[\"<blank>\"]").unwrap();
     refused(here, &["m.safetensors"], "identifiers.json: expected one name for each of the ");
     fs::write(here.join("identifiers.json"), "{}").unwrap();
-    refused(here, &["m.safetensors"], "identifiers.json: expected a list of names");
-    refused(here, &["m.safetensors", "--data=none"], "identifiers.json");
+    refused(
+        here,
+        &["m.safetensors"],
+        "identifiers.json: expected a list of names, found an object",
+    );
+    refused(here, &["m.safetensors", "--data=none"], "cannot read none: ");
+    fs::create_dir(here.join("empty")).unwrap();
+    refused(here, &["m.safetensors", "--data=empty"], "empty");
 }

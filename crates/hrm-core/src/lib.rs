@@ -105,6 +105,7 @@ mod listing;
 mod model;
 mod network;
 mod pickle;
+mod safetensors_file;
 mod schedule;
 mod solver;
 mod variants;

@@ -6,20 +6,27 @@ pub(crate) const N_NAME_BYTES_MAX: usize = 256;
 /// Most tensors of a file, optimiser state included.
 pub(crate) const N_TENSORS_MAX: usize = 1 << 14;
 
-/// A dictionary of tensors in a file.
+/// Largest number of axes of a tensor.
+pub(crate) const N_AXES_MAX: usize = 8;
+
+/// A dictionary of tensors in a file, or a list of them, which are called by their number.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
     /// Keys that lead to it, joined by `.`; empty for the outermost one.
     pub(crate) path: String,
+    /// Whether it is a list.
+    pub(crate) is_list: bool,
+    /// In the order of the file.
     pub(crate) tensors: Vec<Listed>,
 }
 
 /// A tensor of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) name: String,
-    /// Whether it is stored as real numbers.
-    pub(crate) is_real: bool,
+    pub(crate) shape: Vec<usize>,
+    /// What it is stored as, and what to do, if that is not floating-point numbers.
+    pub(crate) not_real: Option<String>,
 }
 
 /// What a file holds, without its numbers.
@@ -28,4 +35,6 @@ pub(crate) struct Listing {
     pub(crate) dictionaries: Vec<Dictionary>,
     /// What else the outermost dictionary holds: keys, and what is under them.
     pub(crate) others: Vec<String>,
+    /// What the outermost object is, if not a dictionary.
+    pub(crate) instead: Option<String>,
 }

@@ -23,6 +23,20 @@ pub const H_MODULE: &str = "inner.H_level";
 /// Prefix of the fast (L) module.
 pub const L_MODULE: &str = "inner.L_level";
 
+/// Components that wrappers insert anywhere in a name.
+const WRAPPERS: [&str; 5] = [
+    "_orig_mod",
+    "module",
+    "_forward_module",
+    "_fsdp_wrapped_module",
+    "_checkpoint_wrapped_module",
+];
+
+/// The components of a name without those that wrappers insert.
+pub(crate) fn without_wrappers(name: &str) -> Vec<&str> {
+    name.split('.').filter(|part| !WRAPPERS.contains(part)).collect()
+}
+
 /// Prefix of one block of a module.
 pub fn layer(module: &str, layer: usize) -> String {
     format!("{module}.layers.{layer}")
@@ -33,6 +47,12 @@ pub(crate) fn is_parameter(name: &str) -> bool {
     let outside =
         [TOKENS, POSITIONS, PUZZLES, LM_HEAD, Q_WEIGHT, Q_BIAS, H_INIT, L_INIT].contains(&name);
     outside || is_parameter_of_block(name)
+}
+
+/// Whether the published code keeps a parameter as a buffer, which averages of parameters
+/// lack.
+pub(crate) fn is_buffer(name: &str) -> bool {
+    [H_INIT, L_INIT, PUZZLES].contains(&name)
 }
 
 fn is_parameter_of_block(name: &str) -> bool {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use hrm_base::durable;
 use hrm_base::file_kind::{FileKind, Group};
 use hrm_blocks::Weights;
 
-use crate::pickle;
 pub use crate::pickle::PickleError;
+use crate::{names, pickle, safetensors_file};
 
 /// A weight file could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -86,13 +86,13 @@ pub enum WeightFileError {
 ///
 /// [`WeightFileError`] naming the file and what is wrong with it.
 pub fn read(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
+    let own_name = |name: &str| Some(own_name(name));
     let tensors = match is_safetensors(path)? {
-        true => read_safetensors(path)?,
-        false => read_pickle(path)?,
+        true => safetensors_file::load(path, own_name)?,
+        false => pickle::read(path, own_name).map_err(not_a_pickle(path))?,
     };
     let mut named = HashMap::with_capacity(tensors.len());
     for (name, tensor) in tensors {
-        let name = without_wrappers(&name).to_owned();
         if named.insert(name.clone(), tensor).is_some() {
             return Err(WeightFileError::Duplicate { path: path.to_owned(), name });
         }
@@ -128,12 +128,10 @@ pub fn write_tensors<N: AsRef<str> + Ord + std::fmt::Display>(
         .map_err(|source| WeightFileError::Write { path: path.to_owned(), source })
 }
 
-/// A parameter name without the prefixes that a compiled or wrapped model adds.
-fn without_wrappers(mut name: &str) -> &str {
-    for wrapper in ["_orig_mod.", "model."] {
-        name = name.strip_prefix(wrapper).unwrap_or(name);
-    }
-    name
+/// A parameter name without what a compiled or wrapped model adds.
+fn own_name(name: &str) -> String {
+    let parts = names::without_wrappers(name);
+    parts[usize::from(parts[0] == "model")..].join(".")
 }
 
 /// By the content, or by the name if the content is cut short.
@@ -149,22 +147,9 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightFileError> {
     })
 }
 
-fn read_safetensors(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
-    let bytes = std::fs::read(path)
-        .map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
-    let file = safetensors::SafeTensors::deserialize(&bytes)
-        .map_err(|source| WeightFileError::Safetensors { path: path.to_owned(), source })?;
-    let load = |(name, view): (String, safetensors::tensor::TensorView<'_>)| {
-        match candle_core::safetensors::Load::load(&view, &Device::Cpu) {
-            Ok(tensor) => Ok((name, tensor)),
-            Err(source) => Err(WeightFileError::Tensor { path: path.to_owned(), name, source }),
-        }
-    };
-    file.tensors().into_iter().map(load).collect()
-}
-
-fn read_pickle(path: &Path) -> Result<HashMap<String, Tensor>, WeightFileError> {
-    pickle::read(path).map_err(|source| WeightFileError::Pickle { path: path.to_owned(), source })
+/// The error of a file that is not a PyTorch checkpoint.
+pub(crate) fn not_a_pickle(path: &Path) -> impl Fn(PickleError) -> WeightFileError + '_ {
+    |source| WeightFileError::Pickle { path: path.to_owned(), source }
 }
 
 #[cfg(test)]
@@ -172,6 +157,7 @@ mod tests {
     use super::*;
     use crate::config::HrmConfig;
     use crate::model::Hrm;
+    use candle_core::Device;
     use hrm_testkit::{Tol, assert_close};
 
     fn model() -> Hrm {
@@ -211,9 +197,10 @@ mod tests {
 
     #[test]
     fn wrapper_prefixes_are_stripped() {
-        assert_eq!(without_wrappers("_orig_mod.model.inner.H_init"), "inner.H_init");
-        assert_eq!(without_wrappers("model.inner.H_init"), "inner.H_init");
-        assert_eq!(without_wrappers("inner.H_init"), "inner.H_init");
+        assert_eq!(own_name("_orig_mod.model.inner.H_init"), "inner.H_init");
+        assert_eq!(own_name("model.inner.H_init"), "inner.H_init");
+        assert_eq!(own_name("inner.H_init"), "inner.H_init");
+        assert_eq!(own_name("mean.inner.H_init"), "mean.inner.H_init");
     }
 
     #[test]

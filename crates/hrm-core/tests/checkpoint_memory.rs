@@ -124,6 +124,44 @@ fn memory_is_bounded_by_the_length_of_the_file() {
         assert_eq!(imported.unwrap().tensors.len(), 1);
     }
 
+    // A header with long notes, and headers that cannot be those of a model.
+    {
+        let path = folder.path().join("header.safetensors");
+        let info = r#"{"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}"#;
+        let notes = |n: usize| format!(r#""__metadata__": {{"a": "{}"}}"#, r#"\"x"#.repeat(n));
+        let many = |n: usize| {
+            let names = (0..n).map(|n| format!(r#""{}{n}": {info}"#, "x".repeat(200)));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        for (name, entries) in [
+            ("long notes", format!(r#"{}, "{tokens}": {info}"#, notes(10 * MB))),
+            ("long name", format!(r#""{}": {info}"#, r"\n".repeat(10 * MB))),
+            ("long shape", format!(r#""a": {{"shape": [{}0]}}"#, "0,".repeat(10 * MB))),
+            ("many names", many(16_000)),
+            ("too many names", many(60_000)),
+        ] {
+            let header = format!("{{{entries}}}");
+            let length = (header.len() as u64).to_le_bytes();
+            std::fs::write(&path, [&length[..], header.as_bytes()].concat()).unwrap();
+            let imported = within_limit(name, &path, || {
+                foreign::read(&path, None).map(|read| read.tensors.len()).ok()
+            });
+            assert_eq!(imported, (name == "long notes").then_some(1), "{name}");
+            let _ = within_limit(name, &path, || weight_file::read(&path));
+        }
+    }
+
+    // Lists and tuples of one tensor, and keys that are numbers.
+    let listed = |value: &[u8], item: &[u8], n: usize| {
+        [b"\x80\x02", value, b"q\x00", &item.repeat(n), b"."].concat()
+    };
+    let tensor_in = [b"](".as_slice(), &tensor([0, 0], [0, 1]), b"q\x01"].concat();
+    let list = [b"\x80\x02", tensor_in.as_slice(), &b"h\x01".repeat(120_000), b"e."].concat();
+    expect_error("list", &list, 4, "no dictionary of tensors");
+    let tuple = [b"\x80\x02(", &tensor_in[2..], &b"h\x01".repeat(120_000), b"t."].concat();
+    expect_error("tuple", &tuple, 4, "no dictionary of tensors");
+    expect_error("numbers", &listed(b"}", b"K\x05h\x00s", 100_000), 4, "no dictionary of tensors");
+
     // Dictionaries in dictionaries, one name in all of them, and long names.
     let inside = [text("a"), b"}q\x01".to_vec()].concat();
     let nested = [b"\x80\x02}".to_vec(), inside.repeat(20_000), b"s".repeat(20_000), b".".to_vec()];

@@ -73,15 +73,19 @@ impl Folder {
 
     /// Writes a checkpoint with this pickle and a storage of six numbers.
     fn checkpoint(&self, name: &str, pickle: &[u8]) -> PathBuf {
-        let path = self.0.path().join(name);
-        let mut writer = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
-        let stored = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored);
         let numbers: Vec<u8> = (0..6).flat_map(|n| (n as f32).to_le_bytes()).collect();
         let pickle = [b"\x80\x02", pickle, b"."].concat();
-        for (name, bytes) in [("m/data.pkl", pickle), ("m/data/0", numbers)] {
-            writer.start_file(name, stored).unwrap();
-            writer.write_all(&bytes).unwrap();
+        self.archive(name, &[("m/data.pkl", &pickle), ("m/data/0", &numbers)])
+    }
+
+    fn archive(&self, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
+        let path = self.0.path().join(name);
+        let mut writer = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored);
+        for (name, bytes) in files {
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap();
         path
@@ -172,10 +176,125 @@ fn tensors_that_no_model_needs_are_passed_over_whatever_their_type() {
     assert!(unknown.contains("1 tensors that are no parameters of HRM or TRM"), "{unknown}");
     assert!(unknown.contains("`inner.L_level.layers.0.norm.weight`"), "{unknown}");
     let long = message(&[("inner.lm_head.weight", tensor_by("_rebuild_tensor_v2", "LongStorage"))]);
-    assert!(long.contains("`inner.lm_head.weight`: expected real numbers"), "{long}");
+    assert!(long.contains("`inner.lm_head.weight`: expected floating-point numbers"), "{long}");
     let quantised =
         message(&[("inner.lm_head.weight", tensor_by("_rebuild_qtensor", "QInt8Storage"))]);
-    assert!(quantised.contains("`inner.lm_head.weight`: expected real numbers"), "{quantised}");
+    assert!(
+        quantised.contains("`inner.lm_head.weight`: expected floating-point numbers"),
+        "{quantised}"
+    );
+}
+
+#[test]
+fn tensors_that_are_no_plain_numbers_are_named() {
+    let folder = Folder::new();
+    let message =
+        |tensor: Ops| folder.read(&model("", &[("inner.lm_head.weight", tensor)])).unwrap_err();
+    let subclass = |class: &str, function: &str, args: &[u8]| {
+        let start = format!(
+            "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n{function}\nctorch\n{class}\n"
+        );
+        [start.as_bytes(), args, b"}tR"].concat()
+    };
+    for (tensor, expected) in [
+        (
+            subclass("DTensor", "_rebuild_wrapper_subclass", b")"),
+            "found a part of a distributed tensor (`DTensor`): save the full state dict",
+        ),
+        (tensor_by("_rebuild_sparse_tensor", "FloatStorage"), "a sparse tensor: save `tensor.to_dense()`"),
+        (tensor_by("_rebuild_qtensor", "QInt8Storage"), "a quantised tensor: save the model before"),
+        (
+            b"ctorch._utils\n_rebuild_tensor_v3\n(K\x00K\x00K\x00K\x00K\x00K\x00ctorch\nfloat8_e4m3fn\ntR".to_vec(),
+            "numbers of the type `float8_e4m3fn`: save them as another, `tensor.float()`",
+        ),
+        (tensor_by("_rebuild_tensor_v2", "IntStorage"), "found whole numbers: perhaps it is quantised"),
+        (tensor_by("_rebuild_tensor_v2", "BoolStorage"), "found `BoolStorage`"),
+    ] {
+        let message = message(tensor);
+        let start = "`inner.lm_head.weight`: expected floating-point numbers";
+        assert!(message.contains(start) && message.contains(expected), "{message}");
+    }
+    // A class of tensors with plain numbers.
+    let plain =
+        [&tensor()[b"ctorch._utils\n_rebuild_tensor_v2\n".len()..tensor().len() - 1], b""].concat();
+    let plain = subclass("Buffer", "_rebuild_tensor_v2", &plain);
+    let read = folder.read(&model("", &[("inner.lm_head.weight", plain)])).unwrap();
+    assert_close("head", &read.tensors["inner.lm_head.weight"], &six(), Tol::EXACT);
+}
+
+#[test]
+fn lists_are_looked_into() {
+    let folder = Folder::new();
+    let list = |items: &[Ops]| [b"](".to_vec(), items.concat(), b"e".to_vec()].concat();
+    assert_eq!(folder.read(&list(&[model("", &[])])).unwrap().part, "0");
+    let tuple = [b"(K\x03".to_vec(), model("", &[]), b"t".to_vec()].concat();
+    assert_eq!(folder.read(&tuple).unwrap().part, "1");
+    let numbered = [b"}(K\x07".to_vec(), model("", &[]), b"u".to_vec()].concat();
+    assert_eq!(folder.read(&numbered).unwrap().part, "7");
+    let save = ": save the state dict of the model, `torch.save(model.state_dict(), FILE)`";
+    let bare = folder.read(&list(&[tensor(), tensor()])).unwrap_err();
+    assert!(bare.ends_with(&format!("found `0`, `1` in a list{save}")), "{bare}");
+    let array = b"cnumpy.core.multiarray\n_reconstruct\n)R".to_vec();
+    let arrays = folder.read(&dictionary(&[("w", array)])).unwrap_err();
+    assert!(arrays.ends_with(&format!("under the keys w (a NumPy array){save}")), "{arrays}");
+}
+
+#[test]
+fn an_average_lacks_no_buffers() {
+    let folder = Folder::new();
+    let whole = model("", &[("inner.lm_head.weight", tensor()), ("inner.H_init", tensor())]);
+    let average = model("module.", &[("inner.lm_head.weight", tensor())]);
+    let shadow = [b"](".to_vec(), tensor(), tensor(), b"e".to_vec()].concat();
+    let file = dictionary(&[
+        ("model", whole),
+        ("ema_helper", dictionary(&[("model", average)])),
+        ("ema", dictionary(&[("decay", b"K\x01".to_vec()), ("shadow_params", shadow)])),
+    ]);
+    let path = folder.checkpoint("last.ckpt", &file);
+    for part in ["ema_helper", "shadow_params"] {
+        let read = read(&path, Some(part)).unwrap();
+        assert!(read.part.contains(part), "{}", read.part);
+        assert_eq!(read.tensors.len(), 3);
+        assert_eq!(read.completed, Some((vec!["inner.H_init".to_owned()], "model".to_owned())));
+    }
+    assert!(read(&path, Some("model")).unwrap().completed.is_none());
+}
+
+#[test]
+fn two_copies_of_a_parameter_are_refused() {
+    let folder = Folder::new();
+    let both = model("", &[("module.inner.embed_tokens.embedding_weight", tensor())]);
+    let message = folder.read(&both).unwrap_err();
+    let expected = format!(
+        "last.ckpt: `{TOKENS}` and `module.{TOKENS}` are both the parameter `{TOKENS}`: save one of \
+         the two models alone"
+    );
+    assert!(message.ends_with(&expected), "{message}");
+}
+
+#[test]
+fn archives_are_read_as_they_are_stored() {
+    let folder = Folder::new();
+    let pickle = [b"\x80\x02", model("", &[]).as_slice(), b"."].concat();
+    let numbers: Vec<u8> = (0..6).flat_map(|n| (n as f32).to_be_bytes()).collect();
+    let files =
+        [("m/data.pkl", pickle.as_slice()), ("m/data/0", &numbers), ("m/byteorder", b"big")];
+    let big = read(&folder.archive("big.pt", &files), None).unwrap();
+    assert_close("high byte first", &big.tensors[TOKENS], &six(), Tol::EXACT);
+
+    let path = folder.archive("small.pt", &files[..2]);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The method of compression in the headers of the first file.
+    for (header, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let start = bytes.windows(4).position(|window| window == header).unwrap();
+        bytes[start + at] = 8;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let message = read(&path, None).unwrap_err();
+    let expected = "`m/data.pkl` in the archive is compressed: pack it again without compression, \
+                    `zip -0`, or save it again, \
+                    `torch.save(torch.load(OLD, map_location=\"cpu\"), NEW)`";
+    assert!(message.ends_with(expected), "{message}");
 }
 
 #[test]
@@ -243,6 +362,22 @@ fn shards_are_one_model() {
          \"model.inner.lm_head.weight\": \"m-00002-of-00002.safetensors\"}}}}"
     );
     std::fs::write(folder.0.path().join("model.safetensors.index.json"), index).unwrap();
-    let read = read(folder.0.path(), None).unwrap();
-    assert_eq!((read.tensors.len(), read.files.len()), (2, 2));
+    let message = || read(folder.0.path(), None).unwrap_err();
+    let both = read(folder.0.path(), None).unwrap();
+    assert_eq!((both.tensors.len(), both.files.len()), (2, 2));
+    write("m-00002-of-00002.safetensors", &format!("model.{TOKENS}"));
+    let lacking = "index.json: expected `model.inner.lm_head.weight` in m-00002-of-00002.safetensors, \
+                   which does not hold it: download that shard again";
+    assert!(message().ends_with(lacking), "{}", message());
+    let index = format!(
+        "\u{feff}{{\"weight_map\": {{\"a\": \"m-00001-of-00002.safetensors\", \
+         \"model.{TOKENS}\": \"m-00002-of-00002.safetensors\"}}}}"
+    );
+    write("m-00001-of-00002.safetensors", "a");
+    std::fs::write(folder.0.path().join("model.safetensors.index.json"), &index).unwrap();
+    assert_eq!(read(folder.0.path(), None).unwrap().tensors.len(), 1);
+    let tensors = [("a".to_owned(), six()), (format!("model.{TOKENS}"), six())];
+    let shard = folder.0.path().join("m-00001-of-00002.safetensors");
+    weight_file::write_tensors(tensors, &shard).unwrap();
+    assert!(message().contains(&format!("`model.{TOKENS}` is in two shards, ")), "{}", message());
 }

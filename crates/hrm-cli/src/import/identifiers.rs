@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hrm_puzzles::text;
 use hrm_tasks::TaskError;
 use serde::Deserialize;
+use serde_json::error::Category;
 
 use crate::error::usage;
 
@@ -15,10 +17,37 @@ pub(super) const FILE: &str = "identifiers.json";
 /// Enough for two million names of versions.
 const N_BYTES_MAX: u64 = 256 << 20;
 
-/// The file of a folder of prepared data, or of one of its splits.
-pub(super) fn of_data(folder: &Path) -> PathBuf {
-    let path = folder.join(FILE);
-    if path.is_file() { path } else { folder.join("..").join(FILE) }
+/// The data that a model was trained on.
+pub(super) struct Data {
+    path: PathBuf,
+    /// Number of cells of the puzzles of prepared data.
+    pub(super) n_cells: Option<usize>,
+}
+
+impl Data {
+    /// Looks at the data in `path`.
+    ///
+    /// # Errors
+    ///
+    /// If there is nothing at `path`, or its metadata cannot be read.
+    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
+        fs::metadata(path).map_err(TaskError::read(path))?;
+        Ok(Self { path: path.to_owned(), n_cells: n_cells(path)? })
+    }
+
+    /// The path, if it holds puzzles that are not prepared.
+    pub(super) fn puzzles(&self) -> Option<&Path> {
+        let is_prepared = self.n_cells.is_some() || self.identifiers().is_some_and(|p| p.is_file());
+        (!is_prepared).then_some(&self.path)
+    }
+
+    /// The file of names in a folder, or beside one of its splits.
+    pub(super) fn identifiers(&self) -> Option<PathBuf> {
+        let path = self.path.join(FILE);
+        let above = self.path.join("..").join(FILE);
+        let is_split = self.path.join("dataset.json").is_file() && above.is_file();
+        self.path.is_dir().then_some(if is_split && !path.is_file() { above } else { path })
+    }
 }
 
 /// Reads the names in `path`, one for each of `n` embeddings.
@@ -39,7 +68,7 @@ pub(super) fn read(path: &Path, n: usize, weights: &str) -> anyhow::Result<Vec<S
 }
 
 /// Number of cells of the puzzles of prepared data, if its splits say so.
-pub(super) fn n_cells(folder: &Path) -> anyhow::Result<Option<usize>> {
+fn n_cells(folder: &Path) -> anyhow::Result<Option<usize>> {
     #[derive(Deserialize)]
     struct Metadata {
         seq_len: usize,
@@ -47,7 +76,7 @@ pub(super) fn n_cells(folder: &Path) -> anyhow::Result<Option<usize>> {
     for place in ["test", "train", "."] {
         let path = folder.join(place).join("dataset.json");
         if path.is_file() {
-            let Metadata { seq_len } = read_json(&path, "an object with `seq_len`")?;
+            let Metadata { seq_len } = read_json(&path, "an object with the number `seq_len`")?;
             return Ok(Some(seq_len));
         }
     }
@@ -55,12 +84,13 @@ pub(super) fn n_cells(folder: &Path) -> anyhow::Result<Option<usize>> {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path, expected: &str) -> anyhow::Result<T> {
-    let len = fs::metadata(path).map_err(TaskError::read(path))?.len();
-    let found =
-        |what: String| usage(format!("{}: expected {expected}, found {what}", path.display()));
-    if len > N_BYTES_MAX {
-        return Err(found(format!("{len} bytes")));
-    }
-    let bytes = fs::read(path).map_err(TaskError::read(path))?;
-    serde_json::from_slice(&bytes).map_err(|err| found(err.to_string()))
+    let text = text::read(path, text::JSON_ENDINGS, N_BYTES_MAX)?;
+    serde_json::from_str(&text).map_err(|err| {
+        let found = match (err.classify(), text.trim_start().chars().next()) {
+            (Category::Data, Some('{')) => "an object".to_owned(),
+            (Category::Data, Some('[')) => "a list of something else".to_owned(),
+            _ => err.to_string(),
+        };
+        usage(format!("{}: expected {expected}, found {found}", path.display()))
+    })
 }

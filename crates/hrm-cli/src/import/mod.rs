@@ -2,25 +2,28 @@
 //!
 //! The shapes of the weights determine most of the config: dimensions, layers,
 //! vocabulary, puzzle identifiers. The rest (heads, cycles, segments) is read from
-//! the config that is saved beside them; what it does not give is taken by default and
+//! the configs that are saved beside them; what they do not give is taken by default and
 //! said.
 
 mod identifiers;
 mod published;
 mod shapes;
+mod task;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use clap::Args;
 use hrm_core::foreign::{self, Foreign};
 use hrm_core::{Hrm, HrmConfig, ModelError, ParamSpec, Weights};
-use hrm_tasks::{RunConfig, TaskConfig, TaskRecord};
+use hrm_tasks::TaskRecord;
 use serde_json::json;
 
 use self::published::Published;
 pub(crate) use self::published::to_yaml;
 use self::shapes::Shapes;
+use self::task::Evidence;
 use crate::checkpoint::save_new;
 use crate::error::usage;
 use crate::export::beside;
@@ -28,6 +31,18 @@ use crate::output;
 use crate::paths;
 use crate::task_args::task_names;
 use crate::term::{note, result};
+
+/// Names of configs, the likeliest first.
+const CONFIGS: [&str; 8] = [
+    "config.json",
+    "all_config.yaml",
+    "all_config.yml",
+    "all_config.json",
+    "config.yaml",
+    "config.yml",
+    "hparams.yaml",
+    ".hydra/config.yaml",
+];
 
 #[derive(Args)]
 pub(crate) struct Import {
@@ -37,16 +52,21 @@ pub(crate) struct Import {
     /// New checkpoint folder.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Config of the published code, YAML or JSON. Default: config.json or
-    /// all_config.yaml beside FILE, or the one that `hrm export` wrote, if any exists.
+    /// Config of the published code, YAML or JSON. Default: the one that `hrm export`
+    /// wrote, else config.json, all_config.yaml and the like beside FILE or above.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The model to read if FILE holds several, such as a model and its average.
+    /// The model to read if FILE holds several, such as a model and its average. A part
+    /// of its name is enough if no other has it.
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
-    /// Kind of puzzle. Default: the one with the vocabulary size of the checkpoint.
+    /// Kind of puzzle. Default: as in the config, else the only one with the vocabulary
+    /// size of the checkpoint.
     #[arg(long, value_parser = task_names())]
     task: Option<String>,
+    /// Change one setting of the task, e.g. task.rows=6; may be repeated.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
     /// Number of cells per puzzle. Default: as in the config, else as in the
     /// published data set.
     #[arg(long)]
@@ -55,9 +75,10 @@ pub(crate) struct Import {
     /// beside FILE, if it exists.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     identifiers: Option<PathBuf>,
-    /// Prepared data that the model was trained on, for the names of its puzzle
-    /// embeddings and the number of cells.
-    #[arg(long, value_name = "DIR")]
+    /// Data that the model was trained on: prepared data, for the names of its puzzle
+    /// embeddings and the number of cells, or files of puzzles, for their size and
+    /// characters.
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Print the result as one line of JSON.
     #[arg(long)]
@@ -67,48 +88,35 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         output::must_be_free(&self.out)?;
+        refuse_own(&self.file)?;
+        let data = self.data.as_deref().map(identifiers::Data::of).transpose()?;
         let read = foreign::read(&self.file, self.part.as_deref())?;
         describe(&self.file, &read);
         let folders = self.folders(&read);
         let published = match &self.config {
             Some(path) => Published::read(path)?,
-            None => Published::find(self.configs(&read, &folders))?,
+            None => self.find_config(&read, &folders)?,
         };
+        for passed_over in &published.passed_over {
+            note(format!("Not read: {passed_over}."));
+        }
         let place = self.file.display().to_string();
         let shapes = Shapes::of(&place, &read.tensors)?;
-        let of_data = self.data.as_deref().map(identifiers::n_cells).transpose()?.flatten();
         let mut defaults = Vec::new();
-        let (task, n_cells) = match (&self.task, &published.task) {
-            (None, Some(task)) if self.cells.is_none() => {
-                let n_cells = published.count("seq_len")?;
-                let n_cells =
-                    n_cells.ok_or_else(|| published.wrong("`seq_len` is missing beside `task`"))?;
-                (task.clone(), n_cells)
-            }
-            (kind, _) => {
-                let kind = match kind {
-                    Some(kind) => kind.as_str(),
-                    None => task_with_vocabulary(shapes.vocab_size)?,
-                };
-                let (task, n_cells_default) = published_task(kind)?;
-                let of_own = published.own.as_ref().map(|own| own.input.n_cells);
-                let given = self.cells.or(published.count("seq_len")?).or(of_own).or(of_data);
-                let n_cells = given.unwrap_or_else(|| {
-                    defaults.push(format!("seq_len {n_cells_default}"));
-                    n_cells_default
-                });
-                (task.with_cells(n_cells)?, n_cells)
-            }
+        let of_own = published.own.as_ref().map(|own| own.input.n_cells);
+        let of_data = data.as_ref().and_then(|data| data.n_cells);
+        let evidence = Evidence {
+            place: &place,
+            shapes: &shapes,
+            published: &published,
+            kind: self.task.as_deref(),
+            set: &self.set,
+            n_cells: self.cells.or(published.count("seq_len")?).or(of_own).or(of_data),
+            puzzles: data.as_ref().and_then(identifiers::Data::puzzles),
         };
+        let (task, n_cells) = evidence.task(&mut defaults)?;
         let (config, open) = shapes.config(&published, n_cells)?;
         defaults.extend(open);
-        if !defaults.is_empty() {
-            let why = match published.exists() {
-                true => format!("{} does not give them", published.place()),
-                false => "there is no config beside the weights".to_owned(),
-            };
-            note(format!("Taken by default, as {why}: {}.", defaults.join(", ")));
-        }
 
         let specs = config.params()?;
         must_fit(&place, &specs, &read)?;
@@ -121,7 +129,15 @@ impl Import {
         })?;
         let model = Hrm::with_weights(config, weights)?;
 
-        let names = self.names(model.config(), &read.files, &folders)?;
+        let names = self.names(model.config(), data.as_ref(), &read.files, &folders)?;
+        if !defaults.is_empty() {
+            let why = match (published.exists(), published.passed_over.is_empty()) {
+                (true, _) => format!("{} does not give them", published.place()),
+                (false, true) => "there is no config beside the weights".to_owned(),
+                (false, false) => "no file beside the weights is the config of a model".to_owned(),
+            };
+            note(format!("Taken by default, as {why}: {}.", defaults.join(", ")));
+        }
         let kind = task.name();
         let record = TaskRecord { task, data: Vec::new() };
         save_new(&self.out, &model, &record, &names)?;
@@ -144,24 +160,45 @@ impl Import {
         folders
     }
 
-    /// Where a config may lie, the likeliest place first.
-    fn configs(&self, read: &Foreign, folders: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    /// The config beside the weights: the one that was exported with them, or those of their
+    /// folder, or of the folder above.
+    fn find_config(&self, read: &Foreign, folders: &[PathBuf]) -> anyhow::Result<Published> {
         let exported = read.files.first().map(|file| beside(file, "config.yaml"));
-        let names = ["config.json", "all_config.yaml", "config.yaml", ".hydra/config.yaml"];
-        let named = folders.iter().flat_map(move |folder| names.map(|name| folder.join(name)));
-        exported.into_iter().chain(named).collect::<Vec<_>>().into_iter()
+        if let Some(exported) = exported.filter(|path| path.is_file()) {
+            return Published::read(&exported);
+        }
+        let within = |folders: &[PathBuf]| {
+            let named =
+                folders.iter().flat_map(|folder| CONFIGS.map(|name| folder.join(name))).collect();
+            Published::find(Vec::into_iter(named))
+        };
+        let found = within(folders)?;
+        let above = folders.first().and_then(|folder| fs::canonicalize(folder).ok());
+        let above = above.as_deref().and_then(Path::parent).map(Path::to_owned);
+        match above {
+            Some(above) if !found.exists() => {
+                let of_above: Published = within(&[above])?;
+                if of_above.exists() {
+                    note(format!("Config: {}.", of_above.place()));
+                    return Ok(of_above);
+                }
+                Ok(found)
+            }
+            _ => Ok(found),
+        }
     }
 
     /// Names of the puzzle identifiers, the blank one first.
     fn names(
         &self,
         config: &HrmConfig,
+        data: Option<&identifiers::Data>,
         files: &[PathBuf],
         folders: &[PathBuf],
     ) -> anyhow::Result<Vec<String>> {
         let n = config.input.n_puzzle_ids;
         let place = self.file.display().to_string();
-        let of_data = self.data.as_deref().map(identifiers::of_data);
+        let of_data = data.and_then(identifiers::Data::identifiers);
         if let Some(path) =
             self.identifiers.clone().or(of_data.filter(|path| n > 1 || path.is_file()))
         {
@@ -186,9 +223,36 @@ impl Import {
     }
 }
 
+/// Refuses a run or a checkpoint folder of hrm, or a file of one.
+fn refuse_own(path: &Path) -> anyhow::Result<()> {
+    let refuse = |what: &str, folder: &Path| {
+        let (is, it) = if folder == path { ("is", "it") } else { ("belongs to", "that") };
+        let (path, folder) = (path.display(), folder.display());
+        Err(usage(format!(
+            "{path} {is} a {what} of hrm, which needs no import: use {it} as it is, e.g. \
+             `hrm eval {folder}`"
+        )))
+    };
+    let is_run = |folder: &Path| folder.join("run.json").is_file();
+    let is_checkpoint = |folder: &Path| {
+        ["task.json", "config.json", "model.safetensors"]
+            .iter()
+            .all(|name| folder.join(name).is_file())
+    };
+    match path.parent() {
+        _ if is_run(path) => refuse("run", path),
+        _ if is_checkpoint(path) => refuse("checkpoint", path),
+        Some(above) if path.is_dir() && path.ends_with("checkpoints") && is_run(above) => {
+            refuse("run", above)
+        }
+        Some(above) if path.is_file() && is_checkpoint(above) => refuse("checkpoint", above),
+        _ => Ok(()),
+    }
+}
+
 /// Says what was read, where it was not all of what was named.
 fn describe(path: &Path, read: &Foreign) {
-    let Foreign { files, part, others, passed_over, .. } = read;
+    let Foreign { files, part, others, passed_over, completed, .. } = read;
     if let Some(file) = files.first().filter(|file| *file != path) {
         let others = files.len() - 1;
         let more = if others > 0 { format!(" and {others} other shards") } else { String::new() };
@@ -198,6 +262,12 @@ fn describe(path: &Path, read: &Foreign) {
         let part = if part.is_empty() { "the tensors of the model" } else { part };
         let n = others.len();
         note(format!("Read: {part}. Not read, beside it: {}.", first(others, n)));
+    }
+    if let Some((names, from)) = completed {
+        note(format!(
+            "The part {part} lacks {}, which averages of parameters leave out: read from {from}.",
+            names.join(", ")
+        ));
     }
     if !passed_over.is_empty() {
         let n = passed_over.len();
@@ -235,27 +305,9 @@ fn must_fit(place: &str, specs: &[ParamSpec], read: &Foreign) -> anyhow::Result<
         0 => None,
         n => Some(format!("{what} {}", first(names, n))),
     };
-    let lists = [list("missing:", &missing), list("not of this model:", &surplus)];
+    let lists = [list("missing:", &missing), list("unexpected:", &surplus)];
     match lists.into_iter().flatten().collect::<Vec<_>>().join("; ") {
         text if text.is_empty() => Ok(()),
         text => Err(usage(format!("{place} does not fit the model: {text}"))),
     }
-}
-
-/// The task whose published vocabulary has this size.
-fn task_with_vocabulary(vocab_size: usize) -> anyhow::Result<&'static str> {
-    let known = TaskConfig::NAMES.iter().copied();
-    let mut with_size = known.filter(|kind| {
-        published_task(kind)
-            .is_ok_and(|(task, _)| task.puzzle_kind().vocabulary().len() == vocab_size)
-    });
-    with_size.next().ok_or_else(|| {
-        usage(format!("no task has a vocabulary of size {vocab_size}: name the task with --task"))
-    })
-}
-
-/// A task with its published settings, and its number of cells.
-fn published_task(kind: &str) -> anyhow::Result<(TaskConfig, usize)> {
-    let config = RunConfig::preset(kind, "paper").map_err(|err| usage(err.to_string()))?;
-    Ok((config.task, config.model.input.n_cells))
 }

@@ -5,11 +5,11 @@
 //! effect on the model, or an error.
 
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use hrm_core::{GradientSpan, HaltRule, HrmConfig, InitialStates, Modules, Positions};
-use hrm_tasks::{TaskConfig, TaskError};
+use hrm_puzzles::text::{self, clipped};
+use hrm_tasks::TaskConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,6 +17,12 @@ use crate::error::usage;
 
 /// Longest config that is read, in bytes.
 const N_BYTES_MAX: u64 = 1 << 20;
+
+/// Most references (`${.hidden_size}`) that lead from one to another.
+const N_REFERENCES_MAX: usize = 8;
+
+/// Keys beside those of an architecture that belong to it.
+const OF_MODEL: [&str; 5] = ["seq_len", "vocab_size", "num_puzzle_identifiers", "variant", "task"];
 
 /// Keys of an architecture that are followed or checked.
 const READ: [&str; 22] = [
@@ -92,6 +98,9 @@ const OF_TRAINING: [&str; 40] = [
     "library_name",
 ];
 
+/// The class of the Tiny Recursive Model.
+const TINY_RECURSIVE: &str = "TinyRecursiveReasoningModel_ACTV1";
+
 /// Names of the published architectures.
 const ARCHITECTURES: [&str; 3] = [
     "hrm_act_v1@HierarchicalReasoningModel_ACTV1",
@@ -113,14 +122,20 @@ pub(crate) struct Variant {
 /// A config beside weights.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    /// The file, if there is one.
-    path: Option<PathBuf>,
+    /// The files, if there are any.
+    pub(super) paths: Vec<PathBuf>,
     /// Keys of the architecture.
     keys: Map<String, Value>,
+    /// The first keys of the file.
+    first_keys: Vec<String>,
     /// The config of a checkpoint folder, which leaves nothing open.
     pub(super) own: Option<HrmConfig>,
     pub(super) variant: Option<Variant>,
     pub(super) task: Option<TaskConfig>,
+    /// Names of the data sets that the model was trained on.
+    pub(super) data_names: Vec<String>,
+    /// What else has the name of a config, and why it was not read.
+    pub(super) passed_over: Vec<String>,
 }
 
 impl Published {
@@ -130,76 +145,128 @@ impl Published {
     ///
     /// If it cannot be read, or has keys that are not understood.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
-        let read = Self::parse(path)?;
-        if !read.is_config() {
-            let keys: Vec<_> = read.keys.keys().take(8).map(String::as_str).collect();
-            return Err(usage(format!(
-                "{}: expected the config of a model (`arch`, `H_cycles`, `hidden_size` ...), found {}",
-                path.display(),
-                if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") },
-            )));
-        }
-        read.checked()
+        Self::parse(path)?.expect_config()?.checked()
     }
 
-    /// Reads the first of these files that is a config of a model. It is empty if there is
-    /// none.
+    /// Reads those of these files that are configs of a model; together they must not
+    /// contradict each other. It is empty if there is none.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
     pub(super) fn find(paths: impl Iterator<Item = PathBuf>) -> anyhow::Result<Self> {
+        let mut found = Self::default();
         for path in paths.filter(|path| path.is_file()) {
-            let read = Self::parse(&path)?;
-            if read.is_config() {
-                return read.checked();
+            // A name that is used for nothing else.
+            let is_published = path.file_stem().is_some_and(|stem| stem == "all_config");
+            let read = match Self::parse(&path).and_then(Self::expect_config) {
+                Ok(read) => read.checked()?,
+                Err(err) if is_published && !found.exists() => return Err(err),
+                Err(err) => {
+                    found.passed_over.push(format!("{err:#}"));
+                    continue;
+                }
+            };
+            found.merge(read)?;
+        }
+        Ok(found)
+    }
+
+    /// Adds what another config gives.
+    fn merge(&mut self, other: Self) -> anyhow::Result<()> {
+        if self.own.is_some() || self.exists() && other.own.is_some() {
+            return Ok(());
+        }
+        for (key, value) in &other.keys {
+            match self.value(key) {
+                None => {
+                    self.keys.insert(key.clone(), value.clone());
+                }
+                Some(own) if !is_same(own, value) && READ.contains(&key.as_str()) => {
+                    return Err(usage(format!(
+                        "{} and {} contradict each other: `{key}` is {} and {}. Give the right one \
+                         with --config",
+                        self.place(),
+                        other.place(),
+                        clipped(&own.to_string()),
+                        clipped(&value.to_string()),
+                    )));
+                }
+                Some(_) => {}
             }
         }
-        Ok(Self::default())
+        self.paths.extend(other.paths);
+        self.own = other.own;
+        self.variant = self.variant.or(other.variant);
+        self.task = self.task.take().or(other.task);
+        self.data_names.extend(other.data_names);
+        Ok(())
     }
 
     fn parse(path: &Path) -> anyhow::Result<Self> {
         let wrong = |err: &dyn Display| usage(format!("{} is not a config: {err}", path.display()));
-        let len = fs::metadata(path).map_err(TaskError::read(path))?.len();
-        if len > N_BYTES_MAX {
-            return Err(wrong(&format!("it is longer than {N_BYTES_MAX} bytes")));
-        }
-        let text = fs::read_to_string(path).map_err(TaskError::read(path))?;
-        let text = text.trim_start_matches('\u{feff}');
-        let path = Some(path.to_owned());
-        if let Ok(own) = serde_json::from_str(text) {
-            return Ok(Self { path, own: Some(own), ..Self::default() });
+        let text = text::read(path, &[], N_BYTES_MAX)?;
+        let paths = vec![path.to_owned()];
+        if let Ok(own) = serde_json::from_str(&text) {
+            return Ok(Self { paths, own: Some(own), ..Self::default() });
         }
         // Every JSON document is YAML.
-        let read: Value = serde_saphyr::from_str(text).map_err(|err| wrong(&err))?;
-        let Value::Object(mut outer) = read else {
+        let read: Value = serde_saphyr::from_str(&text).map_err(|err| wrong(&in_words(&err)))?;
+        let Value::Object(outer) = read else {
             return Err(wrong(&"expected keys and values"));
         };
-        let keys = match outer.remove("arch") {
-            Some(Value::Object(mut arch)) => {
-                for key in ["seq_len", "vocab_size", "num_puzzle_identifiers", "variant", "task"] {
-                    if let Some(value) = outer.remove(key) {
-                        arch.insert(key.to_owned(), value);
-                    }
-                }
-                arch
+        let outer: Map<String, Value> =
+            outer.into_iter().map(|(key, value)| (key, unwrapped(value))).collect();
+        let mut keys = match outer.get("arch") {
+            Some(Value::Object(arch)) => {
+                let of_model = outer.iter().filter(|(key, _)| OF_MODEL.contains(&key.as_str()));
+                arch.iter()
+                    .chain(of_model)
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
             }
             Some(_) => return Err(wrong(&"`arch` must be a group of settings")),
             None => {
-                outer.retain(|key, _| !OF_TRAINING.contains(&key.as_str()));
-                outer
+                let mut keys = outer.clone();
+                keys.retain(|key, _| !OF_TRAINING.contains(&key.as_str()));
+                keys
             }
         };
-        let mut read = Self { path, keys, ..Self::default() };
-        read.variant = read.group("variant")?;
-        read.task = read.group("task")?;
-        Ok(read)
+        let group = keys.clone();
+        for value in keys.values_mut() {
+            if let Some(found) = resolved(value, &group, &outer, N_REFERENCES_MAX) {
+                *value = found;
+            }
+        }
+        let first_keys = outer.keys().take(8).map(|key| clipped(key)).collect();
+        let data = ["data_path", "data_paths"].iter().filter_map(|key| outer.get(*key));
+        let data = data.flat_map(|value| match value {
+            Value::Array(several) => several.as_slice(),
+            one => std::slice::from_ref(one),
+        });
+        let data_names = data.filter_map(|value| {
+            let name = Path::new(value.as_str()?).file_name()?;
+            Some(name.to_string_lossy().to_lowercase())
+        });
+        let data_names = data_names.collect();
+        Ok(Self { paths, keys, first_keys, data_names, ..Self::default() })
     }
 
-    /// Whether it says anything about a model.
-    fn is_config(&self) -> bool {
+    /// Refuses what says nothing about a model.
+    fn expect_config(mut self) -> anyhow::Result<Self> {
         let marks = ["H_cycles", "L_cycles", "hidden_size", "L_layers", "num_heads"];
-        self.own.is_some() || marks.iter().any(|key| self.keys.contains_key(*key))
+        if self.own.is_none() && !marks.iter().any(|key| self.keys.contains_key(*key)) {
+            return Err(self.wrong(format!(
+                "expected the config of a model (`arch`, `H_cycles`, `hidden_size` ...), found {}",
+                match self.first_keys.as_slice() {
+                    [] => "no settings".to_owned(),
+                    keys => keys.join(", "),
+                },
+            )));
+        }
+        self.variant = self.group("variant")?;
+        self.task = self.group("task")?;
+        Ok(self)
     }
 
     /// Refuses what would change the model and is not followed.
@@ -234,11 +301,23 @@ impl Published {
 
     /// The name of the file, for messages.
     pub(super) fn place(&self) -> String {
-        self.path.as_ref().map_or("the config".to_owned(), |path| path.display().to_string())
+        match self.paths.as_slice() {
+            [] => "the config".to_owned(),
+            paths => {
+                let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+                shown.join(" and ")
+            }
+        }
     }
 
     pub(super) fn exists(&self) -> bool {
-        self.path.is_some()
+        !self.paths.is_empty()
+    }
+
+    /// The architecture that it names, and whether that is the Tiny Recursive Model.
+    pub(super) fn architecture(&self) -> Option<(&str, bool)> {
+        let name = self.value("name")?.as_str()?;
+        Some((name, name.ends_with(TINY_RECURSIVE)))
     }
 
     /// An error about this config.
@@ -256,34 +335,39 @@ impl Published {
         read.map(Some).map_err(|err| self.wrong(format!("`{key}`: {err}")))
     }
 
-    /// A count. One that refers to another setting (`${.hidden_size}`) is `None`.
+    /// A count.
     pub(super) fn count(&self, key: &str) -> anyhow::Result<Option<usize>> {
+        let Some(number) = self.number(key, "a whole number")? else { return Ok(None) };
+        // Some writers make every number a real number.
+        let is_count = number.fract() == 0.0 && (0.0..1e15).contains(&number);
         match self.value(key) {
-            Some(Value::String(text)) if text.starts_with("${") => Ok(None),
-            Some(value) => {
-                // Some writers make every number a real number.
-                let whole = value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..1e15).contains(n));
-                let count = whole.map(|n| n as usize);
-                count.map(Some).ok_or_else(|| self.unlike(key, "a whole number", value))
-            }
-            None => Ok(None),
+            Some(value) if !is_count => Err(self.unlike(key, "a whole number", value)),
+            _ => Ok(Some(number as usize)),
         }
     }
 
     /// A real number.
     pub(super) fn real(&self, key: &str) -> anyhow::Result<Option<f64>> {
+        self.number(key, "a number")
+    }
+
+    fn number(&self, key: &str, expected: &str) -> anyhow::Result<Option<f64>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let read = match value {
-            // Some writers quote `1e-05`.
-            Value::String(text) => text.parse().ok(),
+            // Some writers quote numbers, such as `1e-05`.
+            Value::String(text) => text.trim().parse().ok(),
             value => value.as_f64(),
         };
-        read.map(Some).ok_or_else(|| self.unlike(key, "a number", value))
+        read.map(Some).ok_or_else(|| self.unlike(key, expected, value))
     }
 
     pub(super) fn flag(&self, key: &str) -> anyhow::Result<Option<bool>> {
         let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_bool().map(Some).ok_or_else(|| self.unlike(key, "true or false", value))
+        let read = match value {
+            Value::String(text) => text.trim().to_lowercase().parse().ok(),
+            value => value.as_bool(),
+        };
+        read.map(Some).ok_or_else(|| self.unlike(key, "true or false", value))
     }
 
     pub(super) fn positions(&self) -> anyhow::Result<Option<Positions>> {
@@ -294,8 +378,74 @@ impl Published {
     }
 
     fn unlike(&self, key: &str, expected: &str, value: &Value) -> anyhow::Error {
-        let found: String = value.to_string().chars().take(80).collect();
+        let found = clipped(&value.to_string());
+        if value.as_str().is_some_and(|text| text.starts_with("${")) {
+            return self.wrong(format!(
+                "`{key}` refers to a setting that is not in this file, {found}: write {expected} \
+                 into a copy and give that with --config"
+            ));
+        }
         self.wrong(format!("`{key}`: expected {expected}, found {found}"))
+    }
+}
+
+/// A setting without what Weights & Biases writes around it.
+fn unwrapped(value: Value) -> Value {
+    match value {
+        Value::Object(mut wrapped)
+            if wrapped.contains_key("value")
+                && wrapped.keys().all(|key| key == "value" || key == "desc") =>
+        {
+            wrapped.remove("value").unwrap_or_default()
+        }
+        value => value,
+    }
+}
+
+/// What a value refers to: `${.key}` within its group, `${group.key}` within the file.
+fn resolved(
+    value: &Value,
+    group: &Map<String, Value>,
+    outer: &Map<String, Value>,
+    n_left: usize,
+) -> Option<Value> {
+    let reference = value.as_str().and_then(|text| text.strip_prefix("${")?.strip_suffix('}'));
+    let Some(reference) = reference else { return Some(value.clone()) };
+    let (start, path) = match reference.strip_prefix('.') {
+        Some(path) => (group, path),
+        None => (outer, reference),
+    };
+    let mut keys = path.split('.');
+    let first = start.get(keys.next()?)?;
+    let found = keys.try_fold(first, |value, key| value.get(key))?;
+    resolved(found, group, outer, n_left.checked_sub(1)?)
+}
+
+/// Whether two values of a setting mean the same.
+fn is_same(one: &Value, other: &Value) -> bool {
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+    let number = |value: &Value| text(value).trim().parse::<f64>().ok();
+    match (number(one), number(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => other.is_null() || text(one).eq_ignore_ascii_case(&text(other)),
+    }
+}
+
+/// The message of an error of the YAML reader, without advice to programmers.
+fn in_words(err: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error as E;
+    match err.without_snippet() {
+        E::DuplicateMappingKey { key, location } => {
+            let key =
+                key.as_deref().map_or("a key".to_owned(), |key| format!("`{}`", clipped(key)));
+            format!("{key} is there twice (line {})", location.line())
+        }
+        E::MultipleDocuments { location, .. } => format!(
+            "expected one document, found several (`---` in line {}): give a file with one of \
+             them",
+            location.line()
+        ),
+        err => err.to_string().lines().next().unwrap_or_default().to_owned(),
     }
 }
 

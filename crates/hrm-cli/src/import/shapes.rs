@@ -99,6 +99,12 @@ impl Shapes {
         n_cells: usize,
     ) -> anyhow::Result<(HrmConfig, Vec<String>)> {
         if let Some(own) = &published.own {
+            let of_own = own.input.n_cells;
+            if of_own != n_cells {
+                return Err(published.wrong(format!(
+                    "the model is for puzzles of {of_own} cells, not of {n_cells}"
+                )));
+            }
             return Ok((own.clone(), Vec::new()));
         }
         // A checkpoint without an H module is a Tiny Recursive Model.
@@ -230,18 +236,24 @@ impl Shapes {
     /// Refuses a config that says something else than the shapes.
     fn check(&self, published: &Published, modules: Modules) -> anyhow::Result<()> {
         let is_flat = modules == Modules::Flat;
+        let (place, h_module) = (&self.place, names::H_MODULE);
+        let is_recursive = self.n_h_layers == 0;
+        if let Some((name, _)) = published.architecture().filter(|named| named.1 != is_recursive) {
+            let has = if is_recursive { "no" } else { "an" };
+            return Err(published.wrong(format!(
+                "`name` is {name}, but the weights in {place} have {has} `{h_module}`"
+            )));
+        }
+        // The published code of a model of one module has the key, and ignores it.
+        let counts_h_layers =
+            !is_recursive || published.variant.is_none() && published.architecture().is_none();
         let sizes = [
             ("vocab_size", Some(self.vocab_size), "rows of `inner.embed_tokens`"),
             ("hidden_size", Some(self.hidden_dim), "columns of `inner.embed_tokens`"),
             ("num_puzzle_identifiers", Some(self.n_puzzle_ids), "rows of `inner.puzzle_emb`"),
             ("puzzle_emb_ndim", Some(self.puzzle_dim), "columns of `inner.puzzle_emb`"),
             ("L_layers", (!is_flat).then_some(self.n_l_layers), "layers of `inner.L_level`"),
-            // A model of one module has the key, and ignores it.
-            (
-                "H_layers",
-                (self.n_h_layers > 0).then_some(self.n_h_layers),
-                "layers of `inner.H_level`",
-            ),
+            ("H_layers", counts_h_layers.then_some(self.n_h_layers), "layers of `inner.H_level`"),
         ];
         for (key, of_weights, what) in sizes {
             let (Some(of_weights), Some(given)) = (of_weights, published.count(key)?) else {

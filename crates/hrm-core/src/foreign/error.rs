@@ -83,14 +83,52 @@ pub enum ForeignError {
         names: Vec<String>,
     },
 
-    /// A parameter is not stored as real numbers.
-    #[error("{}: tensor `{name}`: expected real numbers, found {found}", .path.display())]
+    /// The part that was asked for is a list of tensors without names.
+    #[error(
+        "{}: `{part}` is a list of {n} tensors without names, and no model beside it has as many \
+         parameters of the same shapes in the same order",
+        .path.display()
+    )]
+    List {
+        /// The file or folder.
+        path: PathBuf,
+        /// The part that was asked for.
+        part: String,
+        /// Number of tensors.
+        n: usize,
+    },
+
+    /// Two tensors become the same parameter once wrappers are removed from their names.
+    #[error(
+        "{}: `{}` and `{}` are both the parameter `{own}`: save one of the two models alone",
+        .path.display(), .names[0], .names[1]
+    )]
+    Twice {
+        /// The file or folder.
+        path: PathBuf,
+        /// Name of the parameter.
+        own: String,
+        /// Names in the file.
+        names: [String; 2],
+    },
+
+    /// A tensor is in two of the files that hold a model together.
+    #[error("`{name}` is in two shards, {} and {}", .files[0].display(), .files[1].display())]
+    InTwoShards {
+        /// The tensor.
+        name: String,
+        /// The files.
+        files: [PathBuf; 2],
+    },
+
+    /// A parameter is not stored as floating-point numbers.
+    #[error("{}: tensor `{name}`: expected floating-point numbers, found {found}", .path.display())]
     NotReal {
         /// The file or folder.
         path: PathBuf,
         /// The tensor.
         name: String,
-        /// How it is stored.
+        /// How it is stored, and what to do.
         found: String,
     },
 }

@@ -33,10 +33,19 @@ impl Kind {
             return Ok(of_zip(file));
         }
         Ok(match FileKind::of(&head) {
+            Some(kind) if kind.group == Group::Pickle && is_unpacked(path) => {
+                let advice = "pack its folder again without compression, `zip -0 -r FILE FOLDER`";
+                Self::Other(format!("a part of an unpacked PyTorch checkpoint: {advice}"))
+            }
             Some(kind) => with_advice(kind),
             None => Self::Other(of_nothing_known(&head).to_owned()),
         })
     }
+}
+
+/// Whether a file is the pickle of an archive that was unpacked.
+fn is_unpacked(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "data.pkl") && path.with_file_name("data").is_dir()
 }
 
 /// What to do about a file that is not read.
@@ -68,6 +77,15 @@ fn of_zip(file: File) -> Kind {
         return Kind::Other("a zip archive that is cut short or damaged: download it again".into());
     };
     let names: Vec<Cow<'_, str>> = archive.file_names().flatten().take(1000).collect();
+    let has = |part: &str| names.iter().any(|name| name.contains(part));
+    if has("archive_format") && has("model.json") {
+        let advice = "save the weights alone, `torch.save(model.state_dict(), FILE)`";
+        return Kind::Other(format!("a program of `torch.export`: {advice}"));
+    }
+    if has("code/__torch__") && has("constants.pkl") {
+        let advice = "`torch.save(torch.jit.load(OLD).state_dict(), NEW)`";
+        return Kind::Other(format!("a TorchScript program: save its weights alone, {advice}"));
+    }
     let kind = FileKind::of_zip(names.iter().map(Cow::as_ref));
     match names.first() {
         None => Kind::Other("an empty zip archive".to_owned()),
@@ -101,19 +119,21 @@ mod tests {
         Kind::of(&path).unwrap()
     }
 
-    fn zip(name: &str) -> Vec<u8> {
+    fn zip(names: &[&str]) -> Vec<u8> {
         let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         let stored = zip::write::SimpleFileOptions::default()
             .compression_method(zip::CompressionMethod::Stored);
-        writer.start_file(name, stored).unwrap();
-        writer.write_all(b"x").unwrap();
+        for name in names {
+            writer.start_file(*name, stored).unwrap();
+            writer.write_all(b"x").unwrap();
+        }
         writer.finish().unwrap().into_inner()
     }
 
     #[test]
     fn files_are_recognised_by_content() {
         assert_eq!(kind(b"\x02\0\0\0\0\0\0\0{}"), Kind::Safetensors);
-        assert_eq!(kind(&zip("model/data.pkl")), Kind::Torch);
+        assert_eq!(kind(&zip(&["model/data.pkl"])), Kind::Torch);
         for (bytes, what) in [
             (&b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."[..], "torch.save("),
             (b"\x80\x04\x95", "a Python pickle"),
@@ -127,9 +147,11 @@ mod tests {
             (b"\x08\x08\x12\x07pytorch", "ONNX"),
             (b"hello", "text"),
             (b"\x01\x02\x03", "unknown data"),
-            (&zip("inputs.npy"), "npz"),
-            (&zip("step_1"), "`step_1`"),
-            (&zip("step_1")[..20], "cut short"),
+            (&zip(&["inputs.npy"]), "npz"),
+            (&zip(&["m/archive_format", "m/models/model.json"]), "torch.export"),
+            (&zip(&["m/data.pkl", "m/code/__torch__/a.py", "m/constants.pkl"]), "TorchScript"),
+            (&zip(&["step_1"]), "`step_1`"),
+            (&zip(&["step_1"])[..20], "cut short"),
         ] {
             match kind(bytes) {
                 Kind::Other(found) => assert!(found.contains(what), "{what}: {found}"),

@@ -1,12 +1,14 @@
 //! Which files of a folder hold the weights.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::error::ForeignError;
+use super::file;
 use super::kind::Kind;
+use crate::listing::Listing;
 use crate::weight_file::WeightFileError;
 
 /// Folders below the one that was named in which weights are looked for.
@@ -21,10 +23,38 @@ const N_INDEX_BYTES_MAX: u64 = 1 << 20;
 /// Beginnings of the names of files that trainers write beside the weights.
 const NOT_WEIGHTS: [&str; 5] = ["optim", "scheduler", "rng_state", "training_args", "scaler"];
 
+/// The files that hold the weights.
+pub(super) struct Located {
+    pub(super) files: Vec<PathBuf>,
+    /// Their index, if they are shards.
+    pub(super) index: Option<Index>,
+}
+
 /// The index of a checkpoint in shards.
-#[derive(Deserialize)]
-struct Index {
-    weight_map: BTreeMap<String, String>,
+pub(super) struct Index {
+    path: PathBuf,
+    /// The file of each tensor.
+    file_of: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// Refuses a shard that lacks a tensor.
+    pub(super) fn check(&self, shard: &Path, listing: &Listing) -> Result<(), ForeignError> {
+        let tensors = listing.dictionaries.iter().flat_map(|dictionary| &dictionary.tensors);
+        let held: HashSet<_> = tensors.map(|tensor| tensor.name.as_str()).collect();
+        let name = name_of(shard);
+        let of_shard = self.file_of.iter().filter(|(_, file)| **file == name);
+        match of_shard.map(|(tensor, _)| tensor).find(|tensor| !held.contains(tensor.as_str())) {
+            Some(tensor) => {
+                let tensor: String = tensor.chars().take(120).collect();
+                let what = format!(
+                    "expected `{tensor}` in {name}, which does not hold it: download that shard again"
+                );
+                Err(ForeignError::Folder { path: self.path.clone(), what })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// The files that hold the weights: `path` itself, its shards if it is their index, or what
@@ -33,24 +63,54 @@ struct Index {
 /// # Errors
 ///
 /// [`ForeignError`] if nothing is found, or more than one checkpoint.
-pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>, ForeignError> {
+pub(super) fn files(path: &Path) -> Result<Located, ForeignError> {
+    let refuse = |what| Err(ForeignError::Folder { path: path.to_owned(), what });
     if is_index(path) {
         return shards(path);
     }
+    if is_distributed(path) {
+        return refuse(DISTRIBUTED.to_owned());
+    }
     if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        if is_shard(path) && path.is_file() {
+            return refuse("it is one of several shards: name their folder or index".to_owned());
+        }
+        return Ok(Located { files: vec![path.to_owned()], index: None });
     }
     let mut folders = Vec::new();
     search(path, N_LEVELS, &mut folders)?;
-    let refuse = |what| Err(ForeignError::Folder { path: path.to_owned(), what });
+    if folders.len() > 1 {
+        let holds_model = |path: &PathBuf| is_index(path) || file::holds_model(path);
+        let models = folders.iter().filter(|candidates| candidates.iter().any(holds_model));
+        let models: Vec<_> = models.cloned().collect();
+        if !models.is_empty() {
+            folders = models;
+        }
+    }
+    // Checkpoints in a folder each.
+    let homes: Vec<_> = folders
+        .iter()
+        .filter_map(|candidates| Some(candidates.first()?.parent()?.to_owned()))
+        .collect();
     match folders.as_slice() {
         [] => refuse(nothing_found(path)),
         [candidates] => choose(path, candidates),
-        _ => {
-            let firsts = folders.iter().filter_map(|candidates| candidates.first());
-            refuse(format!("several folders hold weights, name one: {}", list(firsts)))
-        }
+        _ => match newest(&homes).and_then(|home| homes.iter().position(|other| other == home)) {
+            Some(at) => choose(&homes[at], &folders[at]),
+            None => {
+                refuse(format!("several folders hold weights, name one: {}", list(homes.iter())))
+            }
+        },
     }
+}
+
+const DISTRIBUTED: &str = "it is a distributed checkpoint, of which every process has written a part: \
+                           make one file of it, `python -m torch.distributed.checkpoint.format_utils \
+                           dcp_to_torch FOLDER FILE`";
+
+/// Whether a file is a part of a checkpoint of `torch.distributed`.
+fn is_distributed(path: &Path) -> bool {
+    path.extension().is_some_and(|ext| ext == "distcp") && path.is_file()
 }
 
 /// The weight files of the first folders from `folder` down that have any.
@@ -60,6 +120,14 @@ fn search(
     found: &mut Vec<Vec<PathBuf>>,
 ) -> Result<(), ForeignError> {
     let entries = entries(folder)?;
+    if entries.iter().any(|path| is_distributed(path)) {
+        let what = DISTRIBUTED.to_owned();
+        return Err(ForeignError::Folder { path: folder.to_owned(), what });
+    }
+    // A cache of a model hub, where every file is there twice.
+    if folder.join("blobs").is_dir() && folder.join("snapshots").is_dir() {
+        return search(&snapshot(folder), n_levels, found);
+    }
     let indices: Vec<_> = entries.iter().filter(|path| is_index(path)).cloned().collect();
     if !indices.is_empty() {
         found.push(indices);
@@ -76,12 +144,26 @@ fn search(
     Ok(())
 }
 
+/// The newest snapshot in the cache of a model hub.
+fn snapshot(cache: &Path) -> PathBuf {
+    let snapshots = cache.join("snapshots");
+    let main = std::fs::read_to_string(cache.join("refs/main")).unwrap_or_default();
+    let named = snapshots.join(main.trim());
+    let is_named = !main.trim().is_empty() && named.parent() == Some(&snapshots) && named.is_dir();
+    if is_named { named } else { snapshots }
+}
+
 /// What is in a folder, sorted, without hidden files.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ForeignError> {
     let failed = |source| WeightFileError::Read { path: folder.to_owned(), source };
     let entries = std::fs::read_dir(folder).map_err(failed)?;
     let mut paths = Vec::new();
-    for entry in entries.take(N_ENTRIES_MAX) {
+    for entry in entries {
+        if paths.len() == N_ENTRIES_MAX {
+            let what =
+                format!("it has more than {N_ENTRIES_MAX} files: name the one with the weights");
+            return Err(ForeignError::Folder { path: folder.to_owned(), what });
+        }
         let path = entry.map_err(failed)?.path();
         if !name_of(&path).starts_with('.') {
             paths.push(path);
@@ -95,6 +177,7 @@ fn may_hold_weights(path: &Path) -> bool {
     let name = name_of(path);
     path.is_file()
         && !NOT_WEIGHTS.iter().any(|start| name.starts_with(start))
+        && !name.contains("optim_states")
         && matches!(Kind::of(path), Ok(Kind::Safetensors | Kind::Torch))
 }
 
@@ -105,8 +188,10 @@ fn is_index(path: &Path) -> bool {
 }
 
 /// One checkpoint among the weight files of a folder.
-fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Vec<PathBuf>, ForeignError> {
+fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Located, ForeignError> {
     let refuse = |what| Err(ForeignError::Folder { path: folder.to_owned(), what });
+    let alone = |path: &Path| Ok(Located { files: vec![path.to_owned()], index: None });
+    let named = |name: &str| candidates.iter().find(|path| name_of(path) == name);
     if let [only] = candidates {
         if is_index(only) {
             return shards(only);
@@ -117,31 +202,50 @@ fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Vec<PathBuf>, Foreign
                 name_of(only)
             ));
         }
-        return Ok(vec![only.clone()]);
+        return alone(only);
     }
-    let named = |name: &str| candidates.iter().find(|path| name_of(path) == name);
     if let Some(newest) = newest(candidates) {
-        return Ok(vec![newest.clone()]);
+        return alone(newest);
     }
     // One model in two formats, as hubs offer it.
     let both = (named("model.safetensors"), named("pytorch_model.bin"));
     let indices = (named("model.safetensors.index.json"), named("pytorch_model.bin.index.json"));
     match (both, indices) {
-        ((Some(first), Some(_)), _) if candidates.len() == 2 => Ok(vec![first.clone()]),
-        (_, (Some(first), Some(_))) if candidates.len() == 2 => shards(first),
-        _ if candidates.iter().all(|path| is_shard(path)) => refuse(format!(
-            "the index of the shards (`*.index.json`) is missing: {}",
-            list(candidates.iter())
-        )),
+        ((Some(first), Some(_)), _) if candidates.len() == 2 => return alone(first),
+        (_, (Some(first), Some(_))) if candidates.len() == 2 => return shards(first),
+        _ if candidates.iter().all(|path| is_shard(path)) => {
+            return refuse(format!(
+                "the index of the shards (`*.index.json`) is missing: {}",
+                list(candidates.iter())
+            ));
+        }
+        _ => {}
+    }
+    // Beside what an evaluation or an optimiser has left.
+    let (models, others): (Vec<_>, Vec<_>) =
+        candidates.iter().cloned().partition(|path| is_index(path) || file::holds_model(path));
+    if !models.is_empty() && !others.is_empty() {
+        return choose(folder, &models);
+    }
+    // The last of several by its name.
+    let (last, steps): (Vec<_>, Vec<_>) =
+        candidates.iter().cloned().partition(|path| name_of(path) == "last.ckpt");
+    match (last.as_slice(), newest(&steps)) {
+        ([last], Some(_)) => alone(last),
         _ => refuse(format!("several files hold weights, name one: {}", list(candidates.iter()))),
     }
 }
 
-/// The checkpoint of the last step, if all are checkpoints of different steps.
+/// The checkpoint of the last step, if all are checkpoints of one run at different steps.
 fn newest(candidates: &[PathBuf]) -> Option<&PathBuf> {
     let steps = candidates.iter().map(|path| Some((step(&name_of(path))?, path)));
     let steps = steps.collect::<Option<BTreeMap<_, _>>>()?;
-    (steps.len() == candidates.len()).then(|| steps.into_values().next_back()).flatten()
+    let family = |path: &PathBuf| {
+        (path.parent().map(Path::to_owned), name_of(path).replace(|c: char| c.is_ascii_digit(), ""))
+    };
+    let families: BTreeSet<_> = candidates.iter().map(family).collect();
+    let are_one = steps.len() == candidates.len() && families.len() == 1;
+    are_one.then(|| steps.into_values().next_back()).flatten()
 }
 
 /// The step of `step_100`, `step=100.ckpt`, `epoch=3-step=100.ckpt` or `checkpoint-100.pt`.
@@ -161,11 +265,16 @@ fn is_shard(path: &Path) -> bool {
     let name = name_of(path);
     let Some((before, after)) = name.split_once("-of-") else { return false };
     let ends_in_digit = before.ends_with(|c: char| c.is_ascii_digit());
-    ends_in_digit && after.starts_with(|c: char| c.is_ascii_digit())
+    let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+    ends_in_digit && after[..end].parse::<u64>().is_ok_and(|n| n > 1)
 }
 
 /// The shards that an index names.
-fn shards(index: &Path) -> Result<Vec<PathBuf>, ForeignError> {
+fn shards(index: &Path) -> Result<Located, ForeignError> {
+    #[derive(Deserialize)]
+    struct Text {
+        weight_map: BTreeMap<String, String>,
+    }
     let refuse = |what: String| ForeignError::Folder { path: index.to_owned(), what };
     let read = |source| WeightFileError::Read { path: index.to_owned(), source };
     let len = index.metadata().map_err(read)?.len();
@@ -175,19 +284,20 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, ForeignError> {
         )));
     }
     let text = std::fs::read(index).map_err(read)?;
-    let read: Index = serde_json::from_slice(&text).map_err(|err| {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let Text { weight_map: file_of } = serde_json::from_slice(text).map_err(|err| {
         let err: String = err.to_string().chars().take(200).collect();
         refuse(format!("expected an index with the file of each tensor (`weight_map`): {err}"))
     })?;
-    let names: BTreeSet<String> = read.weight_map.into_values().collect();
+    let names: BTreeSet<&String> = file_of.values().collect();
     let mut files = Vec::with_capacity(names.len());
     for name in names {
-        let mut parts = Path::new(&name).components();
+        let mut parts = Path::new(name).components();
         if !parts.all(|part| matches!(part, Component::Normal(_))) || name.is_empty() {
             let name: String = name.chars().take(80).collect();
             return Err(refuse(format!("expected names of files beside it, found {name:?}")));
         }
-        files.push(index.with_file_name(&name));
+        files.push(index.with_file_name(name));
     }
     let missing: Vec<_> = files.iter().filter(|path| !path.is_file()).collect();
     if !missing.is_empty() {
@@ -202,7 +312,7 @@ fn shards(index: &Path) -> Result<Vec<PathBuf>, ForeignError> {
     if files.is_empty() {
         return Err(refuse("the index names no file".to_owned()));
     }
-    Ok(files)
+    Ok(Located { files, index: Some(Index { path: index.to_owned(), file_of }) })
 }
 
 /// Why a folder has no weights: what its files are instead.
@@ -261,7 +371,7 @@ mod tests {
 
         /// Names of the files that are found, or the message.
         fn found(&self) -> Result<Vec<String>, String> {
-            let files = files(self.0.path()).map_err(|err| err.to_string())?;
+            let Located { files, .. } = files(self.0.path()).map_err(|err| err.to_string())?;
             let below = |path: &PathBuf| path.strip_prefix(self.0.path()).unwrap().to_owned();
             Ok(files.iter().map(|path| below(path).display().to_string()).collect())
         }
@@ -297,7 +407,7 @@ mod tests {
         let [one, two] = ["m-1-of-2.safetensors", "m-2-of-2.safetensors"];
         let whole = Folder::with(&[(name, index), (one, WEIGHTS), (two, WEIGHTS)]);
         assert_eq!(whole.found(), Ok(vec![one.to_owned(), two.to_owned()]));
-        assert_eq!(files(&whole.0.path().join(name)).unwrap().len(), 2);
+        assert_eq!(files(&whole.0.path().join(name)).unwrap().files.len(), 2);
         let message = |folder: Folder| folder.found().unwrap_err();
         let missing = message(Folder::with(&[(name, index), (one, WEIGHTS)]));
         assert!(missing.contains("1 of 2 shards are missing"), "{missing}");
@@ -307,6 +417,72 @@ mod tests {
         assert!(outside.contains("names of files beside it"), "{outside}");
         let wrong = message(Folder::with(&[(name, b"[]")]));
         assert!(wrong.contains("weight_map"), "{wrong}");
+    }
+
+    /// A safetensors file with a tensor of this name.
+    fn holding(tensor: &str) -> Vec<u8> {
+        let header =
+            format!(r#"{{"{tensor}": {{"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}}}"#);
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 4]].concat()
+    }
+
+    #[test]
+    fn the_model_is_found_beside_what_other_tools_leave() {
+        let model = holding("model.inner.embed_tokens.embedding_weight");
+        let other = holding("logits");
+        for (names, expected) in [
+            (&["step_100", "step_100_all_preds.0"][..], "step_100"),
+            (&["step_9", "step_10", "step_10_all_preds.0"], "step_10"),
+            (&["pytorch_model.bin", "random_states_0.pkl", "optimizer.bin"], "pytorch_model.bin"),
+            (
+                &["mp_rank_00_model_states.pt", "zero_pp_rank_0_optim_states.pt"],
+                "mp_rank_00_model_states.pt",
+            ),
+            (&["last.ckpt", "epoch=1-step=20.ckpt", "epoch=2-step=40.ckpt"], "last.ckpt"),
+            (
+                &["checkpoint-500/model.safetensors", "checkpoint-1000/model.safetensors"],
+                "checkpoint-1000/model.safetensors",
+            ),
+            (&["weights/model.pt", "states/other.pt"], "weights/model.pt"),
+            (
+                &["refs/main", "blobs/12", "snapshots/ab/step_1", "snapshots/cd/step_1"],
+                "snapshots/cd/step_1",
+            ),
+        ] {
+            let files: Vec<_> = names
+                .iter()
+                .map(|name| {
+                    let is_other = name.contains("preds") || name.contains("states");
+                    let bytes = match *name {
+                        "refs/main" => b"cd\n",
+                        _ if is_other && !name.contains("model") => other.as_slice(),
+                        _ => model.as_slice(),
+                    };
+                    (*name, bytes)
+                })
+                .collect();
+            assert_eq!(Folder::with(&files).found(), Ok(vec![expected.to_owned()]), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn checkpoints_in_other_forms_are_named() {
+        let message = |files: &[(&str, &[u8])]| Folder::with(files).found().unwrap_err();
+        let distributed = message(&[("step_5/__0_0.distcp", WEIGHTS), ("step_5/.metadata", b"")]);
+        assert!(distributed.contains("format_utils dcp_to_torch FOLDER FILE"), "{distributed}");
+        let families = message(&[("step_100", WEIGHTS), ("ema_step_200", WEIGHTS)]);
+        assert!(families.contains("several files hold weights"), "{families}");
+        let unpacked = message(&[("data.pkl", b"\x80\x02}."), ("data/0", b"1234")]);
+        assert!(unpacked.contains("zip -0 -r FILE FOLDER"), "{unpacked}");
+        let folder = Folder::with(&[("m-00001-of-00002.safetensors", WEIGHTS)]);
+        let shard = files(&folder.0.path().join("m-00001-of-00002.safetensors"));
+        let shard = shard.map(|_| ()).unwrap_err().to_string();
+        assert!(
+            shard.ends_with("it is one of several shards: name their folder or index"),
+            "{shard}"
+        );
+        let whole = Folder::with(&[("m-00001-of-00001.safetensors", WEIGHTS)]);
+        assert_eq!(whole.found().unwrap().len(), 1);
     }
 
     #[test]

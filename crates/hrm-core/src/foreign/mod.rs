@@ -5,10 +5,10 @@
 //! Reading takes no more memory than the files' lengths plus 16 MB.
 
 mod error;
+mod file;
 mod kind;
 mod locate;
 mod select;
-mod tensors;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 
 pub use self::error::ForeignError;
-use self::kind::Kind;
-use self::select::Part;
+use self::locate::{Index, Located};
+use self::select::{Chosen, Part};
 use crate::listing::{Dictionary, Listing};
 use crate::pickle;
-use crate::weight_file::WeightFileError;
+use crate::weight_file::not_a_pickle;
 
 /// The model of a checkpoint of another tool.
 #[derive(Debug)]
@@ -36,58 +36,75 @@ pub struct Foreign {
     pub others: Vec<String>,
     /// Names of tensors that no model needs.
     pub passed_over: Vec<String>,
+    /// Parameters that an average of parameters lacks, as the published code keeps them as
+    /// buffers, and the part that they are from.
+    pub completed: Option<(Vec<String>, String)>,
 }
 
 /// Reads the model in a file or folder: a safetensors file or a PyTorch checkpoint of any
 /// name, shards with an index, or a folder with one of them. Of several checkpoints
-/// `step_N`, the newest is read. `part` names one of several models.
+/// `step_N`, the newest is read. `part` names one of several models, or is a part of its name
+/// that no other has.
 ///
 /// # Errors
 ///
 /// [`ForeignError`] naming the file, what was expected and what it holds.
 pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
-    let files = locate::files(path)?;
-    let mut kinds = Vec::with_capacity(files.len());
-    let mut dictionaries: BTreeMap<String, Dictionary> = BTreeMap::new();
-    let mut others = Vec::new();
-    for file in &files {
-        let kind = Kind::of(file)
-            .map_err(|source| WeightFileError::Read { path: file.clone(), source })?;
-        let listing = match &kind {
-            Kind::Safetensors => tensors::list(file)?,
-            Kind::Torch => pickle::list(file).map_err(not_a_pickle(file))?,
-            Kind::Other(found) => {
-                return Err(ForeignError::Kind { path: file.clone(), found: found.clone() });
-            }
-        };
-        // Shards have the same dictionaries.
-        for Dictionary { path, tensors } in listing.dictionaries {
-            let whole = dictionaries.entry(path.clone()).or_default();
-            whole.path = path;
-            whole.tensors.extend(tensors);
-        }
-        others.extend(listing.others);
-        kinds.push(kind);
-    }
-    let listing = Listing { dictionaries: dictionaries.into_values().collect(), others };
-    let part = select::choose(select::parts(&listing.dictionaries), &listing, part, path)?;
+    let Located { files, index } = locate::files(path)?;
+    let listing = list(&files, index.as_ref())?;
+    let Chosen { part, beside } =
+        select::choose(select::parts(&listing.dictionaries), &listing, part, path)?;
     let part = checked(part, path)?;
 
     let mut tensors = HashMap::new();
-    for (file, kind) in files.iter().zip(kinds) {
-        let found = match kind {
-            Kind::Safetensors => tensors::load(file, &part.wanted)?,
-            _ => pickle::load(file, &part.dictionary, &part.wanted).map_err(not_a_pickle(file))?,
-        };
-        for (name, tensor) in found {
-            if tensors.insert(name.clone(), tensor).is_some() {
-                return Err(WeightFileError::Duplicate { path: file.clone(), name }.into());
-            }
+    for source in std::iter::once(&part).chain(&beside) {
+        for file in &files {
+            tensors.extend(file::load(file, &source.dictionary, &source.wanted)?);
         }
     }
-    let top = part.dictionary.split('.').next().unwrap_or_default();
-    let others = listing.others.into_iter().filter(|key| key != top).collect();
-    Ok(Foreign { tensors, files, part: part.name, others, passed_over: part.passed_over })
+    let is_above = |key: &str| {
+        part.dictionary
+            .strip_prefix(key)
+            .is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'.', ..]))
+    };
+    let others = listing.others.into_iter().filter(|key| !is_above(key)).collect();
+    let completed = beside.map(|beside| (beside.wanted.into_values().collect(), beside.name));
+    let Part { name, passed_over, .. } = part;
+    Ok(Foreign { tensors, files, part: name, others, passed_over, completed })
+}
+
+/// What the files of a checkpoint hold together.
+fn list(files: &[PathBuf], index: Option<&Index>) -> Result<Listing, ForeignError> {
+    if let ([file], None) = (files, index) {
+        return file::list(file);
+    }
+    // Shards have the same dictionaries.
+    let mut dictionaries: BTreeMap<String, Dictionary> = BTreeMap::new();
+    let mut file_of: HashMap<(String, String), &PathBuf> = HashMap::new();
+    let mut others = Vec::new();
+    for file in files {
+        let listing = file::list(file)?;
+        if let Some(index) = index {
+            index.check(file, &listing)?;
+        }
+        for Dictionary { path, is_list, tensors } in listing.dictionaries {
+            for tensor in &tensors {
+                let name = tensor.name.clone();
+                if let Some(other) = file_of.insert((path.clone(), name.clone()), file) {
+                    return Err(ForeignError::InTwoShards {
+                        name,
+                        files: [other.clone(), file.clone()],
+                    });
+                }
+            }
+            let whole = dictionaries.entry(path.clone()).or_default();
+            (whole.path, whole.is_list) = (path, is_list);
+            whole.tensors.extend(tensors);
+        }
+        others.extend(listing.others);
+    }
+    let dictionaries = dictionaries.into_values().collect();
+    Ok(Listing { dictionaries, others, instead: None })
 }
 
 /// A part all of whose tensors are understood.
@@ -97,9 +114,11 @@ fn checked(part: Part, path: &Path) -> Result<Part, ForeignError> {
         let names = part.unknown.iter().take(5).map(|name| format!("`{name}`")).collect();
         return Err(ForeignError::Unknown { path, n: part.unknown.len(), names });
     }
-    if let Some(name) = part.not_real {
-        let found = "integers or another type: perhaps it is quantised".to_owned();
+    if let Some((name, found)) = part.not_real {
         return Err(ForeignError::NotReal { path, name, found });
+    }
+    if let Some((own, names)) = part.twice {
+        return Err(ForeignError::Twice { path, own, names });
     }
     Ok(part)
 }
@@ -113,10 +132,6 @@ fn checked(part: Part, path: &Path) -> Result<Part, ForeignError> {
 pub fn check_state_dict(bytes: &[u8]) -> Result<usize, ForeignError> {
     let path = Path::new("data.pkl");
     let listing = pickle::list_pickle(bytes).map_err(not_a_pickle(path))?;
-    let part = select::choose(select::parts(&listing.dictionaries), &listing, None, path)?;
-    Ok(checked(part, path)?.wanted.len())
-}
-
-fn not_a_pickle(path: &Path) -> impl Fn(pickle::PickleError) -> WeightFileError + '_ {
-    |source| WeightFileError::Pickle { path: path.to_owned(), source }
+    let chosen = select::choose(select::parts(&listing.dictionaries), &listing, None, path)?;
+    Ok(checked(chosen.part, path)?.wanted.len())
 }

@@ -25,6 +25,16 @@ pub enum PickleError {
         file: String,
     },
 
+    /// A file of the archive is compressed.
+    #[error(
+        "`{file}` in the archive is compressed: pack it again without compression, `zip -0`, or \
+         save it again, `torch.save(torch.load(OLD, map_location=\"cpu\"), NEW)`"
+    )]
+    Compressed {
+        /// The file.
+        file: String,
+    },
+
     /// The pickle itself cannot be read.
     #[error("`data.pkl` is not a pickle of tensors: {what} (byte {at})")]
     Syntax {

@@ -32,6 +32,7 @@ pub(super) enum Node<'a> {
         len: u32,
     },
     Dict,
+    List,
     /// A call of a function or class.
     Call {
         callable: Id,
@@ -50,6 +51,8 @@ pub(super) struct Pickle<'a> {
     items: Vec<Id>,
     /// Entries of all dictionaries: dictionary, key, value.
     entries: Vec<[Id; 3]>,
+    /// Items of all lists that may hold tensors: list, item.
+    listed: Vec<[Id; 2]>,
     root: Id,
 }
 
@@ -65,7 +68,13 @@ impl<'a> Pickle<'a> {
             at: 0,
             stack: Vec::new(),
             memo: HashMap::new(),
-            pickle: Pickle { nodes: Vec::new(), items: Vec::new(), entries: Vec::new(), root: 0 },
+            pickle: Pickle {
+                nodes: Vec::new(),
+                items: Vec::new(),
+                entries: Vec::new(),
+                listed: Vec::new(),
+                root: 0,
+            },
         };
         loop {
             let at = machine.at;
@@ -101,6 +110,14 @@ impl<'a> Pickle<'a> {
         entries
     }
 
+    /// The items of all lists that may hold tensors, those of one list side by side and in
+    /// order.
+    pub(super) fn sorted_lists(&self) -> Vec<[Id; 2]> {
+        let mut listed = self.listed.clone();
+        listed.sort_by_key(|[list, _]| *list);
+        listed
+    }
+
     /// The class of an object that is an instance of one.
     pub(super) fn class(&self, id: Id) -> Option<&'a str> {
         let Node::Call { callable, args } = self.node(id) else { return None };
@@ -117,13 +134,6 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// Keys and values of the outermost object, if it is a dictionary.
-    pub(super) fn root_entries(&self) -> Option<impl Iterator<Item = (Id, Id)> + '_> {
-        let is_dict = matches!(self.node(self.root), Node::Dict);
-        let of_root = |[dict, key, value]: &[Id; 3]| (*dict == self.root).then_some((*key, *value));
-        is_dict.then(|| self.entries.iter().filter_map(of_root))
-    }
-
     /// An object in a few words.
     pub(super) fn describe(&self, id: Id) -> String {
         let short = |text: &str| text.chars().take(80).collect::<String>();
@@ -133,6 +143,7 @@ impl<'a> Pickle<'a> {
             Node::Class(name) => format!("the class `{}`", short(name)),
             Node::Tuple { len, .. } => format!("a tuple of length {len}"),
             Node::Dict => "a dictionary".to_owned(),
+            Node::List => "a list".to_owned(),
             Node::Call { .. } => "a call".to_owned(),
             Node::Persistent(_) => "a storage".to_owned(),
             Node::Other => "another object".to_owned(),
@@ -228,8 +239,10 @@ impl<'a> Machine<'a> {
                 self.take(8)?;
                 self.push(Node::Other)?;
             }
-            // NONE, NEWTRUE, NEWFALSE, EMPTY_LIST, EMPTY_SET.
-            b'N' | 0x88 | 0x89 | b']' | 0x8f => self.push(Node::Other)?,
+            // NONE, NEWTRUE, NEWFALSE, EMPTY_SET.
+            b'N' | 0x88 | 0x89 | 0x8f => self.push(Node::Other)?,
+            // EMPTY_LIST.
+            b']' => self.push(Node::List)?,
             // EMPTY_DICT.
             b'}' => self.push(Node::Dict)?,
             // MARK, POP, POP_MARK, DUP.
@@ -244,7 +257,14 @@ impl<'a> Machine<'a> {
                 self.push_id(id)?;
             }
             // LIST, FROZENSET.
-            b'l' | 0x91 => {
+            b'l' => {
+                let start = self.marked()?;
+                let items = self.stack.split_off(start);
+                self.stack.pop();
+                self.push(Node::List)?;
+                self.append(&items)?;
+            }
+            0x91 => {
                 let start = self.marked()?;
                 self.stack.truncate(start - 1);
                 self.push(Node::Other)?;
@@ -325,12 +345,18 @@ impl<'a> Machine<'a> {
                 self.stack.insert(start - 1, dict);
                 self.set_items(start + 1)?;
             }
-            // APPEND, APPENDS, ADDITEMS: no tensor is in a list or set.
+            // APPEND, APPENDS, ADDITEMS: no tensor is in a set.
             b'a' => {
-                self.pop()?;
-                self.last()?;
+                let item = self.pop()?;
+                self.append(&[item])?;
             }
-            b'e' | 0x90 => {
+            b'e' => {
+                let start = self.marked()?;
+                let items = self.stack.split_off(start);
+                self.stack.pop();
+                self.append(&items)?;
+            }
+            0x90 => {
                 let start = self.marked()?;
                 self.stack.truncate(start - 1);
                 self.last()?;
@@ -452,6 +478,23 @@ impl<'a> Machine<'a> {
         }
     }
 
+    /// Adds items to the list on the stack. What cannot hold a tensor is left out, and so is
+    /// what is more than any state dict has.
+    fn append(&mut self, items: &[Id]) -> Step<()> {
+        let list = self.last()?;
+        if !matches!(self.pickle.node(list), Node::List) {
+            return Ok(());
+        }
+        for item in items {
+            let may_hold = *item != MARK
+                && matches!(self.pickle.node(*item), Node::Dict | Node::List | Node::Call { .. });
+            if may_hold && self.pickle.listed.len() < N_MAX {
+                self.pickle.listed.push([list, *item]);
+            }
+        }
+        Ok(())
+    }
+
     /// Moves keys and values on the stack from `start` on into the dictionary before
     /// their mark.
     fn set_items(&mut self, start: usize) -> Step<()> {
@@ -527,17 +570,27 @@ mod tests {
         assert_eq!(root(b"K\x01K\x02(K\x03K\x04t."), "a tuple of length 2");
         assert_eq!(root(b"K\x01q\x05h\x05\x86."), "a tuple of length 2");
         assert_eq!(root(b"cos\nsystem\nX\x02\0\0\0ls\x85R."), "a call");
-        assert_eq!(root(b"]K\x01a(K\x02K\x03e."), "another object");
+        assert_eq!(root(b"]K\x01a(K\x02K\x03e."), "a list");
+        // Lists hold what may hold tensors.
+        for list in [&b"]}a(K\x01}}e."[..], b"(}K\x01}}l."] {
+            let pickle = Pickle::read(list).unwrap();
+            assert_eq!(pickle.describe(pickle.root), "a list");
+            let items: Vec<_> =
+                pickle.sorted_lists().iter().map(|[_, item]| pickle.describe(*item)).collect();
+            assert_eq!(items, ["a dictionary"; 3]);
+        }
         for dict in [
             &b"}K\x01K\x02s(K\x03K\x04u."[..],
             b"ccollections\nOrderedDict\n)R(K\x01K\x02K\x03K\x04u}b.",
             b"K\x09(K\x01K\x02K\x03K\x04d.",
         ] {
             let pickle = Pickle::read(dict).unwrap();
+            assert!(matches!(pickle.node(pickle.root), Node::Dict));
             let entries: Vec<_> = pickle
-                .root_entries()
-                .unwrap()
-                .map(|(key, value)| (pickle.describe(key), pickle.describe(value)))
+                .sorted_entries()
+                .into_iter()
+                .filter(|[dict, ..]| *dict == pickle.root)
+                .map(|[_, key, value]| (pickle.describe(key), pickle.describe(value)))
                 .collect();
             assert_eq!(entries, [("1".into(), "2".into()), ("3".into(), "4".into())]);
         }

@@ -8,7 +8,8 @@
 mod error;
 mod machine;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::path::Path;
 
@@ -19,7 +20,7 @@ use zip::read::ZipFile;
 
 pub use self::error::PickleError;
 use self::machine::{Id, Node, Pickle};
-use crate::listing::{Dictionary, Listed, Listing, N_NAME_BYTES_MAX, N_TENSORS_MAX};
+use crate::listing::{Dictionary, Listed, Listing, N_AXES_MAX, N_NAME_BYTES_MAX, N_TENSORS_MAX};
 
 /// Largest pickle that is read. That of a large model describes a few thousand tensors
 /// in about a hundred bytes each.
@@ -37,28 +38,6 @@ const N_CHUNK_BYTES: usize = 2 << 20;
 
 /// Most dictionaries of a checkpoint that are looked into.
 const N_DICTIONARIES_MAX: usize = 1 << 12;
-
-/// Largest number of axes of a tensor.
-const N_AXES_MAX: usize = 8;
-
-/// Reads every tensor of the state dict in a checkpoint, contiguous, on the CPU.
-/// Entries that are not tensors are left out.
-///
-/// # Errors
-///
-/// [`PickleError`] naming the tensor, or the file in the archive.
-pub(crate) fn read(path: &Path) -> Result<HashMap<String, Tensor>, PickleError> {
-    let mut archive = Archive::open(path)?;
-    let bytes = archive.read_pickle()?;
-    let state_dict = Pickle::read(&bytes)?;
-    let mut tensors = HashMap::new();
-    let mut budget = Budget::new(archive.n_bytes, bytes.len() as u64);
-    for view in views(&state_dict)? {
-        let view = view?;
-        tensors.insert(view.name.to_owned(), archive.read_view(&view, &mut budget)?);
-    }
-    if tensors.is_empty() { Err(PickleError::NoStateDict) } else { Ok(tensors) }
-}
 
 /// The names in a checkpoint: those of the tensors in all dictionaries, however nested,
 /// except optimiser state.
@@ -79,8 +58,23 @@ pub(crate) fn list_pickle(bytes: &[u8]) -> Result<Listing, PickleError> {
     listing(&Pickle::read(bytes)?)
 }
 
-/// Reads the tensors of a dictionary whose names are keys of `wanted`, under the names that
-/// are its values.
+/// Reads the tensors of the outermost dictionary, as [`load`] does.
+///
+/// # Errors
+///
+/// [`PickleError`] naming the tensor, or the file in the archive.
+pub(crate) fn read(
+    path: &Path,
+    own_name: impl Fn(&str) -> Option<String>,
+) -> Result<Vec<(String, Tensor)>, PickleError> {
+    // The items of a list have no names.
+    let is_name = |name: &str| name.parse::<u32>().is_err();
+    let tensors = load(path, "", |name| own_name(name).filter(|_| is_name(name)))?;
+    if tensors.is_empty() { Err(PickleError::NoStateDict) } else { Ok(tensors) }
+}
+
+/// Reads tensors of a dictionary or list, contiguous, on the CPU: those whose names
+/// `own_name` maps to another, under that one. Entries that are not tensors are left out.
 ///
 /// # Errors
 ///
@@ -88,22 +82,22 @@ pub(crate) fn list_pickle(bytes: &[u8]) -> Result<Listing, PickleError> {
 pub(crate) fn load(
     path: &Path,
     dictionary: &str,
-    wanted: &BTreeMap<String, String>,
+    own_name: impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<(String, Tensor)>, PickleError> {
     let mut archive = Archive::open(path)?;
     let bytes = archive.read_pickle()?;
     let pickle = Pickle::read(&bytes)?;
     let mut budget = Budget::new(archive.n_bytes, bytes.len() as u64);
     let mut tensors = BTreeMap::new();
-    for Nested { path, entries } in dictionaries(&pickle)? {
+    for Nested { path, entries, .. } in nested(&pickle) {
         if path != dictionary {
             continue;
         }
-        for (name, value) in entries {
-            let Some(own) = wanted.get(name) else { continue };
-            let Some(view) = View::of(&pickle, value, name)? else { continue };
+        for (name, value) in &entries {
+            let Some(own) = own_name(name) else { continue };
+            let Some(view) = View::of(&pickle, *value, name)? else { continue };
             // Of entries of one name, the last counts.
-            tensors.insert(own.clone(), archive.read_view(&view, &mut budget)?);
+            tensors.insert(own, archive.read_view(&view, &mut budget)?);
         }
     }
     Ok(tensors.into_iter().collect())
@@ -111,88 +105,141 @@ pub(crate) fn load(
 
 /// What a pickle holds.
 fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
-    if let Some(class) = pickle.class(pickle.root()) {
+    let root = pickle.root();
+    if let Some(class) = pickle.class(root) {
         let class = class.chars().filter(|c| !c.is_control()).take(80).collect();
         return Err(PickleError::Object { class });
     }
-    let nested = dictionaries(pickle)?;
     let mut n_tensors = 0;
     let mut listing = Listing::default();
-    for Nested { path, entries } in &nested {
+    if !matches!(pickle.node(root), Node::Dict) {
+        listing.instead = Some(pickle.describe(root));
+    }
+    for Nested { path, is_list, entries } in nested(pickle) {
         let mut tensors = Vec::new();
-        for (name, value) in entries {
-            let is_real = match View::of(pickle, *value, name) {
+        for (name, value) in &entries {
+            if name.len() > N_NAME_BYTES_MAX {
+                continue;
+            }
+            let (shape, not_real) = match View::of(pickle, *value, name) {
                 Ok(None) => continue,
-                Ok(Some(view)) => view.dtype.is_float(),
-                Err(_) => false,
+                Ok(Some(view)) if view.dtype.is_float() => (view.shape, None),
+                Ok(Some(view)) => (view.shape, Some(WHOLE.to_owned())),
+                Err(PickleError::Tensor { found, .. }) => (Vec::new(), Some(found)),
+                Err(err) => (Vec::new(), Some(err.to_string())),
             };
             n_tensors += 1;
             if n_tensors > N_TENSORS_MAX {
                 return Err(PickleError::TooManyTensors { limit: N_TENSORS_MAX });
             }
-            tensors.push(Listed { name: (*name).to_owned(), is_real });
+            tensors.push(Listed { name: name.clone().into_owned(), shape, not_real });
         }
         if path.is_empty() {
             let is_tensor = |name: &str| tensors.iter().any(|tensor| tensor.name == name);
-            let others = entries.iter().filter(|(name, _)| !is_tensor(name)).take(32);
+            let short = entries.iter().filter(|(name, _)| name.len() <= N_NAME_BYTES_MAX);
+            let others = short.filter(|(name, _)| !is_tensor(name)).take(32);
             listing.others = others.map(|(name, value)| described(pickle, name, *value)).collect();
         }
         if !tensors.is_empty() {
-            listing.dictionaries.push(Dictionary { path: path.clone(), tensors });
+            listing.dictionaries.push(Dictionary { path, is_list, tensors });
         }
     }
     Ok(listing)
 }
 
-/// A key, and the class of what is under it if it is an instance of one.
+const WHOLE: &str = "whole numbers: perhaps it is quantised";
+
+/// A key, and what is under it if that is not plain.
 fn described(pickle: &Pickle<'_>, key: &str, value: Id) -> String {
     let key: String = key.chars().filter(|c| !c.is_control()).take(80).collect();
-    match pickle.class(value) {
-        Some(class) => {
+    match (pickle.class(value), pickle.node(value)) {
+        (Some("_reconstruct"), _) => format!("{key} (a NumPy array)"),
+        (Some(class), _) => {
             let class: String = class.chars().filter(|c| !c.is_control()).take(80).collect();
             format!("{key} (an object of the class {class})")
         }
-        None => key,
+        (None, Node::List) => format!("{key} (a list)"),
+        (None, _) => key,
     }
 }
 
-/// A dictionary within others.
+/// A dictionary, list or tuple.
 struct Nested<'a> {
-    /// Keys that lead to it, joined by `.`.
+    /// Keys and numbers that lead to it, joined by `.`; no two have the same.
     path: String,
-    /// Keys that are short texts, and what is under them.
-    entries: Vec<(&'a str, Id)>,
+    /// Whether it is a list or tuple.
+    is_list: bool,
+    /// Keys or numbers, and what is under them.
+    entries: Vec<(Cow<'a, str>, Id)>,
 }
 
-/// All dictionaries that text keys lead to, except optimiser state, which has tensors of the
-/// same names and shapes as a model.
-fn dictionaries<'a>(pickle: &Pickle<'a>) -> Result<Vec<Nested<'a>>, PickleError> {
-    let sorted = pickle.sorted_entries();
-    let mut found = Vec::new();
-    let mut seen = HashSet::from([pickle.root()]);
+/// All dictionaries and lists within each other, except optimiser state, which has tensors of
+/// the same names and shapes as a model.
+fn nested<'p, 'a>(pickle: &'p Pickle<'a>) -> impl Iterator<Item = Nested<'a>> + use<'p, 'a> {
+    let (sorted, lists) = (pickle.sorted_entries(), pickle.sorted_lists());
+    let (mut seen, mut paths) = (HashSet::from([pickle.root()]), HashSet::new());
     let mut queue = VecDeque::from([(pickle.root(), String::new())]);
-    while let Some((dictionary, path)) = queue.pop_front() {
-        let start = sorted.partition_point(|[dict, ..]| *dict < dictionary);
-        let own = sorted[start..].iter().take_while(|[dict, ..]| *dict == dictionary);
-        let mut entries = Vec::new();
-        for [_, key, value] in own {
-            let Node::Text(key) = pickle.node(*key) else { continue };
-            if key.len() > N_NAME_BYTES_MAX {
-                continue;
-            }
-            entries.push((key, *value));
-            let is_dictionary = matches!(pickle.node(*value), Node::Dict | Node::Call { .. });
+    std::iter::from_fn(move || {
+        let (id, path) = queue.pop_front()?;
+        let entries = entries_of(pickle, id, &sorted, &lists);
+        for (key, value) in &entries {
             let is_optimiser = ["optim", "opt_state", "exp_avg"].iter().any(|w| key.contains(w));
-            let has_entries = sorted.binary_search_by_key(value, |[dict, ..]| *dict).is_ok();
-            let is_new = seen.len() < N_DICTIONARIES_MAX && path.len() <= N_NAME_BYTES_MAX;
-            if is_dictionary && !is_optimiser && has_entries && is_new && seen.insert(*value) {
-                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
-                queue.push_back((*value, path));
+            let is_short = key.len() <= N_NAME_BYTES_MAX && path.len() <= N_NAME_BYTES_MAX;
+            let is_nested = match pickle.node(*value) {
+                Node::Dict | Node::List | Node::Tuple { .. } => true,
+                Node::Call { .. } => sorted.binary_search_by_key(value, |[dict, ..]| *dict).is_ok(),
+                _ => false,
+            };
+            let is_new = seen.len() < N_DICTIONARIES_MAX;
+            if is_nested && !is_optimiser && is_short && is_new && seen.insert(*value) {
+                let below = if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+                // The key `a.b`, and `b` under the key `a`.
+                let again = (2..).map(|n| format!("{below} ({n})"));
+                let mut unused = std::iter::once(below.clone()).chain(again);
+                let below = unused.find(|path| !paths.contains(path)).unwrap_or(below);
+                paths.insert(below.clone());
+                queue.push_back((*value, below));
             }
         }
-        found.push(Nested { path, entries });
+        let is_list = matches!(pickle.node(id), Node::List | Node::Tuple { .. });
+        Some(Nested { path, is_list, entries })
+    })
+}
+
+/// Keys or numbers of a dictionary, list or tuple, and what is under them.
+fn entries_of<'a>(
+    pickle: &Pickle<'a>,
+    id: Id,
+    sorted: &[[Id; 3]],
+    lists: &[[Id; 2]],
+) -> Vec<(Cow<'a, str>, Id)> {
+    let number = |idx: usize, item: Id| (Cow::Owned(idx.to_string()), item);
+    match pickle.node(id) {
+        Node::List => {
+            let start = lists.partition_point(|[list, _]| *list < id);
+            let len = lists[start..].partition_point(|[list, _]| *list == id);
+            let own = lists[start..start + len].iter();
+            own.enumerate().map(|(idx, [_, item])| number(idx, *item)).collect()
+        }
+        Node::Tuple { .. } => {
+            pickle.items(id).iter().enumerate().map(|(idx, item)| number(idx, *item)).collect()
+        }
+        // An instance may be of a class of dictionaries.
+        Node::Dict | Node::Call { .. } => {
+            let start = sorted.partition_point(|[dict, ..]| *dict < id);
+            let len = sorted[start..].partition_point(|[dict, ..]| *dict == id);
+            let mut entries = Vec::with_capacity(len);
+            for [_, key, value] in &sorted[start..start + len] {
+                match pickle.node(*key) {
+                    Node::Text(key) => entries.push((Cow::Borrowed(key), *value)),
+                    Node::Int(key) => entries.push((Cow::Owned(key.to_string()), *value)),
+                    _ => {}
+                }
+            }
+            entries
+        }
+        _ => Vec::new(),
     }
-    Ok(found)
 }
 
 /// A checkpoint.
@@ -202,15 +249,27 @@ struct Archive {
     pickle: String,
     /// Length of the file.
     n_bytes: u64,
+    /// Whether numbers are stored with the high byte first.
+    is_big_endian: bool,
 }
 
 impl Archive {
     fn open(path: &Path) -> Result<Self, PickleError> {
         let file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
         let n_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
-        let zip = ZipArchive::new(std::io::BufReader::new(file))?;
+        let mut zip = ZipArchive::new(std::io::BufReader::new(file))?;
         let pickle = find_pickle(&zip)?;
-        Ok(Self { zip, pickle, n_bytes })
+        let file = format!("{}byteorder", folder(&pickle));
+        let is_big_endian = match open(&mut zip, &file) {
+            // Written before there was a choice.
+            Err(PickleError::Missing { .. }) => false,
+            order => {
+                let mut text = Vec::new();
+                order?.take(16).read_to_end(&mut text).map_err(damaged(&file))?;
+                text.trim_ascii() == b"big"
+            }
+        };
+        Ok(Self { zip, pickle, n_bytes, is_big_endian })
     }
 
     fn read_pickle(&mut self) -> Result<Vec<u8>, PickleError> {
@@ -220,21 +279,14 @@ impl Archive {
     /// Reads a tensor that is within the budget.
     fn read_view(&mut self, view: &View<'_>, budget: &mut Budget) -> Result<Tensor, PickleError> {
         budget.charge(view)?;
-        let folder = self.pickle.strip_suffix("data.pkl").unwrap_or_default();
-        let file = format!("{folder}data/{}", view.storage);
-        view.read(&mut open(&mut self.zip, &file)?, &file)
+        let file = format!("{}data/{}", folder(&self.pickle), view.storage);
+        view.read(&mut open(&mut self.zip, &file)?, &file, self.is_big_endian)
     }
 }
 
-/// The entries of a state dict that are tensors.
-fn views<'a>(
-    pickle: &'a Pickle<'_>,
-) -> Result<impl Iterator<Item = Result<View<'a>, PickleError>>, PickleError> {
-    let entries = pickle.root_entries().ok_or(PickleError::NoStateDict)?;
-    Ok(entries.filter_map(|(key, value)| match pickle.node(key) {
-        Node::Text(name) => View::of(pickle, value, name).transpose(),
-        _ => None,
-    }))
+/// The folder of the pickle in the archive, with its slash.
+fn folder(pickle: &str) -> &str {
+    pickle.strip_suffix("data.pkl").unwrap_or_default()
 }
 
 /// The name of the first pickled state dict of an archive.
@@ -253,17 +305,14 @@ fn open<'a, R: Read + Seek>(
     archive: &'a mut ZipArchive<R>,
     name: &str,
 ) -> Result<ZipFile<'a, R>, PickleError> {
-    let file = match archive.by_name(name) {
-        Err(zip::result::ZipError::FileNotFound) => {
-            return Err(PickleError::Missing { file: name.to_owned() });
-        }
-        file => file?,
+    let Some(idx) = archive.index_for_name(name) else {
+        return Err(PickleError::Missing { file: name.to_owned() });
     };
-    // As PyTorch writes them. A compressed file could be far larger than it looks.
-    if file.compression() != zip::CompressionMethod::Stored {
-        return Err(damaged(name)(std::io::Error::other("compressed")));
+    // PyTorch compresses nothing. A compressed file could be far larger than it looks.
+    if archive.by_index_raw(idx)?.compression() != zip::CompressionMethod::Stored {
+        return Err(PickleError::Compressed { file: name.to_owned() });
     }
-    Ok(file)
+    Ok(archive.by_index(idx)?)
 }
 
 /// Reads the pickle of an archive of `n_file_bytes`.
@@ -345,10 +394,15 @@ impl<'a> View<'a> {
                     Node::Class("_rebuild_parameter" | "_rebuild_parameter_with_state"),
                     [tensor, ..],
                 ) => value = *tensor,
-                // Sparse, quantised, subclassed: never silently left out.
-                (Node::Class(name), _) if name.starts_with("_rebuild_") => {
-                    let found = format!("`{}`", name.chars().take(80).collect::<String>());
-                    return Err(wrong("a plain tensor", found));
+                // A subclass of tensors, or a tensor with attributes.
+                (Node::Class("_rebuild_from_type_v2"), [function, _, args, ..])
+                    if matches!(pickle.node(*function), Node::Class("_rebuild_tensor_v2")) =>
+                {
+                    break *args;
+                }
+                // Sparse, quantised, distributed: never silently left out.
+                (Node::Class(name), args) if name.starts_with("_rebuild_") => {
+                    return Err(wrong("a plain tensor", special(pickle, name, args)));
                 }
                 _ => return Ok(None),
             }
@@ -385,6 +439,10 @@ impl<'a> View<'a> {
             [_, class, file, ..] => (pickle.node(*class), pickle.node(*file)),
             _ => (Node::Other, Node::Other),
         };
+        if matches!(parts, [_, _, _, device, ..] if matches!(pickle.node(*device), Node::Text("meta")))
+        {
+            return Err(wrong("a storage in a file", META.to_owned()));
+        }
         let (Node::Class(class), Node::Text(file)) = (class, file) else {
             return Err(wrong("a storage in a file", pickle.describe(storage)));
         };
@@ -412,15 +470,21 @@ impl<'a> View<'a> {
     }
 
     /// Reads the tensor from its storage, `file`.
-    fn read<R: Read>(&self, file: &mut ZipFile<'_, R>, name: &str) -> Result<Tensor, PickleError> {
+    fn read<R: Read>(
+        &self,
+        file: &mut ZipFile<'_, R>,
+        name: &str,
+        is_big_endian: bool,
+    ) -> Result<Tensor, PickleError> {
+        let order = is_big_endian;
         match self.dtype {
-            DType::F32 => self.read_as::<f32, 4>(file, name, f32::from_le_bytes),
-            DType::F64 => self.read_as::<f64, 8>(file, name, f64::from_le_bytes),
-            DType::F16 => self.read_as::<f16, 2>(file, name, f16::from_le_bytes),
-            DType::BF16 => self.read_as::<bf16, 2>(file, name, bf16::from_le_bytes),
-            DType::U8 => self.read_as::<u8, 1>(file, name, u8::from_le_bytes),
-            DType::I32 => self.read_as::<i32, 4>(file, name, i32::from_le_bytes),
-            _ => self.read_as::<i64, 8>(file, name, i64::from_le_bytes),
+            DType::F32 => self.read_as::<f32, 4>(file, name, order, f32::from_le_bytes),
+            DType::F64 => self.read_as::<f64, 8>(file, name, order, f64::from_le_bytes),
+            DType::F16 => self.read_as::<f16, 2>(file, name, order, f16::from_le_bytes),
+            DType::BF16 => self.read_as::<bf16, 2>(file, name, order, bf16::from_le_bytes),
+            DType::U8 => self.read_as::<u8, 1>(file, name, order, u8::from_le_bytes),
+            DType::I32 => self.read_as::<i32, 4>(file, name, order, i32::from_le_bytes),
+            _ => self.read_as::<i64, 8>(file, name, order, i64::from_le_bytes),
         }
     }
 
@@ -428,43 +492,39 @@ impl<'a> View<'a> {
         &self,
         file: &mut ZipFile<'_, impl Read>,
         name: &str,
+        is_big_endian: bool,
         from_bytes: fn([u8; WIDTH]) -> T,
     ) -> Result<Tensor, PickleError> {
         let len = file.size();
         let n_stored = usize::try_from(len).unwrap_or(usize::MAX) / WIDTH;
-        let n_elements = self.n_elements_within(n_stored).ok_or_else(|| PickleError::Tensor {
-            name: self.name.to_owned(),
-            expected: "a view within its storage",
-            found: format!("shape {:?} in {len} bytes", self.shape),
+        let wrong =
+            |expected, found| PickleError::Tensor { name: self.name.to_owned(), expected, found };
+        let n_elements = self.n_elements_within(n_stored).ok_or_else(|| {
+            wrong("a view within its storage", format!("shape {:?} in {len} bytes", self.shape))
+        })?;
+        let mut places = self.places(n_elements).ok_or_else(|| {
+            wrong("a view that does not overlap itself", format!("strides {:?}", self.strides))
         })?;
 
         let mut values = vec![T::zero(); n_elements];
-        let is_contiguous = self.is_contiguous();
+        let mut next = places.next();
         let mut chunk = vec![0; N_CHUNK_BYTES.min(n_stored * WIDTH)];
         let (mut first, mut n_read) = (0, 0);
         loop {
             let n_bytes = fill(file, &mut chunk).map_err(damaged(name))?;
             n_read += n_bytes as u64;
             let (stored, _) = chunk[..n_bytes].as_chunks::<WIDTH>();
-            let is_last = n_bytes < N_CHUNK_BYTES;
-            if is_contiguous {
-                // The part of this chunk that is in the view.
-                let start = self.offset.clamp(first, first + stored.len());
-                let end = (self.offset + n_elements).clamp(start, first + stored.len());
-                let places = values.iter_mut().skip(start.saturating_sub(self.offset));
-                for (value, bytes) in places.zip(&stored[start - first..end - first]) {
-                    *value = from_bytes(*bytes);
+            while let Some((place, element)) = next {
+                let Some(bytes) = stored.get(place - first) else { break };
+                let mut bytes = *bytes;
+                if is_big_endian {
+                    bytes.reverse();
                 }
-            } else {
-                for (element, value) in values.iter_mut().enumerate() {
-                    let place = self.place(element).checked_sub(first);
-                    if let Some(bytes) = place.and_then(|place| stored.get(place)) {
-                        *value = from_bytes(*bytes);
-                    }
-                }
+                values[element] = from_bytes(bytes);
+                next = places.next();
             }
             first += stored.len();
-            if is_last {
+            if n_bytes < N_CHUNK_BYTES {
                 break;
             }
         }
@@ -494,26 +554,100 @@ impl<'a> View<'a> {
         (last < n_stored).then_some(n_elements)
     }
 
-    /// Whether elements follow each other in the storage.
-    fn is_contiguous(&self) -> bool {
-        let mut expected = 1;
-        self.shape.iter().zip(&self.strides).rev().all(|(dim, stride)| {
-            let fits = *dim <= 1 || *stride == expected;
-            expected *= dim.max(&1);
-            fits
-        })
-    }
-
-    /// Place of an element in the storage. The view is within its storage.
-    fn place(&self, mut element: usize) -> usize {
-        let mut at = self.offset;
+    /// The elements in the order of the storage, as places there and in the tensor; `None` if
+    /// the view overlaps itself other than by repeating elements.
+    fn places(&self, n_elements: usize) -> Option<Places> {
+        let mut axes = Vec::with_capacity(self.shape.len());
+        let mut n_inner = 1;
         for (dim, stride) in self.shape.iter().zip(&self.strides).rev() {
-            at += element % dim * stride;
-            element /= dim;
+            if *dim > 1 {
+                axes.push(Axis { dim: *dim, stride: *stride, n_inner, idx: 0 });
+            }
+            n_inner *= dim.max(&1);
         }
-        at
+        axes.sort_by_key(|axis| axis.stride);
+        let mut span = 0;
+        for axis in &axes {
+            if axis.stride < span {
+                return None;
+            }
+            span += (axis.dim - 1) * axis.stride;
+        }
+        Some(Places { axes, next: (self.offset, 0), n_left: n_elements })
     }
 }
+
+/// An axis of a view.
+struct Axis {
+    dim: usize,
+    /// In elements of the storage.
+    stride: usize,
+    /// In elements of the tensor.
+    n_inner: usize,
+    idx: usize,
+}
+
+/// See [`View::places`].
+struct Places {
+    /// By ascending strides.
+    axes: Vec<Axis>,
+    next: (usize, usize),
+    n_left: usize,
+}
+
+impl Iterator for Places {
+    type Item = (usize, usize);
+
+    fn next(&mut self) -> Option<(usize, usize)> {
+        self.n_left = self.n_left.checked_sub(1)?;
+        let current = self.next;
+        let (place, element) = &mut self.next;
+        for axis in &mut self.axes {
+            if axis.idx + 1 < axis.dim {
+                axis.idx += 1;
+                *place += axis.stride;
+                *element += axis.n_inner;
+                break;
+            }
+            *place -= axis.idx * axis.stride;
+            *element -= axis.idx * axis.n_inner;
+            axis.idx = 0;
+        }
+        Some(current)
+    }
+}
+
+/// What `function` makes of `args` instead of a plain tensor, and what to do.
+fn special(pickle: &Pickle<'_>, function: &str, args: &[Id]) -> String {
+    let class = |idx: usize| match args.get(idx).map(|id| pickle.node(*id)) {
+        Some(Node::Class(class)) => class.chars().take(80).collect::<String>(),
+        _ => "unknown".to_owned(),
+    };
+    match function {
+        "_rebuild_qtensor" => {
+            "a quantised tensor: save the model before it is quantised".to_owned()
+        }
+        "_rebuild_sparse_tensor" => "a sparse tensor: save `tensor.to_dense()`".to_owned(),
+        "_rebuild_meta_tensor_no_storage" => META.to_owned(),
+        "_rebuild_tensor_v3" => {
+            format!("numbers of the type `{}`: save them as another, `tensor.float()`", class(6))
+        }
+        "_rebuild_from_type_v2" | "_rebuild_wrapper_subclass" => {
+            let class = class(usize::from(function == "_rebuild_from_type_v2"));
+            match class.as_str() {
+                "DTensor" | "ShardedTensor" => format!(
+                    "a part of a distributed tensor (`{class}`): save the full state dict, with \
+                     `full_tensor()` of each or `StateDictOptions(full_state_dict=True)`"
+                ),
+                _ => format!("a tensor of the class `{class}`: save plain tensors"),
+            }
+        }
+        _ => format!("`{}`", function.chars().take(80).collect::<String>()),
+    }
+}
+
+const META: &str = "a tensor of the device `meta`, which has no numbers: save the model once its \
+                    weights are loaded";
 
 /// Reads until `buffer` is full or the file ends. Returns the number of bytes.
 fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -576,8 +710,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.pth");
         std::fs::write(&path, file).unwrap();
-        let tensors = read(&path).map_err(|err| err.to_string())?;
-        Ok(tensors["x"].to_dtype(DType::F32).unwrap().to_vec2().unwrap())
+        let tensors = read(&path, |name| Some(name.to_owned())).map_err(|err| err.to_string())?;
+        Ok(tensors[0].1.to_dtype(DType::F32).unwrap().to_vec2().unwrap())
     }
 
     fn six_floats() -> Vec<u8> {

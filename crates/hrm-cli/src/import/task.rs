@@ -1,0 +1,216 @@
+//! The kind of puzzle that weights are for: as it is named, else as the files beside the
+//! weights say, else the only one with a vocabulary of that size.
+
+use std::path::Path;
+
+use hrm_tasks::{RunConfig, TaskConfig};
+
+use super::published::Published;
+use super::shapes::Shapes;
+use crate::error::usage;
+use crate::settings::apply_to_task;
+
+/// Largest side of a square puzzle that a vocabulary is looked for in.
+const SIDE_MAX: usize = 64;
+
+/// What is known about the task of weights.
+pub(super) struct Evidence<'a> {
+    /// The weights, for messages.
+    pub(super) place: &'a str,
+    pub(super) shapes: &'a Shapes,
+    pub(super) published: &'a Published,
+    /// The kind that was asked for.
+    pub(super) kind: Option<&'a str>,
+    /// Settings of the task that were asked for.
+    pub(super) set: &'a [String],
+    /// Number of cells, if anything says it.
+    pub(super) n_cells: Option<usize>,
+    /// Files of puzzles that the model was trained on.
+    pub(super) puzzles: Option<&'a Path>,
+}
+
+impl Evidence<'_> {
+    /// The task and its number of cells; what nothing gives is added to `defaults`.
+    ///
+    /// # Errors
+    ///
+    /// If nothing decides between several kinds, or the task has another vocabulary than the
+    /// weights.
+    pub(super) fn task(&self, defaults: &mut Vec<String>) -> anyhow::Result<(TaskConfig, usize)> {
+        let exported = self.published.task.as_ref();
+        let exported = exported.filter(|task| self.kind.is_none_or(|kind| kind == task.name()));
+        let task = match (exported, self.kind) {
+            (Some(task), _) => apply_to_task(task.clone(), self.set)?,
+            (None, Some(kind)) => self.published_task(kind)?,
+            (None, None) => self.published_task(self.guess(defaults)?)?,
+        };
+        let task = match self.puzzles {
+            Some(path) => task.fitted_to(&[path.to_owned()])?,
+            None => task,
+        };
+        self.check_alphabet(&task)?;
+        let is_given = exported.is_some() || !self.set.is_empty() || self.puzzles.is_some();
+        let task = match self.n_cells {
+            Some(n_cells) => task.with_cells(n_cells)?,
+            None if is_given => task,
+            None => {
+                let task = self.with_vocabulary(&task).unwrap_or(task);
+                defaults.push(format!("seq_len {}", task.puzzle_kind().n_cells()));
+                task
+            }
+        };
+        let n_cells = task.puzzle_kind().n_cells();
+        let (found, expected) = (self.shapes.vocab_size, vocab_size(&task));
+        if found != expected {
+            return Err(usage(format!(
+                "{}: the weights have a vocabulary of {found} symbols, but {} with {n_cells} cells \
+                 has {expected}: name another kind of puzzle, or the number of cells with --cells; \
+                 {}",
+                self.place,
+                task.name(),
+                self.as_grid()
+            )));
+        }
+        Ok((task, n_cells))
+    }
+
+    /// The kind that the data set is named after, else the only one that fits.
+    fn guess(&self, defaults: &mut Vec<String>) -> anyhow::Result<&'static str> {
+        let (published, vocab_size) = (self.published, self.shapes.vocab_size);
+        let named: Vec<_> = TaskConfig::NAMES
+            .iter()
+            .filter(|kind| published.data_names.iter().any(|name| is_named_after(name, kind)))
+            .collect();
+        let fitting: Vec<_> = TaskConfig::NAMES
+            .iter()
+            .filter_map(|kind| Some((*kind, self.fitting(kind)?)))
+            .collect();
+        if let [kind] = named.as_slice() {
+            if fitting.iter().any(|(fitting, _)| fitting == *kind) {
+                return Ok(kind);
+            }
+            return Err(usage(format!(
+                "{}: it is trained on the data set {}, but no {kind} puzzles{} have the vocabulary of \
+                 the weights in {}, {vocab_size} symbols: name the kind of puzzle with --task; {}",
+                published.place(),
+                published.data_names.join(", "),
+                self.n_cells.map_or(String::new(), |n| format!(" of {n} cells")),
+                self.place,
+                self.as_grid()
+            )));
+        }
+        match fitting.as_slice() {
+            [] => Err(usage(format!(
+                "{}: no kind of puzzle{} has a vocabulary of {vocab_size} symbols: name it with \
+                 --task; {}",
+                self.place,
+                self.n_cells.map_or(String::new(), |n| format!(" of {n} cells")),
+                self.as_grid()
+            ))),
+            [(kind, _)] => {
+                let why = format!("the only one with a vocabulary of {vocab_size} symbols");
+                defaults.push(format!("task {kind} ({why})"));
+                Ok(kind)
+            }
+            several => {
+                let listed: Vec<_> = several
+                    .iter()
+                    .map(|(kind, n_cells)| format!("{kind} ({n_cells} cells)"))
+                    .collect();
+                Err(usage(format!(
+                    "{}: several kinds of puzzle have a vocabulary of {vocab_size} symbols: {}. Name one \
+                     with --task",
+                    self.place,
+                    listed.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// The number of cells with which a kind fits what is known.
+    fn fitting(&self, kind: &str) -> Option<usize> {
+        // Only the tasks of ARC have identifiers of their own.
+        if self.shapes.n_puzzle_ids > 1 && kind != "arc" {
+            return None;
+        }
+        let task = self.published_task(kind).ok()?;
+        let task = match self.n_cells {
+            Some(n_cells) => self.fits(task.with_cells(n_cells).ok()?),
+            None => self.with_vocabulary(&task),
+        };
+        Some(task?.puzzle_kind().n_cells())
+    }
+
+    /// The task with the vocabulary of the weights: as it is, else on the smallest square.
+    fn with_vocabulary(&self, task: &TaskConfig) -> Option<TaskConfig> {
+        let squares = (1..=SIDE_MAX).map(|side| side * side);
+        let mut on_squares = squares.filter_map(|n_cells| task.clone().with_cells(n_cells).ok());
+        self.fits(task.clone()).or_else(|| on_squares.find_map(|task| self.fits(task)))
+    }
+
+    /// The task, if it has the vocabulary of the weights.
+    fn fits(&self, task: TaskConfig) -> Option<TaskConfig> {
+        (vocab_size(&task) == self.shapes.vocab_size).then_some(task)
+    }
+
+    /// A task with its published settings and those that were asked for.
+    fn published_task(&self, kind: &str) -> anyhow::Result<TaskConfig> {
+        apply_to_task(RunConfig::preset(kind, "paper")?.task, self.set)
+    }
+
+    /// Refuses grids of unknown characters.
+    fn check_alphabet(&self, task: &TaskConfig) -> anyhow::Result<()> {
+        match task {
+            TaskConfig::Grid(grid) if grid.alphabet.is_empty() => Err(usage(format!(
+                "{}: no files beside the weights say which characters their grids have; {}",
+                self.place,
+                self.as_grid()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// How to import weights for grids of any characters.
+    fn as_grid(&self) -> String {
+        format!(
+            "for grids of {} characters, give --task grid with --set task.alphabet=CHARACTERS, \
+             --set task.rows=N and --set task.columns=N, or with files of such puzzles as --data",
+            // Besides these, padding and the end of a row.
+            self.shapes.vocab_size.saturating_sub(2)
+        )
+    }
+}
+
+fn vocab_size(task: &TaskConfig) -> usize {
+    task.puzzle_kind().vocabulary().len()
+}
+
+/// Whether the name of a data set (`maze-30x30-hard-1k`) has the name of a kind as a word.
+fn is_named_after(data_name: &str, kind: &str) -> bool {
+    data_name.split(|c: char| !c.is_alphanumeric()).any(|word| {
+        word.strip_prefix(kind).is_some_and(|rest| !rest.starts_with(char::is_alphabetic))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_sets_are_named_after_their_puzzles() {
+        for (name, kind) in [
+            ("sudoku-extreme-1k-aug-1000", "sudoku"),
+            ("maze-30x30-hard-1k", "maze"),
+            ("arc1concept-aug-1000", "arc"),
+            ("arc-2-aug-1000", "arc"),
+            ("sudoku4x4", "sudoku"),
+        ] {
+            let named: Vec<_> =
+                TaskConfig::NAMES.iter().filter(|kind| is_named_after(name, kind)).collect();
+            assert_eq!(named, [&kind], "{name}");
+        }
+        for name in ["archive-1k", "amazed", "search", ""] {
+            assert!(!TaskConfig::NAMES.iter().any(|kind| is_named_after(name, kind)), "{name}");
+        }
+    }
+}
