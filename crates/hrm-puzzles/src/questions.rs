@@ -7,7 +7,7 @@ use crate::records::{self, Columns, IsWhole, Json, Located, Table};
 use crate::text::{self, JSON_ENDINGS, Text};
 
 /// Largest length of a line in bytes.
-const N_LINE_BYTES_MAX: u64 = 4 << 20;
+const N_LINE_BYTES_MAX: u64 = 1 << 20;
 
 /// A text whose beginning has been looked at.
 pub(crate) type Begun = BufReader<Chain<Cursor<Vec<u8>>, Text>>;
