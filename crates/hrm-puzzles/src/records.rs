@@ -8,6 +8,7 @@
 
 mod columns;
 mod json;
+mod record;
 mod rows;
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -17,7 +18,6 @@ use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::PuzzleError;
 use crate::text::lines::{Line, LineBreaks, LineReader};
@@ -26,35 +26,7 @@ use rows::{Row, Rows};
 
 pub use columns::Columns;
 pub(crate) use json::{IsWhole, Json, begins};
-
-/// One line of a puzzle file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Origin of the puzzle. Empty if the file does not state it.
-    pub source: String,
-    /// The unsolved grid.
-    pub question: String,
-    /// The solved grid.
-    pub answer: String,
-    /// Difficulty, on the scale of the source. Empty if the file does not state it.
-    pub rating: String,
-}
-
-/// A record with the place it was read from, for messages.
-#[derive(Clone, Debug)]
-pub struct Located {
-    /// The record.
-    pub record: Record,
-    /// File and line, e.g. `train.csv:2`.
-    pub place: String,
-}
-
-impl Located {
-    /// Name of a field of the record in messages.
-    pub fn field(&self, name: &str) -> String {
-        format!("{}: field `{name}`", self.place)
-    }
-}
+pub use record::{Located, Record};
 
 /// File name of settings beside the puzzles of a data folder, which readers pass over.
 pub const SETTINGS: &str = "recipe.json";

@@ -1,52 +1,9 @@
 //! A maze and its text form.
 
-use std::fmt;
-
-use super::Symbols;
-use super::size::{SIDE_MIN, Size};
+use super::cell::{Cell, PATH};
+use super::size::{SIDE_MIN, Size, Spot};
+use super::symbols::Symbols;
 use crate::PuzzleError;
-
-/// All characters of mazes and answers.
-pub const SYMBOLS: &str = "# SGo";
-
-/// The character of a path cell. Occurs only in answers.
-pub const PATH: char = 'o';
-
-/// A cell of a maze.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cell {
-    /// `#`: blocks the path.
-    Wall,
-    /// A space.
-    Free,
-    /// `S`: start of the path.
-    Start,
-    /// `G`: end of the path.
-    Goal,
-}
-
-impl Cell {
-    /// The character of this cell.
-    pub fn symbol(self) -> char {
-        match self {
-            Self::Wall => '#',
-            Self::Free => ' ',
-            Self::Start => 'S',
-            Self::Goal => 'G',
-        }
-    }
-
-    /// The cell for a character; `None` if it cannot occur in a maze without an answer.
-    pub fn from_symbol(symbol: char) -> Option<Self> {
-        match symbol {
-            '#' => Some(Self::Wall),
-            ' ' => Some(Self::Free),
-            'S' => Some(Self::Start),
-            'G' => Some(Self::Goal),
-            _ => None,
-        }
-    }
-}
 
 /// A rectangle of cells with one start and one goal. The goal may be unreachable.
 ///
@@ -166,27 +123,6 @@ impl Maze {
     /// [`symbols`](Self::symbols) as text.
     pub fn to_text(&self, path: &[usize]) -> String {
         self.symbols(path).into_iter().collect()
-    }
-}
-
-/// Row and column of a cell, displayed counting from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spot {
-    /// Counted from 0 at the top.
-    pub row: usize,
-    /// Counted from 0 at the left.
-    pub col: usize,
-}
-
-impl Spot {
-    fn new(size: Size, cell: usize) -> Self {
-        Self { row: cell / size.width, col: cell % size.width }
-    }
-}
-
-impl fmt::Display for Spot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "row {}, column {}", self.row + 1, self.col + 1)
     }
 }
 

@@ -13,6 +13,7 @@
 //!
 //! [`Generator`] samples mazes; [`SolvedMaze`] is a maze with its answer.
 
+mod cell;
 mod draw;
 mod generate;
 mod grid;
@@ -24,12 +25,13 @@ mod symbols;
 mod text;
 mod turn;
 
+pub use cell::{Cell, PATH, SYMBOLS};
 pub use draw::pair as draw;
 pub use generate::{Generator, attainable_path};
-pub use grid::{Cell, Maze, PATH, SYMBOLS, Spot};
+pub use grid::Maze;
 pub use path::{Fault, check_answer, shortest_path, walk};
 pub use picture::panels;
-pub use size::{SIDE_MAX, SIDE_MIN, Size};
+pub use size::{SIDE_MAX, SIDE_MIN, Size, Spot};
 pub use solved::SolvedMaze;
 pub use symbols::Symbols;
 pub use text::{Form, Given, Mazes, in_lines, mazes, parse_mazes, size_of_rows};

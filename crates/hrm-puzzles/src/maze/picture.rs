@@ -1,6 +1,6 @@
 //! Draws mazes as panels of a picture, and defines the colours of their cells.
 
-use super::grid::Cell as MazeCell;
+use super::cell::Cell as MazeCell;
 use super::{PATH, Size};
 use crate::picture::{Cell, Colour, Panel, Part, PuzzleView, Symbol, Window};
 

@@ -1,4 +1,4 @@
-//! Height and width of a maze.
+//! Height and width of a maze, and places in it.
 
 use std::fmt;
 
@@ -86,6 +86,27 @@ impl fmt::Display for Size {
             true => write!(f, "side {}", self.height),
             false => write!(f, "{} by {} cells", self.height, self.width),
         }
+    }
+}
+
+/// Row and column of a cell, displayed counting from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Counted from 0 at the top.
+    pub row: usize,
+    /// Counted from 0 at the left.
+    pub col: usize,
+}
+
+impl Spot {
+    pub(super) fn new(size: Size, cell: usize) -> Self {
+        Self { row: cell / size.width, col: cell % size.width }
+    }
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row {}, column {}", self.row + 1, self.col + 1)
     }
 }
 

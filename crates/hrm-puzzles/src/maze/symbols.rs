@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use super::{Cell, PATH, Spot};
+use super::cell::{Cell, PATH};
+use super::size::Spot;
 use crate::PuzzleError;
 use crate::text::{quoted, shown};
 

@@ -10,7 +10,7 @@ use std::io::{self, BufRead};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::columns::{self, Columns, Places};
-use super::{Located, Record};
+use super::record::{Located, Record};
 use crate::text::quoted;
 use crate::{PuzzleError, clipped};
 

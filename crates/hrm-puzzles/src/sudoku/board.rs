@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::notation::Notation;
-use super::shape::DIGITS;
+use super::shape::symbol;
 use super::{Digits, Shape};
 use crate::PuzzleError;
 
@@ -108,14 +108,6 @@ impl Board {
     /// [`to_text`](Self::to_text), with these digits.
     pub fn written(&self, shape: Shape, digits: Digits) -> String {
         self.cells.iter().map(|digit| digits.symbol(shape, *digit)).collect()
-    }
-}
-
-/// The symbol of a digit, or of 0 for blank.
-pub(crate) fn symbol(digit: u8) -> char {
-    match usize::from(digit).checked_sub(1) {
-        None => '.',
-        Some(at) => DIGITS.as_bytes().get(at).map_or('?', |byte| char::from(*byte)),
     }
 }
 

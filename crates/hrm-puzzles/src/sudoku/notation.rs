@@ -1,7 +1,6 @@
 //! The symbols of a board: which stand for blanks, and how digits are written.
 
-use super::Shape;
-use super::board::symbol;
+use super::shape::{Shape, symbol};
 use crate::PuzzleError;
 use crate::text::shown;
 

@@ -9,7 +9,7 @@ const SIDES: [(usize, usize, usize); 5] = [(4, 2, 2), (6, 2, 3), (9, 3, 3), (12,
 pub const SIDES_IN_WORDS: &str = "4, 6, 9, 12 or 16";
 
 /// Symbols of the digits, starting with 1.
-pub(super) const DIGITS: &str = "123456789ABCDEFG";
+const DIGITS: &str = "123456789ABCDEFG";
 
 /// The size of a board and of its boxes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,5 +60,13 @@ impl Shape {
     /// The row and column of a cell for messages, counted from 1.
     pub fn name_of(self, cell: usize) -> String {
         format!("row {}, column {}", cell / self.side + 1, cell % self.side + 1)
+    }
+}
+
+/// The symbol of a digit, or of 0 for blank.
+pub(crate) fn symbol(digit: u8) -> char {
+    match usize::from(digit).checked_sub(1) {
+        None => '.',
+        Some(at) => DIGITS.as_bytes().get(at).map_or('?', |byte| char::from(*byte)),
     }
 }
