@@ -110,7 +110,7 @@ fn archives_that_cannot_be_read_say_why() {
     assert!(decoded(wrong).unwrap_err().ends_with("the checksum differs"));
     let mut nested = TEXT.as_bytes().to_vec();
     (0..4).for_each(|_| nested = gzip(&nested));
-    let want = "f is a file in the format Gzip (GZ), not text: unpack it first";
+    let want = "f is a file in the format gzip (GZ), not text: unpack it first";
     assert_eq!(decoded(nested).unwrap_err(), want);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.json");
