@@ -155,7 +155,9 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
                 None => break,
                 Some(Err(err)) => fault = Some(err),
                 Some(Ok(row)) => {
-                    n_bytes += row.record.question.len() + row.record.answer.len();
+                    let Record { source, question, answer, rating } = &row.record;
+                    n_bytes +=
+                        [source, question, answer, rating].map(String::len).iter().sum::<usize>();
                     rows.push(row);
                 }
             }

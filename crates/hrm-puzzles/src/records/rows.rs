@@ -10,6 +10,9 @@ use crate::PuzzleError;
 use crate::text::lines::{Line, LineReader, N_LINE_BYTES_MAX};
 use crate::text::not_utf8;
 
+/// Largest number of fields of a row, which bounds the memory of a damaged file.
+const N_FIELDS_MAX: usize = 1 << 16;
+
 /// A row that could be read.
 pub(super) struct Row {
     /// Number of its first line.
@@ -68,6 +71,10 @@ impl<R: BufRead> Rows<R> {
             return Ok(row.fields);
         }
         self.lines.put_back(held);
+        if state == State::TooMany {
+            let expected = format!("at most {N_FIELDS_MAX} fields");
+            return Err(PuzzleError::malformed(self.place(line.at), expected, "more"));
+        }
         let expected = format!("a quote at the end of field {}", row.n_open);
         Err(PuzzleError::malformed(self.place(line.at), expected, "none"))
     }
@@ -105,6 +112,8 @@ enum State {
     Open,
     /// A field over several lines has more after its last quote.
     Wrong,
+    /// It has more than [`N_FIELDS_MAX`] fields.
+    TooMany,
 }
 
 /// The fields of a row.
@@ -126,8 +135,9 @@ impl Fields {
     fn add(&mut self, line: &[u8]) -> State {
         let separator = self.separator;
         if !self.is_open && !line.contains(&b'"') {
-            self.fields.extend(line.split(|byte| *byte == separator).map(<[u8]>::to_vec));
-            return State::Whole;
+            let fields = line.split(|byte| *byte == separator);
+            self.fields.extend(fields.take(N_FIELDS_MAX + 1).map(<[u8]>::to_vec));
+            return if self.fields.len() > N_FIELDS_MAX { State::TooMany } else { State::Whole };
         }
         let mut field = match self.is_open {
             true => self.fields.pop().unwrap_or_default(),
@@ -151,6 +161,9 @@ impl Fields {
                 }
             } else if byte == separator {
                 self.fields.push(std::mem::take(&mut field));
+                if self.fields.len() == N_FIELDS_MAX {
+                    return State::TooMany;
+                }
                 (is_start, is_over_lines) = (true, false);
                 continue;
             } else if is_start && byte == b'"' {
@@ -202,6 +215,18 @@ mod tests {
             row(9, ["", ""]),
         ];
         assert_eq!(read(text), want);
+    }
+
+    #[test]
+    fn a_row_of_too_many_fields_is_refused_by_itself() {
+        let many = |n: usize| ",".repeat(n);
+        let text = format!("{}\na,b\n\"\"{}\nc,d", many(N_FIELDS_MAX), many(N_FIELDS_MAX));
+        let refused = |at: usize| Err(format!("f:{at}: expected at most 65536 fields, found more"));
+        assert_eq!(read(&text), [refused(1), row(2, ["a", "b"]), refused(3), row(4, ["c", "d"])]);
+        for quotes in ["", "\"\""] {
+            let text = format!("{quotes}{}", many(N_FIELDS_MAX - 1));
+            assert_eq!(read(&text)[0].as_ref().unwrap().1.len(), N_FIELDS_MAX);
+        }
     }
 
     #[test]
