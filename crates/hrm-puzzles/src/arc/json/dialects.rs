@@ -380,6 +380,26 @@ enum Kind {
     Other,
 }
 
+/// What the keys of an object say that it is; nothing for other values.
+#[derive(Clone, Copy, Default)]
+struct Keys {
+    of_task: bool,
+    of_attempts: bool,
+    of_pair: bool,
+}
+
+impl Keys {
+    fn of(value: Json<'_>) -> Self {
+        let mut keys = Self::default();
+        for (key, value) in value.entries() {
+            keys.of_task |= PART_KEYS.contains(&&*key) && value.is_array();
+            keys.of_attempts |= key.starts_with("attempt");
+            keys.of_pair |= key == "input" || key == "output";
+        }
+        keys
+    }
+}
+
 /// Sets of tasks within each other that are looked into.
 const N_SETS_MAX: usize = 4;
 
@@ -396,15 +416,12 @@ fn kind_within(value: Json<'_>, n_sets: usize) -> Kind {
         depth += 1;
         inner = array.elements().next();
     }
-    let has = |value: Json<'_>, keys: &[&str]| keys.iter().any(|key| value.get(key).is_some());
-    let is_attempts = |value: Json<'_>| value.entries().any(|(key, _)| key.starts_with("attempt"));
-    let is_task =
-        |value: Json<'_>| PART_KEYS.iter().any(|key| value.get(key).is_some_and(Json::is_array));
+    let keys = inner.map(Keys::of).unwrap_or_default();
     match (depth, inner) {
         (0, Some(_)) if !value.is_object() => Kind::Other,
-        (0, Some(_)) if is_task(value) => Kind::Task,
-        (0, Some(_)) if is_attempts(value) => Kind::Attempts,
-        (0, Some(_)) if has(value, &["input", "output"]) => Kind::Pair,
+        (0, Some(_)) if keys.of_task => Kind::Task,
+        (0, Some(_)) if keys.of_attempts => Kind::Attempts,
+        (0, Some(_)) if keys.of_pair => Kind::Pair,
         (0, Some(_)) => {
             let is_set = |value: Json<'_>| {
                 n_sets > 0 && matches!(kind_within(value, n_sets - 1), Kind::Task | Kind::Tasks)
@@ -414,9 +431,9 @@ fn kind_within(value: Json<'_>, n_sets: usize) -> Kind {
                 false => Kind::Other,
             }
         }
-        (1, Some(first)) if is_attempts(first) => Kind::Attempts,
-        (1, Some(first)) if has(first, &["input", "output"]) => Kind::Pairs,
-        (1, Some(_)) if value.elements().any(is_task) => Kind::Tasks,
+        (1, Some(_)) if keys.of_attempts => Kind::Attempts,
+        (1, Some(_)) if keys.of_pair => Kind::Pairs,
+        (1, Some(_)) if value.elements().any(|value| Keys::of(value).of_task) => Kind::Tasks,
         (4, _) => Kind::Pairs,
         (3, _) | (1 | 2, None) => Kind::Grids,
         (2, Some(first)) if first.is_number() => Kind::Grids,
