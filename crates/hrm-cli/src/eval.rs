@@ -99,12 +99,12 @@ fn own_data(
     given: &[PathBuf],
 ) -> anyhow::Result<Option<Vec<PathBuf>>> {
     // The record of the run knows where its data are even if the whole project was moved.
-    let path = std::path::absolute(&checkpoint.path).unwrap_or_else(|_| checkpoint.path.clone());
+    let path = &checkpoint.path;
     let run = match path.parent() {
         Some(parent) if parent.ends_with(files::CHECKPOINTS) => parent.parent(),
         parent => parent.filter(|_| path.ends_with(files::INIT)),
     };
-    let run = run.unwrap_or(&path);
+    let run = run.unwrap_or(path);
     let file = run.join(files::RECORD);
     let record = RunRecord::load(&file).ok();
     let (recorded, file) = match &record {
