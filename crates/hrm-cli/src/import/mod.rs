@@ -23,7 +23,6 @@ pub(crate) use self::published::to_yaml;
 use self::shapes::Shapes;
 use crate::checkpoint::save_new;
 use crate::error::usage;
-use crate::export::beside;
 use crate::output;
 use crate::paths;
 use crate::task_args::task_names;
@@ -146,7 +145,7 @@ impl Import {
 
     /// Where a config may lie, the likeliest place first.
     fn configs(&self, read: &Foreign, folders: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
-        let exported = read.files.first().map(|file| beside(file, "config.yaml"));
+        let exported = read.files.first().map(|file| output::beside(file, "config.yaml"));
         let names = ["config.json", "all_config.yaml", "config.yaml", ".hydra/config.yaml"];
         let named = folders.iter().flat_map(move |folder| names.map(|name| folder.join(name)));
         exported.into_iter().chain(named).collect::<Vec<_>>().into_iter()
@@ -167,7 +166,7 @@ impl Import {
         {
             return identifiers::read(&path, n, &place);
         }
-        let exported = files.first().map(|file| beside(file, identifiers::FILE));
+        let exported = files.first().map(|file| output::beside(file, identifiers::FILE));
         let named = folders.iter().map(|folder| folder.join(identifiers::FILE));
         if let Some(path) = exported.into_iter().chain(named).find(|path| path.is_file()) {
             let names = identifiers::read(&path, n, &place)?;
