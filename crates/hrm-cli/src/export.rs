@@ -98,17 +98,6 @@ impl Format {
     }
 }
 
-/// The file `name` that belongs to the weights in `weights`: beside them, and named after them.
-pub(crate) fn beside(weights: &Path, name: &str) -> PathBuf {
-    // Not every point begins an ending: `v1.5`.
-    let has_ending = weights.extension().is_some_and(|ending| ending == Format::Safetensors.name());
-    let stem = if has_ending { weights.file_stem() } else { weights.file_name() };
-    let mut file = stem.unwrap_or_default().to_owned();
-    file.push(".");
-    file.push(name);
-    weights.with_file_name(file)
-}
-
 /// Settings that the published code does not have, in the code that the config of a model
 /// names.
 fn not_published(config: &HrmConfig) -> Vec<&'static str> {
@@ -140,8 +129,8 @@ impl Export {
             output::must_be_free(&self.out)?;
             return self.write_onnx();
         }
-        let config_file = beside(&self.out, "config.yaml");
-        let names_file = beside(&self.out, "identifiers.json");
+        let config_file = output::beside(&self.out, "config.yaml");
+        let names_file = output::beside(&self.out, "identifiers.json");
         for path in [&self.out, &config_file, &names_file] {
             output::must_be_free(path)?;
         }
@@ -239,19 +228,6 @@ mod tests {
                     that ends in .safetensors or .onnx";
         assert_eq!(of("m.pt", None), Err(want.to_owned()));
         assert!(of("-", None).unwrap_err().starts_with("--out must be a file"));
-    }
-
-    #[test]
-    fn files_beside_weights_are_named_after_them() {
-        for (weights, want) in [
-            ("a/x.safetensors", "a/x.config.yaml"),
-            ("v1.5", "v1.5.config.yaml"),
-            ("v1.6", "v1.6.config.yaml"),
-            ("v1.5.safetensors", "v1.5.config.yaml"),
-            ("x", "x.config.yaml"),
-        ] {
-            assert_eq!(beside(Path::new(weights), "config.yaml"), Path::new(want));
-        }
     }
 
     #[test]

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
-use crate::cleanup;
+use crate::cleanup::{self, exit_code, signals};
 use crate::duration::in_words;
 use crate::term::note;
 
@@ -65,29 +65,6 @@ impl Interrupted {
     pub(crate) fn exit_code(&self) -> u8 {
         exit_code(self.signal) as u8
     }
-}
-
-/// The exit code that shells report for a program ended by the signal.
-pub(crate) fn exit_code(signal: i32) -> i32 {
-    128 + signal
-}
-
-/// The signals that ask a program to end: Ctrl-C, a request to terminate, and the end of its
-/// terminal or connection, unless `nohup` has the program survive that.
-pub(crate) fn signals() -> Vec<i32> {
-    let mut signals = vec![SIGINT, SIGTERM];
-    // Only Linux tells without further ado; elsewhere the end of the terminal ends the program.
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if ignored(&status).is_some_and(|ignored| ignored >> (SIGHUP - 1) & 1 == 0) {
-        signals.push(SIGHUP);
-    }
-    signals
-}
-
-/// The signals that a process ignores, one bit each, from its status as Linux writes it.
-fn ignored(status: &str) -> Option<u64> {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-    u64::from_str_radix(mask.trim(), 16).ok()
 }
 
 impl Interrupt {
@@ -205,18 +182,11 @@ mod tests {
     #[test]
     fn a_step_that_cannot_be_saved_is_not_said_to_be() {
         let text =
-            |is_saved| Interrupted { signal: SIGINT, run: "runs/a".into(), is_saved }.to_string();
+            |is_saved| Interrupted { signal: SIGHUP, run: "runs/a".into(), is_saved }.to_string();
         assert_eq!(text(true), "stopped and saved; resume with: hrm train --resume runs/a");
         let want = "stopped at the last checkpoint: the steps since then are not saved, because \
                     the loss or a weight is not finite; resume with: hrm train --resume runs/a";
         assert_eq!(text(false), want);
-    }
-
-    #[test]
-    fn signals_that_are_ignored_are_read_from_the_status_of_a_process() {
-        let status = "Name:\thrm\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\n";
-        assert_eq!(ignored(status), Some(0x1001));
-        assert_eq!(ignored("Name:\thrm\n"), None);
     }
 
     #[test]

@@ -41,6 +41,17 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
     made.and_then(|()| durable::write_new(path, bytes)).map_err(TaskError::write(path))
 }
 
+/// The file `name` that belongs to the weights in `weights`: beside them, and named after them.
+pub(crate) fn beside(weights: &Path, name: &str) -> PathBuf {
+    // Not every point begins an ending: `v1.5`.
+    let has_ending = weights.extension().is_some_and(|ending| ending == "safetensors");
+    let stem = if has_ending { weights.file_stem() } else { weights.file_name() };
+    let mut file = stem.unwrap_or_default().to_owned();
+    file.push(".");
+    file.push(name);
+    weights.with_file_name(file)
+}
+
 /// Writes the file at a path.
 type Write<'a> = &'a dyn Fn(&Path) -> anyhow::Result<()>;
 
@@ -179,6 +190,19 @@ mod tests {
         let err = new_file(&path, |_| anyhow::bail!("the disk is full")).unwrap_err();
         assert_eq!(err.to_string(), "the disk is full");
         assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn files_beside_weights_are_named_after_them() {
+        for (weights, want) in [
+            ("a/x.safetensors", "a/x.config.yaml"),
+            ("v1.5", "v1.5.config.yaml"),
+            ("v1.6", "v1.6.config.yaml"),
+            ("v1.5.safetensors", "v1.5.config.yaml"),
+            ("x", "x.config.yaml"),
+        ] {
+            assert_eq!(beside(Path::new(weights), "config.yaml"), Path::new(want));
+        }
     }
 
     #[test]

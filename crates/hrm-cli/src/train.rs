@@ -139,6 +139,7 @@ impl Train {
         if !self.data_args.data.is_empty() {
             let path = run.join(files::RECORD);
             let record = RunRecord::load(&path)?.with_data_at(&path, &self.data_args.data)?;
+            record.check_paths()?;
             resumed.folder.set_record(&record.for_folder(run))?;
             note(format!("{} names the data where they are now.", path.display()));
         }

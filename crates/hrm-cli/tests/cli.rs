@@ -233,7 +233,7 @@ fn bad_usage_is_refused() {
         refused(here, &[verb, &["grid"]].concat(), "no built-in grid puzzles: give a CSV file");
     }
     refused(here, &["train", "sudoku", "--device=cuda"], "--device cuda: not available");
-    refused(here, &["eval", "nowhere"], "nowhere is not a run folder");
+    refused(here, &["eval", "nowhere"], "nowhere does not exist");
     refused(here, &["solve", "sudoku", "1..."], "train one with `hrm train sudoku`");
     refused(here, &["golden", "check", "none.safetensors"], "cannot read none.safetensors");
     refused(here, &["import", "none.pth", "--out=x"], "cannot read none.pth");
@@ -323,6 +323,9 @@ fn damaged_checkpoints_are_refused() {
     let whole = fs::read(&weights).unwrap();
 
     fs::write(&weights, &whole[..whole.len() - 100]).unwrap();
+    refused(here, &["eval", "run"], "model.safetensors is damaged: its content does not match");
+    // Without checksums, as in a folder that was imported.
+    fs::remove_file(checkpoint.join("sha256.json")).unwrap();
     refused(here, &["eval", "run"], "model.safetensors is not a complete safetensors file");
     fs::write(&weights, &whole).unwrap();
 

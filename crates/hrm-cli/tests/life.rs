@@ -546,6 +546,15 @@ fn paths_that_are_not_unicode_lose_nothing() {
         assert!(line.is_object(), "{args:?}: {line}");
     }
     // Files of a run cannot hold such a name, which is said before anything is done.
+    let csv = std::ffi::OsStr::from_bytes(b"p\xff.csv");
+    ok(here, &["data", "generate", "sudoku", "--preset=tiny", "-n=60", "--out=p.csv"]);
+    start(here, "sudoku", "1", "own", &["--data=p.csv"]);
+    let record = fs::read(here.join("own/run.json")).unwrap();
+    fs::rename(here.join("p.csv"), here.join(csv)).unwrap();
+    let (code, _, stderr) =
+        hrm(&[word("train"), word("--resume=own"), word("--steps=3"), word("--data"), csv]);
+    assert!(code == Some(2) && stderr.contains("is not a name in Unicode"), "{stderr}");
+    assert!(fs::read(here.join("own/run.json")).unwrap() == record);
     for args in [&[word("--init"), strange][..], &[word("sudoku"), word("--data"), data]] {
         let new = [word("train"), word("--steps=1"), word("--out=new")];
         let (code, _, stderr) = hrm(&[&new[..], args].concat());

@@ -26,7 +26,6 @@ use self::shapes::Shapes;
 use self::task::Evidence;
 use crate::checkpoint::save_new;
 use crate::error::usage;
-use crate::export::beside;
 use crate::output;
 use crate::paths;
 use crate::task_args::task_names;
@@ -163,7 +162,7 @@ impl Import {
     /// The config beside the weights: the one that was exported with them, or those of their
     /// folder, or of the folder above.
     fn find_config(&self, read: &Foreign, folders: &[PathBuf]) -> anyhow::Result<Published> {
-        let exported = read.files.first().map(|file| beside(file, "config.yaml"));
+        let exported = read.files.first().map(|file| output::beside(file, "config.yaml"));
         if let Some(exported) = exported.filter(|path| path.is_file()) {
             return Published::read(&exported);
         }
@@ -204,7 +203,7 @@ impl Import {
         {
             return identifiers::read(&path, n, &place);
         }
-        let exported = files.first().map(|file| beside(file, identifiers::FILE));
+        let exported = files.first().map(|file| output::beside(file, identifiers::FILE));
         let named = folders.iter().map(|folder| folder.join(identifiers::FILE));
         if let Some(path) = exported.into_iter().chain(named).find(|path| path.is_file()) {
             let names = identifiers::read(&path, n, &place)?;

@@ -88,7 +88,7 @@ impl TrainConfig {
     /// Value of [`steps`](Self::steps) for a run without a fixed number of steps,
     /// e.g. with a time limit. The share of steps done stays 0: learning rates do not
     /// decay, and no curriculum stage ends.
-    pub const OPEN_ENDED: u64 = u64::MAX;
+    pub const OPEN_ENDED: u64 = schedule::OPEN_ENDED;
 
     /// The published Sudoku run on one device: 20,000 epochs of 1000 puzzles.
     pub fn paper() -> Self {

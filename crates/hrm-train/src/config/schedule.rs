@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::TrainConfig;
 use super::range::{check_range, refuse};
 use crate::error::TrainError;
+
+/// Number of steps of a run that has no fixed number.
+pub(super) const OPEN_ENDED: u64 = u64::MAX;
 
 /// The learning-rate schedule and the curriculum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,13 +91,13 @@ impl ScheduleConfig {
         self.curriculum.iter().find(|stage| done < stage.until)
     }
 
-    /// Factor of the learning rates at step `step` out of `n_steps`, counted from 1. Without
-    /// a number of steps ([`TrainConfig::OPEN_ENDED`]) there is nothing to decay over.
+    /// Factor of the learning rates at step `step` out of `n_steps`, counted from 1. Where the
+    /// number of steps is open, there is nothing to decay over.
     pub fn lr_factor_at(&self, step: u64, n_steps: u64) -> f64 {
         if step < self.warmup_steps {
             return step as f64 / self.warmup_steps as f64;
         }
-        if n_steps == TrainConfig::OPEN_ENDED {
+        if n_steps == OPEN_ENDED {
             return 1.0;
         }
         let n_decaying = n_steps.saturating_sub(self.warmup_steps).max(1);
