@@ -183,10 +183,7 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
         "trained on the data set arc-aug-1000, but no arc puzzles have the vocabulary",
     );
     write("seq_len: 16");
-    let notes = imported(here, &["hub", "--out=by-cells"]);
-    let defaults =
-        "does not give them: task sudoku (the only one with a vocabulary of 6 symbols), ";
-    assert!(notes.contains(defaults), "{notes}");
+    refused(here, &["hub"], "symbols: maze (16 cells), sudoku (16 cells). Name one");
     refused(
         here,
         &["hub", "--task=arc"],
@@ -218,7 +215,8 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
         &["hub", "--task=maze", "--cells=64"],
         "hub/config.json: the model is for puzzles of 16 cells, not of 64",
     );
-    assert!(!imported(here, &["hub", "--out=own"]).contains("seq_len"));
+    let notes = imported(here, &["hub", "--task=sudoku", "--out=own"]);
+    assert!(!notes.contains("default"), "{notes}");
 }
 
 #[test]
@@ -237,6 +235,8 @@ fn what_hrm_has_written_needs_no_import() {
     }
 }
 
+const DATA: &str = "data_path: data/sudoku-4x4\n";
+
 #[test]
 fn configs_contradict_neither_the_weights_nor_each_other() {
     let folder = tempfile::tempdir().unwrap();
@@ -245,7 +245,7 @@ fn configs_contradict_neither_the_weights_nor_each_other() {
         ["--set=model.modules=shared", "--set=model.mixer=attention", "--set=model.positions=rope"];
     published(here, &shared);
     let write = |name: &str, arch: &str| {
-        let text = format!("arch: {{num_heads: 2, puzzle_emb_len: 1{arch}}}\nseq_len: 16\n");
+        let text = format!("arch: {{num_heads: 2, puzzle_emb_len: 1{arch}}}\nseq_len: 16\n{DATA}");
         fs::create_dir_all(here.join("hub/.hydra")).unwrap();
         fs::write(here.join("hub").join(name), text).unwrap();
     };
@@ -262,7 +262,7 @@ fn configs_contradict_neither_the_weights_nor_each_other() {
     write("all_config.yaml", ", H_cycles: 3");
     write("config.yaml", ", H_cycles: 3.0, L_cycles: '5'");
     let notes = imported(here, &["hub", "--out=two"]);
-    assert!(notes.contains("hub/all_config.yaml and hub/config.yaml does not give"), "{notes}");
+    assert!(notes.contains("hub/all_config.yaml and hub/config.yaml do not give"), "{notes}");
     assert_eq!(config("two")["recurrence"]["n_h_cycles"], 3);
     assert_eq!(config("two")["recurrence"]["n_l_cycles"], 5);
     write("config.yaml", ", H_cycles: 4");
@@ -295,6 +295,7 @@ fn configs_contradict_neither_the_weights_nor_each_other() {
         "`H_cycles` refers to a setting that is not in this file, \"${oc.env:CYCLES,2}\"",
     );
     let text = "arch:\n  value: {H_cycles: 6, num_heads: 2}\nseq_len: {desc: null, value: 16}\n";
+    let text = format!("{text}{DATA}");
     let utf_16: Vec<u8> =
         format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     fs::write(here.join("hub/all_config.yaml"), utf_16).unwrap();
@@ -309,7 +310,7 @@ fn configs_contradict_neither_the_weights_nor_each_other() {
     }
 
     // A config in the folder above.
-    fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+    fs::write(here.join("hub/all_config.yaml"), &text).unwrap();
     fs::create_dir(here.join("hub/checkpoints")).unwrap();
     fs::rename(here.join("hub/step_1"), here.join("hub/checkpoints/step_1")).unwrap();
     let notes = imported(here, &["hub/checkpoints/step_1", "--out=above"]);
@@ -339,6 +340,15 @@ fn puzzle_embeddings_keep_their_names() {
     let notes = imported(here, &["m.safetensors", "--out=beside"]);
     assert!(notes.contains("Names of the puzzle embeddings: identifiers.json."), "{notes}");
     assert_eq!(of("beside"), names);
+
+    // A kind that is guessed is said.
+    fs::copy(here.join("m.safetensors"), here.join("bare.safetensors")).unwrap();
+    let config = json(&here.join("run/checkpoints/step-000002/config.json"));
+    let cells = format!("--cells={}", config["input"]["n_cells"]);
+    let notes = imported(here, &["bare.safetensors", "--out=bare", &cells]);
+    let why = "there is no config beside the weights: task arc (the only one with a vocabulary of 12 \
+               symbols), ";
+    assert!(notes.contains(why), "{notes}");
 
     let text = format!("\u{feff}{names}");
     fs::write(here.join("identifiers.json"), text).unwrap();

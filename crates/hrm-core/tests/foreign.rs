@@ -233,7 +233,13 @@ fn lists_are_looked_into() {
     assert_eq!(folder.read(&numbered).unwrap().part, "7");
     let save = ": save the state dict of the model, `torch.save(model.state_dict(), FILE)`";
     let bare = folder.read(&list(&[tensor(), tensor()])).unwrap_err();
-    assert!(bare.ends_with(&format!("found `0`, `1` in a list{save}")), "{bare}");
+    assert!(bare.ends_with(&format!("found a list of 2 tensors without names{save}")), "{bare}");
+    let shadow = dictionary(&[("shadow_params", list(&[tensor()]))]);
+    let shadow = folder.read(&shadow).unwrap_err();
+    let expected = format!("found a list of 1 tensors without names (`shadow_params`){save}");
+    assert!(shadow.ends_with(&expected), "{shadow}");
+    let inside = dictionary(&[("models", list(&[model("", &[])])), ("step", b"K\x03".to_vec())]);
+    assert_eq!(folder.read(&inside).unwrap().others, ["step"]);
     let array = b"cnumpy.core.multiarray\n_reconstruct\n)R".to_vec();
     let arrays = folder.read(&dictionary(&[("w", array)])).unwrap_err();
     assert!(arrays.ends_with(&format!("under the keys w (a NumPy array){save}")), "{arrays}");

@@ -131,6 +131,9 @@ impl Import {
         let names = self.names(model.config(), data.as_ref(), &read.files, &folders)?;
         if !defaults.is_empty() {
             let why = match (published.exists(), published.passed_over.is_empty()) {
+                (true, _) if published.paths.len() > 1 => {
+                    format!("{} do not give them", published.place())
+                }
                 (true, _) => format!("{} does not give them", published.place()),
                 (false, true) => "there is no config beside the weights".to_owned(),
                 (false, false) => "no file beside the weights is the config of a model".to_owned(),

@@ -136,6 +136,10 @@ fn search(
     let weights: Vec<_> = entries.iter().filter(|path| may_hold_weights(path)).cloned().collect();
     if !weights.is_empty() {
         found.push(weights);
+    } else if folder.join("data.pkl").is_file() && folder.join("data").is_dir() {
+        let what = "it is an unpacked PyTorch checkpoint: pack it again without compression, \
+                    `zip -0 -r FILE FOLDER`";
+        return Err(ForeignError::Folder { path: folder.to_owned(), what: what.to_owned() });
     } else if n_levels > 0 {
         for folder in entries.iter().filter(|path| path.is_dir()) {
             search(folder, n_levels - 1, found)?;
@@ -472,7 +476,7 @@ mod tests {
         assert!(distributed.contains("format_utils dcp_to_torch FOLDER FILE"), "{distributed}");
         let families = message(&[("step_100", WEIGHTS), ("ema_step_200", WEIGHTS)]);
         assert!(families.contains("several files hold weights"), "{families}");
-        let unpacked = message(&[("data.pkl", b"\x80\x02}."), ("data/0", b"1234")]);
+        let unpacked = message(&[("x/data.pkl", b"\x80\x02}."), ("x/data/0", b"1234")]);
         assert!(unpacked.contains("zip -0 -r FILE FOLDER"), "{unpacked}");
         let folder = Folder::with(&[("m-00001-of-00002.safetensors", WEIGHTS)]);
         let shard = files(&folder.0.path().join("m-00001-of-00002.safetensors"));

@@ -62,10 +62,11 @@ pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
             tensors.extend(file::load(file, &source.dictionary, &source.wanted)?);
         }
     }
-    let is_above = |key: &str| {
-        part.dictionary
-            .strip_prefix(key)
-            .is_some_and(|rest| matches!(rest.as_bytes(), [] | [b'.', ..]))
+    // Without what follows a key in brackets.
+    let is_above = |other: &str| {
+        let key = other.split(" (").next().unwrap_or_default();
+        let rest = part.dictionary.strip_prefix(key);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let others = listing.others.into_iter().filter(|key| !is_above(key)).collect();
     let completed = beside.map(|beside| (beside.wanted.into_values().collect(), beside.name));

@@ -280,7 +280,9 @@ pub(super) fn choose(
 
 /// Some of the names in a file, and whose they seem to be.
 fn found(listing: &Listing) -> String {
-    let tensors = listing.dictionaries.iter().flat_map(|dictionary| &dictionary.tensors);
+    let (lists, named): (Vec<_>, Vec<_>) =
+        listing.dictionaries.iter().partition(|dictionary| dictionary.is_list);
+    let tensors = named.iter().flat_map(|dictionary| &dictionary.tensors);
     let mut sorted: Vec<_> = tensors.map(|tensor| tensor.name.as_str()).collect();
     sorted.sort_unstable();
     let short = |name: &str| name.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
@@ -290,13 +292,18 @@ fn found(listing: &Listing) -> String {
         n if n > shown.len() => format!("{} and {} more", shown.join(", "), n - shown.len()),
         _ => shown.join(", "),
     };
-    if let Some(instead) = &listing.instead {
+    if let (true, Some(list)) = (sorted.is_empty(), lists.first()) {
+        text = format!("a list of {} tensors without names", list.tensors.len());
+        if !list.path.is_empty() {
+            text = format!("{text} (`{}`)", short(&list.path));
+        }
+    } else if let Some(instead) = &listing.instead {
         text = format!("{text} in {instead}");
     } else if sorted.is_empty() && !listing.others.is_empty() {
         let keys: Vec<_> = listing.others.iter().take(8).map(|key| short(key)).collect();
         text = format!("{text} under the keys {}", keys.join(", "));
     }
-    if sorted.is_empty() || listing.instead.is_some() {
+    if sorted.is_empty() {
         text += ": save the state dict of the model, `torch.save(model.state_dict(), FILE)`";
     }
     let is_nano = |name: &&str| name.split('.').any(|part| NANO_TRM.contains(&part));

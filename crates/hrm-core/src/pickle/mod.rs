@@ -457,6 +457,9 @@ impl<'a> View<'a> {
             "ByteStorage" => DType::U8,
             "IntStorage" => DType::I32,
             "LongStorage" => DType::I64,
+            "CharStorage" | "ShortStorage" => {
+                return Err(wrong("a storage of floats or integers", WHOLE.to_owned()));
+            }
             _ => {
                 let found = format!("`{}`", class.chars().take(80).collect::<String>());
                 return Err(wrong("a storage of floats or integers", found));
