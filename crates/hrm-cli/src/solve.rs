@@ -54,6 +54,9 @@ pub(crate) struct Solve {
 
 impl Solve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        if self.input.is_none() && self.written.has_columns() {
+            return Err(usage("--columns needs INPUT: a generated puzzle is no table"));
+        }
         let run = match &self.run {
             Some(run) => run.clone(),
             None => newest_run(Path::new("runs"), &self.task)?,

@@ -93,6 +93,11 @@ impl WrittenArgs {
         self.given(task.with_table_columns("")?)
     }
 
+    /// Whether columns are given.
+    pub(crate) fn has_columns(&self) -> bool {
+        self.columns.is_some()
+    }
+
     /// Whether nothing is given.
     fn is_empty(&self) -> bool {
         self.columns.is_none() && self.symbols.is_none()

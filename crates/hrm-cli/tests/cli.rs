@@ -364,8 +364,8 @@ fn weights_are_exported_and_imported() {
     }
     // Weights that mix 16 cells are not for the 81 cells of the published puzzles.
     fs::remove_file(here.join("mlp-plain.config.yaml")).unwrap();
-    let import = ["import", "mlp-plain.safetensors", "--out=x", "--task=sudoku"];
-    refused(here, &import, "mlp_t");
+    let import = ["import", "mlp-plain.safetensors", "--out=x", "--task=sudoku", "--cells=81"];
+    refused(here, &import, "81");
     assert!(!here.join("x").exists());
 }
 

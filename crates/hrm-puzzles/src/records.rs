@@ -39,7 +39,7 @@ const TEST: &str = "test.csv";
 const N_CHUNK: usize = 4096;
 
 /// The same in bytes. Rows may be long.
-const N_CHUNK_BYTES: usize = 4 << 20;
+const N_CHUNK_BYTES: usize = 1 << 20;
 
 /// Reads a puzzle file.
 ///
@@ -416,14 +416,17 @@ impl<R: BufRead> Table<R> {
     }
 
     /// The record of a row.
-    fn record(&self, row: &Row) -> Result<Located, PuzzleError> {
+    fn record(&self, mut row: Row) -> Result<Located, PuzzleError> {
         let place = self.rows.place(row.at);
         let n_columns = self.rows.n_columns.unwrap_or_default();
         if row.fields.len() != n_columns {
             let expected = format!("as many fields as in the header ({n_columns})");
             return Err(PuzzleError::malformed(place, expected, row.fields.len().to_string()));
         }
-        let field = |at: Option<usize>| at.map_or_else(String::new, |at| row.fields[at].clone());
+        // Not copied: a field may be large.
+        let mut field = |at: Option<usize>| {
+            at.map_or_else(String::new, |at| std::mem::take(&mut row.fields[at]))
+        };
         let record = Record {
             source: field(self.places.source),
             question: field(self.places.question),
@@ -444,7 +447,7 @@ impl<R: BufRead> Iterator for Table<R> {
             return None;
         }
         let next = match self.rows.next() {
-            Some(row) => row.and_then(|row| self.record(&row)),
+            Some(row) => row.and_then(|row| self.record(row)),
             None if self.is_empty => {
                 let place = self.rows.name().to_owned();
                 Err(PuzzleError::Empty { place, what: "puzzles" })

@@ -95,7 +95,8 @@ impl<R: BufRead> Iterator for Rows<R> {
             Ok(fields) => fields,
             Err(err) => return Some(Err(err)),
         };
-        let text = |(idx, field): (usize, Vec<u8>)| {
+        let text = |(idx, mut field): (usize, Vec<u8>)| {
+            field.shrink_to_fit();
             let found = || format!("other bytes in field {}", idx + 1);
             String::from_utf8(field).map_err(|_| not_utf8(self.place(line.at), &found()))
         };
