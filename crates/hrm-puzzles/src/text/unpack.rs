@@ -9,7 +9,8 @@ use flate2::read::DeflateDecoder;
 use hrm_base::file_kind::{FileKind, Group};
 use zip::{CompressionMethod, ZipArchive};
 
-use super::{named, not_text};
+use super::not_text;
+use super::shown::named;
 use crate::{PuzzleError, clipped};
 
 /// Anything that is read from beginning to end.
