@@ -197,6 +197,31 @@ fn an_evaluation_says_how_many_puzzles_were_trained_on() {
 }
 
 #[test]
+fn many_puzzles_are_compared_to_the_last_one_and_up_to_symmetry_on_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let many = boards("question,answer", ANSWER, 15..16).lines().nth(1).unwrap().to_owned() + "\n";
+    let last = "..34341221434321,1234341221434321\n";
+    let relabelled = "213434211243431.,2134342112434312\n";
+    let header = "question,answer\n";
+    write(here, "d/train.csv", &format!("{header}{}{last}", many.repeat(50_000)));
+    write(here, "d/test.csv", &format!("{header}{last}{relabelled}"));
+    let data = ["--data=d", "--set=task.augmentations=1000"];
+    let said = train(here, "sudoku", &[&data[..], &["--out=r"]].concat()).stderr;
+    let want = "1 of 2 evaluation puzzles are among the training puzzles: they have the same";
+    assert!(said.contains(want), "{said}");
+    let forbidden = ["train", "sudoku", "--preset=tiny", "--forbid-leaks", "--out=f"];
+    let want = ["2 of 2 evaluation puzzles are among the training puzzles ("];
+    refused(here, &[&forbidden[..], &data].concat(), &want);
+    // Nothing found is no proof.
+    write(here, "d/test.csv", &format!("{header}{relabelled}"));
+    let said = train(here, "sudoku", &[&data[..], &["--out=s"]].concat()).stderr;
+    assert!(said.contains("no evaluation puzzle is among the training puzzles as it is"), "{said}");
+    let want = ["1 of 1 evaluation puzzles are among the training puzzles ("];
+    refused(here, &[&forbidden[..], &data].concat(), &want);
+}
+
+#[test]
 fn statistics_of_prepared_data_count_leaks() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
