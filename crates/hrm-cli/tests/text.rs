@@ -56,6 +56,29 @@ fn columns_are_chosen_once_and_kept_with_the_run() {
 }
 
 #[test]
+fn a_contest_folder_is_trained_on_and_its_questions_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::create_dir(here.join("c")).unwrap();
+    let comment = "# the training puzzles\n";
+    fs::write(here.join("c/train.csv"), comment.to_owned() + &table("quiz,end")).unwrap();
+    fs::write(here.join("c/test.csv"), format!("id,quiz\n1,{PUZZLE}\n2,{PUZZLE}\n")).unwrap();
+    let columns = "--columns=question=quiz,answer=end";
+    let ran = trained(here, &["--data=c", columns]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let why = "test.csv: passed over, for it has no answers: puzzles without answers are for \
+               `eval --challenge`";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    let ran = hrm(here, &["eval", "run", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = hrm(here, &["eval", "run", "--challenge=c/test.csv", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("\"puzzles\":2"), "{}", ran.stdout);
+    let ran = hrm(here, &["eval", "run", "--data=c/test.csv"]);
+    assert!(ran.code == 2 && ran.stderr.contains("`eval --challenge`"), "{}", ran.stderr);
+}
+
+#[test]
 fn one_puzzle_that_cannot_be_answered_does_not_block_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

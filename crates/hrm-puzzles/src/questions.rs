@@ -17,9 +17,10 @@ pub(crate) enum Questions {
 }
 
 impl Questions {
-    /// Looks at the first lines of a text. If columns were chosen, it is a table or JSON.
-    /// Otherwise a header of a single name other than `question` makes a table only if
-    /// `is_row` holds for the line below it; it may be a heading. In JSON, `is_whole` says of
+    /// Looks at the first lines of a text, comments aside. If columns were chosen, it is a table
+    /// or JSON. Otherwise a header of a single name other than `question` makes a table only if
+    /// `is_board` holds for the line below it, or a field in quotes begins there; it may be a
+    /// heading. Unknown names make a table if several fields below them are boards. In JSON, `is_whole` says of
     /// a string alone whether it is a puzzle or a row of one.
     ///
     /// # Errors
@@ -30,7 +31,7 @@ impl Questions {
         text: Text,
         columns: &Columns,
         what: &'static str,
-        is_row: impl Fn(&str) -> bool,
+        is_board: impl Fn(&str) -> bool,
         is_whole: IsWhole,
     ) -> Result<Self, PuzzleError> {
         /// Memory of a line beside its bytes.
@@ -47,11 +48,11 @@ impl Questions {
         }
         let mut lines = LineReader::new(input, &name);
         let (mut held, mut first_two) = (VecDeque::new(), Vec::new());
-        let mut n_bytes = 0;
+        let (mut n_bytes, mut is_blank) = (0, true);
         // Of an endless blank beginning, no more is held than of one line.
         while first_two.len() < 2 && n_bytes < N_LINE_BYTES_MAX {
             match lines.next() {
-                None if first_two.is_empty() => {
+                None if is_blank => {
                     return Err(PuzzleError::Empty { place: name, what });
                 }
                 None => break,
@@ -61,7 +62,10 @@ impl Questions {
                     n_bytes += bytes.len() + N_LINE_BYTES;
                     let is_before = first_two.is_empty() && records::is_before_header(bytes);
                     if line.is_err() || !(is_before || bytes.trim_ascii().is_empty()) {
-                        first_two.push(held.len());
+                        is_blank = false;
+                        if !(first_two.is_empty() && records::is_comment(bytes, columns)) {
+                            first_two.push(held.len());
+                        }
                     }
                     held.push_back(line);
                 }
@@ -71,10 +75,18 @@ impl Questions {
             Some(Ok(Line { bytes, .. })) => Some(bytes.as_slice()),
             _ => None,
         };
-        let is_below = || line(1).is_some_and(|line| is_row(&String::from_utf8_lossy(line)));
+        let is_open = |line: &str| line.starts_with('"') && line.matches('"').count() % 2 == 1;
+        let is_below = || {
+            let below = line(1).map(String::from_utf8_lossy);
+            below.is_some_and(|line| is_board(line.trim_matches('"')) || is_open(&line))
+        };
+        let are_others = || {
+            let lines = line(0).zip(line(1));
+            lines.is_some_and(|(header, row)| records::names_others(header, row, &is_board))
+        };
         let is_table = columns.are_chosen()
             || match line(0).and_then(|line| records::n_columns(line, columns)) {
-                None => false,
+                None => are_others(),
                 Some(1) => is_named_question(line(0)) || is_below(),
                 Some(_) => true,
             };
@@ -158,6 +170,10 @@ mod tests {
         assert_eq!(table("12;34\n", ""), None);
         assert_eq!(table("clues\nab\nbb\n", "question=clues"), strings(&["ab", "bb"]));
         assert_eq!(table("b;a\n1;2\n", "question=a"), strings(&["2"]));
+        // After comments, which drawings may begin with as well; and with fields in quotes.
+        assert_eq!(table("# easy\n\n# ones\nid,quiz\n3,1\n", ""), strings(&["1"]));
+        assert_eq!(table("#abc\n# bc\n", ""), None);
+        assert_eq!(table("quiz\n\"12\n34\"\n", ""), strings(&["12\n34"]));
     }
 
     #[test]
@@ -172,6 +188,11 @@ mod tests {
         let want = "f:2: expected one column for the question (say which with --columns \
                     question=NAME: quiz, puzzle), found \"solution;quiz;puzzle\"";
         assert_eq!(message("\nsolution;quiz;puzzle\n12;1.;.2\n", ""), want);
+        // Several fields that are boards, below names that are not known.
+        let want = "f:1: expected a header that names question once, found \"solved,initial\"; say \
+                    which columns are meant: --columns question=NAME,answer=NAME";
+        assert_eq!(message("solved,initial\n1234,1..4\n", ""), want);
+        assert_eq!(message("name,initial\nabc,1..4\n", ""), "");
         let message = message("puzzle,solution,label\n1.,12,12\n", "");
         assert!(message.contains("--columns answer=NAME: solution, label"), "{message}");
     }

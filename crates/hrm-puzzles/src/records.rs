@@ -3,7 +3,7 @@
 //!
 //! Columns are identified by name, in any order ([`Columns`]). `question` and `answer` are
 //! required; `source` and `rating` are optional; other columns are not read. Separators are
-//! commas, semicolons, tabs or bars. Files are read a row at a time, and the first fault in
+//! commas, semicolons, tabs or bars; comments (`#`) are passed over. Files are read a row at a time, and the first fault in
 //! the order of the file is the one that is reported.
 
 mod columns;
@@ -11,6 +11,7 @@ mod json;
 mod record;
 mod rows;
 
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,7 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use crate::PuzzleError;
-use crate::text::lines::{Line, LineBreaks, LineReader};
+use crate::text::lines::{Line, LineBreaks, LineReader, N_LINE_BYTES_MAX};
 use crate::text::{TABLE_ENDINGS, Text, counted, named, quoted};
 use rows::{Row, Rows};
 
@@ -34,6 +35,9 @@ pub const SETTINGS: &str = "recipe.json";
 /// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
+
+/// What puzzles without answers are for, for messages.
+const CHALLENGE: &str = "puzzles without answers are for `eval --challenge`";
 
 /// Rows that are read before they are worked on together.
 const N_CHUNK: usize = 4096;
@@ -49,7 +53,7 @@ const N_CHUNK_BYTES: usize = 1 << 20;
 /// text, [`PuzzleError::Malformed`] with file and line for a wrong header or field count,
 /// [`PuzzleError::Empty`] without a record.
 pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
-    Records::open(path, &Columns::default())?.collect()
+    Records::open(path, &Columns::default(), true)?.collect()
 }
 
 /// Streams a puzzle file record by record, so that it need not fit in memory.
@@ -58,7 +62,7 @@ pub fn read(path: &Path) -> Result<Vec<Located>, PuzzleError> {
 ///
 /// See [`read`].
 pub fn visit_file(path: &Path, mut each: impl FnMut(Located)) -> Result<(), PuzzleError> {
-    Records::open(path, &Columns::default())?.try_for_each(|row| {
+    Records::open(path, &Columns::default(), true)?.try_for_each(|row| {
         each(row?);
         Ok(())
     })
@@ -70,8 +74,32 @@ pub fn visit_file(path: &Path, mut each: impl FnMut(Located)) -> Result<(), Puzz
 ///
 /// See [`read`].
 pub fn first(data: &[PathBuf], columns: &Columns) -> Result<Option<Located>, PuzzleError> {
-    let Some(path) = data.first() else { return Ok(None) };
-    Records::open(&in_folder(path, &[TRAIN, TEST])?, columns)?.next().transpose()
+    let files = data.iter().map(|path| in_folder(path, &[TRAIN, TEST]));
+    let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
+    let Some(file) = files.first() else { return Ok(None) };
+    Records::open(file, &columns_of(file, columns, &files), true)?.next().transpose()
+}
+
+/// The columns of one of several files: as chosen, or those with known names if only others
+/// of the files have what was chosen.
+fn columns_of(path: &Path, chosen: &Columns, files: &[PathBuf]) -> Columns {
+    let is_read = |path: &Path, columns: &Columns| {
+        let first = Records::open(path, columns, true).ok().and_then(|mut records| records.next());
+        first.is_some_and(|first| first.is_ok())
+    };
+    let others = || files.iter().filter(|other| *other != path);
+    let known = Columns::default();
+    let has_others = chosen.are_chosen()
+        && files.len() > 1
+        && !is_read(path, chosen)
+        && others().any(|other| is_read(other, chosen))
+        && is_read(path, &known);
+    if has_others { known } else { chosen.clone() }
+}
+
+/// Whether a table has questions, and no answers to them.
+fn lacks_answers(path: &Path, columns: &Columns) -> bool {
+    Records::open(path, columns, true).is_err() && Records::open(path, columns, false).is_ok()
 }
 
 /// What was read for training, and for evaluation.
@@ -88,7 +116,7 @@ pub struct Split<T> {
 /// Reads files, and folders that contain `train.csv` and optionally `test.csv`, and makes a
 /// value of every record.
 ///
-/// Without any `test.csv`, a share `held_out` of the records is held out for
+/// Without any `test.csv` that has answers, a share `held_out` of the records is held out for
 /// evaluation: at least one if the share is positive, but never the last training
 /// record. They are a random sample that `seed` determines.
 ///
@@ -102,10 +130,20 @@ pub fn split<T: Send, E: From<PuzzleError> + Send>(
     make: impl Fn(&Located) -> Result<T, E> + Sync,
 ) -> Result<Split<T>, E> {
     let (mut train, mut eval, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for path in data {
-        collect(&in_folder(path, &[TRAIN])?, columns, &make, &mut train, &mut notes)?;
-        if let Some(test) = file_of(path, TEST)? {
-            collect(&test, columns, &make, &mut eval, &mut notes)?;
+    let sides = data.iter().map(|path| Ok((in_folder(path, &[TRAIN])?, file_of(path, TEST)?)));
+    let sides: Vec<(PathBuf, Option<PathBuf>)> = sides.collect::<Result<_, PuzzleError>>()?;
+    let files = sides.iter().flat_map(|(file, test)| [Some(file), test.as_ref()]);
+    let files: Vec<PathBuf> = files.flatten().cloned().collect();
+    for (path, (file, test)) in data.iter().zip(&sides) {
+        collect(file, &columns_of(file, columns, &files), &make, &mut train, &mut notes)?;
+        if let Some(test) = test {
+            let columns = columns_of(test, columns, &files);
+            if lacks_answers(test, &columns) {
+                let test = test.display();
+                notes.push(format!("{test}: passed over, for it has no answers: {CHALLENGE}"));
+            } else {
+                collect(test, &columns, &make, &mut eval, &mut notes)?;
+            }
         }
         notes.extend(passed_over(path));
     }
@@ -131,9 +169,10 @@ pub fn for_eval<T: Send, E: From<PuzzleError> + Send>(
     make: impl Fn(&Located) -> Result<T, E> + Sync,
 ) -> Result<Split<T>, E> {
     let (mut eval, mut notes) = (Vec::new(), Vec::new());
-    for path in data {
-        let file = in_folder(path, &[TEST, TRAIN])?;
-        collect(&file, columns, &make, &mut eval, &mut notes)?;
+    let files = data.iter().map(|path| in_folder(path, &[TEST, TRAIN]));
+    let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
+    for (path, file) in data.iter().zip(&files) {
+        collect(file, &columns_of(file, columns, &files), &make, &mut eval, &mut notes)?;
         notes.extend(passed_over(path));
     }
     Ok(Split { train: Vec::new(), eval, notes })
@@ -147,7 +186,7 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
     made: &mut Vec<T>,
     notes: &mut Vec<String>,
 ) -> Result<(), E> {
-    let mut records = Records::open(path, columns)?;
+    let mut records = Records::open(path, columns, true)?;
     loop {
         let (mut rows, mut n_bytes, mut fault) = (Vec::new(), 0, None);
         while rows.len() < N_CHUNK && n_bytes < N_CHUNK_BYTES && fault.is_none() {
@@ -172,7 +211,7 @@ fn collect<T: Send, E: From<PuzzleError> + Send>(
             return Err(fault.into());
         }
         if rows.is_empty() {
-            notes.extend(records.note().map(str::to_owned));
+            notes.extend(records.notes());
             return Ok(());
         }
     }
@@ -185,12 +224,13 @@ enum Records {
 }
 
 impl Records {
-    /// Opens a puzzle file, whatever it is packed in.
+    /// Opens a puzzle file, whatever it is packed in. Records have an answer if
+    /// `needs_answer`.
     ///
     /// # Errors
     ///
     /// See [`read`].
-    fn open(path: &Path, columns: &Columns) -> Result<Self, PuzzleError> {
+    fn open(path: &Path, columns: &Columns, needs_answer: bool) -> Result<Self, PuzzleError> {
         let n_bytes = std::fs::metadata(path).map_err(PuzzleError::read(path))?.len();
         let stage = Stage::start("reading puzzles", n_bytes);
         let text = Text::open_with(path, TABLE_ENDINGS, move |n| stage.advance(n))?;
@@ -201,21 +241,23 @@ impl Records {
             // No header begins with these.
             Some(b'[' | b'{') => {
                 let is_whole = Box::new(|_: &str| true);
-                Self::Json(Box::new(Json::new(input, &name, columns, true, is_whole)))
+                Self::Json(Box::new(Json::new(input, &name, columns, needs_answer, is_whole)))
             }
             _ => {
                 let lines = LineReader::new(input, &name);
-                Self::Table(Box::new(Table::new(lines, columns, true)?))
+                Self::Table(Box::new(Table::new(lines, columns, needs_answer)?))
             }
         })
     }
 
-    /// How columns are read, unless they have the names of this program.
-    fn note(&self) -> Option<&str> {
-        match self {
-            Self::Table(table) => table.note(),
-            Self::Json(json) => json.note(),
-        }
+    /// How columns are read, unless they have the names of this program, and what was passed
+    /// over.
+    fn notes(&self) -> Vec<String> {
+        let (columns, comments) = match self {
+            Self::Table(table) => (table.note(), table.comments()),
+            Self::Json(json) => (json.note(), None),
+        };
+        columns.map(str::to_owned).into_iter().chain(comments).collect()
     }
 }
 
@@ -349,6 +391,52 @@ pub(crate) fn n_columns(line: &[u8], columns: &Columns) -> Option<usize> {
     (columns.are_chosen() || columns::names_question(&names)).then_some(names.len())
 }
 
+/// Whether a first line names columns of which none is known, above a row with several boards.
+pub(crate) fn names_others(header: &[u8], row: &[u8], is_board: impl Fn(&str) -> bool) -> bool {
+    columns::SEPARATORS.iter().any(|separator| {
+        let [names, fields] = [header, row].map(|line| rows::names(line, *separator));
+        let is_name = |name: &String| name.starts_with(char::is_alphabetic) && !is_board(name);
+        names.len() == fields.len()
+            && names.iter().all(|name| name.is_empty() || is_name(name))
+            && fields.iter().filter(|field| is_board(field)).count() > 1
+    })
+}
+
+/// Whether a line is a comment, if it comes before the header of a table.
+pub(crate) fn is_comment(line: &[u8], columns: &Columns) -> bool {
+    let line = line.strip_prefix(MARK).unwrap_or(line);
+    line.starts_with(b"#") && !columns::is_header(line, columns)
+}
+
+/// The header of a table: its first line, or the first one after comments that names a question.
+fn header<R: BufRead>(
+    lines: &mut LineReader<R>,
+    columns: &Columns,
+) -> Option<Result<Line, PuzzleError>> {
+    let is_passed = |line: &Result<Line, _>, at: usize| match line {
+        Ok(Line { bytes, .. }) => is_before_header(bytes) || at > 0 && is_comment(bytes, columns),
+        Err(_) => false,
+    };
+    let first = lines.find(|line| !is_passed(line, 0))?;
+    let (mut held, mut n_bytes) = (VecDeque::new(), 0);
+    if first.as_ref().is_ok_and(|line| is_comment(&line.bytes, columns)) {
+        while n_bytes < N_LINE_BYTES_MAX {
+            let Some(line) = lines.next() else { break };
+            let is_last = !is_passed(&line, 1);
+            if is_last && line.as_ref().is_ok_and(|line| columns::is_header(&line.bytes, columns)) {
+                return Some(line);
+            }
+            n_bytes += line.as_ref().map_or(0, |line| line.bytes.len()) + size_of::<Line>();
+            held.push_back(line);
+            if is_last {
+                break;
+            }
+        }
+    }
+    lines.put_back(held);
+    Some(first)
+}
+
 /// Whether a line may come before the header of a table: an empty one, or the separator that
 /// some spreadsheets declare, which is then found anyway.
 pub(crate) fn is_before_header(line: &[u8]) -> bool {
@@ -364,6 +452,7 @@ pub(crate) struct Table<R> {
     rows: Rows<R>,
     places: columns::Places,
     note: Option<String>,
+    n_comments: usize,
     is_empty: bool,
     has_ended: bool,
 }
@@ -381,11 +470,7 @@ impl<R: BufRead> Table<R> {
         needs_answer: bool,
     ) -> Result<Self, PuzzleError> {
         let place = lines.name().to_owned();
-        let is_header = |line: &Result<Line, _>| match line {
-            Ok(line) => !is_before_header(&line.bytes),
-            Err(_) => true,
-        };
-        let Some(header) = lines.find(is_header) else {
+        let Some(header) = header(&mut lines, columns) else {
             return Err(PuzzleError::Empty { place, what: "puzzles" });
         };
         let mut header = header?;
@@ -402,17 +487,35 @@ impl<R: BufRead> Table<R> {
         let names: Vec<&str> = header.fields.iter().map(|name| name.trim()).collect();
         let places = columns.find(&names, needs_answer).map_err(|expected| {
             let found = quoted(&names.join(&(separator as char).to_string()));
-            let advice = columns::advice(&names, &expected);
+            let advice = columns.advice(&names, &expected);
             PuzzleError::malformed(rows.place(header.at), expected, format!("{found}{advice}"))
         })?;
         rows.n_columns = Some(names.len());
         let note = columns::note(rows.name(), &names, places);
-        Ok(Self { rows, places, note, is_empty: true, has_ended: false })
+        Ok(Self { rows, places, note, n_comments: 0, is_empty: true, has_ended: false })
     }
 
     /// How the columns are read, unless they have the names of this program.
     pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    /// How many comments were passed over between its rows.
+    fn comments(&self) -> Option<String> {
+        let comments = counted(self.n_comments, "comment", "comments");
+        (self.n_comments > 0).then(|| format!("{}: passed over {comments}", self.rows.name()))
+    }
+
+    /// Whether a row is a comment: `#` with a word after it, and other fields than the table
+    /// has. Rows of characters may begin with `#` as well.
+    fn is_comment(&self, row: &Row) -> bool {
+        let is_word = |word: &str| {
+            let letters = word.chars().filter(|letter| letter.is_lowercase());
+            letters.collect::<BTreeSet<char>>().len() > 2
+        };
+        let text = row.fields.first().and_then(|field| field.strip_prefix("# "));
+        self.rows.n_columns != Some(row.fields.len())
+            && text.is_some_and(|text| text.split(' ').any(is_word))
     }
 
     /// The record of a row.
@@ -446,7 +549,13 @@ impl<R: BufRead> Iterator for Table<R> {
         if self.has_ended {
             return None;
         }
-        let next = match self.rows.next() {
+        let row = loop {
+            match self.rows.next() {
+                Some(Ok(row)) if self.is_comment(&row) => self.n_comments += 1,
+                row => break row,
+            }
+        };
+        let next = match row {
             Some(row) => row.and_then(|row| self.record(row)),
             None if self.is_empty => {
                 let place = self.rows.name().to_owned();
@@ -728,6 +837,95 @@ mod tests {
         assert_eq!(n_eval(), 3);
     }
 
+    fn split_of(data: &[PathBuf], columns: &str) -> Result<Split<Located>, PuzzleError> {
+        let make = |located: &Located| Ok(located.clone());
+        split(data, &columns.parse().unwrap(), (0.5, 1), make)
+    }
+
+    #[test]
+    fn a_test_file_without_answers_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = [folder.path().to_owned()];
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        for (train, test, columns) in [
+            ("question,answer\n1,2\n3,4\n", "id,question\n1,5\n", ""),
+            ("a,b\n1,2\n3,4\n", "a\n5\n", "question=a,answer=b"),
+        ] {
+            write("train.csv", train);
+            write("test.csv", test);
+            let split = split_of(&data, columns).unwrap();
+            assert_eq!((split.train.len(), split.eval.len()), (1, 1));
+            let test = folder.path().join(TEST);
+            let want =
+                format!("{}: passed over, for it has no answers: {CHALLENGE}", test.display());
+            assert!(split.notes.contains(&want), "{:?}", split.notes);
+        }
+        let make = |located: &Located| Ok::<_, PuzzleError>(located.clone());
+        let message = for_eval(&data, &Columns::default(), make).unwrap_err().to_string();
+        assert!(message.contains("found \"a\"; say which columns are meant"), "{message}");
+        write("test.csv", "id,puzzle\n1,5\n");
+        let message = for_eval(&data, &Columns::default(), make).unwrap_err().to_string();
+        let want = "names question and answer once, found \"id,puzzle\"; say which column holds the \
+                    answer: --columns answer=NAME; puzzles without answers are for `eval --challenge`";
+        assert!(message.ends_with(want), "{message}");
+        // What is no table is refused as before.
+        write("test.csv", "x,y\n1,5\n");
+        assert!(split_of(&data, "").is_err());
+    }
+
+    #[test]
+    fn chosen_columns_of_one_file_leave_the_known_names_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name)
+        };
+        let known = write("known.csv", "Puzzle,Solution\n1,2\n");
+        let other = write("other.csv", "x,y\n3,4\n");
+        let third = write("third.csv", "u,v\n5,6\n");
+        let columns = "question=x,answer=y";
+        for data in [[known.clone(), other.clone()], [other.clone(), known.clone()]] {
+            let split = split_of(&data, columns).unwrap();
+            let mut all: Vec<_> =
+                split.train.iter().chain(&split.eval).map(|it| &*it.record.answer).collect();
+            all.sort_unstable();
+            assert_eq!(all, ["2", "4"]);
+            assert!(first(&data, &columns.parse().unwrap()).unwrap().is_some());
+        }
+        // A name that no file has, or a file without known names, is an error.
+        let message =
+            |data: &[PathBuf], columns: &str| split_of(data, columns).unwrap_err().to_string();
+        let want = "names \"z\" once, as --columns says, found \"Puzzle,Solution\"";
+        assert!(message(&[known.clone(), known], "question=z").ends_with(want));
+        let want = "names \"x\" once, as --columns says, found \"u,v\"";
+        assert!(message(&[other, third], columns).ends_with(want));
+    }
+
+    #[test]
+    fn comments_in_a_table_are_passed_over() {
+        let text = "# made today, by me\n\n# question and answer\nquestion,answer\n1,2\n# the hard \
+                    ones\n3,4\n";
+        let mut table = table(text.as_bytes(), "x.csv", &Columns::default(), true).unwrap();
+        let places: Vec<_> = table.by_ref().map(|row| row.unwrap().place).collect();
+        assert_eq!(places, ["x.csv:5", "x.csv:7"]);
+        assert_eq!(table.comments().as_deref(), Some("x.csv: passed over 1 comment"));
+        // A column may have such a name, and a row such a beginning.
+        let numbered = parse(&b"#,question,answer\n1,a,b\n"[..], "x.csv").unwrap();
+        assert_eq!(numbered[0].record.question, "a");
+        let rows = "question,answer\n# S,# S\n# the,b\n";
+        let rows = parse(rows.as_bytes(), "x.csv").unwrap();
+        assert_eq!(
+            rows.iter().map(|row| &*row.record.question).collect::<Vec<_>>(),
+            ["# S", "# the"]
+        );
+        let want = "x.csv:3: expected as many fields as in the header (2), found 1";
+        assert_eq!(message("question,answer\na,b\n# S G oooo\n"), want);
+        let want = "x.csv:1: expected a header that names question and answer once, found \"#S #\"; \
+                    say which columns are meant: --columns question=NAME,answer=NAME";
+        assert_eq!(message("#S #\n#  #\n# G#\n"), want);
+    }
+
     #[test]
     fn a_malformed_file_is_rejected_with_its_line() {
         assert_eq!(message(""), "x.csv holds no puzzles");
@@ -737,7 +935,8 @@ mod tests {
             let advice = "; say which columns are meant: --columns question=NAME,answer=NAME";
             assert_eq!(message(&format!("{header}\n")), format!("{want} \"{header}\"{advice}"));
         }
-        let advice = ", which names nothing: add a first line such as question,answer";
+        let advice = ", which names nothing: add a first line such as question,answer; puzzles \
+                      without answers are for `eval --challenge`";
         let puzzle = "1...............";
         assert_eq!(message(puzzle), format!("{want} \"{puzzle}\"{advice}"));
         let want = "x.csv:3: expected as many fields as in the header (4), found 3";

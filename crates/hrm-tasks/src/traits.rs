@@ -206,6 +206,17 @@ pub trait RowDecoder: Send + Sync {
     /// An empty score sheet, as [`Task::scorer`].
     fn scorer<'a>(&'a self, name_of: NameOf<'a>) -> Box<dyn Scorer + 'a>;
 
+    /// Makes sure that the question `inputs` is one of this kind: data of another may have as
+    /// many cells and token ids.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] with what is wrong with the question, found at `place`.
+    fn check(&self, inputs: &[u32], place: &str) -> Result<(), TaskError> {
+        let _ = (inputs, place);
+        Ok(())
+    }
+
     /// The base puzzles of a data set, as files that [`DataSource::open`] reads.
     fn import(&self, layout: &Layout) -> Imported;
 }

@@ -235,7 +235,8 @@ pub(super) mod tests {
         assert_eq!(wide, "f:2: expected 6 characters for 2 by 3 cells, found 3");
         assert_eq!(
             message("SGo ", 2),
-            "f:2: expected '#', ' ', 'S' or 'G', found 'o' at row 2, column 1"
+            "f:2: expected '#', ' ', 'S' or 'G', found 'o' at row 2, column 1, which marks a path; \
+             leave the answer out of the question"
         );
         assert_eq!(
             message("SGx ", 2),

@@ -112,7 +112,7 @@ impl Symbols {
     /// [`PuzzleError::Malformed`] for a character that no question has.
     pub(super) fn cell(&self, symbol: char, spot: Spot, place: &str) -> Result<Cell, PuzzleError> {
         let cell = self.read(symbol).and_then(Cell::from_symbol);
-        cell.ok_or_else(|| self.unknown(symbol, spot, place, |own| own != PATH))
+        cell.ok_or_else(|| self.unknown(symbol, spot, place, "free", |own| own != PATH))
     }
 
     /// [`read`](Self::read), at `spot` of the answer at `place`.
@@ -126,15 +126,17 @@ impl Symbols {
         spot: Spot,
         place: &str,
     ) -> Result<char, PuzzleError> {
-        self.read(symbol).ok_or_else(|| self.unknown(symbol, spot, place, |_| true))
+        self.read(symbol).ok_or_else(|| self.unknown(symbol, spot, place, "path", |_| true))
     }
 
-    /// The error that only the characters of cells with `is_known` were expected.
+    /// The error that only the characters of cells with `is_known` were expected. Another may
+    /// stand for `likely`.
     fn unknown(
         &self,
         symbol: char,
         spot: Spot,
         place: &str,
+        likely: &str,
         is_known: impl Fn(char) -> bool,
     ) -> PuzzleError {
         let known = self.pairs.iter().filter(|(_, own)| is_known(*own));
@@ -145,10 +147,11 @@ impl Symbols {
         };
         let mut found = format!("{} at {spot}", shown(symbol));
         let word = WORDS.into_iter().find(|(_, known)| *known == symbol);
-        // A mark of the path is known, but no question has one.
-        if self.read(symbol).is_none() && is_visible(symbol) {
+        if self.read(symbol).is_some() {
+            found += ", which marks a path; leave the answer out of the question";
+        } else if is_visible(symbol) {
             let name = word.map_or(symbol.to_string(), |(word, _)| word.to_owned());
-            found += &format!("; say what it stands for, e.g. --symbols free={name}");
+            found += &format!("; say what it stands for, e.g. --symbols {likely}={name}");
         }
         PuzzleError::malformed(place, expected, found)
     }

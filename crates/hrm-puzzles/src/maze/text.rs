@@ -1,8 +1,9 @@
 //! Mazes as users type them.
 
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
-use super::{Maze, Size, Symbols};
+use super::{Maze, PATH, Size, Symbols};
 use crate::PuzzleError;
 use crate::questions::Questions;
 use crate::records::{Columns, Located};
@@ -165,8 +166,11 @@ pub fn parse_mazes(
 pub type Mazes = Box<dyn Iterator<Item = Result<Given, PuzzleError>>>;
 
 /// The mazes of `size` in a text, one after another: a table, JSON, one maze per line, or mazes
-/// with one line per row, separated by empty lines. Each error concerns one maze, except for
-/// [`PuzzleError::Read`], which is the last.
+/// with one line per row, separated by empty lines, headings or rules (`---`). Each error
+/// concerns one maze, except for [`PuzzleError::Read`], which is the last.
+///
+/// Mazes may be in frames, as this program draws them: of question and answer side by side or
+/// one below the other, the question is read. Comments (`;`) are passed over.
 ///
 /// # Errors
 ///
@@ -183,11 +187,11 @@ pub fn mazes(
     const N_DRAWN_BYTES_MAX: usize = 64 << 20;
 
     let symbols = symbols.clone();
-    let is_row = |line: &str| line.chars().count() >= size.n_cells();
+    let is_board = |line: &str| line.chars().count() >= size.n_cells();
     let for_json = symbols.clone();
     let is_whole =
         move |text: &str| text.chars().count() > size.width() || rows_of(text, &for_json).is_some();
-    let mut lines = match Questions::of(text, columns, "mazes", is_row, Box::new(is_whole))? {
+    let mut lines = match Questions::of(text, columns, "mazes", is_board, Box::new(is_whole))? {
         Questions::Records(records) => {
             let read = move |located: Result<Located, PuzzleError>| {
                 let located = located?;
@@ -199,14 +203,16 @@ pub fn mazes(
         Questions::Lines(lines) => lines,
     };
     let name = lines.name().to_owned();
-    let mut numbered = Vec::new();
+    let mut drawing: Vec<Row> = Vec::new();
     let mut n_bytes = 0;
     while let Some(line) = lines.next() {
         let (at, line) = line?;
-        let is_whole = line.chars().count() == size.n_cells() || rows_of(&line, &symbols).is_some();
-        if is_whole && numbered.iter().all(|(_, line): &(usize, String)| line.is_empty()) {
+        let kind = LineKind::of(&line, &symbols);
+        let is_one = !matches!(kind, LineKind::Framed(_) | LineKind::Break | LineKind::Comment)
+            && (line.chars().count() == size.n_cells() || rows_of(&line, &symbols).is_some());
+        if is_one && drawing.iter().all(|row| row.text.is_empty()) {
             let read = move |line: Result<(usize, String), PuzzleError>| match line {
-                Ok((_, line)) if line.trim_end_matches('\r').is_empty() => None,
+                Ok((_, line)) if is_between(&line, size, &symbols) => None,
                 line => Some(line.and_then(|(at, line)| {
                     Given::parse(&line, size, &symbols, &format!("{name}:{at}"))
                 })),
@@ -218,38 +224,129 @@ pub fn mazes(
             let expected = format!("at most {N_DRAWN_BYTES_MAX} bytes of drawn mazes");
             return Err(PuzzleError::malformed(name, expected, "more"));
         }
-        numbered.push((at, line));
+        match kind {
+            LineKind::Comment => {}
+            LineKind::Break | LineKind::Heading => {
+                if drawing.last().is_some_and(|row| !row.text.is_empty()) {
+                    drawing.push(Row { at, text: String::new(), is_framed: false });
+                }
+            }
+            LineKind::Framed(row) => {
+                drawing.push(Row { at, text: row.to_owned(), is_framed: true });
+            }
+            LineKind::Row => drawing.push(Row { at, text: line, is_framed: false }),
+        }
     }
-    if numbered.iter().all(|(_, line)| line.trim().is_empty()) {
+    if drawing.iter().all(|row| row.text.trim().is_empty()) {
         return Err(PuzzleError::Empty { place: name, what: "mazes" });
     }
-    let borrowed: Vec<(usize, &str)> =
-        numbered.iter().map(|(at, line)| (*at, line.as_str())).collect();
-    let read = |rows: &[(usize, &str)]| {
-        let place = format!("{name}:{}", rows.first().map_or(1, |(at, _)| *at));
-        if let [(_, line)] = rows {
-            return Given::parse(line, size, &symbols, &place);
+    let read = |rows: &[Row]| {
+        let place = format!("{name}:{}", rows.first().map_or(1, |row| row.at));
+        if let [row] = rows {
+            return Given::parse(&row.text, size, &symbols, &place);
         }
-        let rows: Vec<&str> = rows.iter().map(|(_, line)| *line).collect();
+        let rows: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
         let cells = joined(&rows, size, &symbols, &place)?;
         Given::new((Form::Rows("\n"), cells), size, &symbols, &place)
     };
-    let mazes: Vec<_> = blocks(size, &symbols, &borrowed).into_iter().map(read).collect();
+    let mut mazes = Vec::new();
+    let mut question: Option<&[Row]> = None;
+    for rows in blocks(size, &symbols, &drawing) {
+        let is_framed = rows.iter().all(|row| row.is_framed);
+        if is_framed && question.take().is_some_and(|of| is_answer(rows, of, &symbols)) {
+            continue;
+        }
+        question = Some(rows).filter(|_| is_framed);
+        mazes.push(read(rows));
+    }
     Ok(Box::new(mazes.into_iter()))
 }
 
+/// A line of drawn mazes, without its frame.
+struct Row {
+    at: usize,
+    text: String,
+    is_framed: bool,
+}
+
+/// What a line of drawn mazes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineKind<'a> {
+    /// A row, or what should be one.
+    Row,
+    /// A row in a frame: of several side by side, the first.
+    Framed(&'a str),
+    /// A side of a frame, or a rule between mazes.
+    Break,
+    /// A name, or what is said of an answer.
+    Heading,
+    Comment,
+}
+
+impl<'a> LineKind<'a> {
+    /// What a line is, unless its characters stand for cells.
+    fn of(line: &'a str, symbols: &Symbols) -> Self {
+        let is_cell = |symbol: char| symbols.read(symbol).is_some();
+        let bare = line.trim();
+        if line.chars().all(is_cell) {
+            return Self::Row;
+        }
+        let is_of =
+            |drawn: &str| bare.chars().all(|at| at == ' ' || drawn.contains(at) && !is_cell(at));
+        if bare.contains("--") && is_of("+-") || bare.contains("==") && is_of("=") {
+            return Self::Break;
+        }
+        let framed = bare.strip_prefix('|').filter(|rest| rest.ends_with('|') && !is_cell('|'));
+        if let Some((row, _)) = framed.and_then(|rest| rest.split_once('|')) {
+            return Self::Framed(row);
+        }
+        if bare.starts_with(';') && !is_cell(';') {
+            return Self::Comment;
+        }
+        // No kind of cell has three letters.
+        let is_word = |word: &str| {
+            let letters: BTreeSet<char> = word.chars().filter(|letter| !is_cell(*letter)).collect();
+            letters.len() > 2
+        };
+        if bare.split(|symbol: char| !symbol.is_alphabetic()).any(is_word) {
+            return Self::Heading;
+        }
+        Self::Row
+    }
+}
+
+/// Whether a line between mazes on one line each is passed over. One with half the characters of
+/// a maze should be one.
+fn is_between(line: &str, size: Size, symbols: &Symbols) -> bool {
+    let is_short = 2 * line.chars().count() < size.n_cells();
+    match LineKind::of(line, symbols) {
+        LineKind::Row => line.is_empty(),
+        LineKind::Framed(_) => false,
+        LineKind::Break | LineKind::Heading => is_short,
+        LineKind::Comment => true,
+    }
+}
+
+/// Whether a framed maze is the answer to the one above it: with a path, or other marks of a
+/// drawn answer, or with the same cells.
+fn is_answer(rows: &[Row], question: &[Row], symbols: &Symbols) -> bool {
+    let is_mark = |symbol: char| match symbols.read(symbol) {
+        Some(own) => own == PATH,
+        None => "_?".contains(symbol),
+    };
+    let is_same = || rows.iter().zip(question).all(|(row, of)| row.text == of.text);
+    let is_marked = || rows.iter().any(|row| row.text.contains(is_mark));
+    rows.len() == question.len() && (is_marked() || is_same())
+}
+
 /// The lines of each maze.
-fn blocks<'a, 'b>(
-    size: Size,
-    symbols: &Symbols,
-    lines: &'a [(usize, &'b str)],
-) -> Vec<&'a [(usize, &'b str)]> {
+fn blocks<'a>(size: Size, symbols: &Symbols, lines: &'a [Row]) -> Vec<&'a [Row]> {
     let height = size.height();
-    let is_empty = |line: &(usize, &str)| line.1.is_empty();
+    let is_empty = |row: &Row| row.text.is_empty();
     // An editor may have stripped a row of spaces to an empty line. If all separators
     // are where they belong, an empty line anywhere else is such a row.
     let exact = || lines.chunks(height + 1);
-    let ends_well = |block: &[(usize, &str)]| block.get(height).is_none_or(is_empty);
+    let ends_well = |block: &[Row]| block.get(height).is_none_or(is_empty);
     let may_be_rows = symbols.read(' ').is_some();
     if may_be_rows && exact().all(|block| block.len() >= height && ends_well(block)) {
         return exact().map(|block| &block[..height]).collect();
@@ -338,6 +435,61 @@ mod tests {
         assert_eq!((size("S #/ G"), size("S # G ")), (None, None));
         let slash = "wall=/".parse::<Symbols>().unwrap();
         assert_eq!(size_of_rows("S /  /  G", &slash), None);
+    }
+
+    #[test]
+    fn our_own_drawings_are_parsed() {
+        let symbols = Symbols::default();
+        for size in [Size { height: 2, width: 3 }, Size { height: 3, width: 40 }] {
+            let free = size.n_cells() - 3;
+            let mazes = [format!("S#{}G", " ".repeat(free)), format!("G#{}S", " ".repeat(free))];
+            let verdict = "Not valid: the path breaks off at row 1, column 1, after 2 segments.\n";
+            for answer in [mazes[0].replace(' ', "o"), mazes[0].clone(), mazes[0].replace(' ', "_")]
+            {
+                let [question, answer, other] = [&mazes[0], &answer, &mazes[1]]
+                    .map(|text| text.chars().map(Some).collect::<Vec<_>>());
+                let draw = |question: &[_], answer: &[_]| {
+                    crate::maze::draw(size, question, answer, crate::Style::Plain, &symbols)
+                };
+                let (one, two) = (draw(&question, &answer), draw(&other, &other));
+                for text in [format!("{one}\n{two}"), format!("{one}{verdict}{two}{verdict}")] {
+                    let found = parsed(size, &text).unwrap();
+                    let found: Vec<_> = found.iter().map(|given| given.maze.to_text(&[])).collect();
+                    assert_eq!(found, mazes, "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn headings_rules_frames_and_comments_are_no_rows() {
+        let maze = "S #   # G";
+        for text in [
+            "Maze 1\nS #\n   \n# G\n\nMaze 2\nS #\n\n# G\n",
+            "S #\n   \n# G\n---\nS #\n   \n# G\n---\n",
+            "+---+\n|S #|\n|   |\n|# G|\n+---+\n+---+\n|S #|\n|   |\n|# G|\n+---+\n",
+            "; easy\nS #\n   \n# G\n\nS #\n   \n; the last row\n# G\n",
+            "; easy\nS #   # G\n----\nS #   # G\n",
+        ] {
+            // Framed mazes that are equal are a question and its answer.
+            let n = if text.starts_with('+') { 1 } else { 2 };
+            assert_eq!(texts(3, text), vec![maze; n], "{text}");
+        }
+        // Nothing that should be a maze is passed over.
+        let message = |text: &str| {
+            let found = parse_mazes(Size::square(3), &Symbols::default(), text, "f");
+            found.unwrap_err().to_string()
+        };
+        let want = "f:2: expected '#', ' ', 'S' or 'G', found 'W' at row 1, column 1; say what it \
+                    stands for, e.g. --symbols free=W";
+        assert_eq!(message("S #   # G\nWay# #  G\n"), want);
+        let want = "f:5: expected '#', ' ', 'S' or 'G', found 'x' at row 1, column 3; say what it \
+                    stands for, e.g. --symbols free=x";
+        assert_eq!(message("|S #|\n|   |\n|# G|\n\n|S x|\n|   |\n|# G|\n"), want);
+        // What stands for a cell is one.
+        let symbols: Symbols = "wall=|,free=-,start=;,goal=+".parse().unwrap();
+        let found = parse_mazes(Size::square(2), &symbols, ";|\n-+\n", "f").unwrap();
+        assert_eq!(found[0].maze.to_text(&[]), "S# G");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::rows;
+use super::{CHALLENGE, rows};
 use crate::text::quoted;
 
 /// What a column holds.
@@ -130,7 +130,11 @@ impl Columns {
     pub(super) fn find(&self, header: &[&str], needs_answer: bool) -> Result<Places, String> {
         let mut places = Places::default();
         for role in ROLES {
-            let place = self.find_one(role, header)?;
+            let is_needed = needs_answer || role == Role::Question;
+            let place = match is_needed || !self.is_missing(role, header) {
+                true => self.find_one(role, header)?,
+                false => None,
+            };
             *match role {
                 Role::Source => &mut places.source,
                 Role::Question => &mut places.question,
@@ -145,6 +149,39 @@ impl Columns {
             return Err(format!("a header that names {needed} once"));
         }
         Ok(places)
+    }
+
+    /// Whether a header lacks the column that was chosen for a role.
+    fn is_missing(&self, role: Role, header: &[&str]) -> bool {
+        let chosen = self.0.iter().find(|(chosen, _)| *chosen == role);
+        chosen.is_some_and(|(_, column)| !header.iter().any(|it| it.eq_ignore_ascii_case(column)))
+    }
+
+    /// Whether a header names a question, or several of them.
+    fn name_question(&self, header: &[&str]) -> bool {
+        self.find_one(Role::Question, header).is_ok_and(|place| place.is_some())
+            || names_question(header)
+    }
+
+    /// What to do about a header that is not as `expected`, to be appended to what was found.
+    pub(super) fn advice(&self, header: &[&str], expected: &str) -> String {
+        let is_named = expected.contains("--columns");
+        match is_without_names(header) {
+            true if header.len() == 1 => {
+                format!(
+                    ", which names nothing: add a first line such as question,answer; {CHALLENGE}"
+                )
+            }
+            true => ", which names nothing: add a first line such as question,answer".to_owned(),
+            false if self.find(header, false).is_ok() && is_named => format!("; {CHALLENGE}"),
+            false if self.find(header, false).is_ok() => {
+                format!("; say which column holds the answer: --columns answer=NAME; {CHALLENGE}")
+            }
+            false if is_named => String::new(),
+            false => {
+                "; say which columns are meant: --columns question=NAME,answer=NAME".to_owned()
+            }
+        }
     }
 
     fn find_one(&self, role: Role, header: &[&str]) -> Result<Option<usize>, String> {
@@ -214,27 +251,28 @@ pub(super) fn note(name: &str, header: &[&str], places: Places) -> Option<String
     Some(format!("{name}: {}{unread}", crate::clipped(&shown.join(", "))))
 }
 
+/// What may separate the fields of a table.
+pub(super) const SEPARATORS: &[u8] = b",;\t|";
+
 /// The separator of a table, by its header: the first with which it names a question, else a
 /// comma.
 pub(super) fn separator(line: &[u8], columns: &Columns) -> u8 {
-    const SEPARATORS: &[u8] = b",;\t|";
-    let names_question = |separator: &&u8| {
-        let names = rows::names(line, **separator);
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let is_found = columns.find_one(Role::Question, &names).is_ok_and(|place| place.is_some());
-        is_found || names_question(&names)
-    };
-    let mut in_line = SEPARATORS.iter().filter(|separator| line.contains(separator));
-    in_line.find(names_question).copied().unwrap_or(b',')
+    find_separator(line, columns).unwrap_or(b',')
 }
 
-/// What to do about a header that is not as `expected`, to be appended to what was found.
-pub(super) fn advice(header: &[&str], expected: &str) -> &'static str {
-    match is_without_names(header) {
-        true => ", which names nothing: add a first line such as question,answer",
-        false if expected.contains("--columns") => "",
-        false => "; say which columns are meant: --columns question=NAME,answer=NAME",
-    }
+/// Whether a line is the header of a table.
+pub(super) fn is_header(line: &[u8], columns: &Columns) -> bool {
+    find_separator(line, columns).is_some() || names_question_with(line, b',', columns)
+}
+
+fn find_separator(line: &[u8], columns: &Columns) -> Option<u8> {
+    let mut in_line = SEPARATORS.iter().copied().filter(|separator| line.contains(separator));
+    in_line.find(|separator| names_question_with(line, *separator, columns))
+}
+
+fn names_question_with(line: &[u8], separator: u8, columns: &Columns) -> bool {
+    let names = rows::names(line, separator);
+    columns.name_question(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Whether a header has a column, or several, of a name that questions have.
@@ -272,6 +310,9 @@ mod tests {
         assert_eq!(found("answer=b,question=a", &["a", "b"]), pair(0, 1));
         // Another column for one role leaves the others as they are.
         assert_eq!(found("question=clues", &["puzzle", "clues", "solution"]), pair(1, 2));
+        // Where answers are not needed, they may be missing.
+        let columns: Columns = "question=a,answer=b".parse().unwrap();
+        assert!(columns.find(&["a"], false).is_ok() && columns.find(&["a"], true).is_err());
         let message = |columns, header| found(columns, header).unwrap_err();
         assert!(message("", &["puzzle", "input", "answer"]).contains("--columns question=NAME"));
         assert!(message("question=x", &["question", "answer"]).contains("\"x\" once"));

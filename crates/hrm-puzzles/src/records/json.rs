@@ -227,7 +227,8 @@ impl<R: BufRead> Json<R> {
         let keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
         let places = self.columns.find(&keys, self.needs_answer).map_err(|expected| {
             let expected = expected.replace("a header", "an object");
-            let found = format!("{}{}", quoted(&keys.join(",")), columns::advice(&keys, &expected));
+            let found =
+                format!("{}{}", quoted(&keys.join(",")), self.columns.advice(&keys, &expected));
             PuzzleError::malformed(&place, expected, found)
         })?;
         if self.is_empty {

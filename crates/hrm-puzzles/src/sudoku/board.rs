@@ -129,6 +129,18 @@ pub struct Clash {
     pub cells: [usize; 2],
 }
 
+impl Clash {
+    /// The size of boxes, to be appended to this, where it is a question of that: other programs
+    /// turn boxes that are no squares.
+    pub(super) fn boxes_in_words(&self, shape: Shape) -> String {
+        let Shape { box_rows, box_columns, .. } = shape;
+        match self.unit == "box" && box_rows != box_columns {
+            true => format!(" (boxes have {box_rows} rows and {box_columns} columns)"),
+            false => String::new(),
+        }
+    }
+}
+
 impl fmt::Display for Clash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} holds {} twice", self.unit, self.index + 1, symbol(self.digit))

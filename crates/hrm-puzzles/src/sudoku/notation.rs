@@ -1,11 +1,11 @@
 //! The symbols of a board: which stand for blanks, and how digits are written.
 
-use super::shape::{Shape, symbol};
+use super::shape::{SIDES_IN_WORDS, Shape, symbol};
 use crate::PuzzleError;
 use crate::text::shown;
 
 /// Symbols that stand for a blank, one of them per puzzle.
-const BLANKS: &str = ".0_*?-xX·";
+pub(super) const BLANKS: &str = ".0_*?-xX·";
 
 /// The first of the characters that numbers of two digits become while a list is read:
 /// unlike letters, they mean one digit. They are of no alphabet (private use).
@@ -57,6 +57,11 @@ fn number(digit: u8) -> char {
 /// The character of a number in a list of the cells of a board; `None` if no board of this
 /// shape has it.
 pub(super) fn of_number(shape: Shape, text: &str) -> Option<char> {
+    // A blank may be as wide as a number, or below all digits.
+    let is_wide = shape.side > 9 && ["..", "00", "__", "--", "**"].contains(&text);
+    if is_wide || text == "-1" {
+        return Some('.');
+    }
     let digit: u8 = text.parse().ok()?;
     (1..=shape.side).contains(&usize::from(digit)).then(|| number(digit))
 }
@@ -123,6 +128,7 @@ impl Notation {
         answer: &str,
         place: &str,
     ) -> Result<Self, PuzzleError> {
+        check_length(shape, question, place)?;
         let is_in = |text: &str, symbol: char| text.chars().any(|other| other == symbol);
         let blanks: Vec<char> = BLANKS.chars().filter(|blank| is_in(question, *blank)).collect();
         let top = shape.digits().chars().last().unwrap_or('G');
@@ -166,8 +172,12 @@ impl Notation {
             }
             ['0', other] | [other, '0'] if may_count_from_zero => zero(Some(other)),
             [one, other, ..] => {
+                let digits = match blanks.contains(&'0') {
+                    true => format!(", and digits as {} to {top}", &shape.digits()[..1]),
+                    false => String::new(),
+                };
                 let (one, other) = (shown(one), shown(other));
-                refused(format!("both {one} and {other}; write every blank as ."))
+                refused(format!("both {one} and {other}; write every blank as .{digits}"))
             }
         }
     }
@@ -183,19 +193,7 @@ impl Notation {
         text: &str,
         place: &str,
     ) -> Result<Vec<u8>, PuzzleError> {
-        let n_chars = text.chars().count();
-        if n_chars != shape.n_cells() {
-            let side = n_chars.isqrt();
-            let is_square = side * side == n_chars && Shape::new(side).is_ok();
-            let hint = if is_square { format!(", as for side {side}") } else { String::new() };
-            let foreign = foreign(shape, text);
-            let expected = format!("{} characters", shape.n_cells());
-            return Err(PuzzleError::malformed(
-                place,
-                expected,
-                format!("{n_chars}{hint}{foreign}"),
-            ));
-        }
+        check_length(shape, text, place)?;
         let cell = |(cell, symbol): (usize, char)| match symbol {
             '0' if self.digits == Digits::FromZero => Ok(shape.side as u8),
             symbol if self.blank == Some(symbol) || symbol == '0' => Ok(0),
@@ -211,6 +209,33 @@ impl Notation {
         };
         text.chars().enumerate().map(cell).collect()
     }
+}
+
+/// Makes sure that a text has as many characters as a board has cells.
+fn check_length(shape: Shape, text: &str, place: &str) -> Result<(), PuzzleError> {
+    let n_chars = text.chars().count();
+    if n_chars == shape.n_cells() {
+        return Ok(());
+    }
+    let side = n_chars.isqrt();
+    let is_digits = |text: &str| !text.is_empty() && text.chars().all(|it| it.is_ascii_digit());
+    let (mantissa, exponent) = text.split_once(['E', 'e']).unwrap_or_default();
+    let is_rounded =
+        is_digits(&mantissa.replacen('.', "", 1)) && is_digits(exponent.trim_start_matches('+'));
+    let hint = if is_rounded {
+        ", a rounded number: a spreadsheet must hold puzzles as text".to_owned()
+    } else if side * side == n_chars && Shape::new(side).is_ok() {
+        format!(", as for side {side}")
+    } else if side * side == n_chars && side > 1 {
+        format!(", as for side {side} (supported are {SIDES_IN_WORDS})")
+    } else if is_digits(text) && n_chars < shape.n_cells() && text.contains('0') {
+        "; a spreadsheet that holds puzzles as numbers loses zeros in front".to_owned()
+    } else {
+        String::new()
+    };
+    let foreign = if is_rounded { String::new() } else { foreign(shape, text) };
+    let expected = format!("{} characters", shape.n_cells());
+    Err(PuzzleError::malformed(place, expected, format!("{n_chars}{hint}{foreign}")))
 }
 
 /// Whether 0 occurs twice in a row of a board.

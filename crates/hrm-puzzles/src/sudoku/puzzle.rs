@@ -42,7 +42,8 @@ impl Puzzle {
             );
         }
         if let Some(clash) = answer.clash(shape) {
-            return rejected("a board that obeys the rules", clash.to_string());
+            let found = format!("{clash}{}", clash.boxes_in_words(shape));
+            return rejected("a board that obeys the rules", found);
         }
         if !answer.keeps(&question) {
             return rejected("the givens of the question", "other digits".to_owned());

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Cursor;
 
-use super::notation::{Notation, foreign, is_symbol, of_number};
+use super::notation::{BLANKS, Notation, foreign, is_symbol, of_number};
 use super::{Board, Digits, Shape};
 use crate::PuzzleError;
 use crate::questions::{Lines, Questions};
@@ -14,6 +14,15 @@ use crate::text::Text;
 /// a player has done so far.
 const BESIDE: &[&str] =
     &["state", "solution", "candidates", "pencilmarks", "history", "moves", "notes", "comments"];
+
+/// What a line is called that stands before the answer to the puzzle above it.
+const ANSWERS: &[&str] = &["solution", "solutions", "solved", "answer", "answers"];
+
+/// What draws the sides of boxes and cells.
+const BARS: [char; 4] = ['|', '│', '┃', '║'];
+
+/// What to do about rows with too few cells, to be appended to what was found.
+const WRITE_BLANKS: &str = "; write every blank as .";
 
 /// At least this many spaces separate the question from the answer in a drawing.
 const GAP: &str = "   ";
@@ -38,7 +47,8 @@ impl Given {
             None => Ok(Self { board, digits: notation.digits }),
             Some(clash) => {
                 let [one, other] = clash.cells.map(|cell| shape.name_of(cell));
-                let found = format!("{clash} ({one} and {other})");
+                let boxes = clash.boxes_in_words(shape);
+                let found = format!("{clash} ({one} and {other}){boxes}");
                 Err(PuzzleError::malformed(place, "givens that obey the rules", found))
             }
         }
@@ -62,10 +72,12 @@ pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>,
 /// one line per row.
 ///
 /// Outside tables, headings (`Grid 01`), remarks (`#`), spaces and the lines between boxes
-/// (`|`, `-----+----`) are passed over, and lists (`[[5, 3, 0, ...], ...]`) are read. Of a
-/// line with a puzzle and other fields, the puzzle is read; of a drawing of question and
-/// answer side by side, the question. A line that has fields or nearly as many cells as a
-/// board is a puzzle, although it may be one that cannot be read. Each error concerns one puzzle, except for
+/// (`|`, `-----+----`) are passed over, and lists (`[[5, 3, 0, ...], ...]`) are read. Blanks may
+/// be spaces where bars or tabs separate cells or boxes. Of a line with a puzzle and other
+/// fields, the puzzle is read, and if one of them is its answer, the one with blanks. Of a
+/// drawing of question and answer side by side, or with `Solution:` between them, the question
+/// is read. A line that has fields or nearly as many cells as a board is a puzzle, although it
+/// may be one that cannot be read. Each error concerns one puzzle, except for
 /// [`PuzzleError::Read`], which is the last.
 pub struct Boards {
     shape: Shape,
@@ -76,6 +88,10 @@ pub struct Boards {
     n_before: usize,
     ready: VecDeque<Result<Given, PuzzleError>>,
     is_elsewhere: bool,
+    /// Whether an answer comes next, if it is whole.
+    is_answer: bool,
+    /// Whether there was a board, or what should be one.
+    has_begun: bool,
     is_empty: bool,
     has_ended: bool,
 }
@@ -85,8 +101,10 @@ pub struct Boards {
 struct Row {
     at: usize,
     cells: String,
-    /// Nothing but as many `-` as cells: a row of blanks, or a line between boxes.
-    is_dashes: bool,
+    /// A row of blanks, or a line between rows: as many `-` as cells, or only spaces.
+    may_be_drawn: bool,
+    /// Whether there are spaces in front or side by side, which may be blanks.
+    has_gaps: bool,
 }
 
 /// What a line is.
@@ -96,8 +114,10 @@ enum Line {
     Board(String),
     /// A row, or what should be one.
     Row(String),
-    /// As many `-` as a row has cells.
-    Dashes,
+    /// Several boards, of which any may be the puzzle.
+    Several(usize),
+    /// A row of blanks, or a line between rows.
+    RowOrRule(String),
     /// A line between boxes.
     Rule,
     /// A heading between puzzles.
@@ -112,15 +132,17 @@ impl Boards {
     /// [`PuzzleError::Read`], [`PuzzleError::Empty`] for an empty text, and
     /// [`PuzzleError::Malformed`] for a table without a column of questions.
     pub fn new(shape: Shape, text: Text, columns: &Columns) -> Result<Self, PuzzleError> {
-        let is_row = |line: &str| line.chars().count() >= shape.n_cells();
+        let is_board = |text: &str| cells_of_field(shape, text).chars().count() == shape.n_cells();
         let is_whole = move |text: &str| cells_of(shape, text).chars().count() > shape.side;
         Ok(Self {
             shape,
-            source: Questions::of(text, columns, "puzzles", is_row, Box::new(is_whole))?,
+            source: Questions::of(text, columns, "puzzles", is_board, Box::new(is_whole))?,
             rows: Vec::new(),
             n_before: 0,
             ready: VecDeque::new(),
             is_elsewhere: false,
+            is_answer: false,
+            has_begun: false,
             is_empty: true,
             has_ended: false,
         })
@@ -128,35 +150,60 @@ impl Boards {
 
     /// Takes a line of text.
     fn line(&mut self, at: usize, line: &str) {
-        let text = line.split('#').next().unwrap_or("").trim();
-        if text.is_empty() {
-            if line.trim().is_empty() {
+        let is_comment = line.contains('#');
+        let line = line.split_once('#').map_or(line, |(line, _)| line);
+        let mut text = line.trim();
+        let spaced = if self.is_elsewhere { None } else { spaced(self.shape, line) };
+        if text.is_empty() && spaced.is_none() {
+            if !is_comment {
                 self.end_of_paragraph();
             }
             return;
         }
         if let Some(section) = section(text) {
             self.end_of_board();
+            self.is_answer = false;
             self.is_elsewhere = BESIDE.iter().any(|name| section.eq_ignore_ascii_case(name));
             return;
         }
         if self.is_elsewhere {
             return;
         }
-        match Line::of(self.shape, text) {
+        let has_begun = self.has_begun || !self.rows.is_empty();
+        if let Some(rest) = answer_after(text).filter(|_| has_begun) {
+            self.end_of_board();
+            self.is_answer = true;
+            text = rest;
+            if text.is_empty() {
+                return;
+            }
+        }
+        match spaced.unwrap_or_else(|| Line::of(self.shape, text)) {
             Line::Rule => {}
-            Line::Heading => self.end_of_board(),
-            Line::Dashes => {
-                let cells = "-".repeat(self.shape.side);
-                self.rows.push(Row { at, cells, is_dashes: true });
+            Line::Heading => {
+                self.end_of_board();
+                self.is_answer = false;
+            }
+            Line::RowOrRule(cells) => {
+                self.rows.push(Row { at, cells, may_be_drawn: true, has_gaps: false });
+            }
+            Line::Several(n) => {
+                self.end_of_board();
+                let expected = "one puzzle in a line, alone or with its answer";
+                let found = format!(
+                    "{n}; give each a line of its own, or begin with the names of the columns \
+                     and add --columns question=NAME"
+                );
+                self.refuse(at, expected, found);
             }
             Line::Board(cells) => {
                 self.end_of_board();
                 self.give(at, &cells);
             }
             Line::Row(cells) => {
-                self.rows.push(Row { at, cells, is_dashes: false });
-                let is_clear = self.n_before == 0 && !self.rows.iter().any(|row| row.is_dashes);
+                let has_gaps = line.starts_with(' ') || line.trim_end().contains("  ");
+                self.rows.push(Row { at, cells, may_be_drawn: false, has_gaps });
+                let is_clear = self.n_before == 0 && !self.rows.iter().any(|row| row.may_be_drawn);
                 if is_clear && self.rows.len() == self.shape.side || self.rows.len() > 99 {
                     self.end_of_board();
                 }
@@ -166,7 +213,7 @@ impl Boards {
 
     /// After an empty line: a board is complete, or there are empty lines between its boxes.
     fn end_of_paragraph(&mut self) {
-        let n_rows = |rows: &[Row]| rows.iter().filter(|row| !row.is_dashes).count();
+        let n_rows = |rows: &[Row]| rows.iter().filter(|row| !row.may_be_drawn).count();
         let n_last = n_rows(&self.rows[self.n_before..]);
         let is_whole = n_last > 0 && n_last.is_multiple_of(self.shape.side);
         if self.n_before > 0 && is_whole {
@@ -187,36 +234,32 @@ impl Boards {
         self.n_before = 0;
         let mut rows = std::mem::take(&mut self.rows);
         // Rows of blanks, if other rows have such blanks, or if only they make a board.
-        let n_rows = rows.iter().filter(|row| !row.is_dashes).count();
-        let uses_dashes = rows.iter().any(|row| !row.is_dashes && row.cells.contains('-'));
+        let n_rows = rows.iter().filter(|row| !row.may_be_drawn).count();
+        let uses_dashes = rows.iter().any(|row| !row.may_be_drawn && row.cells.contains('-'));
         let fits = |n: usize| n > 0 && n.is_multiple_of(side);
         if fits(n_rows) && !(uses_dashes && fits(rows.len())) || !fits(rows.len()) {
-            rows.retain(|row| !row.is_dashes);
+            rows.retain(|row| !row.may_be_drawn);
         }
         let Some(first) = rows.first() else { return };
         let wrong = rows.iter().find(|row| row.cells.chars().count() != side);
-        let malformed = |at: usize, expected: String, found: String| {
-            let Questions::Lines(lines) = &self.source else { unreachable!("tables have no rows") };
-            Err(PuzzleError::malformed(lines.place(at), expected, found))
+        let counted = |row: &Row, n_expected: usize, hint: &str| {
+            let n = row.cells.chars().count();
+            let gaps = if row.has_gaps && n < n_expected { WRITE_BLANKS } else { "" };
+            let foreign = foreign(self.shape, &row.cells);
+            (row.at, format!("{n_expected} characters"), format!("{n}{hint}{foreign}{gaps}"))
         };
-        let fault = match wrong {
+        let (at, expected, found) = match wrong {
             _ if rows.len() == 1 => {
                 let n = first.cells.chars().count();
                 let hint = Shape::new(n.isqrt()).ok().filter(|shape| shape.n_cells() == n);
                 let hint =
                     hint.map_or(String::new(), |shape| format!(", as for side {}", shape.side));
-                let foreign = foreign(self.shape, &first.cells);
-                let expected = format!("{} characters", self.shape.n_cells());
-                malformed(first.at, expected, format!("{n}{hint}{foreign}"))
+                counted(first, self.shape.n_cells(), &hint)
             }
-            Some(row) => {
-                let n = row.cells.chars().count();
-                let foreign = foreign(self.shape, &row.cells);
-                malformed(row.at, format!("{side} characters"), format!("{n}{foreign}"))
-            }
+            Some(row) => counted(row, side, ""),
             None if !fits(rows.len()) => {
                 let expected = format!("{side} lines of {side} characters");
-                malformed(first.at, expected, format!("{} lines", rows.len()))
+                (first.at, expected, format!("{} lines", rows.len()))
             }
             None => {
                 for rows in rows.chunks(side) {
@@ -226,12 +269,27 @@ impl Boards {
                 return;
             }
         };
-        self.ready.push_back(fault);
+        self.refuse(at, &expected, found);
     }
 
+    /// Takes a puzzle, or the answer to the one before.
     fn give(&mut self, at: usize, cells: &str) {
         let Questions::Lines(lines) = &self.source else { return };
+        self.has_begun = true;
+        let n_cells = cells.chars().count();
+        let is_whole =
+            n_cells == self.shape.n_cells() && !cells.contains(is_blank(self.shape.side > 9));
+        if std::mem::take(&mut self.is_answer) && is_whole {
+            return;
+        }
         self.ready.push_back(Given::parse(self.shape, cells, "", &lines.place(at)));
+    }
+
+    /// Takes a puzzle that cannot be read.
+    fn refuse(&mut self, at: usize, expected: &str, found: String) {
+        let Questions::Lines(lines) = &self.source else { return };
+        (self.has_begun, self.is_answer) = (true, false);
+        self.ready.push_back(Err(PuzzleError::malformed(lines.place(at), expected, found)));
     }
 
     fn of_record(&self, located: &Located) -> Result<Given, PuzzleError> {
@@ -286,6 +344,81 @@ fn section(text: &str) -> Option<&str> {
     (name.len() > 2 && name.chars().all(|symbol| symbol.is_ascii_alphabetic())).then_some(name)
 }
 
+/// What follows the name of an answer on a line that begins with it: `Solution 1: ...`.
+fn answer_after(text: &str) -> Option<&str> {
+    let end = text.find(|symbol: char| !symbol.is_alphabetic()).unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    let (number, rest) = rest.split_once(':').unwrap_or((rest, ""));
+    let is_number = number.len() < 8 && number.chars().all(|at| at == ' ' || at.is_ascii_digit());
+    let is_answer = is_number && ANSWERS.iter().any(|answer| word.eq_ignore_ascii_case(answer));
+    is_answer.then(|| rest.trim())
+}
+
+/// Which symbols are blanks; 0 is none if it may be a digit.
+fn is_blank(may_count_from_zero: bool) -> impl Fn(char) -> bool {
+    move |symbol| BLANKS.contains(symbol) && !(symbol == '0' && may_count_from_zero)
+}
+
+/// A row between bars or tabs, where blanks are spaces or nothing at all. `None` for other
+/// lines, and for those that are whole without their spaces.
+fn spaced(shape: Shape, line: &str) -> Option<Line> {
+    let one = |field: &str| -> Option<char> {
+        let mut symbols = field.trim().chars();
+        match (symbols.next(), symbols.next()) {
+            (None, _) => Some('.'),
+            (Some(symbol), None) => is_symbol(shape, symbol).then_some(symbol),
+            _ => of_number(shape, field.trim()),
+        }
+    };
+    let of_fields = |fields: &[&str]| -> Option<String> {
+        if fields.len() == shape.side {
+            fields.iter().map(|field| one(field)).collect()
+        } else {
+            None
+        }
+    };
+    let bare = line.trim();
+    let cells: String =
+        if let Some(row) = bare.strip_prefix(BARS).and_then(|row| row.strip_suffix(BARS)) {
+            let parts: Vec<&str> = row.split(BARS).collect();
+            of_fields(&parts).or_else(|| {
+                let n_boxes = shape.side / shape.box_columns;
+                let of_box = |part: &&str| of_box(shape, part);
+                (parts.len() == n_boxes).then(|| parts.iter().map(of_box).collect())?
+            })?
+        } else {
+            of_fields(&line.split('\t').collect::<Vec<_>>()).filter(|_| line.contains('\t'))?
+        };
+    let n_drawn = cells_of(shape, bare).chars().count();
+    match n_drawn {
+        0 => Some(Line::RowOrRule(cells)),
+        n if n < shape.side => Some(Line::Row(cells)),
+        _ => None,
+    }
+}
+
+/// The cells of a row of a box by their columns, with or without spaces around them.
+fn of_box(shape: Shape, part: &str) -> Option<String> {
+    let symbols: Vec<char> = part.chars().collect();
+    let n = shape.box_columns;
+    let (first, step) = match symbols.len() {
+        len if len == n => (0, 1),
+        len if len == 2 * n - 1 => (0, 2),
+        len if len == 2 * n + 1 => (1, 2),
+        _ => return None,
+    };
+    let is_cell = |at: usize| at >= first && (at - first).is_multiple_of(step);
+    let cell = |symbol: char| match symbol {
+        ' ' | '\u{a0}' => Some('.'),
+        symbol => is_symbol(shape, symbol).then_some(symbol),
+    };
+    let between = |(at, symbol): (usize, &char)| is_cell(at) || cell(*symbol) == Some('.');
+    if !symbols.iter().enumerate().all(between) {
+        return None;
+    }
+    (0..n).map(|column| cell(symbols[first + step * column])).collect()
+}
+
 /// Whether a line that begins with a word is prose or names columns, instead of giving fields
 /// of a puzzle.
 fn is_heading(text: &str) -> bool {
@@ -321,9 +454,13 @@ impl Line {
         }
         // A puzzle among other fields, e.g. a name and a rating.
         let is_board = |field: &&str| field.chars().count() == shape.n_cells() && is_valid(field);
-        let mut fields = text.split([' ', '\t', ',', ';', '"', '\'', ':']);
-        if let Some(board) = fields.clone().find(is_board) {
-            return Self::Board(board.to_owned());
+        let mut fields = text.split([' ', '\t', ',', ';', '"', '\'', ':', '|']);
+        let boards: Vec<&str> = fields.clone().filter(is_board).collect();
+        if !boards.is_empty() {
+            return match question_of(shape, &boards) {
+                Some(board) => Self::Board(board.to_owned()),
+                None => Self::Several(boards.len()),
+            };
         }
         if n_cells == shape.n_cells() {
             return Self::Board(cells);
@@ -354,7 +491,7 @@ impl Line {
         let has_run = text.contains("--") || text.contains("==") || text.contains(is_box);
         let is_bracket = text.contains(['[', ']', '(', ')', '{', '}'])
             && text.chars().all(|symbol| "[](){}, ".contains(symbol));
-        if is_bracket {
+        if is_bracket || text.starts_with("```") {
             return Some(Self::Rule);
         }
         if !has_run || !text.chars().all(is_drawn) {
@@ -362,20 +499,36 @@ impl Line {
         }
         let cells: Vec<char> = text.chars().filter(|symbol| !symbol.is_whitespace()).collect();
         let is_dashes = cells.iter().all(|symbol| *symbol == '-') && cells.len() == shape.side;
-        Some(if is_dashes { Self::Dashes } else { Self::Rule })
+        Some(if is_dashes { Self::RowOrRule("-".repeat(shape.side)) } else { Self::Rule })
     }
+}
+
+/// The puzzle among the boards of a line, of which others may be its answer: the only one, or
+/// the only one with blanks.
+fn question_of<'a>(shape: Shape, boards: &[&'a str]) -> Option<&'a str> {
+    if let [board] = boards {
+        return Some(board);
+    }
+    let only = |may_count_from_zero: bool| {
+        let mut open = boards.iter().filter(|board| board.contains(is_blank(may_count_from_zero)));
+        open.next().filter(|_| open.next().is_none()).copied()
+    };
+    only(false).or_else(|| only(shape.side > 9))
 }
 
 /// The cells of a line of numbers: `[5, 3, 0, ...]`, `5,3,,7`, or, on large boards,
 /// `10 . 3`. `None` if it is none, or does not have as many as a row or a board.
 fn listed(shape: Shape, text: &str) -> Option<String> {
     let bare: String = text.chars().filter(|symbol| !"[](){}\"'|".contains(*symbol)).collect();
-    let bare = bare.trim().trim_end_matches(';').trim();
-    let mut fields: Vec<&str> = match bare.contains(',') {
-        true => bare.split(',').map(str::trim).collect(),
-        false => bare.split_whitespace().collect(),
-    };
+    let bare = bare.trim().trim_start_matches("np.").trim_start_matches("array");
     let fits = |n: usize| n == shape.side || n == shape.n_cells();
+    let is_even = |separator: char| fits(bare.split(separator).count());
+    let separator = [',', ';'].into_iter().find(|separator| is_even(*separator));
+    let bare = if separator == Some(';') { bare } else { bare.trim_end_matches(';').trim() };
+    let mut fields: Vec<&str> = match separator.or(bare.contains(',').then_some(',')) {
+        Some(separator) => bare.split(separator).map(str::trim).collect(),
+        None => bare.split_whitespace().collect(),
+    };
     if !fits(fields.len()) && fields.last().is_some_and(|field| field.is_empty()) {
         fields.pop();
     }
@@ -431,6 +584,8 @@ fn cells_of(shape: Shape, line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Record;
+    use crate::sudoku::Puzzle;
 
     const PUZZLE: &str = "1..........4....";
     const SOLVED: &str = "1234341221434321";
@@ -491,6 +646,131 @@ mod tests {
             let text = format!("{}\n{}", draw(&one.0, &one.1), draw(&other.0, &wrong));
             assert_eq!(parse_boards(shape, &text, "test").unwrap(), [one.0, other.0], "{text}");
         }
+    }
+
+    #[test]
+    fn of_a_puzzle_and_its_answer_on_a_line_the_puzzle_is_read() {
+        let want = [Ok(PUZZLE.to_owned())];
+        for text in [
+            format!("{SOLVED},{PUZZLE}"),
+            format!("{PUZZLE};{SOLVED}"),
+            format!("easy\t{SOLVED}\t{PUZZLE}\t3.5"),
+            format!("{SOLVED}|{PUZZLE}"),
+            format!("{{\"answer\": \"{SOLVED}\", \"question\": \"{PUZZLE}\"}}"),
+        ] {
+            assert_eq!(texts(four(), &text), want, "{text}");
+        }
+        let refused = |at: usize, n: usize| {
+            Err(format!(
+                "f:{at}: expected one puzzle in a line, alone or with its answer, found {n}; give \
+                 each a line of its own, or begin with the names of the columns and add --columns \
+                 question=NAME"
+            ))
+        };
+        let text = format!("{PUZZLE} {PUZZLE}\n{SOLVED},{SOLVED},{SOLVED}\n{PUZZLE}\n");
+        assert_eq!(texts(four(), &text), [refused(1, 2), refused(2, 3), want[0].clone()]);
+        let message = |text: &str| parse_boards(four(), text, "f").unwrap_err().to_string();
+        let want = "f:1: expected a header that names question once, found \"solved,initial\"; say \
+                    which columns are meant: --columns question=NAME,answer=NAME";
+        assert_eq!(message(&format!("solved,initial\n{SOLVED},{PUZZLE}\n")), want);
+        // 0 may be a digit.
+        let shape = Shape::new(16).unwrap();
+        let (.., question, answer) = pair(16, Digits::FromZero, 3);
+        assert!(answer.contains('0'));
+        let found = texts(shape, &format!("{answer},{question}"));
+        assert_eq!(found, texts(shape, &question));
+    }
+
+    #[test]
+    fn an_answer_below_its_puzzle_is_no_puzzle() {
+        let [drawn, solved] = [PUZZLE, SOLVED].map(|text| {
+            text.as_bytes()
+                .chunks(4)
+                .map(|row| String::from_utf8_lossy(row) + "\n")
+                .collect::<String>()
+        });
+        let want = vec![Ok(PUZZLE.to_owned()); 2];
+        for text in [
+            format!("Puzzle:\n{drawn}Solution:\n{solved}Puzzle:\n{drawn}Solution:\n{solved}"),
+            format!("{drawn}\nAnswer 1\n{solved}\n{drawn}\n"),
+            format!("{PUZZLE}\nsolution: {SOLVED}\n{PUZZLE}\nSolution 2: {SOLVED}\n"),
+            // What is not solved is no answer, and nothing is one without a puzzle.
+            format!("{PUZZLE}\nSolution:\n{drawn}"),
+            format!("Solution:\n{PUZZLE}\n{PUZZLE}\n"),
+        ] {
+            assert_eq!(texts(four(), &text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn blanks_may_be_spaces_between_bars_or_tabs() {
+        let six = Shape::new(6).unwrap();
+        let puzzle = "1.....".to_owned() + &".".repeat(6) + "...4.." + &".".repeat(18);
+        for text in [
+            "┌───────┬───────┐\n│ 1     │       │\n│       │       │\n├───────┼───────┤\n│       │ 4     │\n\
+             │       │       │\n├───────┼───────┤\n│       │       │\n│       │       │\n└───────┴───────┘\n",
+            "+---+---+\n|1  |   |\n|   |   |\n+---+---+\n|   |4  |\n|   |   |\n+---+---+\n|   |   |\n|   |   |\n\
+             +---+---+\n",
+            "|1| | | | | |\n| | | | | | |\n| | | |4| | |\n| | | | | | |\n| | | | | | |\n| | | | | | |\n",
+            "1\t\t\t\t\t\n\t\t\t\t\t\n\t\t\t4\t\t\n\t\t\t\t\t\n\t\t\t\t\t\n\t\t\t\t\t\n",
+        ] {
+            assert_eq!(texts(six, text), [Ok(puzzle.clone())], "{text}");
+        }
+        // Lines without cells in a drawing that has other blanks are no rows.
+        let text = "|  |  |\n|1.|..|\n|..|..|\n|  |  |\n|..|.4|\n|..|..|\n|  |  |\n";
+        assert_eq!(texts(four(), text), [Ok(PUZZLE.to_owned())]);
+        let message =
+            parse_boards(four(), "1  2\n 3 4\n2341\n4123\n", "f").unwrap_err().to_string();
+        assert_eq!(message, "f:1: expected 4 characters, found 2; write every blank as .");
+    }
+
+    #[test]
+    fn lists_of_other_programs_are_read() {
+        let want = [Ok(PUZZLE.to_owned())];
+        for text in [
+            "array([[1, 0, 0, 0],\n       [0, 0, 0, 0],\n       [0, 0, 0, 4],\n       [0, 0, 0, 0]])\n",
+            "1;0;0;0\n0;0;0;0\n0;0;0;4\n0;0;0;0\n",
+            "1;;;\n;;;\n;;;4\n;;;\n",
+            " 1 -1 -1 -1\n-1 -1 -1 -1\n-1 -1 -1  4\n-1 -1 -1 -1\n",
+            "# Puzzle 1\n```\n1...\n....\n...4\n....\n```\n",
+        ] {
+            assert_eq!(texts(four(), text), want, "{text}");
+        }
+        let (shape, board, ..) = pair(16, Digits::FromOne, 4);
+        let cell = |digit: &u8| if *digit == 0 { "..".to_owned() } else { format!("{digit:02}") };
+        let rows = board
+            .cells()
+            .chunks(16)
+            .map(|row| row.iter().map(cell).collect::<Vec<_>>().join(" ") + "\n");
+        assert_eq!(parse_boards(shape, &rows.collect::<String>(), "f").unwrap(), [board]);
+    }
+
+    #[test]
+    fn what_a_spreadsheet_or_another_program_changed_is_said() {
+        let nine = Shape::new(9).unwrap();
+        let read = |shape: Shape, question: &str, answer: &str| {
+            let record =
+                Record { question: question.into(), answer: answer.into(), ..Record::default() };
+            let located = Located { record, place: "f:2".to_owned() };
+            Puzzle::from_record(&located, shape).unwrap_err().to_string()
+        };
+        let found = |question: &str| {
+            let message = read(nine, question, "");
+            message
+                .strip_prefix("f:2: field `question`: expected 81 characters, found ")
+                .unwrap()
+                .to_owned()
+        };
+        let want = "11, a rounded number: a spreadsheet must hold puzzles as text";
+        assert_eq!(found("5.14908E+75"), want);
+        let want = "76; a spreadsheet that holds puzzles as numbers loses zeros in front";
+        assert_eq!(found(&"50".repeat(38)), want);
+        let want = ", as for side 25 (supported are 4, 6, 9, 12 or 16)";
+        assert_eq!(found(&"1.".repeat(313)[..625]), format!("625{want}"));
+        let six = "632451245163516324324516451632163245";
+        let want = "f:2: field `answer`: expected a board that obeys the rules, found box 1 holds 2 \
+                    twice (boxes have 2 rows and 3 columns)";
+        assert_eq!(read(Shape::new(6).unwrap(), &".".repeat(36), six), want);
     }
 
     #[test]
@@ -563,7 +843,7 @@ mod tests {
         let want = [
             good(),
             bad("f:3: field `question`: expected one symbol for blanks, found both '.' and '0'; \
-                 write every blank as ."),
+                 write every blank as ., and digits as 1 to 4"),
             bad("f:4: field `question`: expected `.` or one of 1234, found U+200B (zero-width \
                  character) at row 3, column 5"),
         ];

@@ -1,7 +1,10 @@
 //! Working on rows of token ids alone: scores, and prepared data sets.
 
+use std::io::Cursor;
+
 use hrm_puzzles::Style;
 use hrm_puzzles::records::{Located, Record};
+use hrm_puzzles::text::{Text, quoted};
 use hrm_train::task::{Prediction, Report, ScoreError, Scorer};
 
 use super::kind::{CellEncoding, CellFiles, CellQueries};
@@ -61,6 +64,16 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decode
 
     fn scorer<'a>(&'a self, _name_of: NameOf<'a>) -> Box<dyn Scorer + 'a> {
         Box::new(ScoreSheet::new(&self.0))
+    }
+
+    fn check(&self, inputs: &[u32], place: &str) -> Result<(), TaskError> {
+        let question = self.0.vocabulary().decode(inputs);
+        let text = Text::new(Cursor::new(question.clone().into_bytes()), place, &[])?;
+        self.0.parse(text)?.try_for_each(|question| question.map(drop)).map_err(|err| {
+            let expected = format!("prepared puzzles of kind {}", self.0.name());
+            let found = format!("{}, which is none: {err}", quoted(&question));
+            TaskError::malformed(place, expected, found)
+        })
     }
 
     fn import(&self, layout: &Layout) -> Imported {

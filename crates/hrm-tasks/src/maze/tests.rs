@@ -197,7 +197,10 @@ fn records_that_are_not_mazes_are_rejected() {
     assert_eq!(question("SG#######S"), format!("{field} 9 characters for side 3, found 10"));
     assert_eq!(
         question("S   o   G"),
-        format!("{field} '#', ' ', 'S' or 'G', found 'o' at row 2, column 2")
+        format!(
+            "{field} '#', ' ', 'S' or 'G', found 'o' at row 2, column 2, which marks a path; leave \
+             the answer out of the question"
+        )
     );
     assert_eq!(
         question("S   x   G"),
@@ -215,7 +218,7 @@ fn records_that_are_not_mazes_are_rejected() {
         answer("Soo #x  G"),
         format!(
             "{field} '#', ' ', 'S', 'G' or 'o', found 'x' at row 2, column 3; say what it stands \
-             for, e.g. --symbols free=x"
+             for, e.g. --symbols path=x"
         )
     );
     let path = format!("{field} the maze with a path, found");

@@ -77,13 +77,19 @@ impl Prepared {
     /// # Errors
     ///
     /// [`TaskError::Setting`] if the settings are out of range, or the published code
-    /// prepares no data sets of this kind.
+    /// prepares no data sets of this kind; [`TaskError`] if the first row is none of this kind.
     pub(super) fn new(
         (name, kind): (&'static str, &dyn PuzzleKind),
         layout: Layout,
         known: Option<&[String]>,
     ) -> Result<Self, TaskError> {
         let metadata = layout.metadata().clone();
+        let decoder = kind.row_decoder()?;
+        let sides = [&layout.train, &layout.test].into_iter().flatten();
+        let mut rows = sides.filter_map(|side| Some((side, side.row_ids().next()?)));
+        if let Some((side, first)) = rows.next() {
+            decoder.check(&side.example(first).0, &layout.place)?;
+        }
         let mut notes = layout.notes;
         let mut unknown_names = None;
         if known.is_none() && layout.test.is_none() {
@@ -108,7 +114,7 @@ impl Prepared {
         }
         Ok(Self {
             kind: name,
-            decoder: kind.row_decoder()?,
+            decoder,
             train,
             eval,
             names: layout.identifiers,

@@ -280,6 +280,16 @@ fn different_puzzles_in_one_group_are_not_treated_as_versions() {
 }
 
 #[test]
+fn rows_of_another_kind_with_as_many_ids_and_cells_are_refused() {
+    let (_guard, data) = by_hand();
+    let maze = config("maze", &[("side", 4), ("min_path", 3)]);
+    let message = maze.open(from_ref(&data)).err().unwrap().to_string();
+    let want = "expected prepared puzzles of kind maze, found ";
+    assert!(message.contains(want) && message.contains("which is none: "), "{message}");
+    assert!(config("sudoku", &[("board", 4)]).open(&[data]).is_ok());
+}
+
+#[test]
 fn rows_carry_the_identifiers_of_the_model() {
     let arc = &kinds()[0];
     let (_guard, data) = exported(arc.open(&[]).unwrap().as_ref());
