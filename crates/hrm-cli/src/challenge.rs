@@ -27,7 +27,7 @@ pub(crate) struct Challenge {
     n_refused: usize,
 }
 
-/// Answers every puzzle of `file`, with `task` as the settings of the model's puzzles. Labels
+/// Answers every puzzle of `file`, which for ARC may be a folder, with `task` as the settings of the model's puzzles. Labels
 /// are not needed. The answers are written into the new folder `out`, if it is given, in the
 /// format for submission.
 ///
@@ -42,7 +42,13 @@ pub(crate) fn run(
     out: Option<&Path>,
 ) -> anyhow::Result<Challenge> {
     let kind = task.puzzle_kind();
-    let queries = kind.queries(puzzle_text::open(file)?, &checkpoint.identifiers)?;
+    let queries = if file.is_dir() {
+        let (queries, notes) = kind.queries_of_folder(file, &checkpoint.identifiers)?;
+        notes.into_iter().for_each(note);
+        queries
+    } else {
+        kind.queries(puzzle_text::open(file)?, &checkpoint.identifiers)?
+    };
     let mut challenge = Challenge::default();
     let mut refused = Refused::default();
     let n_stand_ins = Cell::new(0_usize);

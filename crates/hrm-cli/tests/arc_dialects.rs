@@ -101,3 +101,47 @@ fn data_that_the_model_does_not_know_are_evaluated_on_request_only() {
     let ran = hrm(here, &["solve", "arc", "questions.json", "--run", "r", "--json"]);
     assert_eq!((ran.code, ran.stdout.lines().count()), (0, 3), "{}", ran.stderr);
 }
+
+#[test]
+fn the_side_of_a_folder_called_test_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(here, "d/train/x.json", &task(&[1, 2], 3));
+    write(here, "d/train/z.json", &task(&[6, 7], 8));
+    write(here, "d/test/y.json", &task(&[4], 5));
+    let ran = hrm(here, &["data", "stats", "arc", "--data", "d"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let want = "d: by their names, tasks of test are for evaluation, those of train for training";
+    assert!(ran.stderr.contains(want), "{}", ran.stderr);
+    let ran = hrm(here, &["data", "stats", "arc", "--data", "d/train"]);
+    let want = "no name of a file or folder says what is for evaluation: 1 of 2 tasks are held out";
+    assert!(ran.stderr.contains(want), "{}", ran.stderr);
+    // An empty folder says what is in it.
+    write(here, "e/tasks.zip", "");
+    let ran = hrm(here, &["data", "stats", "arc", "--data", "e"]);
+    let want = "found 1 other file or folder (tasks.zip); unpack archives first";
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains(want), "{}", ran.stderr);
+}
+
+#[test]
+fn a_folder_of_tasks_is_a_challenge() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write(here, "d/training/x.json", &task(&[1, 2], 3));
+    write(here, "d/evaluation/y.json", &task(&[4], 6));
+    assert_eq!(train(here, &["--data", "d", "--out", "r"]).code, 0);
+    let question = r#"{"train": [], "test": [{"input": [[1, 2]]}]}"#;
+    write(here, "c/p.json", question);
+    write(here, "c/deep/q.json", question);
+    write(here, "c/wrong.json", r#"{"train": [], "test": [{"input": [[1, 2], [3]]}]}"#);
+    write(here, "c/README.md", "#");
+    let ran = hrm(here, &["eval", "r", "--challenge", "c", "--out", "answers"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("c: passed over 1 other file or folder"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("not answered: c/wrong.json: task `wrong`"), "{}", ran.stderr);
+    let text = fs::read_to_string(here.join("answers/submission.json")).unwrap();
+    for id in ["p", "q", "wrong"] {
+        assert!(text.contains(&format!("\"{id}\":[")), "{text}");
+    }
+}

@@ -114,6 +114,7 @@ pub mod foreign;
 pub mod halting;
 pub mod model_folder;
 pub mod names;
+mod weight_error;
 pub mod weight_file;
 
 pub use candle_core;

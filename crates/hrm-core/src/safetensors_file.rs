@@ -16,7 +16,7 @@ use safetensors::{Dtype, SafeTensorError};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::listing::{Dictionary, Listed, Listing, N_AXES_MAX, N_NAME_BYTES_MAX, N_TENSORS_MAX};
-use crate::weight_file::WeightFileError;
+use crate::weight_error::WeightFileError;
 
 /// Longest header, as the format allows.
 const N_HEADER_BYTES_MAX: u64 = 100_000_000;

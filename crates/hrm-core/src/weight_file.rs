@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use candle_core::Tensor;
 use hrm_base::durable;
@@ -11,73 +11,9 @@ use hrm_base::file_kind::{FileKind, Group};
 use hrm_blocks::Weights;
 
 pub use crate::pickle::PickleError;
+pub use crate::weight_error::WeightFileError;
+use crate::weight_error::not_a_pickle;
 use crate::{names, pickle, safetensors_file};
-
-/// A weight file could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WeightFileError {
-    /// The file could not be opened.
-    #[error("cannot read {}", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-
-    /// The file could not be written.
-    #[error("cannot write {}", .path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-
-    /// The file is not a safetensors file, or is truncated.
-    #[error("{} is not a complete safetensors file", .path.display())]
-    Safetensors {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: safetensors::SafeTensorError,
-    },
-
-    /// The file is not a PyTorch checkpoint that holds a state dict.
-    #[error("{} is not a PyTorch state dict", .path.display())]
-    Pickle {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: PickleError,
-    },
-
-    /// Two tensors of the file have the same name without their wrapper prefixes.
-    #[error("{} holds `{name}` twice under different prefixes", .path.display())]
-    Duplicate {
-        /// The file.
-        path: PathBuf,
-        /// The name without prefixes.
-        name: String,
-    },
-
-    /// The tensor backend failed.
-    #[error("cannot create tensor `{name}` of {}", .path.display())]
-    Tensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// The error of the backend.
-        #[source]
-        source: candle_core::Error,
-    },
-}
 
 /// Reads a safetensors file or a PyTorch checkpoint, told apart by their content. Names are
 /// returned without wrapper prefixes.
@@ -145,11 +81,6 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightFileError> {
         Some(Group::Packed) => false,
         _ => is_named,
     })
-}
-
-/// The error of a file that is not a PyTorch checkpoint.
-pub(crate) fn not_a_pickle(path: &Path) -> impl Fn(PickleError) -> WeightFileError + '_ {
-    |source| WeightFileError::Pickle { path: path.to_owned(), source }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::text::lines::{Line, LineBreaks, LineReader, N_LINE_BYTES_MAX};
 use crate::text::{TABLE_ENDINGS, Text, counted, named, quoted};
 use rows::{Row, Rows};
 
+use columns::CHALLENGE;
 pub use columns::Columns;
 pub(crate) use json::{IsWhole, Json, begins};
 pub use record::{Located, Record};
@@ -35,9 +36,6 @@ pub const SETTINGS: &str = "recipe.json";
 /// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
-
-/// What puzzles without answers are for, for messages.
-const CHALLENGE: &str = "puzzles without answers are for `eval --challenge`";
 
 /// Rows that are read before they are worked on together.
 const N_CHUNK: usize = 4096;

@@ -145,6 +145,21 @@ pub trait Queries {
         Ok(Box::new(queries.into_iter().map(Ok)))
     }
 
+    /// Reads the puzzles to solve in the files of a folder, with notes about what was passed
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// As [`queries`](Self::queries); always for puzzles of which a file holds many.
+    fn queries_of_folder(
+        &self,
+        folder: &Path,
+        _identifiers: &[String],
+    ) -> Result<(QueryStream, Vec<String>), TaskError> {
+        let place = folder.display().to_string();
+        Err(TaskError::malformed(place, "a file of puzzles", "a folder; name a file in it"))
+    }
+
     /// Whether [`export_answers`](Self::export_answers) writes a table with one row for each
     /// query, so that answers need not be kept.
     fn answers_are_rows(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::weight_file::WeightFileError;
+use crate::weight_error::WeightFileError;
 
 /// A checkpoint of another tool could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::error::ForeignError;
 use super::kind::Kind;
 use super::select;
 use crate::listing::Listing;
-use crate::weight_file::{WeightFileError, not_a_pickle};
+use crate::weight_error::{WeightFileError, not_a_pickle};
 use crate::{pickle, safetensors_file};
 
 /// What a file holds.

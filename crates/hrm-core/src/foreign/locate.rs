@@ -9,7 +9,7 @@ use super::error::ForeignError;
 use super::file;
 use super::kind::Kind;
 use crate::listing::Listing;
-use crate::weight_file::WeightFileError;
+use crate::weight_error::WeightFileError;
 
 /// Folders below the one that was named in which weights are looked for.
 const N_LEVELS: usize = 3;

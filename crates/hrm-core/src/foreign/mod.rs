@@ -20,7 +20,7 @@ use self::locate::{Index, Located};
 use self::select::{Chosen, Part};
 use crate::listing::{Dictionary, Listing};
 use crate::pickle;
-use crate::weight_file::not_a_pickle;
+use crate::weight_error::not_a_pickle;
 
 /// The model of a checkpoint of another tool.
 #[derive(Debug)]

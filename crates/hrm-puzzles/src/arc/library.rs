@@ -1,16 +1,18 @@
 //! Files and folders of ARC tasks, merged into one set.
 //!
-//! A path is a file, or a folder that is searched with its subfolders; of a folder with the
-//! subfolders `training` and `evaluation`, only these are searched. Files are in any of the
+//! A path is a file, or a folder that is searched with its subfolders; of a folder with
+//! subfolders for training and for evaluation, only these are searched. Files are in any of the
 //! dialects of [`json`](crate::arc::json). The outputs that a task lacks are read from a
 //! file of solutions in the same folder: for `*challenges*.json` the file with `solutions`
 //! in its name instead, or else any that has the task. Of a folder, tasks without outputs,
 //! submissions and other files are passed over, and counted in a note.
 //!
-//! If the name of a file or folder contains `evaluation`, its tasks are evaluation tasks. Of
-//! a path, the name of the folder that it is in counts too, except for what is called
-//! `training`: so all of `data`, `data/evaluation` and `data/evaluation/1.json` give a task
-//! the same role.
+//! If the name of a file or folder contains `evaluation` or has the word `test`, `eval`, `val`,
+//! `validation` or the like, in small letters or capitals, its tasks are evaluation tasks. A note
+//! says so of all words but the first. Of a path, the name of the folder that it is in counts
+//! too, except for what is called `training`: so all of `data`, `data/evaluation` and
+//! `data/evaluation/1.json` give a task the same role. (Words other than `evaluation` count there
+//! only beside something for training: a project may be called `test`.)
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +26,9 @@ use hrm_base::rng::stream;
 use crate::PuzzleError;
 use crate::arc::files::solved_tasks;
 use crate::clipped;
+use crate::text::counted;
 
-pub use crate::arc::files::{are_named_alike, stem};
+pub use crate::arc::files::{are_named_alike, stem, unsolved_tasks};
 pub use crate::arc::solved_task::{Role, SolvedTask};
 
 /// Tasks by id.
@@ -79,8 +82,9 @@ pub fn read(paths: &[PathBuf], on_conflict: OnConflict) -> Result<Loaded, Puzzle
                 let known = entry.get_mut();
                 let role = known.role.max(task.role);
                 if !known.has_pairs_of(&task) {
-                    if on_conflict == OnConflict::Error {
-                        return Err(conflict(&path, &id, &places[&id]));
+                    let place = &places[&id];
+                    if on_conflict == OnConflict::Error || path == *place {
+                        return Err(conflict(&path, &id, place, paths));
                     }
                     conflicts.insert(id.clone());
                     if on_conflict == OnConflict::Newest {
@@ -94,53 +98,88 @@ pub fn read(paths: &[PathBuf], on_conflict: OnConflict) -> Result<Loaded, Puzzle
     }
     if let Some(first) = conflicts.first() {
         let used = if on_conflict == OnConflict::Newest { "last" } else { "first" };
-        let n = conflicts.len();
-        let ids = if n == 1 { "id has" } else { "ids have" };
         notes.push(format!(
-            "{n} {ids} different tasks in several files, `{}` for one: those of the path given \
-             {used} are used",
+            "{}, `{}` for one: those of the path given {used} are used",
+            in_several_files(conflicts.len()),
             clipped(first)
         ));
     }
     Ok(Loaded { library, notes })
 }
 
-/// The error of an id with two different tasks.
-fn conflict(path: &Path, id: &str, known: &Path) -> PuzzleError {
+/// The error of an id with two different tasks, in files of `paths`.
+fn conflict(path: &Path, id: &str, known: &Path, paths: &[PathBuf]) -> PuzzleError {
     let place = format!("{}: task `{}`", path.display(), clipped(id));
+    if path == known {
+        let found = "different ones; give each an id of its own";
+        return PuzzleError::malformed(place, "one task with this id", found);
+    }
     let expected = format!("the task of this id in {}", known.display());
-    let found = "a different one; to use one of them, add --on-conflict newest (that of the \
-                 path given last) or --on-conflict first";
+    let source = |file: &Path| paths.iter().find(|path| file.starts_with(path));
+    let found = if source(path) == source(known) {
+        "a different one; name only the files or folders to use, each with its own --data, or give \
+         each task an id of its own"
+    } else {
+        "a different one; to use one of them, add --on-conflict newest (that of the path given \
+         last) or --on-conflict first"
+    };
     PuzzleError::malformed(place, expected, found)
 }
 
 /// Reads all paths for inspection: if an id occurs more than once, later tasks are kept
-/// as `{id} in {path}`, unless task and role are the same.
+/// as `{id} in {path}`, unless task and role are the same. A note counts the ids of different
+/// tasks, which [`read`] refuses.
 ///
 /// # Errors
 ///
-/// See [`read`]; ids with different tasks are not an error.
+/// See [`read`]; an id that has different tasks in several files is not an error.
 pub fn read_apart(paths: &[PathBuf]) -> Result<Loaded, PuzzleError> {
     let mut library = Library::new();
-    let (tasks, notes) = solved_tasks(paths)?;
+    let mut places: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut conflicts = BTreeSet::new();
+    let (tasks, mut notes) = solved_tasks(paths)?;
     for (path, task) in tasks {
-        let again = format!("{} in {}", task.id, path.display());
-        match library.entry(task.id.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(task)),
-            Entry::Occupied(entry)
-                if entry.get().role == task.role && entry.get().has_pairs_of(&task) => {}
-            Entry::Occupied(_) => drop(library.insert(again, task)),
+        let Some(known) = library.get(&task.id) else {
+            places.insert(task.id.clone(), path);
+            library.insert(task.id.clone(), task);
+            continue;
+        };
+        let is_same = known.has_pairs_of(&task);
+        if is_same && known.role == task.role {
+            continue;
         }
+        let again = format!("{} in {}", task.id, path.display());
+        if !is_same {
+            let is_again = library.get(&again).is_some_and(|other| !other.has_pairs_of(&task));
+            if is_again || places[&task.id] == path {
+                return Err(conflict(&path, &task.id, &path, paths));
+            }
+            conflicts.insert(task.id.clone());
+        }
+        library.insert(again, task);
+    }
+    if let Some(first) = conflicts.first() {
+        notes.push(format!(
+            "{}, `{}` for one: all are shown, and training needs --on-conflict newest or \
+             --on-conflict first to choose",
+            in_several_files(conflicts.len()),
+            clipped(first)
+        ));
     }
     Ok(Loaded { library, notes })
 }
 
+/// How many ids have different tasks.
+fn in_several_files(n: usize) -> String {
+    format!("{} different tasks in several files", counted(n, "id has", "ids have"))
+}
+
 /// Turns a `share` of the tasks (at least one if the share is positive) into evaluation
-/// tasks, unless there are evaluation tasks already.
-pub fn hold_out(library: &mut Library, share: f64, seed: u64) {
+/// tasks, unless there are evaluation tasks already. Returns their number.
+pub fn hold_out(library: &mut Library, share: f64, seed: u64) -> usize {
     let has_evaluation = library.values().any(|task| task.role == Role::Evaluation);
     if has_evaluation || share == 0.0 || library.is_empty() {
-        return;
+        return 0;
     }
     let n_tasks = library.len();
     let n_held_out = ((share * n_tasks as f64).round() as usize).clamp(1, n_tasks);
@@ -151,6 +190,7 @@ pub fn hold_out(library: &mut Library, share: f64, seed: u64) {
         tasks.swap(done, other);
         tasks[done].role = Role::Evaluation;
     }
+    n_held_out
 }
 
 #[cfg(test)]
@@ -199,6 +239,118 @@ mod tests {
     }
 
     #[test]
+    fn the_sides_of_a_split_have_many_names() {
+        let want = vec![is("a", Role::Training), is("b", Role::Evaluation)];
+        for [training, evaluation] in [
+            ["train/a.json", "test/b.json"],
+            ["training/a.json", "test/b.json"],
+            ["Train/a.json", "Val/b.json"],
+            ["data/train/a.json", "data/public_eval/b.json"],
+            ["Training/a.json", "Evaluation/b.json"],
+            ["a.json", "eval/deep/b.json"],
+            // A project may be called so.
+            ["test/train/a.json", "test/validation/b.json"],
+        ] {
+            let files = [(&*format!("d/{training}"), BARE), (&*format!("d/{evaluation}"), OTHER)];
+            assert_eq!(read_from(&files, &["d"]), Ok(want.clone()), "{evaluation}");
+            let paths = files.map(|(file, _)| file);
+            assert_eq!(read_from(&files, &paths[..1]), Ok(want[..1].to_vec()), "{training}");
+        }
+        let files = [("d/train/a.json", BARE), ("d/test/b.json", OTHER), ("d/more.json", OTHER)];
+        assert_eq!(read_from(&files, &["d/train", "d/test/b.json"]), Ok(want));
+        let (_, notes) = loaded(&files, &["d"], OnConflict::Error).unwrap();
+        let want = [
+            "DIR/d: passed over 1 other file or folder (more.json)",
+            "DIR/d: by their names, tasks of test are for evaluation, those of train for training",
+        ];
+        assert_eq!(notes, want);
+        let files = [("d/Training/a.json", BARE), ("d/Evaluation/b.json", OTHER)];
+        assert_eq!(loaded(&files, &["d"], OnConflict::Error).unwrap().1, [""; 0]);
+        let files = [("test/a.json", BARE)];
+        let (_, notes) = loaded(&files, &["test"], OnConflict::Error).unwrap();
+        assert_eq!(notes, ["DIR/test: by their names, tasks of test are for evaluation"]);
+    }
+
+    #[test]
+    fn the_keys_of_a_task_are_no_folders() {
+        // Beside nothing for training, `test` says nothing about what is in it.
+        let files = [("test/d/a.json", BARE), ("test/x.json", OTHER)];
+        assert_eq!(read_from(&files, &["test/d"]), Ok(vec![is("a", Role::Training)]));
+        // Files of a contest, whose placeholders are copies of tasks for training.
+        let open = |id: &str| OPEN.replace("\"x\"", &format!("\"{id}\""));
+        let files = [
+            ("d/a_training_challenges.json", &*open("x")),
+            ("d/a_training_solutions.json", r#"{"x": [[[1]], [[2]]]}"#),
+            ("d/a_test_challenges.json", &*open("x")),
+        ];
+        assert_eq!(read_from(&files, &["d"]), Ok(vec![is("x", Role::Training)]));
+    }
+
+    #[test]
+    fn an_id_that_a_file_gives_twice_is_rejected() {
+        let line =
+            |test: u8| format!(r#"{{"id": "x", "train": [], "test": [[[[{test}]], [[1]]]]}}"#);
+        let text = [line(1), line(2), line(3)].join("\n");
+        let want = "DIR/t.jsonl: task `x`: expected one task with this id, found different ones; \
+                    give each an id of its own";
+        for rule in [OnConflict::Error, OnConflict::Newest, OnConflict::First] {
+            let err = loaded(&[("t.jsonl", &text)], &["t.jsonl"], rule);
+            assert_eq!(err, Err(want.to_owned()), "{rule:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let err = read_apart(&[path]).unwrap_err().to_string();
+        assert!(err.ends_with("give each an id of its own"), "{err}");
+        // In several files of one path, it is not the order of paths that helps.
+        let files = [("d/evaluation/x.json", BARE), ("d/training/x.json", OTHER)];
+        let err = read_from(&files, &["d"]).unwrap_err();
+        assert!(err.contains("name only the files or folders to use"), "{err}");
+        for (name, text) in files {
+            std::fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let apart = read_apart(&[folder.path().join("d")]).unwrap();
+        assert_eq!(apart.library.len(), 2);
+        let want = "1 id has different tasks in several files, `x` for one: all are shown, and \
+                    training needs --on-conflict newest or --on-conflict first to choose";
+        assert_eq!(apart.notes, [want]);
+    }
+
+    #[test]
+    fn foreign_files_beside_tasks_are_passed_over() {
+        let files = [
+            ("d/a.json", BARE),
+            ("d/empty.json", ""),
+            ("d/splits.json", r#"{"train": ["a"], "test": ["b"]}"#),
+        ];
+        let (tasks, notes) = loaded(&files, &["d"], OnConflict::Error).unwrap();
+        assert_eq!(tasks, ["a 1+1"]);
+        assert_eq!(
+            notes,
+            ["DIR/d: passed over 2 other files and folders (empty.json, splits.json)"]
+        );
+        let want = "DIR/d/empty.json: expected ARC tasks, found an empty file";
+        assert_eq!(read_from(&files, &["d/empty.json"]), Err(want.to_owned()));
+        assert!(read_from(&[("d/cut.json", "{"), files[0]], &["d"]).is_err());
+    }
+
+    #[test]
+    fn solutions_that_lack_a_task_leave_the_others() {
+        let challenges = r#"{"x": {"train": [], "test": [{"input": [[3]]}]},
+                             "y": {"train": [], "test": [{"input": [[4]]}]}}"#;
+        let files =
+            [("d/a_challenges.json", challenges), ("d/a_solutions.json", r#"{"y": [[[5]]]}"#)];
+        for path in ["d", "d/a_challenges.json"] {
+            let (tasks, notes) = loaded(&files, &[path], OnConflict::Error).unwrap();
+            assert_eq!(tasks, ["y 0+1"]);
+            let want =
+                format!("DIR/{path}: passed over 1 task without outputs (a_challenges.json)");
+            assert_eq!(notes, [want]);
+        }
+    }
+
+    #[test]
     fn a_role_does_not_depend_on_how_a_path_is_spelled() {
         let files = [
             ("d/training/a.json", BARE),
@@ -221,7 +373,7 @@ mod tests {
         assert_eq!(read_from(&files, &["evaluation/d"]), Ok(want));
         let (tasks, notes) = loaded(&files[1..], &["evaluation/d"], OnConflict::Error).unwrap();
         let want = "DIR/evaluation/d: its tasks are evaluation tasks, since the folder that it is \
-                    in has `evaluation` in its name";
+                    in is called `evaluation`";
         assert_eq!((&*tasks, &*notes), (&["e 0+1".to_owned()][..], &[want.to_owned()][..]));
     }
 
@@ -494,7 +646,15 @@ mod tests {
 
     #[test]
     fn paths_without_tasks_are_rejected() {
-        assert_eq!(read_from(&[("d/notes.txt", "")], &["d"]), Err("DIR/d holds no tasks".into()));
+        for (file, advice) in [
+            ("notes.txt", ""),
+            ("tasks.zip", "; unpack archives first"),
+            ("train-0.parquet", "; ARC tasks are read from JSON"),
+        ] {
+            let want =
+                format!("DIR/d: expected ARC tasks, found 1 other file or folder ({file}){advice}");
+            assert_eq!(read_from(&[(&format!("d/{file}"), "")], &["d"]), Err(want));
+        }
         assert_eq!(read_from(&[], &["none.json"]), Err("cannot read DIR/none.json".into()));
     }
 }

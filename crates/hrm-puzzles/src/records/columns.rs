@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{CHALLENGE, rows};
+use super::rows;
 use crate::text::quoted;
+
+/// What puzzles without answers are for, for messages.
+pub(super) const CHALLENGE: &str = "puzzles without answers are for `eval --challenge`";
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

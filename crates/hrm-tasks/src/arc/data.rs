@@ -56,8 +56,15 @@ impl ArcData {
         loaded: Loaded,
         held_out: f64,
     ) -> Result<Self, TaskError> {
-        let Fitting { mut library, left_out, notes } = fitting(config, loaded)?;
-        library::hold_out(&mut library, held_out, config.seed);
+        let Fitting { mut library, left_out, mut notes } = fitting(config, loaded)?;
+        let n_held_out = library::hold_out(&mut library, held_out, config.seed);
+        if n_held_out > 0 {
+            notes.push(format!(
+                "no name of a file or folder says what is for evaluation: {n_held_out} of {} \
+                 tasks are held out for it (task.held_out)",
+                library.len()
+            ));
+        }
         if library.len().saturating_mul(config.augmentations + 1) > N_VERSIONS_MAX {
             let n_most = N_VERSIONS_MAX / library.len() - 1;
             let expected = format!("at most {n_most} for {} tasks", library.len());

@@ -18,7 +18,8 @@ use super::{canvas, query};
 use crate::error::TaskError;
 use crate::query::{Answer, Query};
 use crate::traits::{
-    DataSource, Encoding, FitToData, Generate, PreparedRows, PuzzleTask, Queries, RowDecoder,
+    DataSource, Encoding, FitToData, Generate, PreparedRows, PuzzleTask, Queries, QueryStream,
+    RowDecoder,
 };
 use crate::vocabulary::Vocabulary;
 
@@ -134,6 +135,19 @@ impl Queries for ArcConfig {
     ) -> Result<Vec<Box<dyn Query>>, TaskError> {
         self.check()?;
         query::parse(text, place, identifiers, self.canvas)
+    }
+
+    /// The tasks of all files of the folder.
+    fn queries_of_folder(
+        &self,
+        folder: &Path,
+        identifiers: &[String],
+    ) -> Result<(QueryStream, Vec<String>), TaskError> {
+        self.check()?;
+        let (tasks, notes) = library::unsolved_tasks(folder)?;
+        let place = folder.display().to_string();
+        let queries = query::of_tasks(tasks, &place, identifiers, self.canvas)?;
+        Ok((Box::new(queries.into_iter().map(Ok)), notes))
     }
 
     /// A submission file of the ARC Prize contest.

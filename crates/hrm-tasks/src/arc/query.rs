@@ -38,7 +38,20 @@ pub(crate) fn parse(
     side: usize,
 ) -> Result<Vec<Box<dyn Query>>, TaskError> {
     let tasks = json::read(text.as_bytes(), place, &library::stem(place))?;
-    let tasks = json::tasks(tasks, place)?;
+    of_tasks(json::tasks(tasks, place)?, place, identifiers, side)
+}
+
+/// A query for every test input of tasks; messages call their origin `place`.
+///
+/// # Errors
+///
+/// As [`parse`], except that the tasks have been read.
+pub(crate) fn of_tasks(
+    tasks: Vec<Listed>,
+    place: &str,
+    identifiers: &[String],
+    side: usize,
+) -> Result<Vec<Box<dyn Query>>, TaskError> {
     let tasks = by_id(tasks, place)?;
     let ids: HashSet<&str> = tasks.iter().map(|(id, _)| id.as_str()).collect();
     let known = known_versions(identifiers, |id| ids.contains(id));
@@ -88,7 +101,7 @@ pub(crate) fn parse(
     }
 }
 
-/// The tasks of a file, each with its id. A task that the file repeats counts once.
+/// Tasks, each with its id. A task that is repeated counts once.
 ///
 /// # Errors
 ///
@@ -383,6 +396,6 @@ mod tests {
                     expected a grid of at most 1 by 1, the model's canvas, found 1 by 2";
         assert_eq!(message(TASK), want);
         assert_eq!(message(r#"{"train": [], "test": []}"#), "abc holds no test pairs");
-        assert_eq!(message("?"), "abc:1:1: expected a JSON object, found expected value");
+        assert_eq!(message("?"), "abc:1:1: expected a JSON object, found '?'");
     }
 }

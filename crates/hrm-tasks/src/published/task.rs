@@ -86,8 +86,8 @@ impl Prepared {
         let metadata = layout.metadata().clone();
         let decoder = kind.row_decoder()?;
         let sides = [&layout.train, &layout.test].into_iter().flatten();
-        let mut rows = sides.filter_map(|side| Some((side, side.row_ids().next()?)));
-        if let Some((side, first)) = rows.next() {
+        let first = sides.filter_map(|side| Some((side, side.row_ids().next()?))).next();
+        if let Some((side, first)) = first {
             decoder.check(&side.example(first).0, &layout.place)?;
         }
         let mut notes = layout.notes;

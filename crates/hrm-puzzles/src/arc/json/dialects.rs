@@ -1,9 +1,11 @@
 //! Finds out what a file is: tasks in one of their dialects, solutions, or something else.
 
-use super::grids::{Wrong, all, last_is_test, list_of_pairs, outputs, pair, task};
+use super::grids::{Wrong, all, is_pairs, last_is_test, list_of_pairs, outputs, pair, task};
 use super::task::{ArcTask, Found, Refused};
 use super::value::Json;
 use crate::arc::Grid;
+use crate::arc::solved_task::Role;
+use crate::text::shown;
 use crate::{PuzzleError, clipped};
 
 /// A task of a file.
@@ -42,7 +44,10 @@ pub enum Content {
 pub fn read(text: &[u8], file: &str, stem: &str) -> Result<Content, PuzzleError> {
     let text = std::str::from_utf8(text)
         .map_err(|_| PuzzleError::malformed(file, "JSON", "text that is not in UTF-8"))?;
-    let n_values = Json::check(text).map_err(|err| not_json(&err, file))?;
+    if text.trim().is_empty() {
+        return Ok(Content::Other(PuzzleError::malformed(file, "ARC tasks", "an empty file")));
+    }
+    let n_values = Json::check(text).map_err(|err| not_json(&err, text, file))?;
     let mut reading = Reading::new(file, stem, n_values);
     Json::all(text).for_each(|value| reading.top_level(value));
     reading.finish()
@@ -83,12 +88,45 @@ pub fn tasks(content: Content, file: &str) -> Result<Vec<Listed>, PuzzleError> {
 }
 
 /// The error of a text that is not JSON.
-fn not_json(err: &serde_json::Error, file: &str) -> PuzzleError {
-    let place = format!("{file}:{}:{}", err.line(), err.column());
-    let text = err.to_string();
-    // The place is already in the message; the rest may quote the file at length.
-    let found = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    PuzzleError::malformed(place, "a JSON object", clipped(found))
+fn not_json(err: &serde_json::Error, text: &str, file: &str) -> PuzzleError {
+    let line = text.split('\n').nth(err.line().saturating_sub(1)).unwrap_or_default();
+    // The column counts bytes; the fault is the last one.
+    let start = (0..=err.column().saturating_sub(1).min(line.len()))
+        .rev()
+        .find(|at| line.is_char_boundary(*at));
+    let (before, after) = line.split_at(start.unwrap_or_default());
+    let is_of_word = |at: char| at.is_ascii_alphanumeric() || at == '_';
+    let word_before = before.len() - before.trim_end_matches(is_of_word).len();
+    let from_word = &line[before.len() - word_before..];
+    let word = &from_word[..from_word.find(|at| !is_of_word(at)).unwrap_or(from_word.len())];
+    let first = text.trim_start().chars().next().unwrap_or('{');
+    let message = err.to_string();
+    let is_table = !"{[\"#/".contains(first)
+        && text.lines().next().is_some_and(|line| line.contains([',', ';', '\t']));
+
+    let found = if is_table {
+        "a table; ARC tasks are read from JSON".to_owned()
+    } else if err.is_eof() {
+        "the end of the text".to_owned()
+    } else if after.starts_with("//") || after.starts_with("/*") || after.starts_with('#') {
+        "a comment, which JSON does not have; remove it".to_owned()
+    } else if ["NaN", "nan", "Infinity", "inf"].contains(&word) {
+        format!("{word}, which JSON does not have; write null for what is unknown")
+    } else if after.starts_with('\'')
+        || ["True", "False", "None", "array"].contains(&word)
+        || after.starts_with('(')
+    {
+        "the notation of Python; write the file with json.dumps".to_owned()
+    } else if message.starts_with("recursion limit") {
+        "brackets nested too deeply".to_owned()
+    } else if message.starts_with("number out of range") {
+        "a number out of range".to_owned()
+    } else {
+        after.chars().next().map_or_else(|| "the end of a line".to_owned(), shown)
+    };
+    let place =
+        if is_table { file.to_owned() } else { format!("{file}:{}:{}", err.line(), err.column()) };
+    PuzzleError::malformed(place, "a JSON object", found)
 }
 
 /// A task without a name of its own as yet.
@@ -111,15 +149,17 @@ const PART_KEYS: [&str; 4] = ["train", "test", "examples", "pairs"];
 /// Whether the key of a set of tasks says that they are for evaluation; `None` for a key that
 /// is none of a set.
 fn is_evaluation_key(key: &str) -> Option<bool> {
-    let key = key.to_lowercase();
-    let begins_with = |starts: &[&str]| starts.iter().any(|start| key.starts_with(start));
-    if key.contains("eval") || key == "dev" || begins_with(&["test", "val", "held"]) {
-        Some(true)
-    } else if begins_with(&["train"]) || ["tasks", "data", "puzzles"].contains(&key.as_str()) {
-        Some(false)
-    } else {
-        None
+    // The last is that of rows as Hugging Face shows them.
+    const NEITHER: [&str; 4] = ["tasks", "data", "puzzles", "rows"];
+    match Role::named(key) {
+        Some(role) => Some(role == Role::Evaluation),
+        None => NEITHER.contains(&&*key.to_lowercase()).then_some(false),
     }
+}
+
+/// A task in a row, as Hugging Face shows it: `{"row_idx": 0, "row": {..}}`.
+fn unwrapped(value: Json<'_>) -> Json<'_> {
+    value.get("row").unwrap_or(value)
 }
 
 /// A file being read.
@@ -204,11 +244,15 @@ impl<'a> Reading<'a> {
         let is_part = |key: &str, value: Json<'_>| {
             let can_be = match key {
                 // Anything else is a mistake in a task, not something else.
-                "train" | "test" => !value.is_object(),
-                _ => value.is_array(),
+                "train" | "test" => is_pairs(value) || !value.is_object(),
+                _ => is_pairs(value),
             };
             PART_KEYS.contains(&key) && can_be && !matches!(kind_of(value), Kind::Tasks)
         };
+        if let Some((key, id)) = ids_of_split(value) {
+            let place = format!("{}, {key}[0]", self.place(self.stem));
+            return self.other(|| place, "an object with input and output", id);
+        }
         if value.is_object() {
             if value.entries().any(|(key, value)| is_part(&key, value)) {
                 self.has_bare = true;
@@ -307,6 +351,7 @@ impl<'a> Reading<'a> {
     fn element(&mut self, idx: usize, value: Json<'_>) {
         let file = self.file;
         let place = || format!("{file}: [{idx}]");
+        let value = unwrapped(value);
         match kind_of(value) {
             Kind::Task => self.object(None, value),
             Kind::Pairs => self.push_pairs(None, list_of_pairs(value, &place())),
@@ -324,7 +369,7 @@ impl<'a> Reading<'a> {
         (self.is_in_set, self.is_evaluation) = around;
     }
 
-    fn finish(self) -> Result<Content, PuzzleError> {
+    fn finish(mut self) -> Result<Content, PuzzleError> {
         let (stem, n_tasks, is_only_bare) = (self.stem, self.tasks.len(), self.is_only_bare());
         // Beside sets of tasks there may be anything.
         let other = self.other.filter(|_| !self.has_set);
@@ -350,6 +395,10 @@ impl<'a> Reading<'a> {
             });
             return Err(earlier.unwrap_or(error));
         }
+        if self.has_set {
+            // Beside sets, an empty list is not a task without outputs.
+            self.solutions.retain(|(_, outputs)| !outputs.is_empty());
+        }
         let (has_tasks, has_solutions) = (!tasks.is_empty(), !self.solutions.is_empty());
         if u8::from(has_tasks) + u8::from(has_solutions) + u8::from(self.has_attempts) > 1 {
             let found = "some tasks, and some outputs without their inputs";
@@ -361,6 +410,18 @@ impl<'a> Reading<'a> {
             (false, false) => Content::Tasks(tasks),
         })
     }
+}
+
+/// The first id in a file that lists the ids of tasks for training and for test; `None` for
+/// another file.
+fn ids_of_split(value: Json<'_>) -> Option<(&'static str, Json<'_>)> {
+    let sides = ["train", "test"].map(|key| (key, value.get(key)));
+    let is_id = |value: Json<'_>| id_of(value).is_some();
+    let mut lists = sides.into_iter().filter_map(|(key, list)| Some((key, list?)));
+    if lists.clone().any(|(_, list)| !list.is_array() || !list.elements().all(is_id)) {
+        return None;
+    }
+    lists.find_map(|(key, list)| Some((key, list.elements().next()?)))
 }
 
 fn id_of(value: Json<'_>) -> Option<String> {
@@ -392,7 +453,7 @@ impl Keys {
     fn of(value: Json<'_>) -> Self {
         let mut keys = Self::default();
         for (key, value) in value.entries() {
-            keys.of_task |= PART_KEYS.contains(&&*key) && value.is_array();
+            keys.of_task |= PART_KEYS.contains(&&*key) && is_pairs(value);
             keys.of_attempts |= key.starts_with("attempt");
             keys.of_pair |= key == "input" || key == "output";
         }
@@ -433,7 +494,9 @@ fn kind_within(value: Json<'_>, n_sets: usize) -> Kind {
         }
         (1, Some(_)) if keys.of_attempts => Kind::Attempts,
         (1, Some(_)) if keys.of_pair => Kind::Pairs,
-        (1, Some(_)) if value.elements().any(|value| Keys::of(value).of_task) => Kind::Tasks,
+        (1, Some(_)) if value.elements().any(|value| Keys::of(unwrapped(value)).of_task) => {
+            Kind::Tasks
+        }
         (4, _) => Kind::Pairs,
         (3, _) | (1 | 2, None) => Kind::Grids,
         (2, Some(first)) if first.is_number() => Kind::Grids,

@@ -34,14 +34,9 @@ impl Wrong {
 
 /// A task given as an object with train and test pairs.
 pub(super) fn task(value: Json<'_>, place: &str) -> Result<ArcTask, Refused> {
-    let pairs = |key: &str| {
-        let pairs = array(value.get(key), &format!("{place}, {key}"), "an array of pairs")?;
-        let place = format!("{place}, {key}");
-        Ok::<_, Wrong>(pairs.enumerate().map(move |(idx, pair)| (pair, format!("{place}[{idx}]"))))
-    };
-    let train = pairs("train").and_then(|pairs| all(pairs.map(|(found, at)| pair(found, &at))));
-    let test = pairs("test").and_then(|pairs| all(pairs.map(|(found, at)| test_pair(found, &at))));
-    let n_tests = || value.get("test").map_or(0, |tests| tests.elements().count());
+    let train = pairs(value.get("train"), (&format!("{place}, train"), ""), pair);
+    let test = pairs(value.get("test"), (&format!("{place}, test"), ""), test_pair);
+    let n_tests = || with_json(value.get("test"), |tests| tests.map_or(0, n_pairs));
     // What is malformed counts more than what is too large.
     match (train, test) {
         (Ok(train), Ok(test)) => Ok(ArcTask { train, test }),
@@ -50,6 +45,76 @@ pub(super) fn task(value: Json<'_>, place: &str) -> Result<ArcTask, Refused> {
         | (Ok(_), Err(wrong))
         | (Err(wrong), Err(_)) => Err(wrong.refused(Err(n_tests()))),
     }
+}
+
+/// Whether a value may be the pairs of a task: an array of them, a single one, their inputs
+/// and their outputs, or any of these as JSON in a text.
+pub(super) fn is_pairs(value: Json<'_>) -> bool {
+    let is_text = |text: &str| text.trim_start().starts_with(['[', '{']);
+    let is_object = |value: Json<'_>| value.get("input").is_some_and(Json::is_array);
+    value.is_array() || is_object(value) || value.as_text().is_some_and(|text| is_text(&text))
+}
+
+/// Passes on a value, or what a text holds that is JSON.
+fn with_json<T>(value: Option<Json<'_>>, read: impl FnOnce(Option<Json<'_>>) -> T) -> T {
+    let text = value.and_then(Json::as_text);
+    let text = text.filter(|text| Json::check(text).is_ok_and(|n_values| n_values == 1));
+    match &text {
+        Some(text) => read(Json::all(text).next()),
+        None => read(value),
+    }
+}
+
+/// The inputs of an object that has all of them under one key and all outputs under another.
+fn columns(value: Json<'_>) -> Option<Elements<'_>> {
+    let inputs = value.get("input").filter(|inputs| inputs.is_array())?;
+    // Of a single pair, it is a row that is first, and a cell that is first in it.
+    let is_row = |value: Json<'_>| value.elements().next().is_some_and(|cell| !cell.is_array());
+    (!inputs.elements().next().is_some_and(is_row)).then(|| inputs.elements())
+}
+
+/// Number of pairs in what [may be](is_pairs) the pairs of a task.
+fn n_pairs(value: Json<'_>) -> usize {
+    match columns(value) {
+        Some(inputs) => inputs.count(),
+        None if value.is_object() => 1,
+        None => value.elements().count(),
+    }
+}
+
+/// The pairs of a task; `read` reads one of them. If inputs and outputs are apart, it is given
+/// `[input, output]`, or `[input]` without outputs. The index of a pair follows the place and
+/// the separator.
+fn pairs<T>(
+    value: Option<Json<'_>>,
+    (place, separator): (&str, &str),
+    read: impl Fn(Json<'_>, &str) -> Result<T, Wrong>,
+) -> Result<Vec<T>, Wrong> {
+    let at = |idx: usize| format!("{place}{separator}[{idx}]");
+    with_json(value, |value| {
+        let Some(object) = value.filter(|value| value.get("input").is_some()) else {
+            let pairs = array(value, place, "an array of pairs")?.enumerate();
+            return all(pairs.map(|(idx, found)| read(found, &at(idx))));
+        };
+        let Some(inputs) = columns(object) else { return Ok(vec![read(object, &at(0))?]) };
+        let outputs = object.get("output").filter(|outputs| !outputs.is_null());
+        let outputs = outputs.map(|outputs| array(Some(outputs), place, "an array of outputs"));
+        let mut outputs = outputs.transpose()?;
+        if let Some(outputs) = &outputs {
+            let (n_inputs, n_outputs) = (inputs.clone().count(), outputs.clone().count());
+            if n_inputs != n_outputs {
+                let expected = format!("as many outputs as inputs ({n_inputs})");
+                return Err(PuzzleError::malformed(place, expected, n_outputs.to_string()).into());
+            }
+        }
+        all(inputs.enumerate().map(|(idx, input)| {
+            let output = outputs.as_mut().and_then(Iterator::next);
+            let pair: Vec<_> =
+                [Some(input), output].into_iter().flatten().map(Json::text).collect();
+            let pair = format!("[{}]", pair.join(", "));
+            read(Json::all(&pair).next().expect("values that were checked"), &at(idx))
+        }))
+    })
 }
 
 /// All items, or an error; one of malformed content, if there is any.
@@ -144,7 +209,12 @@ fn grid(value: Option<Json<'_>>, place: &str) -> Result<Grid, Wrong> {
             return Err(PuzzleError::malformed(place, expected, n_found.to_string()).into());
         }
         let colours = row.enumerate().map(|(col_idx, value)| {
-            let colour = value.as_number().and_then(|digits| digits.parse::<u8>().ok());
+            let digits = value.as_number().map(|digits| match digits.split_once('.') {
+                // Some tools write whole numbers as 9.0.
+                Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole,
+                _ => digits,
+            });
+            let colour = digits.and_then(|digits| digits.parse::<u8>().ok());
             colour.filter(|colour| *colour < N_COLOURS).ok_or_else(|| {
                 let place = format!("{place}, column {}", col_idx + 1);
                 PuzzleError::malformed(place, "a colour, 0 to 9", value.kind())
@@ -172,8 +242,7 @@ fn array<'a>(
 
 /// The pairs of a task that is a list of pairs.
 pub(super) fn list_of_pairs(value: Json<'_>, place: &str) -> Result<Vec<Pair>, Wrong> {
-    let pairs = array(Some(value), place, "an array of pairs")?.enumerate();
-    all(pairs.map(|(idx, found)| pair(found, &format!("{place}, [{idx}]"))))
+    pairs(Some(value), (place, ", "), pair)
 }
 
 /// A task of which nothing says which pairs are test pairs.

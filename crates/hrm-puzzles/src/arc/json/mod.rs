@@ -11,7 +11,9 @@
 //! submission     {"007bbfb7": [{"attempt_1": .., "attempt_2": ..}, ..], ..}
 //! ```
 //!
-//! A pair is an object or an array `[input, output]`. A test output that is absent, `null`
+//! A pair is an object or an array `[input, output]`. The pairs of a task may also be a single
+//! one, `{"input": [grid, ..], "output": [grid, ..]}`, or JSON in a text; tasks may be in rows
+//! as Hugging Face shows them (`{"rows": [{"row": task}, ..]}`). A test output that is absent, `null`
 //! or `[]` is unknown. The last pair of a list of pairs is the test pair. A file may hold
 //! several such values one after the other, e.g. one a line.
 //!

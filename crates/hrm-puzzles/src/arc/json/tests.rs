@@ -118,6 +118,90 @@ fn every_set_of_tasks_is_read() {
 }
 
 #[test]
+fn pairs_are_read_however_they_are_kept() {
+    let want = listed(
+        r#"{"x": {"train": [{"input": [[1]], "output": [[2]]}, {"input": [[3]], "output": [[4]]}],
+                  "test": [{"input": [[5, 6]]}]}}"#,
+    );
+    assert_eq!(want, ["x 2/1"]);
+    let parsed = |text: &str| parse(text.as_bytes(), "a.json", "a").unwrap();
+    let plain = parsed(
+        r#"{"x": {"train": [[[[1]], [[2]]], [[[3]], [[4]]]], "test": [{"input": [[5, 6]]}]}}"#,
+    );
+    let apart = r#"{"input": [[[1]], [[3]]], "output": [[[2]], [[4]]]}"#;
+    let pairs = r#"[[[[1.0]], [[2]]], [[[3]], [[4.00]]]]"#;
+    let in_text = serde_json::to_string(pairs).unwrap();
+    for train in [apart, pairs, &in_text, &serde_json::to_string(apart).unwrap()] {
+        for test in [r#"{"input": [[5, 6]]}"#, r#"{"input": [[[5, 6]]]}"#, r#"[[[[5, 6]]]]"#] {
+            let task = format!(r#"{{"train": {train}, "test": {test}}}"#);
+            assert_eq!(parsed(&format!(r#"{{"x": {task}}}"#)), plain, "{task}");
+            let bare = [("a".to_owned(), plain[0].1.clone())];
+            assert_eq!(parsed(&task), bare, "{task}");
+        }
+        assert_eq!(listed(&format!(r#"{{"examples": {train}}}"#)), ["a 1/1l"]);
+    }
+    // As Hugging Face shows a set.
+    let row = |n: u8, id: &str| {
+        let task = format!(r#"{{"id": "{id}", "train": {pairs}, "test": [[[[5]], [[6]]]]}}"#);
+        format!(r#"{{"row_idx": {n}, "row": {task}, "truncated_cells": []}}"#)
+    };
+    let rows = [row(0, "x"), row(1, "y")].join(", ");
+    for features in ["[]", r#"[{"feature_idx": 0, "name": "id"}]"#] {
+        let text = format!(r#"{{"features": {features}, "rows": [{rows}], "num_rows_total": 2}}"#);
+        assert_eq!(listed(&text), ["x 2/1", "y 2/1"]);
+    }
+    rejected(
+        r#"{"train": {"input": [[[1]], [[3]]], "output": [[[2]]]}, "test": []}"#,
+        "a.json: task `a`, train: expected as many outputs as inputs (2), found 1",
+    );
+    rejected(
+        r#"{"train": {"input": [[[1]], [[3]]]}, "test": []}"#,
+        "a.json: task `a`, train[0].output: expected an array of rows, found nothing",
+    );
+    rejected(
+        r#"{"train": "[[[[1]], [[x]]]]", "test": []}"#,
+        "a.json: task `a`, train: expected an array of pairs, found the text \"[[[[1]], [[x]]]]\"",
+    );
+}
+
+#[test]
+fn ids_of_a_split_are_no_tasks() {
+    for text in [
+        r#"{"train": ["x", "y"], "test": ["z"]}"#,
+        r#"{"train": [], "test": [1, 2]}"#,
+        r#"{"training": ["x"], "evaluation": ["y"]}"#,
+        " \n",
+    ] {
+        let content = read(text.as_bytes(), "a.json", "a");
+        assert!(matches!(content, Ok(Content::Other(_))), "{text}: {content:?}");
+    }
+    rejected(
+        r#"{"train": ["x"], "test": ["y"]}"#,
+        "a.json: task `a`, train[0]: expected an object with input and output, \
+         found the text \"x\"",
+    );
+}
+
+#[test]
+fn what_is_no_json_is_said_in_words() {
+    for (text, place, found) in [
+        ("id,train\nx,\"[]\"", "", "a table; ARC tasks are read from JSON"),
+        ("{'train': []}", ":1:2", "the notation of Python; write the file with json.dumps"),
+        ("{\"x\": None}", ":1:7", "the notation of Python; write the file with json.dumps"),
+        ("# tasks\n{}", ":1:1", "a comment, which JSON does not have; remove it"),
+        ("{\n  // x\n}", ":2:3", "a comment, which JSON does not have; remove it"),
+        ("[[NaN]]", ":1:3", "NaN, which JSON does not have; write null for what is unknown"),
+        ("{},", ":1:3", "','"),
+        ("{\"x\": [1, 2", ":1:12", "the end of the text"),
+        ("{\"é\": é}", ":1:8", "'é'"),
+    ] {
+        rejected(text, &format!("a.json{place}: expected a JSON object, found {found}"));
+    }
+    let err = parse(b"[nan]", "a.json", "a").unwrap_err().to_string();
+    assert!(err.contains("found nan, which JSON does not have"), "{err}");
+}
+
+#[test]
 fn the_first_fault_of_a_file_is_reported() {
     let want = "a.json: task `z`, train: expected an array of pairs, found nothing";
     let later = r#""b": {"train": 3, "test": []}"#;
@@ -212,7 +296,7 @@ fn solutions_are_grids_by_task() {
 #[test]
 fn wrong_structure_is_rejected_with_its_place() {
     rejected("{}", "a.json holds no tasks");
-    rejected("", "a.json:1:0: expected a JSON object, found EOF while parsing a value");
+    rejected("", "a.json: expected ARC tasks, found an empty file");
     rejected("[1]", "a.json: [0]: expected a task or a pair, found the number 1");
     rejected(
         r#"{"x": 1}"#,
@@ -260,7 +344,7 @@ fn wrong_grids_are_rejected_with_their_place() {
     rejected("[[1], 2]", ", row 2: expected an array of colours, found the number 2");
     rejected("[[0, 10]]", ", row 1, column 2: expected a colour, 0 to 9, found the number 10");
     rejected("[[-1]]", ", row 1, column 1: expected a colour, 0 to 9, found the number -1");
-    rejected("[[1.0]]", ", row 1, column 1: expected a colour, 0 to 9, found the number 1.0");
+    rejected("[[1.5]]", ", row 1, column 1: expected a colour, 0 to 9, found the number 1.5");
     rejected("[[null]]", ", row 1, column 1: expected a colour, 0 to 9, found nothing");
     rejected(&format!("[{}[1]]", "[1],".repeat(30)), ": expected 1 to 30 rows, found 31");
     rejected(&format!("[[{}1]]", "1,".repeat(30)), ", row 1: expected 1 to 30 colours, found 31");

@@ -65,6 +65,11 @@ impl<'a> Json<'a> {
         matches!(self.start(), b'-' | b'0'..=b'9')
     }
 
+    /// The JSON itself.
+    pub(super) fn text(self) -> &'a str {
+        self.0
+    }
+
     /// The text of a string.
     pub(super) fn as_text(self) -> Option<Cow<'a, str>> {
         (self.start() == b'"').then(|| string(self.0))
