@@ -85,11 +85,6 @@ impl Prepared {
     ) -> Result<Self, TaskError> {
         let metadata = layout.metadata().clone();
         let decoder = kind.row_decoder()?;
-        let sides = [&layout.train, &layout.test].into_iter().flatten();
-        let first = sides.filter_map(|side| Some((side, side.row_ids().next()?))).next();
-        if let Some((side, first)) = first {
-            decoder.check(&side.example(first).0, &layout.place)?;
-        }
         let mut notes = layout.notes;
         let mut unknown_names = None;
         if known.is_none() && layout.test.is_none() {
@@ -97,6 +92,10 @@ impl Prepared {
         }
         let [train, mut eval] = [layout.train, layout.test]
             .map(|split| split.unwrap_or_else(|| Split::empty(metadata.clone())));
+        let rows = [&train, &eval].map(|side| Some(side.example(side.row_ids().next()?)));
+        if let Some((inputs, _)) = rows.into_iter().flatten().next() {
+            decoder.check(&inputs, &layout.place)?;
+        }
         if let Some(known) = known.filter(|known| *known != layout.identifiers) {
             let (numbers, n_unknown) = renumbering(&layout.identifiers, known);
             let n_names = layout.identifiers.len() - 1;
