@@ -122,7 +122,6 @@ fn small_archives_of_much_text() {
         let archive = gzip(start, &piece, N_BYTES / piece.len());
         assert!(archive.len() < 1 << 20, "{} bytes", archive.len());
         for name in ["records", "text", "boards", "grids", "grid_csv"] {
-            println!("{name}: {start:?} and {:?}", &piece[..piece.len().min(8)]);
             readers::Reader::named(name).check(&archive);
         }
     }

@@ -182,8 +182,14 @@ impl Fields {
     }
 }
 
-/// The fields of a first line, without the spaces around them.
+/// The fields of a first line, without the spaces around them; none for a line that is longer
+/// than names of columns are.
 pub(super) fn names(line: &[u8], separator: u8) -> Vec<String> {
+    const N_BYTES_MAX: usize = 1 << 16;
+
+    if line.len() > N_BYTES_MAX {
+        return Vec::new();
+    }
     let mut row = Fields::new(separator);
     row.add(line);
     let name = |field: &Vec<u8>| String::from_utf8_lossy(field).trim().to_owned();
