@@ -119,6 +119,7 @@ impl Import {
 
         let specs = config.params()?;
         must_fit(&place, &specs, &read)?;
+        shapes.check_architecture(&published)?;
         let weights = Weights::from_tensors(&specs, read.tensors, &Device::Cpu).map_err(|err| {
             let context = match published.exists() {
                 true => format!("{place}, with {}", published.place()),

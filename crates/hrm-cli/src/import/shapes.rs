@@ -233,17 +233,29 @@ impl Shapes {
         }
     }
 
+    /// Refuses weights whose modules are not those of the architecture that the config names.
+    ///
+    /// # Errors
+    ///
+    /// If it names one of the other kind.
+    pub(super) fn check_architecture(&self, published: &Published) -> anyhow::Result<()> {
+        let (place, h_module) = (&self.place, names::H_MODULE);
+        let is_recursive = self.n_h_layers == 0;
+        match published.architecture().filter(|named| named.1 != is_recursive) {
+            Some((name, _)) => {
+                let has = if is_recursive { "no" } else { "an" };
+                Err(published.wrong(format!(
+                    "`name` is {name}, but the weights in {place} have {has} `{h_module}`"
+                )))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a config that says something else than the shapes.
     fn check(&self, published: &Published, modules: Modules) -> anyhow::Result<()> {
         let is_flat = modules == Modules::Flat;
-        let (place, h_module) = (&self.place, names::H_MODULE);
         let is_recursive = self.n_h_layers == 0;
-        if let Some((name, _)) = published.architecture().filter(|named| named.1 != is_recursive) {
-            let has = if is_recursive { "no" } else { "an" };
-            return Err(published.wrong(format!(
-                "`name` is {name}, but the weights in {place} have {has} `{h_module}`"
-            )));
-        }
         // The published code of a model of one module has the key, and ignores it.
         let counts_h_layers =
             !is_recursive || published.variant.is_none() && published.architecture().is_none();

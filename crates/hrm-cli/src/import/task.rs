@@ -89,15 +89,6 @@ impl Evidence<'_> {
             if fitting.iter().any(|(fitting, _)| fitting == *kind) {
                 return Ok(kind);
             }
-            return Err(usage(format!(
-                "{}: it is trained on the data set {}, but no {kind} puzzles{} have the vocabulary of \
-                 the weights in {}, {vocab_size} symbols: name the kind of puzzle with --task; {}",
-                published.place(),
-                published.data_names.join(", "),
-                self.n_cells.map_or(String::new(), |n| format!(" of {n} cells")),
-                self.place,
-                self.as_grid()
-            )));
         }
         match fitting.as_slice() {
             [] => Err(usage(format!(
@@ -108,8 +99,16 @@ impl Evidence<'_> {
                 self.as_grid()
             ))),
             [(kind, _)] => {
-                let why = format!("the only one with a vocabulary of {vocab_size} symbols");
-                defaults.push(format!("task {kind} ({why})"));
+                let of_data = match named.is_empty() {
+                    true => String::new(),
+                    // Configs are copied from one training run to the next.
+                    false => {
+                        format!(", though the data set is {}", published.data_names.join(", "))
+                    }
+                };
+                defaults.push(format!(
+                    "task {kind} (the only one with a vocabulary of {vocab_size} symbols{of_data})"
+                ));
                 Ok(kind)
             }
             several => {
