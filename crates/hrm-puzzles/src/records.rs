@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::PuzzleError;
 use crate::text::lines::{Line, LineBreaks, LineReader, N_LINE_BYTES_MAX};
 use crate::text::{TABLE_ENDINGS, Text, counted, named, quoted};
+use columns::CHALLENGE;
 use rows::{Row, Rows};
 
 pub use columns::Columns;
@@ -63,9 +64,6 @@ pub const SETTINGS: &str = "recipe.json";
 /// File names in a data folder.
 const TRAIN: &str = "train.csv";
 const TEST: &str = "test.csv";
-
-/// What puzzles without answers are for, for messages.
-const CHALLENGE: &str = "puzzles without answers are for `eval --challenge`";
 
 /// Rows that are read before they are worked on together.
 const N_CHUNK: usize = 4096;
@@ -889,8 +887,8 @@ mod tests {
         assert!(message.contains("found \"a\"; say which columns are meant"), "{message}");
         write("test.csv", "id,puzzle\n1,5\n");
         let message = for_eval(&data, &Columns::default(), make).unwrap_err().to_string();
-        let want = "names question and answer once, found \"id,puzzle\"; say which column holds the \
-                    answer: --columns answer=NAME; puzzles without answers are for `eval --challenge`";
+        let want = "found \"id,puzzle\"; say which columns are meant: --columns \
+                    question=NAME,answer=NAME; puzzles without answers are for `eval --challenge`";
         assert!(message.ends_with(want), "{message}");
         // What is no table is refused as before.
         write("test.csv", "x,y\n1,5\n");
