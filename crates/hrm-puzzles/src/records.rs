@@ -23,6 +23,7 @@ use rayon::prelude::*;
 use crate::PuzzleError;
 use crate::text::lines::{Line, LineBreaks, LineReader, N_LINE_BYTES_MAX};
 use crate::text::{TABLE_ENDINGS, Text, counted, named, quoted};
+use columns::CHALLENGE;
 use rows::{Row, Rows};
 
 use columns::CHALLENGE;
@@ -864,8 +865,8 @@ mod tests {
         assert!(message.contains("found \"a\"; say which columns are meant"), "{message}");
         write("test.csv", "id,puzzle\n1,5\n");
         let message = for_eval(&data, &Columns::default(), make).unwrap_err().to_string();
-        let want = "names question and answer once, found \"id,puzzle\"; say which column holds the \
-                    answer: --columns answer=NAME; puzzles without answers are for `eval --challenge`";
+        let want = "found \"id,puzzle\"; say which columns are meant: --columns \
+                    question=NAME,answer=NAME; puzzles without answers are for `eval --challenge`";
         assert!(message.ends_with(want), "{message}");
         // What is no table is refused as before.
         write("test.csv", "x,y\n1,5\n");

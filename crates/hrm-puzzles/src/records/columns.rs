@@ -168,22 +168,17 @@ impl Columns {
 
     /// What to do about a header that is not as `expected`, to be appended to what was found.
     pub(super) fn advice(&self, header: &[&str], expected: &str) -> String {
-        let is_named = expected.contains("--columns");
-        match is_without_names(header) {
-            true if header.len() == 1 => {
-                format!(
-                    ", which names nothing: add a first line such as question,answer; {CHALLENGE}"
-                )
-            }
-            true => ", which names nothing: add a first line such as question,answer".to_owned(),
-            false if self.find(header, false).is_ok() && is_named => format!("; {CHALLENGE}"),
-            false if self.find(header, false).is_ok() => {
-                format!("; say which column holds the answer: --columns answer=NAME; {CHALLENGE}")
-            }
-            false if is_named => String::new(),
-            false => {
-                "; say which columns are meant: --columns question=NAME,answer=NAME".to_owned()
-            }
+        let first_line = "add a first line such as question,answer";
+        let columns = "; say which columns are meant: --columns question=NAME,answer=NAME";
+        if is_without_names(header) {
+            let is_question =
+                if header.len() == 1 { format!("; {CHALLENGE}") } else { String::new() };
+            return format!(", which names nothing: {first_line}{is_question}");
+        }
+        let columns = if expected.contains("--columns") { "" } else { columns };
+        match self.find(header, false) {
+            Ok(_) => format!("{columns}; {CHALLENGE}"),
+            Err(_) => columns.to_owned(),
         }
     }
 
