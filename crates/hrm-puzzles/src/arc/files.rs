@@ -244,6 +244,10 @@ impl Source {
                 solutions.extend(solutions_beside(&path)?);
             }
             let n_tasks = tasks.len();
+            // The name of a file with both sides says nothing about either.
+            let n_evaluation = tasks.iter().filter(|listed| listed.is_evaluation).count();
+            let is_whole = (1..n_tasks).contains(&n_evaluation);
+            let side = if is_whole && side.is_doubtful() { Side::TRAINING } else { side };
             let mut first_unknown = None;
             let mut n_unknown = 0;
             for Listed { id, task, is_list_of_pairs, is_evaluation } in tasks {

@@ -192,7 +192,7 @@ fn what_is_no_json_is_said_in_words() {
         ("{\n  // x\n}", ":2:3", "a comment, which JSON does not have; remove it"),
         ("[[NaN]]", ":1:3", "NaN, which JSON does not have; write null for what is unknown"),
         ("{},", ":1:3", "','"),
-        ("{\"x\": [1, 2", ":1:12", "the end of the text"),
+        ("{\"x\": [1, 2", ":1:11", "the end of the text"),
         ("{\"é\": é}", ":1:8", "'é'"),
     ] {
         rejected(text, &format!("a.json{place}: expected a JSON object, found {found}"));
