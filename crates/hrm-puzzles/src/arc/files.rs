@@ -72,6 +72,9 @@ pub(super) type Filed = (PathBuf, SolvedTask);
 /// The solutions of a file, by task.
 type Solutions = BTreeMap<String, Vec<Grid>>;
 
+/// Solutions, and their file.
+type SolutionsFile = (PathBuf, Solutions);
+
 /// All tasks with outputs of all paths, each with its file; and notes about what was passed
 /// over.
 ///
@@ -197,7 +200,7 @@ impl Source {
     fn lists(
         &mut self,
         checked: impl Fn(Vec<Listed>) -> Result<Vec<Listed>, PuzzleError>,
-    ) -> Result<(Vec<TaskFile>, Vec<(PathBuf, Solutions)>), PuzzleError> {
+    ) -> Result<(Vec<TaskFile>, Vec<SolutionsFile>), PuzzleError> {
         let (mut lists, mut solutions) = (Vec::new(), Vec::new());
         let stage = Stage::start("reading tasks", self.files.len() as u64);
         for (path, side) in &self.files {
@@ -503,7 +506,7 @@ fn fill<'a>(
     task: &mut ArcTask,
     id: &str,
     path: &Path,
-    solutions: &'a [(PathBuf, Solutions)],
+    solutions: &'a [SolutionsFile],
 ) -> Result<Option<&'a Path>, Unfilled> {
     if task.test.iter().all(|test| test.output.is_some()) {
         return Ok(None);
@@ -542,7 +545,7 @@ fn fill<'a>(
 
 /// The solutions for a file that was named alone: the file named after it, or else all
 /// files of its folder that have `solution` in their names.
-fn solutions_beside(path: &Path) -> Result<Vec<(PathBuf, Solutions)>, PuzzleError> {
+fn solutions_beside(path: &Path) -> Result<Vec<SolutionsFile>, PuzzleError> {
     let named = solutions_of(path).filter(|named| named.is_file());
     let files = match named {
         Some(named) => vec![named],
