@@ -151,6 +151,22 @@ fn published(here: &Path, set: &[&str]) {
 }
 
 #[test]
+fn weights_decide_if_their_data_set_is_named_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    train(here, "arc", "run", &[]);
+    fs::create_dir(here.join("hub")).unwrap();
+    assert_eq!(hrm(here, &["export", "run", "--out=hub/w.safetensors"]).code, 0);
+    fs::remove_file(here.join("hub/w.config.yaml")).unwrap();
+    let config = "arch: {num_heads: 2}\ndata_path: data/sudoku-extreme-1k\n";
+    fs::write(here.join("hub/all_config.yaml"), config).unwrap();
+    let notes = imported(here, &["hub", "--out=back"]);
+    let why = "task arc (the only one with a vocabulary of 12 symbols, though the data set is \
+               sudoku-extreme-1k)";
+    assert!(notes.contains(why), "{notes}");
+}
+
+#[test]
 fn the_kind_of_puzzle_is_never_guessed_silently() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -177,11 +193,7 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
     );
     assert_eq!(hrm(here, &["eval", "by-data", "--set=task.n_eval=2"]).code, 0);
     write("data_paths: [data/arc-aug-1000]");
-    refused(
-        here,
-        &["hub"],
-        "trained on the data set arc-aug-1000, but no arc puzzles have the vocabulary",
-    );
+    refused(here, &["hub"], "symbols: maze (16 cells), sudoku (16 cells). Name one");
     write("seq_len: 16");
     refused(here, &["hub"], "symbols: maze (16 cells), sudoku (16 cells). Name one");
     refused(

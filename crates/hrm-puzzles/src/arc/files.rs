@@ -72,8 +72,8 @@ pub(super) type Filed = (PathBuf, SolvedTask);
 /// The solutions of a file, by task.
 type Solutions = BTreeMap<String, Vec<Grid>>;
 
-/// Files of solutions.
-type SolutionFiles = Vec<(PathBuf, Solutions)>;
+/// Solutions, and their file.
+type SolutionsFile = (PathBuf, Solutions);
 
 /// All tasks with outputs of all paths, each with its file; and notes about what was passed
 /// over.
@@ -200,7 +200,7 @@ impl Source {
     fn lists(
         &mut self,
         checked: impl Fn(Vec<Listed>) -> Result<Vec<Listed>, PuzzleError>,
-    ) -> Result<(Vec<TaskFile>, SolutionFiles), PuzzleError> {
+    ) -> Result<(Vec<TaskFile>, Vec<SolutionsFile>), PuzzleError> {
         let (mut lists, mut solutions) = (Vec::new(), Vec::new());
         let stage = Stage::start("reading tasks", self.files.len() as u64);
         for (path, side) in &self.files {
@@ -247,6 +247,10 @@ impl Source {
                 solutions.extend(solutions_beside(&path)?);
             }
             let n_tasks = tasks.len();
+            // The name of a file with both sides says nothing about either.
+            let n_evaluation = tasks.iter().filter(|listed| listed.is_evaluation).count();
+            let is_whole = (1..n_tasks).contains(&n_evaluation);
+            let side = if is_whole && side.is_doubtful() { Side::TRAINING } else { side };
             let mut first_unknown = None;
             let mut n_unknown = 0;
             for Listed { id, task, is_list_of_pairs, is_evaluation } in tasks {
@@ -502,7 +506,7 @@ fn fill<'a>(
     task: &mut ArcTask,
     id: &str,
     path: &Path,
-    solutions: &'a [(PathBuf, Solutions)],
+    solutions: &'a [SolutionsFile],
 ) -> Result<Option<&'a Path>, Unfilled> {
     if task.test.iter().all(|test| test.output.is_some()) {
         return Ok(None);
@@ -541,7 +545,7 @@ fn fill<'a>(
 
 /// The solutions for a file that was named alone: the file named after it, or else all
 /// files of its folder that have `solution` in their names.
-fn solutions_beside(path: &Path) -> Result<SolutionFiles, PuzzleError> {
+fn solutions_beside(path: &Path) -> Result<Vec<SolutionsFile>, PuzzleError> {
     let named = solutions_of(path).filter(|named| named.is_file());
     let files = match named {
         Some(named) => vec![named],

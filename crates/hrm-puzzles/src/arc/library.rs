@@ -257,7 +257,8 @@ mod tests {
             assert_eq!(read_from(&files, &paths[..1]), Ok(want[..1].to_vec()), "{training}");
         }
         let files = [("d/train/a.json", BARE), ("d/test/b.json", OTHER), ("d/more.json", OTHER)];
-        assert_eq!(read_from(&files, &["d/train", "d/test/b.json"]), Ok(want));
+        assert_eq!(read_from(&files, &["d/train", "d/test/b.json"]), Ok(want.clone()));
+        let sides = want;
         let (_, notes) = loaded(&files, &["d"], OnConflict::Error).unwrap();
         let want = [
             "DIR/d: passed over 1 other file or folder (more.json)",
@@ -266,6 +267,8 @@ mod tests {
         assert_eq!(notes, want);
         let files = [("d/Training/a.json", BARE), ("d/Evaluation/b.json", OTHER)];
         assert_eq!(loaded(&files, &["d"], OnConflict::Error).unwrap().1, [""; 0]);
+        let both = format!(r#"{{"train": {{"a": {BARE}}}, "validation": {{"b": {OTHER}}}}}"#);
+        assert_eq!(read_from(&[("my_val.json", &both)], &["my_val.json"]), Ok(sides));
         let files = [("test/a.json", BARE)];
         let (_, notes) = loaded(&files, &["test"], OnConflict::Error).unwrap();
         assert_eq!(notes, ["DIR/test: by their names, tasks of test are for evaluation"]);
