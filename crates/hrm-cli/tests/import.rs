@@ -193,7 +193,7 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
     );
     assert_eq!(hrm(here, &["eval", "by-data", "--set=task.n_eval=2"]).code, 0);
     write("data_paths: [data/arc-aug-1000]");
-    refused(here, &["hub"], "symbols: maze (16 cells), sudoku (16 cells). Name one");
+    refused(here, &["hub"], "symbols: maze (900 cells), sudoku (16 cells). Name one");
     write("seq_len: 16");
     refused(here, &["hub"], "symbols: maze (16 cells), sudoku (16 cells). Name one");
     refused(

@@ -26,7 +26,6 @@ use crate::text::{TABLE_ENDINGS, Text, counted, named, quoted};
 use columns::CHALLENGE;
 use rows::{Row, Rows};
 
-use columns::CHALLENGE;
 pub use columns::Columns;
 pub(crate) use json::{IsWhole, Json, begins};
 pub use record::{Located, Record};

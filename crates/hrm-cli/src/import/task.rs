@@ -85,10 +85,10 @@ impl Evidence<'_> {
             .iter()
             .filter_map(|kind| Some((*kind, self.fitting(kind)?)))
             .collect();
-        if let [kind] = named.as_slice() {
-            if fitting.iter().any(|(fitting, _)| fitting == *kind) {
-                return Ok(kind);
-            }
+        if let [kind] = named.as_slice()
+            && fitting.iter().any(|(fitting, _)| fitting == *kind)
+        {
+            return Ok(kind);
         }
         match fitting.as_slice() {
             [] => Err(usage(format!(
