@@ -49,9 +49,9 @@ pub(crate) struct Eval {
     /// included, or these are unknown.
     #[arg(long, conflicts_with = "challenge")]
     forbid_leaks: bool,
-    /// Answer a file of puzzles without labels, and report how many answers obey
-    /// the rules.
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    /// Answer a file of puzzles without labels, for ARC also a folder, and report how many
+    /// answers obey the rules.
+    #[arg(long, value_name = "PATH", conflicts_with = "data")]
     challenge: Option<PathBuf>,
     #[command(flatten)]
     written: WrittenArgs,

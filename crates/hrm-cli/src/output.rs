@@ -35,7 +35,7 @@ fn exists(path: &Path) -> anyhow::Error {
 ///
 /// # Errors
 ///
-/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write) if it exists or cannot be written.
+/// [`PuzzleError::Write`] if it exists or cannot be written.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), TaskError> {
     let made = fs::create_dir_all(durable::parent(path));
     made.and_then(|()| durable::write_new(path, bytes)).map_err(TaskError::write(path))
