@@ -119,7 +119,6 @@ impl Import {
 
         let specs = config.params()?;
         must_fit(&place, &specs, &read)?;
-        shapes.check_architecture(&published)?;
         let weights = Weights::from_tensors(&specs, read.tensors, &Device::Cpu).map_err(|err| {
             let context = match published.exists() {
                 true => format!("{place}, with {}", published.place()),
@@ -127,6 +126,7 @@ impl Import {
             };
             anyhow::Error::from(ModelError::from(err)).context(context)
         })?;
+        shapes.check_architecture(&published)?;
         let model = Hrm::with_weights(config, weights)?;
 
         let names = self.names(model.config(), data.as_ref(), &read.files, &folders)?;
