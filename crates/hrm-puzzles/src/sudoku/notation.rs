@@ -244,6 +244,16 @@ fn repeats_zero(shape: Shape, text: &str) -> bool {
     symbols.chunks(shape.side).any(|row| row.iter().filter(|symbol| **symbol == '0').count() > 1)
 }
 
+/// Whether the characters of a text are all digits of a board in order, from 1 or A, as rows
+/// and columns are numbered.
+pub(super) fn is_count(shape: Shape, text: &str) -> bool {
+    let is_in = |digits: Digits| {
+        let found = text.chars().map(|symbol| digits.digit(shape, symbol));
+        found.eq((1..=shape.side as u8).map(Some))
+    };
+    is_in(Digits::FromOne) || is_in(Digits::Letters)
+}
+
 /// Names the first character that no board has, for a message.
 pub(super) fn foreign(shape: Shape, text: &str) -> String {
     let found = text.chars().find(|symbol| !is_symbol(shape, *symbol));

@@ -1,7 +1,7 @@
 //! A puzzle with its answer, as stored in files.
 
+use super::line::cells_of_field;
 use super::notation::Notation;
-use super::text::cells_of_field;
 use super::{Board, Shape};
 use crate::PuzzleError;
 use crate::records::{Located, Record};

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::io::Cursor;
 
-use super::notation::{BLANKS, Notation, foreign, is_symbol, of_number};
+use super::line::{BARS, Line, cells_of, cells_of_field, has_corners, is_blank, spaced};
+use super::notation::{Notation, foreign, is_count};
 use super::{Board, Digits, Shape};
 use crate::PuzzleError;
 use crate::questions::{Lines, Questions};
@@ -18,17 +19,11 @@ const BESIDE: &[&str] =
 /// What a line is called that stands before the answer to the puzzle above it.
 const ANSWERS: &[&str] = &["solution", "solutions", "solved", "answer", "answers"];
 
-/// What draws the sides of boxes and cells.
-const BARS: [char; 4] = ['|', '│', '┃', '║'];
-
 /// What to do about rows with too few cells, to be appended to what was found.
 const WRITE_BLANKS: &str = "; write every blank as .";
 
-/// At least this many spaces separate the question from the answer in a drawing.
-const GAP: &str = "   ";
-
-/// Bytes per cell, with all that is drawn around it, beyond which a line is no drawing.
-const N_CELL_BYTES_MAX: usize = 64;
+/// Lines that are held until it is clear what they are.
+const N_ROWS_MAX: usize = 99;
 
 /// A board as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +68,8 @@ pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>,
 ///
 /// Outside tables, headings (`Grid 01`), remarks (`#`), spaces and the lines between boxes
 /// (`|`, `-----+----`) are passed over, and lists (`[[5, 3, 0, ...], ...]`) are read. Blanks may
-/// be spaces where bars or tabs separate cells or boxes. Of a line with a puzzle and other
+/// be spaces where bars or tabs separate cells or boxes, and rows and columns may be numbered,
+/// from 1 or A. Of a line with a puzzle and other
 /// fields, the puzzle is read, and if one of them is its answer, the one with blanks. Of a
 /// drawing of question and answer side by side, or with `Solution:` between them, the question
 /// is read. A line that has fields or nearly as many cells as a board is a puzzle, although it
@@ -86,6 +82,10 @@ pub struct Boards {
     rows: Vec<Row>,
     /// The number of rows before the last empty line.
     n_before: usize,
+    /// Puzzles in lines with bars, which may be the rows of a larger board.
+    barred: Vec<(usize, String)>,
+    /// Whether there is a line between boxes since the last empty line.
+    is_ruled: bool,
     ready: VecDeque<Result<Given, PuzzleError>>,
     is_elsewhere: bool,
     /// Whether an answer comes next, if it is whole.
@@ -107,23 +107,6 @@ struct Row {
     has_gaps: bool,
 }
 
-/// What a line is.
-#[derive(Debug, PartialEq, Eq)]
-enum Line {
-    /// A whole puzzle, or what should be one.
-    Board(String),
-    /// A row, or what should be one.
-    Row(String),
-    /// Several boards, of which any may be the puzzle.
-    Several(usize),
-    /// A row of blanks, or a line between rows.
-    RowOrRule(String),
-    /// A line between boxes.
-    Rule,
-    /// A heading between puzzles.
-    Heading,
-}
-
 impl Boards {
     /// The puzzles of a text.
     ///
@@ -139,6 +122,8 @@ impl Boards {
             source: Questions::of(text, columns, "puzzles", is_board, Box::new(is_whole))?,
             rows: Vec::new(),
             n_before: 0,
+            barred: Vec::new(),
+            is_ruled: false,
             ready: VecDeque::new(),
             is_elsewhere: false,
             is_answer: false,
@@ -178,8 +163,13 @@ impl Boards {
                 return;
             }
         }
-        match spaced.unwrap_or_else(|| Line::of(self.shape, text)) {
-            Line::Rule => {}
+        let kind = spaced.unwrap_or_else(|| Line::of(self.shape, text));
+        let is_barred = matches!(kind, Line::Board(_)) && text.contains(BARS);
+        if !is_barred && kind != Line::Rule {
+            self.end_of_barred();
+        }
+        match kind {
+            Line::Rule => self.is_ruled |= has_corners(text),
             Line::Heading => {
                 self.end_of_board();
                 self.is_answer = false;
@@ -196,6 +186,10 @@ impl Boards {
                 );
                 self.refuse(at, expected, found);
             }
+            Line::Board(cells) if is_barred && self.barred.len() < N_ROWS_MAX => {
+                self.end_of_rows();
+                self.barred.push((at, cells));
+            }
             Line::Board(cells) => {
                 self.end_of_board();
                 self.give(at, &cells);
@@ -204,8 +198,11 @@ impl Boards {
                 let has_gaps = line.starts_with(' ') || line.trim_end().contains("  ");
                 self.rows.push(Row { at, cells, may_be_drawn: false, has_gaps });
                 let is_clear = self.n_before == 0 && !self.rows.iter().any(|row| row.may_be_drawn);
-                if is_clear && self.rows.len() == self.shape.side || self.rows.len() > 99 {
-                    self.end_of_board();
+                let is_headed = is_count(self.shape, &self.rows[0].cells);
+                // Of rows below a header, the last is still to come.
+                let n_whole = self.shape.side * (1 + usize::from(is_headed));
+                if is_clear && self.rows.len() == n_whole || self.rows.len() > N_ROWS_MAX {
+                    self.end_of_rows();
                 }
             }
         }
@@ -213,13 +210,17 @@ impl Boards {
 
     /// After an empty line: a board is complete, or there are empty lines between its boxes.
     fn end_of_paragraph(&mut self) {
+        self.end_of_barred();
         let n_rows = |rows: &[Row]| rows.iter().filter(|row| !row.may_be_drawn).count();
         let n_last = n_rows(&self.rows[self.n_before..]);
         let is_whole = n_last > 0 && n_last.is_multiple_of(self.shape.side);
         if self.n_before > 0 && is_whole {
             // The rows before were no whole board.
             let last = self.rows.split_off(self.n_before);
-            self.end_of_board();
+            let is_header = self.n_before == 1 && is_count(self.shape, &self.rows[0].cells);
+            if !is_header {
+                self.end_of_board();
+            }
             self.rows = last;
         }
         if n_rows(&self.rows) >= self.shape.side {
@@ -228,8 +229,28 @@ impl Boards {
         self.n_before = self.rows.len();
     }
 
-    /// Makes boards of the rows so far.
+    /// Makes boards of what was held so far.
     fn end_of_board(&mut self) {
+        self.end_of_barred();
+        self.end_of_rows();
+    }
+
+    /// Makes boards of the lines with bars so far, unless they are the rows of a larger one.
+    fn end_of_barred(&mut self) {
+        let barred = std::mem::take(&mut self.barred);
+        let is_ruled = std::mem::take(&mut self.is_ruled);
+        match barred.first() {
+            Some((at, _)) if is_ruled && barred.len() > 1 => {
+                let side = self.shape.side;
+                let found = format!("a drawing with rows of {}, as for side {0}", side * side);
+                self.refuse(*at, &format!("a board of side {side}"), found);
+            }
+            _ => barred.iter().for_each(|(at, cells)| self.give(*at, cells)),
+        }
+    }
+
+    /// Makes boards of the rows so far.
+    fn end_of_rows(&mut self) {
         let side = self.shape.side;
         self.n_before = 0;
         let mut rows = std::mem::take(&mut self.rows);
@@ -240,8 +261,17 @@ impl Boards {
         if fits(n_rows) && !(uses_dashes && fits(rows.len())) || !fits(rows.len()) {
             rows.retain(|row| !row.may_be_drawn);
         }
+        without_labels(self.shape, &mut rows);
+        let is_right = |row: &Row| row.cells.chars().count() == side;
+        let n_right = rows.iter().take_while(|row| is_right(row)).count();
+        let is_wrong = n_right < rows.len() || !fits(rows.len());
+        if n_right >= side && is_wrong && is_count(self.shape, &rows[0].cells) {
+            // The first was no header, and the board is not to blame for what follows it.
+            let first = rows.drain(..side).collect::<Vec<_>>();
+            self.give_rows(&first);
+        }
         let Some(first) = rows.first() else { return };
-        let wrong = rows.iter().find(|row| row.cells.chars().count() != side);
+        let wrong = rows.iter().find(|row| !is_right(row));
         let counted = |row: &Row, n_expected: usize, hint: &str| {
             let n = row.cells.chars().count();
             let gaps = if row.has_gaps && n < n_expected { WRITE_BLANKS } else { "" };
@@ -262,14 +292,17 @@ impl Boards {
                 (first.at, expected, format!("{} lines", rows.len()))
             }
             None => {
-                for rows in rows.chunks(side) {
-                    let cells: String = rows.iter().map(|row| row.cells.as_str()).collect();
-                    self.give(rows[0].at, &cells);
-                }
+                rows.chunks(side).for_each(|rows| self.give_rows(rows));
                 return;
             }
         };
         self.refuse(at, &expected, found);
+    }
+
+    /// Takes a puzzle that is drawn in rows.
+    fn give_rows(&mut self, rows: &[Row]) {
+        let cells: String = rows.iter().map(|row| row.cells.as_str()).collect();
+        self.give(rows[0].at, &cells);
     }
 
     /// Takes a puzzle, or the answer to the one before.
@@ -338,6 +371,27 @@ impl Iterator for Boards {
     }
 }
 
+/// Removes what numbers the columns, in a row above a board, and the rows, in front of each.
+fn without_labels(shape: Shape, rows: &mut Vec<Row>) {
+    let width = |row: &Row| row.cells.chars().count();
+    let n_header = usize::from(rows.len() == shape.side + 1 && is_count(shape, &rows[0].cells));
+    let Some(n_cells) = rows.get(n_header).map(width) else { return };
+    if !(shape.side..=shape.side + 1).contains(&n_cells)
+        || rows[n_header..].iter().any(|row| width(row) != n_cells)
+    {
+        return;
+    }
+    rows.drain(..n_header);
+    let label = |row: &Row| row.cells.chars().next();
+    let mut boards = rows.chunks(shape.side);
+    let labels = |rows: &[Row]| rows.iter().filter_map(label).collect::<String>();
+    if n_cells > shape.side && boards.all(|rows| is_count(shape, &labels(rows))) {
+        for row in rows {
+            row.cells.remove(0);
+        }
+    }
+}
+
 /// The name in brackets of a section, e.g. `[Puzzle]`.
 fn section(text: &str) -> Option<&str> {
     let name = text.strip_prefix('[')?.strip_suffix(']')?;
@@ -354,238 +408,11 @@ fn answer_after(text: &str) -> Option<&str> {
     is_answer.then(|| rest.trim())
 }
 
-/// Which symbols are blanks; 0 is none if it may be a digit.
-fn is_blank(may_count_from_zero: bool) -> impl Fn(char) -> bool {
-    move |symbol| BLANKS.contains(symbol) && !(symbol == '0' && may_count_from_zero)
-}
-
-/// A row between bars or tabs, where blanks are spaces or nothing at all. `None` for other
-/// lines, and for those that are whole without their spaces.
-fn spaced(shape: Shape, line: &str) -> Option<Line> {
-    let one = |field: &str| -> Option<char> {
-        let mut symbols = field.trim().chars();
-        match (symbols.next(), symbols.next()) {
-            (None, _) => Some('.'),
-            (Some(symbol), None) => is_symbol(shape, symbol).then_some(symbol),
-            _ => of_number(shape, field.trim()),
-        }
-    };
-    let of_fields = |fields: &[&str]| -> Option<String> {
-        if fields.len() == shape.side {
-            fields.iter().map(|field| one(field)).collect()
-        } else {
-            None
-        }
-    };
-    let bare = line.trim();
-    let cells: String =
-        if let Some(row) = bare.strip_prefix(BARS).and_then(|row| row.strip_suffix(BARS)) {
-            let parts: Vec<&str> = row.split(BARS).collect();
-            of_fields(&parts).or_else(|| {
-                let n_boxes = shape.side / shape.box_columns;
-                let of_box = |part: &&str| of_box(shape, part);
-                (parts.len() == n_boxes).then(|| parts.iter().map(of_box).collect())?
-            })?
-        } else {
-            of_fields(&line.split('\t').collect::<Vec<_>>()).filter(|_| line.contains('\t'))?
-        };
-    let n_drawn = cells_of(shape, bare).chars().count();
-    match n_drawn {
-        0 => Some(Line::RowOrRule(cells)),
-        n if n < shape.side => Some(Line::Row(cells)),
-        _ => None,
-    }
-}
-
-/// The cells of a row of a box by their columns, with or without spaces around them.
-fn of_box(shape: Shape, part: &str) -> Option<String> {
-    let symbols: Vec<char> = part.chars().collect();
-    let n = shape.box_columns;
-    let (first, step) = match symbols.len() {
-        len if len == n => (0, 1),
-        len if len == 2 * n - 1 => (0, 2),
-        len if len == 2 * n + 1 => (1, 2),
-        _ => return None,
-    };
-    let is_cell = |at: usize| at >= first && (at - first).is_multiple_of(step);
-    let cell = |symbol: char| match symbol {
-        ' ' | '\u{a0}' => Some('.'),
-        symbol => is_symbol(shape, symbol).then_some(symbol),
-    };
-    let between = |(at, symbol): (usize, &char)| is_cell(at) || cell(*symbol) == Some('.');
-    if !symbols.iter().enumerate().all(between) {
-        return None;
-    }
-    (0..n).map(|column| cell(symbols[first + step * column])).collect()
-}
-
-/// Whether a line that begins with a word is prose or names columns, instead of giving fields
-/// of a puzzle.
-fn is_heading(text: &str) -> bool {
-    let is_field_end = |(at, symbol): (usize, char)| match symbol {
-        ';' | '\t' => true,
-        ',' => !text[at + 1..].starts_with(' '),
-        _ => false,
-    };
-    let is_name = |field: &str| field.trim().starts_with(char::is_alphabetic);
-    !text.char_indices().any(is_field_end) || text.split([';', '\t', ',']).all(is_name)
-}
-
-impl Line {
-    fn of(shape: Shape, text: &str) -> Self {
-        if let Some(rule) = Self::rule(shape, text) {
-            return rule;
-        }
-        if text.len() > N_CELL_BYTES_MAX * shape.n_cells() {
-            return Self::Board(text.to_owned());
-        }
-        if let Some(cells) = listed(shape, text) {
-            return if cells.chars().count() == shape.side {
-                Self::Row(cells)
-            } else {
-                Self::Board(cells)
-            };
-        }
-        let is_valid = |text: &str| text.chars().all(|symbol| is_symbol(shape, symbol));
-        let cells = cells_of(shape, text);
-        let n_cells = cells.chars().count();
-        if is_valid(&cells) && (n_cells == shape.side || n_cells == shape.n_cells()) {
-            return if n_cells == shape.side { Self::Row(cells) } else { Self::Board(cells) };
-        }
-        // A puzzle among other fields, e.g. a name and a rating.
-        let is_board = |field: &&str| field.chars().count() == shape.n_cells() && is_valid(field);
-        let mut fields = text.split([' ', '\t', ',', ';', '"', '\'', ':', '|']);
-        let boards: Vec<&str> = fields.clone().filter(is_board).collect();
-        if !boards.is_empty() {
-            return match question_of(shape, &boards) {
-                Some(board) => Self::Board(board.to_owned()),
-                None => Self::Several(boards.len()),
-            };
-        }
-        if n_cells == shape.n_cells() {
-            return Self::Board(cells);
-        }
-        // A puzzle with wrong symbols, or too many or too few.
-        let is_nearly = |text: &str| {
-            let n = text.chars().count();
-            let n_valid = text.chars().filter(|symbol| is_symbol(shape, *symbol)).count();
-            n.abs_diff(shape.n_cells()) <= shape.n_cells() / 4 && 2 * n_valid > n
-        };
-        if let Some(board) = fields.find(|field| is_nearly(field)) {
-            return Self::Board(board.to_owned());
-        }
-        let word: String = text.chars().take_while(|symbol| symbol.is_alphabetic()).collect();
-        let is_word = word.chars().count() >= 2 && !is_valid(&word);
-        match (is_word, is_heading(text)) {
-            (true, true) => Self::Heading,
-            (true, false) => Self::Board(cells),
-            (false, _) if is_nearly(&cells) || n_cells > shape.n_cells() => Self::Board(cells),
-            (false, _) => Self::Row(cells),
-        }
-    }
-
-    /// A line that is drawn between boxes and holds no cells.
-    fn rule(shape: Shape, text: &str) -> Option<Self> {
-        let is_box = |symbol: char| ('\u{2500}'..='\u{257f}').contains(&symbol);
-        let is_drawn = |symbol: char| "-=+|*: ".contains(symbol) || is_box(symbol);
-        let has_run = text.contains("--") || text.contains("==") || text.contains(is_box);
-        let is_bracket = text.contains(['[', ']', '(', ')', '{', '}'])
-            && text.chars().all(|symbol| "[](){}, ".contains(symbol));
-        if is_bracket || text.starts_with("```") {
-            return Some(Self::Rule);
-        }
-        if !has_run || !text.chars().all(is_drawn) {
-            return None;
-        }
-        let cells: Vec<char> = text.chars().filter(|symbol| !symbol.is_whitespace()).collect();
-        let is_dashes = cells.iter().all(|symbol| *symbol == '-') && cells.len() == shape.side;
-        Some(if is_dashes { Self::RowOrRule("-".repeat(shape.side)) } else { Self::Rule })
-    }
-}
-
-/// The puzzle among the boards of a line, of which others may be its answer: the only one, or
-/// the only one with blanks.
-fn question_of<'a>(shape: Shape, boards: &[&'a str]) -> Option<&'a str> {
-    if let [board] = boards {
-        return Some(board);
-    }
-    let only = |may_count_from_zero: bool| {
-        let mut open = boards.iter().filter(|board| board.contains(is_blank(may_count_from_zero)));
-        open.next().filter(|_| open.next().is_none()).copied()
-    };
-    only(false).or_else(|| only(shape.side > 9))
-}
-
-/// The cells of a line of numbers: `[5, 3, 0, ...]`, `5,3,,7`, or, on large boards,
-/// `10 . 3`. `None` if it is none, or does not have as many as a row or a board.
-fn listed(shape: Shape, text: &str) -> Option<String> {
-    let bare: String = text.chars().filter(|symbol| !"[](){}\"'|".contains(*symbol)).collect();
-    let bare = bare.trim().trim_start_matches("np.").trim_start_matches("array");
-    let fits = |n: usize| n == shape.side || n == shape.n_cells();
-    let is_even = |separator: char| fits(bare.split(separator).count());
-    let separator = [',', ';'].into_iter().find(|separator| is_even(*separator));
-    let bare = if separator == Some(';') { bare } else { bare.trim_end_matches(';').trim() };
-    let mut fields: Vec<&str> = match separator.or(bare.contains(',').then_some(',')) {
-        Some(separator) => bare.split(separator).map(str::trim).collect(),
-        None => bare.split_whitespace().collect(),
-    };
-    if !fits(fields.len()) && fields.last().is_some_and(|field| field.is_empty()) {
-        fields.pop();
-    }
-    if !fits(fields.len()) {
-        return None;
-    }
-    let symbol = |field: &&str| -> Option<char> {
-        let mut symbols = field.chars();
-        match (symbols.next(), symbols.next()) {
-            (None, _) => Some('.'),
-            (Some(symbol), None) => is_symbol(shape, symbol).then_some(symbol),
-            _ => of_number(shape, field),
-        }
-    };
-    fields.iter().map(symbol).collect()
-}
-
-/// The cells of a board in a field, which may hold a drawing or lists of numbers. A text that
-/// is no board is unchanged.
-pub(super) fn cells_of_field(shape: Shape, text: &str) -> String {
-    if text.chars().count() == shape.n_cells() {
-        return text.to_owned();
-    }
-    let lines = text.lines().filter(|line| !matches!(Line::rule(shape, line), Some(Line::Rule)));
-    let cells: String =
-        lines.map(|line| listed(shape, line).unwrap_or_else(|| cells_of(shape, line))).collect();
-    if cells.chars().count() == shape.n_cells() { cells } else { text.to_owned() }
-}
-
-/// The shape of the board in a field, if it is one.
-pub fn shape_of(text: &str) -> Option<Shape> {
-    let is_it = |shape: &Shape| cells_of_field(*shape, text).chars().count() == shape.n_cells();
-    Shape::all().find(is_it)
-}
-
-/// The cells of a line. If it is a row of two boards side by side, those of the first.
-fn cells_of(shape: Shape, line: &str) -> String {
-    let is_drawn = |symbol: char| symbol.is_whitespace() || "|[](){}│┃║".contains(symbol);
-    let cells =
-        |text: &str| -> String { text.chars().filter(|symbol| !is_drawn(*symbol)).collect() };
-    match line.trim().split_once(GAP) {
-        Some((question, answer))
-            if cells(question).chars().count() == shape.side && !answer.is_empty() =>
-        {
-            // A cell that is marked as wrong is preceded by `!`.
-            let n_others = cells(answer).chars().filter(|symbol| *symbol != '!').count();
-            if n_others == shape.side { cells(question) } else { cells(line) }
-        }
-        _ => cells(line),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::records::Record;
-    use crate::sudoku::Puzzle;
+    use crate::sudoku::{Puzzle, shape_of};
 
     const PUZZLE: &str = "1..........4....";
     const SOLVED: &str = "1234341221434321";
@@ -771,6 +598,51 @@ mod tests {
         let want = "f:2: field `answer`: expected a board that obeys the rules, found box 1 holds 2 \
                     twice (boxes have 2 rows and 3 columns)";
         assert_eq!(read(Shape::new(6).unwrap(), &".".repeat(36), six), want);
+    }
+
+    #[test]
+    fn numbers_of_rows_and_columns_are_no_cells() {
+        let good = || Ok(PUZZLE.to_owned());
+        for text in [
+            "| A | B | C | D |\n|---|---|---|---|\n| 1 | . | . | . |\n| . | . | . | . |\n\
+             | . | . | . | 4 |\n| . | . | . | . |\n",
+            "|   | A | B | C | D |\n|---|---|---|---|---|\n| 1 | 1 |   |   |   |\n\
+             | 2 |   |   |   |   |\n| 3 |   |   |   | 4 |\n| 4 |   |   |   |   |\n",
+            "  1 2 3 4\nA 1 . . .\nB . . . .\nC . . . 4\nD . . . .\n",
+            "  A B   C D\n\n1 1 . | . .\n2 . . | . .\n  ----+----\n3 . . | . 4\n4 . . | . .\n",
+            "1 1...\n2 ....\n3 ...4\n4 ....\n",
+            "a|1.|..\nb|..|..\nc|..|.4\nd|..|..\n",
+        ] {
+            assert_eq!(texts(four(), text), [good()], "{text}");
+            assert_eq!(texts(four(), &format!("{text}\n{text}")), [good(), good()], "{text}");
+        }
+        // A row of a board may be such numbers.
+        let rows = "1234\n....\n...1\n....\n";
+        let want = || Ok("1234.......1....".to_owned());
+        for (n, more) in [(1, "12\n"), (3, "..\n....\n"), (2, "....\n")] {
+            let found = texts(four(), &format!("{}{more}", rows.repeat(n)));
+            assert_eq!(found[..n], vec![want(); n], "{n}");
+            assert_eq!(found[n..].iter().map(Result::is_err).collect::<Vec<_>>(), [true], "{n}");
+        }
+        assert_eq!(texts(four(), &rows.repeat(5)), vec![want(); 5]);
+        assert_eq!(texts(four(), &format!("{rows}\n{rows}")), vec![want(); 2]);
+    }
+
+    #[test]
+    fn rows_of_a_larger_drawing_are_not_puzzles() {
+        let row = "| 1 . . . | . . . . | . . . 4 | . . . . |\n";
+        let rule = "+---------+---------+---------+---------+\n";
+        let drawn = format!("{rule}{}{rule}", format!("{}{rule}", row.repeat(4)).repeat(4));
+        let want =
+            "f:2: expected a board of side 4, found a drawing with rows of 16, as for side 16";
+        assert_eq!(texts(four(), &drawn), [Err(want.to_owned())]);
+        let found = texts(four(), &format!("{drawn}\n{PUZZLE}\n{drawn}"));
+        assert_eq!(found.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, false]);
+        // Bars may be between the rows of a board in a line.
+        let text = "1...|....|...4|....\n".repeat(200);
+        assert_eq!(texts(four(), &text), vec![Ok(PUZZLE.to_owned()); 200]);
+        let text = format!("{PUZZLE}\n1...|....|...4|....\n1...\n....\n...4\n....\n");
+        assert_eq!(texts(four(), &text), vec![Ok(PUZZLE.to_owned()); 3]);
     }
 
     #[test]
