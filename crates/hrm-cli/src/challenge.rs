@@ -27,9 +27,9 @@ pub(crate) struct Challenge {
     n_refused: usize,
 }
 
-/// Answers every puzzle of `file`, which for ARC may be a folder, with `task` as the settings of the model's puzzles. Labels
-/// are not needed. The answers are written into the new folder `out`, if it is given, in the
-/// format for submission.
+/// Answers every puzzle of `file`, which for ARC may be a folder, with `task` as the settings of
+/// the model's puzzles. `-` is standard input. Labels are not needed. The answers are written
+/// into the new folder `out`, if it is given, in the format for submission.
 ///
 /// # Errors
 ///
@@ -47,7 +47,9 @@ pub(crate) fn run(
         notes.into_iter().for_each(note);
         queries
     } else {
-        kind.queries(puzzle_text::open(file)?, &checkpoint.identifiers)?
+        let is_input = file.as_os_str() == "-";
+        let text = if is_input { puzzle_text::stdin()? } else { puzzle_text::open(file)? };
+        kind.queries(text, &checkpoint.identifiers)?
     };
     let mut challenge = Challenge::default();
     let mut refused = Refused::default();

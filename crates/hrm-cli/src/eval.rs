@@ -23,7 +23,7 @@ use crate::progress;
 use crate::record::{Compared, RunRecord, data_not_found};
 use crate::scores;
 use crate::settings;
-use crate::task_args::{ON_CONFLICT, WrittenArgs, on_conflict_setting};
+use crate::task_args::{ON_CONFLICT, WrittenArgs, data_path, on_conflict_setting};
 use crate::term::{note, result};
 
 #[derive(Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Eval {
     /// has one; may be repeated. Says how many of them the run was trained on. Default:
     /// the test set of the run. If the data of the run are no longer where they were and
     /// these are the same, by their hashes, that test set.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = data_path())]
     data: Vec<PathBuf>,
     /// Change one setting of the task, e.g. task.eval_givens=26; may be repeated.
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "challenge")]
@@ -49,8 +49,8 @@ pub(crate) struct Eval {
     /// included, or these are unknown.
     #[arg(long, conflicts_with = "challenge")]
     forbid_leaks: bool,
-    /// Answer a file of puzzles without labels, for ARC also a folder, and report how many
-    /// answers obey the rules.
+    /// Answer a file of puzzles without labels (`-` is standard input), for ARC also a folder,
+    /// and report how many answers obey the rules.
     #[arg(long, value_name = "PATH", conflicts_with = "data")]
     challenge: Option<PathBuf>,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use hrm_puzzles::text;
 use hrm_tasks::settings::{SET_BY_TASK, SettingsFile, grouped_key, leaves};
 use hrm_tasks::{Fit, PRESETS, PresetFile, RunConfig, TaskConfig, TaskError, preset_text};
@@ -27,7 +27,7 @@ pub(crate) struct DataArgs {
     /// Puzzle file or folder; may be repeated. Or one folder made by `hrm data prepare`, or
     /// folders prepared by the published code. Default: built-in puzzles, if the task has a
     /// generator.
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = data_path())]
     pub(crate) data: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) written: WrittenArgs,
@@ -51,6 +51,22 @@ pub(crate) struct DataArgs {
     /// The preset if nothing names one, for commands with a default of their own.
     #[arg(skip)]
     default_preset: Option<&'static str>,
+}
+
+/// The parser of a path to data. They are read more than once: to fit the settings to them, to
+/// hash them and to compare them with others.
+pub(crate) fn data_path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| {
+        let is_input = path.as_os_str() == "-";
+        let is_kept = std::fs::metadata(&path).map_or(true, |at| at.is_file() || at.is_dir());
+        match is_kept && !is_input {
+            true => Ok(path),
+            false => {
+                Err("data are read more than once, so they must be in files or folders: write \
+                          them into a file, and name that")
+            }
+        }
+    })
 }
 
 /// How puzzles are written in files.

@@ -101,6 +101,11 @@ fn one_puzzle_that_cannot_be_answered_does_not_block_the_others() {
     let ran = hrm_with_input(here, &["solve", "sudoku", "-", "--run=run", "--json"], &text);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(ran.stdout.lines().count(), 3);
+    let args = ["eval", "run", "--challenge=-", "--out=p", "--json"];
+    let ran = hrm_with_input(here, &args, &text);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), line, "{}", ran.stderr);
+    let of_input = fs::read_to_string(here.join("p/answers.csv")).unwrap();
+    assert_eq!(of_input.replace("standard input:", "questions.csv:"), answers);
     let drawn = "# mine\n1_|__\n__|__\n--+--\n__|_3\n__|__\n";
     let ran = hrm_with_input(here, &["solve", "sudoku", "-", "--run=run", "--json"], drawn);
     assert_eq!(ran.stdout.lines().count(), 1, "{}", ran.stderr);
@@ -263,4 +268,20 @@ fn json_is_read_for_training_and_solving() {
     let line: Value = serde_json::from_str(&ran.stdout).unwrap();
     let answer = line["answer"].as_str().unwrap();
     assert!(answer.chars().all(|symbol| ".ABCD".contains(symbol)), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn data_that_can_be_read_only_once_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for path in ["-", "/dev/stdin"] {
+        for args in [["data", "stats", "sudoku"], ["train", "sudoku", "--json"]] {
+            let args = [&args[..], &["--data", path]].concat();
+            let text = format!("question,answer\n{PUZZLE},{PUZZLE}\n");
+            let ran = hrm_with_input(here, &args, &text);
+            let want = format!("'{path}' for '--data <PATH>': data are read more than once");
+            assert!(ran.code == 2 && ran.stderr.contains(&want), "{args:?}: {}", ran.stderr);
+        }
+    }
 }
