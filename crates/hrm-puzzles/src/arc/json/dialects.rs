@@ -1,6 +1,8 @@
 //! Finds out what a file is: tasks in one of their dialects, solutions, or something else.
 
-use super::grids::{Wrong, all, is_pairs, last_is_test, list_of_pairs, outputs, pair, task};
+use super::grids::{
+    INPUTS, OUTPUTS, Wrong, all, is_pairs, last_is_test, list_of_pairs, outputs, pair, task,
+};
 use super::task::{ArcTask, Found, Refused};
 use super::value::Json;
 use crate::arc::Grid;
@@ -241,6 +243,8 @@ impl<'a> Reading<'a> {
 
     /// A top-level value.
     fn top_level(&mut self, value: Json<'_>) {
+        // A row on a line of its own; `row` alone may be the id of a task.
+        let value = if value.get("row_idx").is_some() { unwrapped(value) } else { value };
         let is_part = |key: &str, value: Json<'_>| {
             let can_be = match key {
                 // Anything else is a mistake in a task, not something else.
@@ -455,7 +459,7 @@ impl Keys {
         for (key, value) in value.entries() {
             keys.of_task |= PART_KEYS.contains(&&*key) && is_pairs(value);
             keys.of_attempts |= key.starts_with("attempt");
-            keys.of_pair |= key == "input" || key == "output";
+            keys.of_pair |= INPUTS.contains(&&*key) || OUTPUTS.contains(&&*key);
         }
         keys
     }

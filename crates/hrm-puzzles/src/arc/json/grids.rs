@@ -5,6 +5,16 @@ use super::value::{Elements, Json};
 use crate::PuzzleError;
 use crate::arc::{Grid, N_COLOURS, SIDE_MAX};
 
+/// The keys of an input grid, or of all inputs of a task.
+pub(super) const INPUTS: [&str; 3] = ["input", "inputs", "in"];
+/// The keys of an output grid, or of all outputs of a task.
+pub(super) const OUTPUTS: [&str; 3] = ["output", "outputs", "out"];
+
+/// The first of some entries of an object.
+fn entry<'a>(value: Json<'a>, keys: &[&str]) -> Option<Json<'a>> {
+    keys.iter().find_map(|key| value.get(key))
+}
+
 /// What is wrong with a part of a task.
 pub(super) enum Wrong {
     TooLarge(PuzzleError),
@@ -51,7 +61,7 @@ pub(super) fn task(value: Json<'_>, place: &str) -> Result<ArcTask, Refused> {
 /// and their outputs, or any of these as JSON in a text.
 pub(super) fn is_pairs(value: Json<'_>) -> bool {
     let is_text = |text: &str| text.trim_start().starts_with(['[', '{']);
-    let is_object = |value: Json<'_>| value.get("input").is_some_and(Json::is_array);
+    let is_object = |value: Json<'_>| entry(value, &INPUTS).is_some_and(Json::is_array);
     value.is_array() || is_object(value) || value.as_text().is_some_and(|text| is_text(&text))
 }
 
@@ -67,7 +77,7 @@ fn with_json<T>(value: Option<Json<'_>>, read: impl FnOnce(Option<Json<'_>>) -> 
 
 /// The inputs of an object that has all of them under one key and all outputs under another.
 fn columns(value: Json<'_>) -> Option<Elements<'_>> {
-    let inputs = value.get("input").filter(|inputs| inputs.is_array())?;
+    let inputs = entry(value, &INPUTS).filter(|inputs| inputs.is_array())?;
     // Of a single pair, it is a row that is first, and a cell that is first in it.
     let is_row = |value: Json<'_>| value.elements().next().is_some_and(|cell| !cell.is_array());
     (!inputs.elements().next().is_some_and(is_row)).then(|| inputs.elements())
@@ -92,12 +102,12 @@ fn pairs<T>(
 ) -> Result<Vec<T>, Wrong> {
     let at = |idx: usize| format!("{place}{separator}[{idx}]");
     with_json(value, |value| {
-        let Some(object) = value.filter(|value| value.get("input").is_some()) else {
+        let Some(object) = value.filter(|value| entry(*value, &INPUTS).is_some()) else {
             let pairs = array(value, place, "an array of pairs")?.enumerate();
             return all(pairs.map(|(idx, found)| read(found, &at(idx))));
         };
         let Some(inputs) = columns(object) else { return Ok(vec![read(object, &at(0))?]) };
-        let outputs = object.get("output").filter(|outputs| !outputs.is_null());
+        let outputs = entry(object, &OUTPUTS).filter(|outputs| !outputs.is_null());
         let outputs = outputs.map(|outputs| array(Some(outputs), place, "an array of outputs"));
         let mut outputs = outputs.transpose()?;
         if let Some(outputs) = &outputs {
@@ -130,23 +140,25 @@ pub(super) fn all<T>(items: impl Iterator<Item = Result<T, Wrong>>) -> Result<Ve
     too_large.map_or(Ok(found), Err)
 }
 
-/// A part of a pair, which is an object or an array.
-fn part<'a>(pair: Json<'a>, key: &str) -> Option<Json<'a>> {
-    match pair.is_array() {
-        true => pair.elements().nth(usize::from(key == "output")),
-        false => pair.get(key),
-    }
+/// The input of a pair, which is an object or an array.
+fn input_of(pair: Json<'_>) -> Option<Json<'_>> {
+    if pair.is_array() { pair.elements().next() } else { entry(pair, &INPUTS) }
+}
+
+/// The output of a pair, which is an object or an array.
+fn output_of(pair: Json<'_>) -> Option<Json<'_>> {
+    if pair.is_array() { pair.elements().nth(1) } else { entry(pair, &OUTPUTS) }
 }
 
 /// A pair with both grids.
 pub(super) fn pair(found: Json<'_>, place: &str) -> Result<Pair, Wrong> {
     let input = input(found, place)?;
-    Ok(Pair { input, output: grid(part(found, "output"), &format!("{place}.output"))? })
+    Ok(Pair { input, output: grid(output_of(found), &format!("{place}.output"))? })
 }
 
 fn test_pair(found: Json<'_>, place: &str) -> Result<TestPair, Wrong> {
     let input = input(found, place)?;
-    let output = part(found, "output").filter(|output| !is_unknown(*output));
+    let output = output_of(found).filter(|output| !is_unknown(*output));
     let output = output.map(|output| grid(Some(output), &format!("{place}.output")));
     Ok(TestPair { input, output: output.transpose()? })
 }
@@ -163,7 +175,7 @@ fn input(pair: Json<'_>, place: &str) -> Result<Grid, Wrong> {
         let expected = "an object with input and output";
         return Err(PuzzleError::malformed(place, expected, pair.kind()).into());
     }
-    grid(part(pair, "input"), &format!("{place}.input"))
+    grid(input_of(pair), &format!("{place}.input"))
 }
 
 /// The outputs of a task: a list of grids, or the only grid.

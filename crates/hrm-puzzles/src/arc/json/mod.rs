@@ -12,10 +12,11 @@
 //! ```
 //!
 //! A pair is an object or an array `[input, output]`. The pairs of a task may also be a single
-//! one, `{"input": [grid, ..], "output": [grid, ..]}`, or JSON in a text; tasks may be in rows
-//! as Hugging Face shows them (`{"rows": [{"row": task}, ..]}`). A test output that is absent, `null`
-//! or `[]` is unknown. The last pair of a list of pairs is the test pair. A file may hold
-//! several such values one after the other, e.g. one a line.
+//! one, `{"input": [grid, ..], "output": [grid, ..]}`, or JSON in a text; `inputs` and `in` are
+//! read as `input`, `outputs` and `out` as `output`. Tasks may be in rows as Hugging Face shows
+//! them: `{"rows": [{"row_idx": 0, "row": task}, ..]}`, or the rows alone. A test output that is
+//! absent, `null` or `[]` is unknown. The last pair of a list of pairs is the test pair. A file
+//! may hold several such values one after the other, e.g. one a line.
 //!
 //! Places look like ``a.json: task `007bbfb7`, train[0].input, row 2``. Indices in
 //! brackets count from 0; rows and columns count from 1. Keys not listed above are

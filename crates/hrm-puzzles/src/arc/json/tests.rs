@@ -140,6 +140,16 @@ fn pairs_are_read_however_they_are_kept() {
         }
         assert_eq!(listed(&format!(r#"{{"examples": {train}}}"#)), ["a 1/1l"]);
     }
+    let spelled = r#"{"train": T, "test": {"in": [[[5]], [[7]]], "out": [[[6]], [[8]]]}}"#;
+    for train in [
+        r#"{"inputs": [[[1]], [[3]]], "outputs": [[[2]], [[4]]]}"#,
+        r#"[{"inputs": [[1]], "outputs": [[2]]}, {"in": [[3]], "out": [[4]]}]"#,
+    ] {
+        let task = parsed(&spelled.replace('T', train)).remove(0).1;
+        assert_eq!(task.train, plain[0].1.train, "{train}");
+        let outputs = task.test.iter().map(|test| test.output.as_ref().unwrap().cells()[0]);
+        assert_eq!(outputs.collect::<Vec<_>>(), [6, 8]);
+    }
     // As Hugging Face shows a set.
     let row = |n: u8, id: &str| {
         let task = format!(r#"{{"id": "{id}", "train": {pairs}, "test": [[[[5]], [[6]]]]}}"#);
@@ -150,6 +160,9 @@ fn pairs_are_read_however_they_are_kept() {
         let text = format!(r#"{{"features": {features}, "rows": [{rows}], "num_rows_total": 2}}"#);
         assert_eq!(listed(&text), ["x 2/1", "y 2/1"]);
     }
+    assert_eq!(listed(&format!("{}\n{}", row(0, "x"), row(1, "y"))), ["x 2/1", "y 2/1"]);
+    let row_is_an_id = format!(r#"{{"row": {{"train": {pairs}, "test": []}}}}"#);
+    assert_eq!(listed(&row_is_an_id), ["row 2/0"]);
     rejected(
         r#"{"train": {"input": [[[1]], [[3]]], "output": [[[2]]]}, "test": []}"#,
         "a.json: task `a`, train: expected as many outputs as inputs (2), found 1",
