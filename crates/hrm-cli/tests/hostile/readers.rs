@@ -110,10 +110,8 @@ fn folder() -> &'static Path {
 
 /// Reads all records, as Sudokus or as mazes.
 fn records_csv(path: &Path) -> Outcome {
-    let kinds = ["sudoku", "maze"].map(|kind| {
-        let config = RunConfig::preset(kind, "tiny").expect("the name is listed");
-        rows(&config.task.fitted_to(&[path.to_owned()])?, path)
-    });
+    let kinds =
+        ["sudoku", "maze"].map(|kind| rows(&task(kind).fitted_to(&[path.to_owned()])?, path));
     // No file is valid as both.
     let [sudoku, maze] = kinds;
     sudoku.or(maze)
