@@ -241,6 +241,8 @@ impl Source {
         let (lists, mut solutions) = self.lists(well_formed)?;
         let of_lists: HashSet<PathBuf> =
             lists.iter().filter_map(|list| solutions_of(&list.path)).collect();
+        // Copies of a file of solutions have other names.
+        solutions.sort_by_key(|(file, _)| !of_lists.contains(file));
         let mut found = Vec::new();
         for TaskFile { path, side, is_named_again, tasks, .. } in lists {
             if !self.is_folder && tasks.iter().any(lacks_outputs) {

@@ -281,12 +281,17 @@ mod tests {
         assert_eq!(read_from(&files, &["test/d"]), Ok(vec![is("a", Role::Training)]));
         // Files of a contest, whose placeholders are copies of tasks for training.
         let open = |id: &str| OPEN.replace("\"x\"", &format!("\"{id}\""));
+        let solutions = r#"{"x": [[[1]], [[2]]]}"#;
         let files = [
             ("d/a_training_challenges.json", &*open("x")),
-            ("d/a_training_solutions.json", r#"{"x": [[[1]], [[2]]]}"#),
+            ("d/a_training_solutions.json", solutions),
             ("d/a_test_challenges.json", &*open("x")),
+            // Downloaded twice.
+            ("d/a_training_solutions (1).json", solutions),
         ];
-        assert_eq!(read_from(&files, &["d"]), Ok(vec![is("x", Role::Training)]));
+        for files in [&files[..3], &files] {
+            assert_eq!(read_from(files, &["d"]), Ok(vec![is("x", Role::Training)]));
+        }
     }
 
     #[test]

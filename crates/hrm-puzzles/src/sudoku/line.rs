@@ -253,17 +253,20 @@ pub fn shape_of(text: &str) -> Option<Shape> {
 
 /// The cells of a line. If it is a row of two boards side by side, those of the first.
 pub(super) fn cells_of(shape: Shape, line: &str) -> String {
+    side_by_side(shape, line).map_or_else(|| bare_cells(line), |(left, _)| left)
+}
+
+/// The cells of a line that is a row of two boards side by side, for each of them. Cells of the
+/// second that are marked as wrong are preceded by `!`.
+pub(super) fn side_by_side(shape: Shape, line: &str) -> Option<(String, String)> {
+    let (left, right) = line.trim().split_once(GAP)?;
+    let [left, right] = [left, right].map(bare_cells);
+    let n_right = right.chars().filter(|symbol| *symbol != '!').count();
+    (left.chars().count() == shape.side && n_right == shape.side).then_some((left, right))
+}
+
+/// The characters of a line without what is drawn around them.
+fn bare_cells(line: &str) -> String {
     let is_drawn = |symbol: char| symbol.is_whitespace() || "|[](){}│┃║".contains(symbol);
-    let cells =
-        |text: &str| -> String { text.chars().filter(|symbol| !is_drawn(*symbol)).collect() };
-    match line.trim().split_once(GAP) {
-        Some((question, answer))
-            if cells(question).chars().count() == shape.side && !answer.is_empty() =>
-        {
-            // A cell that is marked as wrong is preceded by `!`.
-            let n_others = cells(answer).chars().filter(|symbol| *symbol != '!').count();
-            if n_others == shape.side { cells(question) } else { cells(line) }
-        }
-        _ => cells(line),
-    }
+    line.chars().filter(|symbol| !is_drawn(*symbol)).collect()
 }

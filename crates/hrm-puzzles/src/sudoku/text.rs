@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::io::Cursor;
 
-use super::line::{BARS, Line, cells_of, cells_of_field, has_corners, is_blank, spaced};
+use super::line::{
+    BARS, Line, cells_of, cells_of_field, has_corners, is_blank, side_by_side, spaced,
+};
 use super::notation::{Notation, foreign, is_count};
 use super::{Board, Digits, Shape};
 use crate::PuzzleError;
@@ -14,10 +16,24 @@ use crate::text::Text;
 /// Sections in which some programs store what belongs to the puzzle before them, such as what
 /// a player has done so far.
 const BESIDE: &[&str] =
-    &["state", "solution", "candidates", "pencilmarks", "history", "moves", "notes", "comments"];
+    &["state", "candidates", "pencilmarks", "history", "moves", "notes", "comments"];
 
-/// What a line is called that stands before the answer to the puzzle above it.
-const ANSWERS: &[&str] = &["solution", "solutions", "solved", "answer", "answers"];
+/// Words in what stands before the answers to the puzzles above.
+const ANSWERS: &[&str] = &[
+    "solution",
+    "solutions",
+    "solved",
+    "answer",
+    "answers",
+    "lösung",
+    "lösungen",
+    "solución",
+    "soluciones",
+    "réponse",
+    "réponses",
+    "soluzione",
+    "soluzioni",
+];
 
 /// What to do about rows with too few cells, to be appended to what was found.
 const WRITE_BLANKS: &str = "; write every blank as .";
@@ -72,7 +88,7 @@ pub fn parse_boards(shape: Shape, text: &str, place: &str) -> Result<Vec<Board>,
 /// from 1 or A. Of a line with a puzzle and other
 /// fields, the puzzle is read, and if one of them is its answer, the one with blanks. Of a
 /// drawing of question and answer side by side, or with `Solution:` between them, the question
-/// is read. A line that has fields or nearly as many cells as a board is a puzzle, although it
+/// is read; of two questions side by side, both. A line that has fields or nearly as many cells as a board is a puzzle, although it
 /// may be one that cannot be read. Each error concerns one puzzle, except for
 /// [`PuzzleError::Read`], which is the last.
 pub struct Boards {
@@ -88,7 +104,7 @@ pub struct Boards {
     is_ruled: bool,
     ready: VecDeque<Result<Given, PuzzleError>>,
     is_elsewhere: bool,
-    /// Whether an answer comes next, if it is whole.
+    /// Whether answers come next, as long as boards are whole.
     is_answer: bool,
     /// Whether there was a board, or what should be one.
     has_begun: bool,
@@ -105,6 +121,17 @@ struct Row {
     may_be_drawn: bool,
     /// Whether there are spaces in front or side by side, which may be blanks.
     has_gaps: bool,
+    /// Whether it consists of nothing but separators: a row of blanks, or a line between boards.
+    is_bare: bool,
+    /// The row of another board, to the right of it.
+    beside: Option<String>,
+}
+
+impl Row {
+    /// A row that can be nothing else.
+    fn new(at: usize, cells: String) -> Self {
+        Self { at, cells, may_be_drawn: false, has_gaps: false, is_bare: false, beside: None }
+    }
 }
 
 impl Boards {
@@ -135,12 +162,17 @@ impl Boards {
 
     /// Takes a line of text.
     fn line(&mut self, at: usize, line: &str) {
+        let has_begun = self.has_begun || !self.rows.is_empty() || !self.barred.is_empty();
         let is_comment = line.contains('#');
-        let line = line.split_once('#').map_or(line, |(line, _)| line);
+        let (line, comment) = line.split_once('#').unwrap_or((line, ""));
         let mut text = line.trim();
         let spaced = if self.is_elsewhere { None } else { spaced(self.shape, line) };
         if text.is_empty() && spaced.is_none() {
-            if !is_comment {
+            let of_comment = answer_after(comment).filter(|rest| rest.is_empty());
+            if of_comment.is_some() && has_begun && !self.is_elsewhere {
+                self.end_of_board();
+                self.is_answer = true;
+            } else if !is_comment {
                 self.end_of_paragraph();
             }
             return;
@@ -148,14 +180,15 @@ impl Boards {
         if let Some(section) = section(text) {
             self.end_of_board();
             self.is_answer = false;
-            self.is_elsewhere = BESIDE.iter().any(|name| section.eq_ignore_ascii_case(name));
+            let mut names = BESIDE.iter().chain(ANSWERS);
+            self.is_elsewhere = names.any(|name| section.eq_ignore_ascii_case(name));
             return;
         }
         if self.is_elsewhere {
             return;
         }
-        let has_begun = self.has_begun || !self.rows.is_empty();
-        if let Some(rest) = answer_after(text).filter(|_| has_begun) {
+        let answer = answer_after(text).filter(|_| has_begun);
+        if let Some(rest) = answer {
             self.end_of_board();
             self.is_answer = true;
             text = rest;
@@ -172,10 +205,11 @@ impl Boards {
             Line::Rule => self.is_ruled |= has_corners(text),
             Line::Heading => {
                 self.end_of_board();
-                self.is_answer = false;
+                self.is_answer = answer.is_some();
             }
             Line::RowOrRule(cells) => {
-                self.rows.push(Row { at, cells, may_be_drawn: true, has_gaps: false });
+                let row = Row { may_be_drawn: true, ..Row::new(at, cells) };
+                self.rows.push(row);
             }
             Line::Several(n) => {
                 self.end_of_board();
@@ -196,15 +230,28 @@ impl Boards {
             }
             Line::Row(cells) => {
                 let has_gaps = line.starts_with(' ') || line.trim_end().contains("  ");
-                self.rows.push(Row { at, cells, may_be_drawn: false, has_gaps });
-                let is_clear = self.n_before == 0 && !self.rows.iter().any(|row| row.may_be_drawn);
-                let is_headed = is_count(self.shape, &self.rows[0].cells);
-                // Of rows below a header, the last is still to come.
-                let n_whole = self.shape.side * (1 + usize::from(is_headed));
-                if is_clear && self.rows.len() == n_whole || self.rows.len() > N_ROWS_MAX {
-                    self.end_of_rows();
-                }
+                let is_bare = text.chars().all(|symbol| ",; ".contains(symbol));
+                let beside = side_by_side(self.shape, text).filter(|(left, _)| *left == cells);
+                let beside = beside.map(|(_, right)| right);
+                self.rows.push(Row { has_gaps, is_bare, beside, ..Row::new(at, cells) });
+                self.end_of_whole_rows();
             }
+        }
+    }
+
+    /// Makes boards of the rows so far if they are surely all of them.
+    fn end_of_whole_rows(&mut self) {
+        let side = self.shape.side;
+        let n_whole = match &self.rows[0] {
+            // Of rows below a header, the last is still to come.
+            first if is_count(self.shape, &first.cells) => 2 * side,
+            // There may be such a row in front of each board.
+            first if first.is_bare => side * (side + 1),
+            _ => side,
+        };
+        let is_clear = self.n_before == 0 && !self.rows.iter().any(|row| row.may_be_drawn);
+        if is_clear && self.rows.len() == n_whole || self.rows.len() > N_ROWS_MAX.max(n_whole) {
+            self.end_of_rows();
         }
     }
 
@@ -261,6 +308,12 @@ impl Boards {
         if fits(n_rows) && !(uses_dashes && fits(rows.len())) || !fits(rows.len()) {
             rows.retain(|row| !row.may_be_drawn);
         }
+        if rows.len() % (side + 1) <= 1 && rows.iter().step_by(side + 1).all(|row| row.is_bare) {
+            rows.retain({
+                let mut at = 0..;
+                move |_| at.next().is_some_and(|at: usize| at % (side + 1) > 0)
+            });
+        }
         without_labels(self.shape, &mut rows);
         let is_right = |row: &Row| row.cells.chars().count() == side;
         let n_right = rows.iter().take_while(|row| is_right(row)).count();
@@ -299,10 +352,31 @@ impl Boards {
         self.refuse(at, &expected, found);
     }
 
-    /// Takes a puzzle that is drawn in rows.
+    /// Takes a puzzle that is drawn in rows, with its answer or another puzzle beside it or with
+    /// none.
     fn give_rows(&mut self, rows: &[Row]) {
-        let cells: String = rows.iter().map(|row| row.cells.as_str()).collect();
-        self.give(rows[0].at, &cells);
+        let at = rows[0].at;
+        let left: String = rows.iter().map(|row| row.cells.as_str()).collect();
+        let right: Option<String> = rows.iter().map(|row| row.beside.as_deref()).collect();
+        // Wrong cells of an answer may be marked.
+        let answer = right.as_deref().filter(|right| right.contains('!'));
+        match right.as_deref().filter(|_| answer.is_none()) {
+            Some(right) if self.is_answer_to(&left, right) => self.give(at, right),
+            Some(right) if !self.is_answer_to(right, &left) => {
+                self.give(at, &left);
+                self.give(at, right);
+            }
+            _ => self.give(at, &left),
+        }
+    }
+
+    /// Whether a board is whole and keeps the givens of a question.
+    fn is_answer_to(&self, board: &str, question: &str) -> bool {
+        let is_blank = is_blank(self.shape.side > 9);
+        let keeps = |(own, given): (char, char)| {
+            !is_blank(own) && (is_blank(given) || own.eq_ignore_ascii_case(&given))
+        };
+        board.chars().zip(question.chars()).all(keeps)
     }
 
     /// Takes a puzzle, or the answer to the one before.
@@ -312,7 +386,8 @@ impl Boards {
         let n_cells = cells.chars().count();
         let is_whole =
             n_cells == self.shape.n_cells() && !cells.contains(is_blank(self.shape.side > 9));
-        if std::mem::take(&mut self.is_answer) && is_whole {
+        self.is_answer &= is_whole;
+        if self.is_answer {
             return;
         }
         self.ready.push_back(Given::parse(self.shape, cells, "", &lines.place(at)));
@@ -321,7 +396,7 @@ impl Boards {
     /// Takes a puzzle that cannot be read.
     fn refuse(&mut self, at: usize, expected: &str, found: String) {
         let Questions::Lines(lines) = &self.source else { return };
-        (self.has_begun, self.is_answer) = (true, false);
+        self.has_begun = true;
         self.ready.push_back(Err(PuzzleError::malformed(lines.place(at), expected, found)));
     }
 
@@ -398,13 +473,20 @@ fn section(text: &str) -> Option<&str> {
     (name.len() > 2 && name.chars().all(|symbol| symbol.is_ascii_alphabetic())).then_some(name)
 }
 
-/// What follows the name of an answer on a line that begins with it: `Solution 1: ...`.
+/// What follows, on a line, words that say that answers come next: `Solution 1: ...`.
 fn answer_after(text: &str) -> Option<&str> {
-    let end = text.find(|symbol: char| !symbol.is_alphabetic()).unwrap_or(text.len());
-    let (word, rest) = text.split_at(end);
-    let (number, rest) = rest.split_once(':').unwrap_or((rest, ""));
-    let is_number = number.len() < 8 && number.chars().all(|at| at == ' ' || at.is_ascii_digit());
-    let is_answer = is_number && ANSWERS.iter().any(|answer| word.eq_ignore_ascii_case(answer));
+    const N_CHARS_MAX: usize = 60;
+
+    let (words, rest) = text.split_once(':').unwrap_or((text, ""));
+    let is_end = |symbol: char| symbol.is_whitespace() || "()[]*_#.-–".contains(symbol);
+    let mut parts = words.split(is_end).filter(|part| !part.is_empty());
+    let is_part = |part: &str| {
+        let is_number = part.len() < 8 && part.bytes().all(|at| at.is_ascii_digit());
+        is_number || part.chars().all(char::is_alphabetic)
+    };
+    let is_answer = words.chars().count() <= N_CHARS_MAX
+        && parts.clone().all(is_part)
+        && parts.any(|part| ANSWERS.contains(&&*part.to_lowercase()));
     is_answer.then(|| rest.trim())
 }
 
@@ -521,6 +603,12 @@ mod tests {
             format!("Puzzle:\n{drawn}Solution:\n{solved}Puzzle:\n{drawn}Solution:\n{solved}"),
             format!("{drawn}\nAnswer 1\n{solved}\n{drawn}\n"),
             format!("{PUZZLE}\nsolution: {SOLVED}\n{PUZZLE}\nSolution 2: {SOLVED}\n"),
+            format!("{PUZZLE}\n{PUZZLE}\nSolutions\n{SOLVED}\n{SOLVED}\n"),
+            format!("{drawn}Solution (1):\n{solved}Puzzle (2):\n{drawn}Answer key - 2\n{solved}"),
+            format!("{drawn}\n# Solution\n{solved}\n{drawn}\n## The solution\n{solved}"),
+            format!("{drawn}Puzzle 1 solution:\n{solved}\n{drawn}**Lösung**\n{solved}"),
+            format!("[Puzzle]\n{drawn}[Answer]\n{solved}[Puzzle]\n{drawn}[Solved]\n{solved}"),
+            format!("{PUZZLE}\nSolution: as it should be\n{SOLVED}\n{PUZZLE}\n"),
             // What is not solved is no answer, and nothing is one without a puzzle.
             format!("{PUZZLE}\nSolution:\n{drawn}"),
             format!("Solution:\n{PUZZLE}\n{PUZZLE}\n"),
@@ -626,6 +714,46 @@ mod tests {
         }
         assert_eq!(texts(four(), &rows.repeat(5)), vec![want(); 5]);
         assert_eq!(texts(four(), &format!("{rows}\n{rows}")), vec![want(); 2]);
+    }
+
+    #[test]
+    fn of_boards_side_by_side_only_answers_are_no_puzzles() {
+        let rows = |boards: [&str; 2]| -> String {
+            let rows = boards.map(|board| board.as_bytes().chunks(4).map(String::from_utf8_lossy));
+            let [left, right] = rows;
+            left.zip(right).map(|(left, right)| format!("{left}    {right}\n")).collect()
+        };
+        let (answer, other) = ("1243341221344321", "..3.4...........");
+        let [one, two] = [PUZZLE, other].map(|text| Ok(text.to_owned()));
+        assert_eq!(texts(four(), &rows([PUZZLE, answer])), [one.clone()]);
+        assert_eq!(texts(four(), &rows([answer, PUZZLE])), [one.clone()]);
+        assert_eq!(texts(four(), &rows([PUZZLE, other])), [one.clone(), two.clone()]);
+        let framed = rows([PUZZLE, other]).replace("    ", "|   |").replace('\n', "|\n|");
+        let framed = format!("|{}", framed.trim_end_matches('|'));
+        assert_eq!(texts(four(), &framed), [one, two]);
+        // A solved board that is the answer to another puzzle.
+        let found = texts(four(), &rows(["2...............", SOLVED]));
+        assert_eq!(found, [Ok("2...............".to_owned()), Ok(SOLVED.to_owned())]);
+    }
+
+    #[test]
+    fn rows_of_separators_are_between_boards_or_rows_of_blanks() {
+        let want = |n: usize| vec![Ok(PUZZLE.to_owned()); n];
+        for rows in ["1,,,\n,,,\n,,,4\n,,,\n", "1;;;\n;;;\n;;;4\n;;;\n"] {
+            let bare = &rows[5..9];
+            for n in 1..12 {
+                assert_eq!(texts(four(), &rows.repeat(n)), want(n), "{n}");
+                let separated = format!("{rows}{bare}").repeat(n);
+                assert_eq!(texts(four(), &separated), want(n), "{n}");
+                let between = separated.strip_suffix(bare).unwrap();
+                assert_eq!(texts(four(), between), want(n), "{n}");
+                assert_eq!(texts(four(), &format!("{bare}{separated}")), want(n), "{n}");
+            }
+            // Boards that begin with a row of blanks.
+            let text = format!("{bare}{bare}{}\n{bare}", &rows[..4]);
+            let first = "........1.......";
+            assert_eq!(texts(four(), &text.repeat(7)), vec![Ok(first.to_owned()); 7]);
+        }
     }
 
     #[test]

@@ -314,7 +314,9 @@ impl<'a> Reading<'a> {
         let name = if self.is_only_bare() { self.stem } else { &name };
         let place = self.place(name);
         let pairs = value.get("examples").or_else(|| value.get("pairs"));
-        match pairs.filter(|_| value.get("train").is_none()) {
+        let is_empty = |tests: Json<'_>| tests.is_array() && tests.elements().next().is_none();
+        let tests = value.get("test").filter(|tests| is_pairs(*tests) && !is_empty(*tests));
+        match pairs.filter(|_| value.get("train").is_none() && tests.is_none()) {
             Some(pairs) => self.push_pairs(id, list_of_pairs(pairs, &place)),
             None => self.push(id, task(value, &place), false),
         }

@@ -44,7 +44,9 @@ impl Wrong {
 
 /// A task given as an object with train and test pairs.
 pub(super) fn task(value: Json<'_>, place: &str) -> Result<ArcTask, Refused> {
-    let train = pairs(value.get("train"), (&format!("{place}, train"), ""), pair);
+    let given = ["train", "examples", "pairs"].map(|key| (key, value.get(key)));
+    let (key, train) = given.into_iter().find(|(_, it)| it.is_some()).unwrap_or(("train", None));
+    let train = pairs(train, (&format!("{place}, {key}"), ""), pair);
     let test = pairs(value.get("test"), (&format!("{place}, test"), ""), test_pair);
     let n_tests = || with_json(value.get("test"), |tests| tests.map_or(0, n_pairs));
     // What is malformed counts more than what is too large.

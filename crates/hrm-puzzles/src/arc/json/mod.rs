@@ -15,7 +15,8 @@
 //! one, `{"input": [grid, ..], "output": [grid, ..]}`, or JSON in a text; `inputs` and `in` are
 //! read as `input`, `outputs` and `out` as `output`. Tasks may be in rows as Hugging Face shows
 //! them: `{"rows": [{"row_idx": 0, "row": task}, ..]}`, or the rows alone. A test output that is
-//! absent, `null` or `[]` is unknown. The last pair of a list of pairs is the test pair. A file
+//! absent, `null` or `[]` is unknown. The last pair of a list of pairs is the test pair, unless
+//! there is `test` beside `examples` or `pairs`. A file
 //! may hold several such values one after the other, e.g. one a line.
 //!
 //! Places look like ``a.json: task `007bbfb7`, train[0].input, row 2``. Indices in

@@ -150,6 +150,15 @@ fn pairs_are_read_however_they_are_kept() {
         let outputs = task.test.iter().map(|test| test.output.as_ref().unwrap().cells()[0]);
         assert_eq!(outputs.collect::<Vec<_>>(), [6, 8]);
     }
+    for key in ["examples", "pairs"] {
+        let tests = r#"[{"input": [[5]]}, {"input": [[6]]}]"#;
+        let row = format!(r#"{{"id": "x", "{key}": {pairs}, "test": {tests}}}"#);
+        assert_eq!(
+            listed(&format!("{row}\n{}", row.replace(r#""x""#, r#""y""#))),
+            ["x 2/2", "y 2/2"]
+        );
+        assert_eq!(listed(&format!("[{}]", row.replace(tests, "[]"))), ["x 1/1l"]);
+    }
     // As Hugging Face shows a set.
     let row = |n: u8, id: &str| {
         let task = format!(r#"{{"id": "{id}", "train": {pairs}, "test": [[[[5]], [[6]]]]}}"#);
