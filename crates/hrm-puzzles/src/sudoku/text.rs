@@ -308,12 +308,7 @@ impl Boards {
         if fits(n_rows) && !(uses_dashes && fits(rows.len())) || !fits(rows.len()) {
             rows.retain(|row| !row.may_be_drawn);
         }
-        if rows.len() % (side + 1) <= 1 && rows.iter().step_by(side + 1).all(|row| row.is_bare) {
-            rows.retain({
-                let mut at = 0..;
-                move |_| at.next().is_some_and(|at: usize| at % (side + 1) > 0)
-            });
-        }
+        let mut rows = without_separators(side, rows);
         without_labels(self.shape, &mut rows);
         let is_right = |row: &Row| row.cells.chars().count() == side;
         let n_right = rows.iter().take_while(|row| is_right(row)).count();
@@ -444,6 +439,18 @@ impl Iterator for Boards {
             }
         }
     }
+}
+
+/// The rows without those of separators alone, if there is such a row in front of each board.
+fn without_separators(side: usize, rows: Vec<Row>) -> Vec<Row> {
+    let is_separator = |at: usize| at.is_multiple_of(side + 1);
+    let is_bare = |(at, row): (usize, &Row)| row.is_bare || !is_separator(at);
+    // The last one may be behind the last board.
+    if rows.len() % (side + 1) > 1 || !rows.iter().enumerate().all(is_bare) {
+        return rows;
+    }
+    let rows = rows.into_iter().enumerate().filter(|(at, _)| !is_separator(*at));
+    rows.map(|(_, row)| row).collect()
 }
 
 /// Removes what numbers the columns, in a row above a board, and the rows, in front of each.
