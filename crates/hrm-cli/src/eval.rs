@@ -31,7 +31,7 @@ pub(crate) struct Eval {
     /// Run or checkpoint folder.
     run: PathBuf,
     /// Evaluate on all puzzles in this file, or on those in the test.csv of this folder if it
-    /// has one; may be repeated. Says how many of them the run was trained on. Default:
+    /// has one, and of ARC tasks on those for evaluation if there are any; may be repeated. Says how many of them the run was trained on. Default:
     /// the test set of the run. If the data of the run are no longer where they were and
     /// these are the same, by their hashes, that test set.
     #[arg(long, value_name = "PATH", value_parser = data_path())]
@@ -51,7 +51,7 @@ pub(crate) struct Eval {
     forbid_leaks: bool,
     /// Answer a file of puzzles without labels (`-` is standard input), for ARC also a folder,
     /// and report how many answers obey the rules.
-    #[arg(long, value_name = "PATH", conflicts_with = "data")]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["data", "pictures"])]
     challenge: Option<PathBuf>,
     #[command(flatten)]
     written: WrittenArgs,

@@ -43,7 +43,9 @@ impl Questions {
         let is_named = JSON_ENDINGS
             .iter()
             .any(|ending| name.to_ascii_lowercase().ends_with(&format!(".{ending}")));
-        if is_named || records::begins(input.fill_buf().map_err(failed)?, &is_whole) {
+        let head = input.fill_buf().map_err(failed)?;
+        let is_json = head.trim_ascii_start().starts_with(b"\"") || is_bracketed(head);
+        if is_named && is_json || records::begins(head, &is_whole) {
             return Ok(Self::Records(Box::new(Json::new(input, &name, columns, false, is_whole))));
         }
         let mut lines = LineReader::new(input, &name);
@@ -96,6 +98,11 @@ impl Questions {
         }
         Ok(Self::Lines(Lines(lines)))
     }
+}
+
+/// Whether a text begins with an object or a list of JSON.
+fn is_bracketed(head: &[u8]) -> bool {
+    matches!(head.trim_ascii_start().first(), Some(b'[' | b'{'))
 }
 
 /// Whether a header is the name of questions that this program writes.
@@ -195,6 +202,21 @@ mod tests {
         assert_eq!(message("name,initial\nabc,1..4\n", ""), "");
         let message = message("puzzle,solution,label\n1.,12,12\n", "");
         assert!(message.contains("--columns answer=NAME: solution, label"), "{message}");
+    }
+
+    #[test]
+    fn a_table_may_be_named_as_json() {
+        let named = |text: &str| {
+            let text = Text::new(Cursor::new(text.to_owned().into_bytes()), "f.json", &[]).unwrap();
+            let is_board = |line: &str| line.len() == 4;
+            let columns = Columns::default();
+            Questions::of(text, &columns, "puzzles", is_board, Box::new(|_| true)).unwrap()
+        };
+        let Questions::Records(mut table) = named("question\n1..4\n") else { panic!("a table") };
+        assert_eq!(table.next().unwrap().unwrap().record.question, "1..4");
+        assert!(matches!(named("1..4\n"), Questions::Lines(_)));
+        let Questions::Records(mut json) = named("\"1..4\"\n") else { panic!("JSON") };
+        assert_eq!(json.next().unwrap().unwrap().record.question, "1..4");
     }
 
     #[test]

@@ -100,7 +100,11 @@ fn columns_of(path: &Path, chosen: &Columns, files: &[PathBuf]) -> Columns {
 
 /// Whether a table has questions, and no answers to them.
 fn lacks_answers(path: &Path, columns: &Columns) -> bool {
-    Records::open(path, columns, true).is_err() && Records::open(path, columns, false).is_ok()
+    let lacks = |located: Result<Located, _>| located.is_ok_and(|it| it.record.answer.is_empty());
+    match Records::open(path, columns, true) {
+        Ok(mut records) => records.all(lacks),
+        Err(_) => Records::open(path, columns, false).is_ok(),
+    }
 }
 
 /// What was read for training, and for evaluation.
@@ -290,6 +294,7 @@ fn in_folder(path: &Path, names: &[&str]) -> Result<PathBuf, PuzzleError> {
         }
     }
     let found = match &listed(path)?.0[..] {
+        [] if file_of(path, TEST)?.is_some() => "only test.csv; name the file itself".to_owned(),
         [] => "no files".to_owned(),
         names => format!("{}; name the file itself, or rename it", named(names)),
     };
@@ -404,6 +409,11 @@ mod tests {
         let want = "found sudoku-1m.csv; name the file itself, or rename it";
         assert!(message().ends_with(want), "{}", message());
         file(folder.path(), "train.csv", 1);
+        let only = tempfile::tempdir().unwrap();
+        file(only.path(), "test.csv", 1);
+        let make = |_: &Located| Ok::<_, PuzzleError>(());
+        let err = split(&[only.path().to_owned()], columns, (0.0, 1), make).unwrap_err();
+        assert!(err.to_string().ends_with("found only test.csv; name the file itself"), "{err}");
         let split = split(&data, columns, (0.0, 1), |_| Ok::<_, PuzzleError>(())).unwrap();
         let want = "passed over 1 other file or folder (sudoku-1m.csv) and 1 hidden file or folder";
         assert!(split.notes[0].ends_with(want), "{split:?}");
@@ -442,7 +452,7 @@ mod tests {
         let record = |idx| Record {
             source: name.to_owned(),
             question: format!("{idx}"),
-            answer: String::new(),
+            answer: "a".to_owned(),
             rating: String::new(),
         };
         let records: Vec<Record> = (0..n_records).map(record).collect();
@@ -510,6 +520,7 @@ mod tests {
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         for (train, test, columns) in [
             ("question,answer\n1,2\n3,4\n", "id,question\n1,5\n", ""),
+            ("question,answer\n1,2\n3,4\n", "question,answer\n5,\n6,\n", ""),
             ("a,b\n1,2\n3,4\n", "a\n5\n", "question=a,answer=b"),
         ] {
             write("train.csv", train);

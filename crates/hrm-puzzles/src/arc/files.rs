@@ -313,6 +313,16 @@ impl Source {
 pub fn unsolved_tasks(folder: &Path) -> Result<(Vec<Listed>, Vec<String>), PuzzleError> {
     let mut source = Source::find(folder)?;
     let (lists, _) = source.lists(Ok)?;
+    let several = lists.iter().filter(|list| list.tasks.len() > 1);
+    let several: Vec<String> = several.map(|list| file_name(&list.path)).collect();
+    let several = (several.len() > 1).then(|| {
+        format!(
+            "{}: the tasks of {} files are answered ({}); name one of them for its tasks alone",
+            folder.display(),
+            several.len(),
+            named(&several)
+        )
+    });
     let tasks = lists.into_iter().flat_map(|TaskFile { path, is_named_again, tasks, .. }| {
         let named = move |listed: Listed| Listed {
             id: full_id(&path, is_named_again, listed.id),
@@ -326,7 +336,7 @@ pub fn unsolved_tasks(folder: &Path) -> Result<(Vec<Listed>, Vec<String>), Puzzl
     }
     let passed = source.passed.describe();
     let notes = passed.map(|what| format!("{}: passed over {what}", folder.display()));
-    Ok((tasks, notes.into_iter().collect()))
+    Ok((tasks, notes.into_iter().chain(several).collect()))
 }
 
 /// Why a task has no outputs.

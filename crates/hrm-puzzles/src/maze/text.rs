@@ -83,8 +83,28 @@ fn in_rows(text: &str, size: Size, separator: &str) -> String {
 /// out of range.
 pub fn size_of_rows(text: &str, symbols: &Symbols) -> Option<Size> {
     let (_, rows) = rows_of(text, symbols)?;
-    let width = rows.iter().map(|row| row.chars().count()).max()?;
+    let width = match separated(&rows) {
+        Some(rows) => rows[0].chars().count(),
+        None => rows.iter().map(|row| row.chars().count()).max()?,
+    };
     Size::new(rows.len(), width).ok()
+}
+
+/// The rows without what separates their characters: a space, a comma or the like between all
+/// of them.
+fn separated(rows: &[&str]) -> Option<Vec<String>> {
+    let is_separated = |row: &&str, separator: char| {
+        let mut between = row.chars().skip(1).step_by(2);
+        row.chars().count() % 2 == 1 && between.all(|symbol| symbol == separator)
+    };
+    let is_long = rows.iter().all(|row| row.chars().nth(2).is_some());
+    let separator = [' ', ',', ';', '\t'].into_iter();
+    let mut separator = separator.filter(|at| rows.iter().all(|row| is_separated(row, *at)));
+    let separator = separator.next().filter(|_| is_long)?;
+    let own = |row: &&str| row.chars().step_by(2).collect();
+    let own: Vec<String> = rows.iter().map(own).collect();
+    // Where a space is a cell, all of them are.
+    (!own.iter().any(|row| row.contains(separator))).then_some(own)
 }
 
 /// The rows of a maze, and what separates them; `None` for one line.
@@ -129,6 +149,11 @@ fn joined(
     place: &str,
 ) -> Result<String, PuzzleError> {
     let (height, width) = (size.height(), size.width());
+    let is_wide = rows.iter().any(|row| row.chars().count() > width);
+    if let Some(rows) = separated(rows).filter(|_| is_wide) {
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        return joined(&rows, size, symbols, place);
+    }
     let is_padded = symbols.read(' ').is_some();
     let rows = rows.iter().map(|row| if is_padded { row } else { row.trim_end() });
     let rows: Vec<&str> = rows.collect();
@@ -431,6 +456,17 @@ mod tests {
         let size = |text: &str| size_of_rows(text, &Symbols::default());
         assert_eq!(size("S #/ G "), Some(Size { height: 2, width: 3 }));
         assert_eq!(size("S\n G\n"), Some(Size { height: 2, width: 2 }));
+        // Cells with a separator between them, as tables and matrices are written.
+        let dots = "free=.".parse::<Symbols>().unwrap();
+        for between in [" ", ",", ";", "\t"] {
+            let row = |row: &str| row.split("").collect::<Vec<_>>()[1..4].join(between);
+            let text = &["S.#", ".G."].map(row).join("\n");
+            let size = Size { height: 2, width: 3 };
+            assert_eq!(size_of_rows(text, &dots), Some(size), "{text}");
+            let found = parse_mazes(size, &dots, text, "f").unwrap();
+            assert_eq!(found[0].maze.to_text(&[]), "S # G ", "{text}");
+        }
+        assert_eq!(size("S   G\n#   #\n"), Some(Size { height: 2, width: 5 }));
         // Rows of different lengths, or a separator that is a cell.
         assert_eq!((size("S #/ G"), size("S # G ")), (None, None));
         let slash = "wall=/".parse::<Symbols>().unwrap();

@@ -227,8 +227,14 @@ impl<R: BufRead> Json<R> {
         let keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
         let places = self.columns.find(&keys, self.needs_answer).map_err(|expected| {
             let expected = expected.replace("a header", "an object");
-            let found =
-                format!("{}{}", quoted(&keys.join(",")), self.columns.advice(&keys, &expected));
+            let may_be_puzzle =
+                |value: &Value| !matches!(value, Value::Object(_) | Value::Other(_));
+            let is_list = !fields.iter().any(|(_, value)| may_be_puzzle(value));
+            let advice = match is_list {
+                true => "; write a list of puzzles alone, or a puzzle on each line".to_owned(),
+                false => self.columns.advice(&keys, &expected),
+            };
+            let found = format!("{}{advice}", quoted(&keys.join(",")));
             PuzzleError::malformed(&place, expected, found)
         })?;
         if self.is_empty {

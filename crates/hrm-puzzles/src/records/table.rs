@@ -115,6 +115,7 @@ impl<R: BufRead> Iterator for Table<R> {
         let row = loop {
             match self.rows.next() {
                 Some(Ok(row)) if self.is_comment(&row) => self.n_comments += 1,
+                Some(Ok(row)) if self.is_empty && is_rule(&row) => {}
                 row => break row,
             }
         };
@@ -133,6 +134,15 @@ impl<R: BufRead> Iterator for Table<R> {
         self.has_ended = matches!(next, Err(PuzzleError::Empty { .. }));
         Some(next)
     }
+}
+
+/// Whether a row is the line below the header of a table in Markdown.
+fn is_rule(row: &Row) -> bool {
+    let mut fields = row.fields.iter().map(|field| field.trim().trim_matches(':'));
+    fields.clone().any(|field| field.starts_with("---"))
+        && row.fields.len() > 2
+        && row.fields[0].trim().is_empty()
+        && fields.all(|field| field.bytes().all(|byte| byte == b'-'))
 }
 
 /// Parses a puzzle file; messages call it `name`.
@@ -251,6 +261,15 @@ mod tests {
         assert_eq!(["\u{feff}question,x", "source,question"].map(n_columns), [Some(2); 2]);
         assert_eq!(["id;Puzzle;Solution", "quizzes"].map(n_columns), [Some(3), Some(1)]);
         assert_eq!(["12", "S#,G"].map(n_columns), [None; 2]);
+    }
+
+    #[test]
+    fn the_rule_below_a_header_is_no_row() {
+        let text = "| puzzle | solution |\n|:---|---:|\n| 1. | 12 |\n| --- | --- |\n";
+        let rows = parse(text.as_bytes(), "x.md").unwrap();
+        let questions = rows.iter().map(|row| row.record.question.trim());
+        assert_eq!(questions.collect::<Vec<_>>(), ["1.", "---"]);
+        assert_eq!(parse(&b"question,answer\n---,---\n"[..], "x.csv").unwrap().len(), 1);
     }
 
     #[test]

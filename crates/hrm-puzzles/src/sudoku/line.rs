@@ -127,6 +127,9 @@ impl Line {
         if text.len() > N_CELL_BYTES_MAX * shape.n_cells() {
             return Self::Board(text.to_owned());
         }
+        if let Some(cells) = joined(shape, text) {
+            return Self::Board(cells);
+        }
         if let Some(cells) = listed(shape, text) {
             return if cells.chars().count() == shape.side {
                 Self::Row(cells)
@@ -239,10 +242,32 @@ pub(super) fn cells_of_field(shape: Shape, text: &str) -> String {
     if text.chars().count() == shape.n_cells() {
         return text.to_owned();
     }
+    if let Some(cells) = joined(shape, text) {
+        return cells;
+    }
+    let rows = rows_of_field(shape, text);
+    let is_even = |row: &String| row.chars().count() == rows[0].chars().count();
+    if rows.iter().all(is_even) && rows.concat().chars().count() == shape.n_cells() {
+        return rows.concat();
+    }
+    text.to_owned()
+}
+
+/// The cells of each line of a field, without the lines between boxes.
+pub(super) fn rows_of_field(shape: Shape, text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| !matches!(Line::rule(shape, line), Some(Line::Rule)));
-    let cells: String =
-        lines.map(|line| listed(shape, line).unwrap_or_else(|| cells_of(shape, line))).collect();
-    if cells.chars().count() == shape.n_cells() { cells } else { text.to_owned() }
+    lines.map(|line| listed(shape, line).unwrap_or_else(|| cells_of(shape, line))).collect()
+}
+
+/// The cells of a board whose rows are on one line, separated by `/` or `\\n`.
+fn joined(shape: Shape, text: &str) -> Option<String> {
+    let of_rows = |separator: &str| {
+        let rows = text.trim().trim_end_matches(separator).split(separator).map(bare_cells);
+        let rows: Vec<String> = rows.collect();
+        let is_row = |row: &String| row.chars().count() == shape.side;
+        (rows.len() == shape.side && rows.iter().all(is_row)).then(|| rows.concat())
+    };
+    ["/", "\\n"].iter().find_map(|separator| of_rows(separator))
 }
 
 /// The shape of the board in a field, if it is one.

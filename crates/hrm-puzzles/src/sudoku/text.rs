@@ -51,6 +51,15 @@ pub struct Given {
 }
 
 impl Given {
+    /// Parses a puzzle that has something to solve.
+    fn open(shape: Shape, question: &str, answer: &str, place: &str) -> Result<Self, PuzzleError> {
+        let given = Self::parse(shape, question, answer, place)?;
+        if given.board.n_givens() == shape.n_cells() {
+            return Err(PuzzleError::malformed(place, "a puzzle with blanks", "a full board"));
+        }
+        Ok(given)
+    }
+
     fn parse(shape: Shape, question: &str, answer: &str, place: &str) -> Result<Self, PuzzleError> {
         let notation = Notation::of(shape, question, answer, place)?;
         let board = Board::new(shape, notation.cells(shape, question, place)?);
@@ -108,6 +117,8 @@ pub struct Boards {
     is_answer: bool,
     /// Whether there was a board, or what should be one.
     has_begun: bool,
+    /// The number of puzzles so far.
+    n_given: usize,
     is_empty: bool,
     has_ended: bool,
 }
@@ -155,6 +166,7 @@ impl Boards {
             is_elsewhere: false,
             is_answer: false,
             has_begun: false,
+            n_given: 0,
             is_empty: true,
             has_ended: false,
         })
@@ -185,6 +197,11 @@ impl Boards {
             return;
         }
         if self.is_elsewhere {
+            return;
+        }
+        let is_name = self.is_number(text) || is_date(text) && self.rows.is_empty();
+        if is_name && spaced.is_none() {
+            self.end_of_board();
             return;
         }
         let answer = answer_after(text).filter(|_| has_begun);
@@ -237,6 +254,13 @@ impl Boards {
                 self.end_of_whole_rows();
             }
         }
+    }
+
+    /// Whether a line is the number of the next puzzle, or of one of several answers.
+    fn is_number(&self, text: &str) -> bool {
+        let number: Option<usize> = text.trim_end_matches([':', ')', '.']).parse().ok();
+        let is_next = |n: usize| self.is_answer || n == self.n_given || n == self.n_given + 1;
+        self.rows.is_empty() && text.len() < self.shape.side && number.is_some_and(is_next)
     }
 
     /// Makes boards of the rows so far if they are surely all of them.
@@ -385,20 +409,22 @@ impl Boards {
         if self.is_answer {
             return;
         }
-        self.ready.push_back(Given::parse(self.shape, cells, "", &lines.place(at)));
+        self.n_given += 1;
+        self.ready.push_back(Given::open(self.shape, cells, "", &lines.place(at)));
     }
 
     /// Takes a puzzle that cannot be read.
     fn refuse(&mut self, at: usize, expected: &str, found: String) {
         let Questions::Lines(lines) = &self.source else { return };
         self.has_begun = true;
+        self.n_given += 1;
         self.ready.push_back(Err(PuzzleError::malformed(lines.place(at), expected, found)));
     }
 
     fn of_record(&self, located: &Located) -> Result<Given, PuzzleError> {
         let [question, answer] = [&located.record.question, &located.record.answer]
             .map(|text| cells_of_field(self.shape, text));
-        Given::parse(self.shape, &question, &answer, &located.field("question"))
+        Given::open(self.shape, &question, &answer, &located.field("question"))
     }
 }
 
@@ -478,6 +504,21 @@ fn without_labels(shape: Shape, rows: &mut Vec<Row>) {
 fn section(text: &str) -> Option<&str> {
     let name = text.strip_prefix('[')?.strip_suffix(']')?;
     (name.len() > 2 && name.chars().all(|symbol| symbol.is_ascii_alphabetic())).then_some(name)
+}
+
+/// Whether a line is a date: 2024-01-31, 31/1/2024.
+fn is_date(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
+    let [first, second, third] = parts[..] else { return false };
+    let is_in = |text: &str, most: u32| {
+        let is_short = (1..=2).contains(&text.len());
+        is_short && text.parse().is_ok_and(|n: u32| (1..=most).contains(&n))
+    };
+    let is_year =
+        |text: &str| text.len() == 4 && ["19", "20"].iter().any(|at| text.starts_with(at));
+    let is_day = |one: &str, other: &str| is_in(one, 12) && is_in(other, 31);
+    is_year(first) && is_day(second, third)
+        || is_year(third) && (is_day(first, second) || is_day(second, first))
 }
 
 /// What follows, on a line, words that say that answers come next: `Solution 1: ...`.
@@ -740,7 +781,58 @@ mod tests {
         assert_eq!(texts(four(), &framed), [one, two]);
         // A solved board that is the answer to another puzzle.
         let found = texts(four(), &rows(["2...............", SOLVED]));
-        assert_eq!(found, [Ok("2...............".to_owned()), Ok(SOLVED.to_owned())]);
+        let full = "f:1: expected a puzzle with blanks, found a full board".to_owned();
+        assert_eq!(found, [Ok("2...............".to_owned()), Err(full)]);
+    }
+
+    #[test]
+    fn numbers_and_dates_above_puzzles_are_headings() {
+        let rows = "1...\n....\n...4\n....\n";
+        let solved = "1243\n3421\n2134\n4312\n";
+        let want = vec![Ok(PUZZLE.to_owned()); 3];
+        for names in [["1", "2", "3"], ["0:", "1:", "2:"], ["1.", "2.", "3."]] {
+            let text: String = names.iter().map(|name| format!("{name}\n{rows}")).collect();
+            assert_eq!(texts(four(), &text), want, "{text}");
+            let answers: String = names.iter().map(|name| format!("{name}\n{solved}")).collect();
+            assert_eq!(texts(four(), &format!("{text}Solutions\n{answers}")), want);
+        }
+        let text: String = ["2024-01-31", "31/1/2024", "1.31.2024"]
+            .iter()
+            .map(|date| format!("{date}\n{rows}\n"))
+            .collect();
+        assert_eq!(texts(four(), &text), want);
+        // Another number is a row that is too short.
+        let message = |text: &str| parse_boards(four(), text, "f").unwrap_err().to_string();
+        assert_eq!(message(&format!("7\n{rows}")), "f:1: expected 4 characters, found 1, with '7'");
+        assert!(!is_date("1234-5-67") && !is_date("1-2-3") && is_date("1999-12-3"));
+    }
+
+    #[test]
+    fn rows_may_be_on_one_line_or_in_one_field() {
+        let want = [Ok(PUZZLE.to_owned()), Ok(PUZZLE.to_owned())];
+        for text in [
+            "1.../..../...4/....\n1.../..../...4/..../\n",
+            "1...\\n....\\n...4\\n....\n1...\\n....\\n...4\\n....\\n",
+            "puzzle\n1.../..../...4/....\n\"1...\n....\n...4\n....\"\n",
+        ] {
+            assert_eq!(texts(four(), text), want, "{text}");
+        }
+        // Rows that only add up to a board.
+        let odd = "f:1: field `question`: expected 4 rows of 4 characters, found 3 in row 1";
+        let text = r#"{"puzzle": ["1..", ".....", "...4", "...."]}"#;
+        assert_eq!(texts(four(), text), [Err(odd.to_owned())]);
+        let text = "puzzle\n\"1..\n.....\n...4\n....\"\n";
+        assert_eq!(texts(four(), text), [Err(odd.replace("f:1", "f:2"))]);
+    }
+
+    #[test]
+    fn a_full_board_is_no_puzzle() {
+        let want = "f:1: expected a puzzle with blanks, found a full board";
+        let text = format!("{SOLVED}\n{PUZZLE}\n");
+        assert_eq!(texts(four(), &text), [Err(want.to_owned()), Ok(PUZZLE.to_owned())]);
+        let want = "f:2: field `question`: expected a puzzle with blanks, found a full board";
+        let text = format!("puzzle,solution\n{SOLVED},{PUZZLE}\n");
+        assert_eq!(texts(four(), &text), [Err(want.to_owned())]);
     }
 
     #[test]
@@ -1016,8 +1108,7 @@ mod tests {
         }
         let text =
             format!("{{\"puzzle\": \"{PUZZLE}\"}}\n{{\"puzzle\": [[1,2],[3,4]]}}\n{numbers}\n");
-        let bad =
-            "f:2: field `question`: expected 16 characters, found 5, with U+000A (line break)";
+        let bad = "f:2: field `question`: expected 4 rows of 4 characters, found 2 rows";
         assert_eq!(texts(four(), &text), [want[0].clone(), Err(bad.to_owned()), want[0].clone()]);
         let (shape, want, ..) = pair(16, Digits::FromOne, 2);
         let rows: Vec<Vec<u8>> = want.cells().chunks(16).map(<[u8]>::to_vec).collect();

@@ -103,7 +103,19 @@ fn archives_that_cannot_be_read_say_why() {
     assert_eq!(decoded(two).unwrap_err(), want);
     assert!(decoded(archive(&[])).unwrap_err().contains("found none"));
     let packed = gzip(TEXT.as_bytes());
-    assert!(decoded(&packed[..packed.len() - 9]).is_err());
+    let damaged = "a damaged one, or one that was cut short; fetch it again";
+    assert!(decoded(&packed[..packed.len() - 9]).unwrap_err().ends_with(damaged));
+    let whole = archive(&[("a.csv", TEXT.as_bytes())]);
+    let want = format!("f: expected an undamaged archive, found {damaged}");
+    assert_eq!(decoded(&whole[..whole.len() - 30]).unwrap_err(), want);
+    // As if an entry had a method that is not built in.
+    let mut other = whole.clone();
+    for mark in [&b"PK\x03\x04"[..], b"PK\x01\x02"] {
+        let at = other.windows(4).position(|bytes| bytes == mark).unwrap();
+        other[at + if mark[2] == 3 { 8 } else { 10 }] = 14;
+    }
+    let want = "f/a.csv: expected the method deflate, or none, found lzma; unpack it first";
+    assert_eq!(decoded(other).unwrap_err(), want);
     let mut wrong = archive(&[("a.csv", TEXT.as_bytes())]);
     let at = wrong.windows(8).position(|bytes| bytes == b"question").unwrap();
     wrong[at] = b'Q';

@@ -57,6 +57,39 @@ pub(super) fn zip(
     }
 }
 
+/// What messages say of a damaged archive.
+const DAMAGED: &str = "a damaged one, or one that was cut short; fetch it again";
+
+/// Whether an error says that an archive is damaged, instead of that it cannot be read.
+fn is_damage(err: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    [InvalidData, InvalidInput, UnexpectedEof].contains(&err.kind())
+}
+
+/// Unpacks, and says of damage what to do about it.
+struct InWords<R>(R);
+
+impl<R: Read> Read for InWords<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes).map_err(|err| match is_damage(&err) {
+            true => io::Error::new(io::ErrorKind::InvalidData, DAMAGED),
+            false => err,
+        })
+    }
+}
+
+/// The name of a method of compression that is not read.
+fn method_in_words(method: CompressionMethod) -> &'static str {
+    match method {
+        CompressionMethod::DEFLATE64 => "deflate64",
+        CompressionMethod::BZIP2 => "bzip2",
+        CompressionMethod::LZMA => "lzma",
+        CompressionMethod::ZSTD => "zstandard",
+        CompressionMethod::XZ => "xz",
+        _ => "another",
+    }
+}
+
 fn damaged(name: &str, err: &str) -> PuzzleError {
     PuzzleError::malformed(name, "an undamaged archive", clipped(err))
 }
@@ -67,7 +100,10 @@ fn entry<R: Read + Seek + Send + 'static>(
     name: &str,
     endings: &[&str],
 ) -> Result<(Input, String), PuzzleError> {
-    let failed = |err: zip::result::ZipError| damaged(name, &err.to_string());
+    let failed = |err: zip::result::ZipError| match err {
+        zip::result::ZipError::Io(err) if !is_damage(&err) => damaged(name, &err.to_string()),
+        _ => damaged(name, DAMAGED),
+    };
     let mut archive = ZipArchive::new(input).map_err(failed)?;
     if archive.len() > N_ENTRIES_MAX {
         let found = format!("{} entries; unpack it, and name the files", archive.len());
@@ -107,10 +143,10 @@ fn entry<R: Read + Seek + Send + 'static>(
     let packed = BufReader::new(input.take(n_packed));
     let unpacked: Input = match method {
         CompressionMethod::Stored => Box::new(packed),
-        CompressionMethod::Deflated => Box::new(DeflateDecoder::new(packed)),
+        CompressionMethod::Deflated => Box::new(InWords(DeflateDecoder::new(packed))),
         method => {
             let expected = "the method deflate, or none";
-            let found = format!("{method:?}; unpack it first");
+            let found = format!("{}; unpack it first", method_in_words(method));
             return Err(PuzzleError::malformed(own_name, expected, found));
         }
     };
@@ -146,12 +182,12 @@ fn meant(names: &[&str], endings: &[&str]) -> Result<usize, String> {
 /// a block of a tape or of a download.
 pub(super) struct Gunzip<R> {
     /// The member that is being read; `None` at the end.
-    member: Option<GzDecoder<R>>,
+    member: Option<InWords<GzDecoder<R>>>,
 }
 
 impl<R: BufRead> Gunzip<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { member: Some(GzDecoder::new(input)) }
+        Self { member: Some(InWords(GzDecoder::new(input))) }
     }
 
     /// Goes on to the next member after all that `input` has of padding.
@@ -164,7 +200,7 @@ impl<R: BufRead> Gunzip<R> {
                 (n_zero, _) => input.consume(n_zero),
             }
         }
-        self.member = Some(GzDecoder::new(input));
+        self.member = Some(InWords(GzDecoder::new(input)));
         Ok(())
     }
 }
@@ -176,7 +212,7 @@ impl<R: BufRead> Read for Gunzip<R> {
         }
         while let Some(mut member) = self.member.take() {
             match member.read(bytes) {
-                Ok(0) => self.advance(member.into_inner())?,
+                Ok(0) => self.advance(member.0.into_inner())?,
                 read => {
                     self.member = Some(member);
                     return read;

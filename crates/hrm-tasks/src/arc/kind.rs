@@ -118,8 +118,17 @@ impl DataSource for ArcConfig {
         identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
         let mut loaded = self.library(data)?;
-        if data.is_empty() {
+        let n_all = loaded.library.len();
+        let has_evaluation = loaded.library.values().any(|task| task.role == Role::Evaluation);
+        if data.is_empty() || has_evaluation {
             loaded.library.retain(|_, task| task.role == Role::Evaluation);
+        }
+        match n_all - loaded.library.len() {
+            n if n > 0 && !data.is_empty() => loaded.notes.push(format!(
+                "{n} of {n_all} tasks are for training and are not evaluated; to evaluate them, \
+                 name only their files"
+            )),
+            _ => {}
         }
         let paths: Vec<_> = data.iter().map(|path| path.display().to_string()).collect();
         Ok(Box::new(ArcData::for_eval(self, loaded, paths.join(", "), identifiers)?))

@@ -49,7 +49,10 @@ pub fn read(text: &[u8], file: &str, stem: &str) -> Result<Content, PuzzleError>
     if text.trim().is_empty() {
         return Ok(Content::Other(PuzzleError::malformed(file, "ARC tasks", "an empty file")));
     }
-    let n_values = Json::check(text).map_err(|err| not_json(&err, text, file))?;
+    let n_values = Json::check(text).map_err(|err| match first_bad_line(text) {
+        Some((n_before, line, err)) => not_json(&err, line, file, n_before),
+        None => not_json(&err, text, file, 0),
+    })?;
     let mut reading = Reading::new(file, stem, n_values);
     Json::all(text).for_each(|value| reading.top_level(value));
     reading.finish()
@@ -89,8 +92,25 @@ pub fn tasks(content: Content, file: &str) -> Result<Vec<Listed>, PuzzleError> {
     }
 }
 
-/// The error of a text that is not JSON.
-fn not_json(err: &serde_json::Error, text: &str, file: &str) -> PuzzleError {
+/// Of a text with a value on most of its lines, the first that is no value, with the number of
+/// lines before it.
+fn first_bad_line(text: &str) -> Option<(usize, &str, serde_json::Error)> {
+    let lines = text.split('\n').enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let (mut n_good, mut n_bad, mut first) = (0, 0, None);
+    for (at, line) in lines {
+        match serde_json::from_str::<serde::de::IgnoredAny>(line) {
+            Ok(_) => n_good += 1,
+            Err(err) => {
+                n_bad += 1;
+                first.get_or_insert((at, line, err));
+            }
+        }
+    }
+    first.filter(|_| n_good > n_bad)
+}
+
+/// The error of a text that is not JSON, after `n_before` lines of the file.
+fn not_json(err: &serde_json::Error, text: &str, file: &str, n_before: usize) -> PuzzleError {
     let line = text.split('\n').nth(err.line().saturating_sub(1)).unwrap_or_default();
     // The column counts bytes; the fault is the last one.
     let start = (0..=err.column().saturating_sub(1).min(line.len()))
@@ -109,7 +129,8 @@ fn not_json(err: &serde_json::Error, text: &str, file: &str) -> PuzzleError {
     let found = if is_table {
         "a table; ARC tasks are read from JSON".to_owned()
     } else if err.is_eof() {
-        "the end of the text".to_owned()
+        let what = if n_before > 0 { "line" } else { "text" };
+        format!("the end of the {what}")
     } else if after.starts_with("//") || after.starts_with("/*") || after.starts_with('#') {
         "a comment, which JSON does not have; remove it".to_owned()
     } else if ["NaN", "nan", "Infinity", "inf"].contains(&word) {
@@ -126,8 +147,11 @@ fn not_json(err: &serde_json::Error, text: &str, file: &str) -> PuzzleError {
     } else {
         after.chars().next().map_or_else(|| "the end of a line".to_owned(), shown)
     };
-    let place =
-        if is_table { file.to_owned() } else { format!("{file}:{}:{}", err.line(), err.column()) };
+    let place = if is_table {
+        file.to_owned()
+    } else {
+        format!("{file}:{}:{}", n_before + err.line(), err.column())
+    };
     PuzzleError::malformed(place, "a JSON object", found)
 }
 
@@ -143,8 +167,24 @@ struct Item {
 /// kind came before it.
 type First = Option<((usize, bool), PuzzleError)>;
 
-/// Keys of an id, in tasks that are not under their id.
-const ID_KEYS: [&str; 5] = ["id", "task_id", "puzzle_id", "uid", "name"];
+/// Keys of an id, in tasks that are not under their id; in small letters, without `_`.
+const ID_KEYS: [&str; 12] = [
+    "id",
+    "taskid",
+    "puzzleid",
+    "problemid",
+    "uid",
+    "name",
+    "taskname",
+    "puzzlename",
+    "problemname",
+    "key",
+    "filename",
+    "task",
+];
+
+/// Keys of the name of the set that a task is in.
+const SET_KEYS: [&str; 3] = ["split", "subset", "set"];
 /// Keys of the parts of a task.
 const PART_KEYS: [&str; 4] = ["train", "test", "examples", "pairs"];
 
@@ -273,7 +313,7 @@ impl<'a> Reading<'a> {
                 return;
             }
             for (key, value) in value.entries() {
-                let is_id = ID_KEYS.contains(&&*key) && id_of(value).is_some();
+                let is_id = id_key(&key).is_some() && id_of(value).is_some();
                 if !is_id {
                     self.entry(&key, value);
                 }
@@ -308,8 +348,10 @@ impl<'a> Reading<'a> {
 
     /// A task given as an object.
     fn object(&mut self, id: Option<String>, value: Json<'_>) {
-        let own = || ID_KEYS.iter().find_map(|key| id_of(value.get(key)?));
-        let id = id.or_else(own);
+        let id = id.or_else(|| own_id(value));
+        let set = SET_KEYS.iter().find_map(|key| Role::named(&value.get(key)?.as_text()?));
+        let around = self.is_evaluation;
+        self.is_evaluation |= set == Some(Role::Evaluation);
         let name = id.clone().unwrap_or_else(|| self.numbered(self.tasks.len() + 1));
         let name = if self.is_only_bare() { self.stem } else { &name };
         let place = self.place(name);
@@ -320,6 +362,7 @@ impl<'a> Reading<'a> {
             Some(pairs) => self.push_pairs(id, list_of_pairs(pairs, &place)),
             None => self.push(id, task(value, &place), false),
         }
+        self.is_evaluation = around;
     }
 
     /// A task given as a list of pairs.
@@ -428,6 +471,20 @@ fn ids_of_split(value: Json<'_>) -> Option<(&'static str, Json<'_>)> {
         return None;
     }
     lists.find_map(|(key, list)| Some((key, list.elements().next()?)))
+}
+
+/// A key of [`ID_KEYS`], however it is spelled.
+fn id_key(key: &str) -> Option<&'static str> {
+    let plain = key.to_lowercase().replace(['_', '-', ' '], "");
+    ID_KEYS.into_iter().find(|known| **known == plain)
+}
+
+/// The id that a task gives itself.
+fn own_id(task: Json<'_>) -> Option<String> {
+    let ids = task.entries().filter_map(|(key, value)| Some((id_key(&key)?, id_of(value)?)));
+    let rank = |key: &str| ID_KEYS.iter().position(|known| *known == key);
+    let (key, id) = ids.min_by_key(|(key, _)| rank(key))?;
+    Some(if key == "filename" { id.trim_end_matches(".json").to_owned() } else { id })
 }
 
 fn id_of(value: Json<'_>) -> Option<String> {

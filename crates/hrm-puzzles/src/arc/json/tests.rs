@@ -187,6 +187,36 @@ fn pairs_are_read_however_they_are_kept() {
 }
 
 #[test]
+fn rows_may_name_their_task_and_their_set() {
+    let row = |keys: &str| format!(r#"{{{keys}, "train": [], "test": [[[[5]], [[6]]]]}}"#);
+    for key in ["taskId", "task_name", "PuzzleID", "problem_id", "key", "task", "Task-Id"] {
+        let rows = ["x", "y"].map(|id| row(&format!(r#""{key}": "{id}""#))).join("\n");
+        assert_eq!(listed(&rows), ["x 0/1", "y 0/1"], "{key}");
+    }
+    let rows = [row(r#""filename": "x.json", "n": 1"#), row(r#""key": "k", "id": "y""#)].join("\n");
+    assert_eq!(listed(&rows), ["x 0/1", "y 0/1"]);
+    for key in ["split", "subset"] {
+        let rows = [("x", "training"), ("y", "evaluation"), ("z", "new")]
+            .map(|(id, set)| row(&format!(r#""id": "{id}", "{key}": "{set}""#)));
+        let content = read(rows.join("\n").as_bytes(), "a.json", "a").unwrap();
+        let sides = tasks(content, "a.json").unwrap().into_iter().map(|task| task.is_evaluation);
+        assert_eq!(sides.collect::<Vec<_>>(), [false, true, false], "{key}");
+    }
+}
+
+#[test]
+fn of_lines_the_first_that_is_no_task_is_named() {
+    let good = r#"{"id": "x", "train": [], "test": [[[[5]], [[6]]]]}"#;
+    let lines = |bad: &str| [good, "", bad, good, good].join("\n");
+    let cut = &good[..30];
+    rejected(&lines(cut), "a.json:3:30: expected a JSON object, found the end of the line");
+    let word = good.replace("[]", "nan");
+    let want = "a.json:3:23: expected a JSON object, found nan, which JSON does not have; write \
+                null for what is unknown";
+    rejected(&lines(&word), want);
+}
+
+#[test]
 fn ids_of_a_split_are_no_tasks() {
     for text in [
         r#"{"train": ["x", "y"], "test": ["z"]}"#,
