@@ -553,35 +553,34 @@ fn as_many_puzzles_are_shown_as_requested() {
     assert_eq!(n_titles, 6, "{}", shown.stdout);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn data_is_read_once_for_the_settings_and_once_for_the_puzzles() {
-    use std::io::Write;
+    use std::mem::MaybeUninit;
+
+    use rustix::fs::inotify::{CreateFlags, ReadFlags, Reader, WatchFlags, add_watch, init};
+    use rustix::io::Errno;
+
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let pipe = here.join("pipe.csv");
-    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    // Whoever opens the pipe gets the file; the last one gets a name instead.
-    let writer = std::thread::spawn(move || {
-        let mut n_opened = 0;
-        loop {
-            let mut file = fs::File::options().write(true).open(&pipe).unwrap();
-            if pipe.with_file_name("done").exists() {
-                return n_opened;
-            }
-            n_opened += 1;
-            // The reader may need only the first line.
-            let _ = file.write_all(b"question,answer\n1234341221434321,1234341221434321\n");
-            drop(file);
-            // A reader that is still open would get the next copy as well.
-            std::thread::sleep(std::time::Duration::from_millis(300));
-        }
-    });
-    let shown = hrm(here, &["data", "show", "grid", "--data=pipe.csv"]);
+    fs::write(here.join("a.csv"), "question,answer\n1234341221434321,1234341221434321\n").unwrap();
+    let events = init(CreateFlags::NONBLOCK).unwrap();
+    // Equal events in a row count as one, so those of closing are watched as well.
+    let watched = WatchFlags::OPEN | WatchFlags::CLOSE_NOWRITE;
+    add_watch(&events, here.join("a.csv"), watched).unwrap();
+    let shown = hrm(here, &["data", "show", "grid", "--data=a.csv"]);
     assert_eq!(shown.code, 0, "{}", shown.stderr);
-    fs::write(here.join("done"), "").unwrap();
-    drop(fs::File::open(here.join("pipe.csv")).unwrap());
-    assert_eq!(writer.join().unwrap(), 2);
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = Reader::new(events, &mut buffer);
+    let mut n_opened = 0;
+    loop {
+        match events.next() {
+            Ok(event) => n_opened += usize::from(event.events().contains(ReadFlags::OPEN)),
+            Err(Errno::WOULDBLOCK) => break,
+            Err(err) => panic!("{err}"),
+        }
+    }
+    assert_eq!(n_opened, 2);
 }
 
 #[test]
