@@ -99,8 +99,8 @@ impl TaskConfig {
     /// [`TaskError::Setting`] if this kind is not read from tables, or for other text.
     pub fn with_table_columns(self, columns: &str) -> Result<Self, TaskError> {
         const FIELD: &str = "table_columns";
-        if let Err(expected) = columns.parse::<Columns>() {
-            return Err(TaskError::setting(FIELD, "names of columns", expected));
+        if let Err(found) = columns.parse::<Columns>() {
+            return Err(TaskError::setting(FIELD, Columns::EXPECTED, found));
         }
         let otherwise = format!("left out: {} is not read from tables", self.name());
         self.with_text(FIELD, columns, otherwise)

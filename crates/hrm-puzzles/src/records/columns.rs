@@ -80,21 +80,24 @@ pub struct Columns(Vec<(Role, String)>);
 impl FromStr for Columns {
     type Err = String;
 
+    /// # Errors
+    ///
+    /// What was found instead of [`EXPECTED`](Columns::EXPECTED).
     fn from_str(text: &str) -> Result<Self, String> {
         let mut chosen: Vec<(Role, String)> = Vec::new();
         for pair in text.split(',').filter(|pair| !pair.trim().is_empty()) {
-            let expected = "expected e.g. question=quizzes,answer=solutions";
-            let (role, column) = pair
-                .split_once('=')
-                .ok_or_else(|| format!("{expected}, found {}", quoted(pair)))?;
-            let (role, column) = (role.trim(), column.trim());
-            let known = ROLES.into_iter().find(|known| known.name() == role);
-            let Some(role) = known else {
+            let Some((role, column)) = pair.split_once('=') else {
+                return Err(format!("{} without =", quoted(pair)));
+            };
+            let (name, column) = (role.trim(), column.trim());
+            let is_it = |role: &Role| role.name().eq_ignore_ascii_case(name);
+            let Some(role) = ROLES.into_iter().find(is_it) else {
                 let names = "question, answer, rating or source";
-                return Err(format!("{expected}: {} is not {names}", quoted(role)));
+                return Err(format!("{}, which is not {names}", quoted(name)));
             };
             if column.is_empty() || chosen.iter().any(|(known, _)| *known == role) {
-                return Err(format!("{expected}: one column for {}", role.name()));
+                let n = if column.is_empty() { "no column" } else { "two columns" };
+                return Err(format!("{n} for {}", role.name()));
             }
             chosen.push((role, column.to_owned()));
         }
@@ -120,6 +123,9 @@ pub(super) struct Places {
 }
 
 impl Columns {
+    /// What the text of columns must be, for messages.
+    pub const EXPECTED: &str = "names of columns, e.g. question=quizzes,answer=solutions";
+
     /// Whether any column was chosen.
     pub(crate) fn are_chosen(&self) -> bool {
         !self.0.is_empty()
@@ -315,9 +321,15 @@ mod tests {
         assert!(message("", &["puzzle", "input", "answer"]).contains("--columns question=NAME"));
         assert!(message("question=x", &["question", "answer"]).contains("\"x\" once"));
         assert_eq!(message("", &["a", "b"]), "a header that names question and answer once");
-        for wrong in ["a", "puzzle=a", "question=", "question=a,question=b"] {
-            assert!(wrong.parse::<Columns>().is_err(), "{wrong}");
+        for (wrong, want) in [
+            ("a", "\"a\" without ="),
+            ("puzzle=a", "\"puzzle\", which is not question, answer, rating or source"),
+            ("question=", "no column for question"),
+            ("question=a,question=b", "two columns for question"),
+        ] {
+            assert_eq!(wrong.parse::<Columns>().unwrap_err(), want);
         }
+        assert_eq!("Question=a".parse::<Columns>().unwrap().to_string(), "question=a");
         let text = "question=a,answer=b";
         assert_eq!(text.parse::<Columns>().unwrap().to_string(), text);
     }

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use hrm_base::rng::ChaCha8Rng;
 use hrm_puzzles::records::{Columns, Located, Record};
 use hrm_puzzles::stats::Distribution;
-use hrm_puzzles::text::{Text, quoted};
+use hrm_puzzles::text::Text;
 use hrm_puzzles::{Leak, Style, Verdict};
 
 use super::settings::DataSettings;
@@ -57,9 +57,8 @@ pub trait CellKind: Clone + Send + Sync + 'static {
     ///
     /// [`TaskError::Setting`] if they cannot be read.
     fn checked_columns(&self) -> Result<Columns, TaskError> {
-        let columns = self.table_columns();
-        let expected = "the names of columns, e.g. question=quizzes,answer=solutions";
-        columns.parse().map_err(|_| TaskError::setting("table_columns", expected, quoted(columns)))
+        let columns = self.table_columns().parse();
+        columns.map_err(|found| TaskError::setting("table_columns", Columns::EXPECTED, found))
     }
 }
 
