@@ -103,7 +103,7 @@ fn archives_that_cannot_be_read_say_why() {
     assert_eq!(decoded(two).unwrap_err(), want);
     assert!(decoded(archive(&[])).unwrap_err().contains("found none"));
     let packed = gzip(TEXT.as_bytes());
-    let damaged = "a damaged one, or one that was cut short; fetch it again";
+    let damaged = "damage, or an archive that was cut short; fetch it again";
     assert!(decoded(&packed[..packed.len() - 9]).unwrap_err().ends_with(damaged));
     let whole = archive(&[("a.csv", TEXT.as_bytes())]);
     let want = format!("f: expected an undamaged archive, found {damaged}");

@@ -58,7 +58,7 @@ pub(super) fn zip(
 }
 
 /// What messages say of a damaged archive.
-const DAMAGED: &str = "a damaged one, or one that was cut short; fetch it again";
+const DAMAGED: &str = "damage, or an archive that was cut short; fetch it again";
 
 /// Whether an error says that an archive is damaged, instead of that it cannot be read.
 fn is_damage(err: &io::Error) -> bool {
