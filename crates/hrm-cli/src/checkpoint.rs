@@ -71,6 +71,14 @@ fn instead(path: &Path) -> Option<String> {
     if has(path, files::RECORD) || has(path, TaskRecord::FILE) {
         return None;
     }
+    if path.join(files::CHECKPOINTS).is_dir() {
+        return Some(format!(
+            "{shown} is no run any more: it has no {}. Its checkpoints can be used: name one, \
+             {shown}/{}/NAME",
+            files::RECORD,
+            files::CHECKPOINTS
+        ));
+    }
     Some(format!(
         "{shown} is neither a run nor a checkpoint: it has no {} and no {}. {}",
         files::RECORD,

@@ -356,6 +356,30 @@ impl TaskArgs {
     }
 }
 
+/// A note about each setting of `task` that the user has changed and that has no effect on
+/// `data`. `pairs` are these settings, as `key=value`.
+///
+/// # Errors
+///
+/// If the paths cannot be data together.
+pub(crate) fn ignored(
+    task: &TaskConfig,
+    data: &[PathBuf],
+    pairs: &[String],
+) -> Result<Vec<String>, TaskError> {
+    let mut notes = Vec::new();
+    for pair in pairs {
+        let Some((field, value)) = pair.strip_prefix("task.").and_then(|pair| pair.split_once('='))
+        else {
+            continue;
+        };
+        if let Some(why) = task.ignored(field, data)? {
+            notes.push(format!("task.{field}={value} has no effect: {why}"));
+        }
+    }
+    Ok(notes)
+}
+
 /// Whether a setting says how puzzles are written. Prepared data have settings of their own.
 fn is_written(pair: &str) -> bool {
     ["task.table_columns=", "task.symbols="].iter().any(|key| pair.starts_with(key))
