@@ -175,6 +175,9 @@ mod tests {
         for text in &texts[4..8] {
             assert!(text.ends_with("the disk is full (why)"), "{text}");
         }
+        let large = anyhow::Error::from(io::Error::new(ErrorKind::FileTooLarge, "why"));
+        let want = "files may not be as large as this here, see `ulimit -f` (why)";
+        assert_eq!((is_disk_full(&large), message(&large).as_str()), (true, want));
         assert_eq!(texts[7], "cannot write file: the disk is full (why)");
         assert_eq!(texts[11], "cannot write file: why");
     }

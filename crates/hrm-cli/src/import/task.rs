@@ -267,7 +267,50 @@ fn is_named_after(data_name: &str, kind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use candle_core::{DType, Device, Tensor};
+    use hrm_core::names;
+
     use super::*;
+
+    #[test]
+    fn puzzle_embeddings_of_a_kind_without_them_are_named() {
+        let matrix = |name: &str, shape: (usize, usize)| {
+            let zeros = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+            (name.to_owned(), zeros)
+        };
+        let down = format!("{}.mlp.down_proj.weight", names::layer(names::L_MODULE, 0));
+        let tensors = |n_symbols, n_ids| -> HashMap<String, Tensor> {
+            let sizes =
+                [(names::TOKENS, (n_symbols, 8)), (names::PUZZLES, (n_ids, 8)), (&down, (8, 24))];
+            sizes.into_iter().map(|(name, shape)| matrix(name, shape)).collect()
+        };
+        let task = |n_symbols, n_ids, kind| {
+            let shapes = Shapes::of("w", &tensors(n_symbols, n_ids)).unwrap();
+            let published = Published::default();
+            let (set, n_cells, puzzles) = (&[], None, None);
+            let evidence = Evidence {
+                place: "w",
+                shapes: &shapes,
+                published: &published,
+                kind,
+                set,
+                n_cells,
+                puzzles,
+            };
+            let task = evidence.task(&mut Vec::new());
+            task.map(|(task, _)| task.name()).map_err(|err| err.to_string())
+        };
+        let want = "w: a vocabulary of 11 symbols is that of sudoku, whose puzzles have no embeddings \
+                    of their own, and the weights have 5: if they are for it, name it with --task";
+        assert_eq!(task(11, 5, None), Err(want.to_owned()));
+        assert_eq!(task(11, 5, Some("sudoku")), Ok("sudoku"));
+        assert_eq!(task(11, 1, None), Ok("sudoku"));
+        assert_eq!(task(12, 5, None), Ok("arc"));
+        let none = task(40, 5, None).unwrap_err();
+        assert!(none.starts_with("w: no kind of puzzle has a vocabulary of 40 symbols"), "{none}");
+    }
 
     #[test]
     fn data_sets_are_named_after_their_puzzles() {
