@@ -237,7 +237,8 @@ impl Eval {
         };
         let puzzles = settings::apply_to_task(puzzles, &self.settings())?;
         let data = own.as_ref().unwrap_or(&self.data);
-        ignored(&puzzles, data, &self.settings())?.into_iter().for_each(note);
+        let given = self.settings().into_iter().chain(self.written.settings());
+        ignored(&puzzles, data, given)?.into_iter().for_each(note);
         let kind = puzzles.puzzle_kind();
         let task = match &own {
             // These files may hold the training puzzles as well, and are split as in training.

@@ -22,7 +22,7 @@ use crate::record::{self, Host, Length, RunRecord};
 use crate::scores;
 use crate::session::{Ended, Example, Finished, RunState, TrainingSession};
 use crate::settings;
-use crate::task_args::{Chosen, DataArgs, TaskArgs, ignored, read_settings, task_names};
+use crate::task_args::{Chosen, DataArgs, TaskArgs, read_settings, task_names};
 use crate::term::{note, result};
 use crate::trace::{self, Trace};
 use crate::warm_start::{self, WarmStart};
@@ -212,7 +212,7 @@ impl Train {
                 (self.record(config, &task_args)?, task_args.data_args.data, Some(name))
             }
         };
-        notes.extend(ignored(&record.config.task, &record.data, &self.data_args.settings())?);
+        notes.extend(self.data_args.ignored(&record.config.task, &record.data)?);
         record.init = warm.as_ref().map(|warm| warm.record().clone());
         let task = record.open_task(&data)?;
         data_checks::leaks(task.as_ref(), &data, self.forbid_leaks)?;

@@ -117,8 +117,12 @@ fn rectangular_mazes_stay_rectangular() {
     let train = ["train", "maze", "--data=npy", "--preset=tiny"];
     notes(here, &[&train[..], &["--out=run"], &SHORT].concat());
     assert_eq!(shape("run"), (4, 9));
-    notes(here, &[&train[..], &["--init=run", "--out=next"], &SHORT[..2]].concat());
+    notes(here, &[&train[..3], &["--init=run", "--out=next"], &SHORT[..2]].concat());
     assert_eq!(shape("next"), (4, 9));
+    // How files are written is nothing to rows, but solving with the run obeys it.
+    let symbols = ["--symbols=wall=1,free=0,start=2,goal=3,path=4", "--out=written"];
+    notes(here, &[&train[..], &symbols, &SHORT].concat());
+    notes(here, &["eval", "written", "--data=npy"]);
 
     let imported = hrm(here, &["data", "import", "npy", "maze", "--out=ours", "--json"]);
     let line: Value = serde_json::from_str(&imported.stdout).unwrap();
@@ -170,6 +174,10 @@ fn settings_without_effect_on_data_are_named() {
     assert!(!said.contains("task.board=4 has"), "{said}");
     let said = notes(here, &["eval", "run", "--data=npy", "--set=task.eval_givens=9"]);
     assert!(said.contains(&format!("task.eval_givens=9 {of_rows}")), "{said}");
+
+    let said =
+        notes(here, &["data", "show", "sudoku", "--data=npy", "-n=1", "--columns=question=q"]);
+    assert!(said.contains(&format!("task.table_columns=question=q {of_rows}")), "{said}");
 
     notes(here, &["data", "import", "npy", "sudoku", "--out=csv"]);
     let said = notes(here, &[&train[..], &["--data=csv", "--out=of-csv"]].concat());

@@ -91,6 +91,12 @@ pub trait CellFiles: CellKind {
     /// The puzzle as a record with an empty source.
     fn to_record(&self, puzzle: &Self::Puzzle) -> Record;
 
+    /// The same settings for puzzles that are written as this crate writes them: with its own
+    /// characters, and in tables with known columns.
+    fn plain(&self) -> Self {
+        self.clone()
+    }
+
     /// The settings that rows of token ids obey, if the published code prepares data sets of this
     /// kind.
     const OF_ROWS: Option<&'static [&'static str]> = None;

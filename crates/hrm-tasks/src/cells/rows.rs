@@ -54,7 +54,8 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
             return Err(TaskError::setting("kind", expected, self.name()));
         }
         self.check_all()?;
-        Ok(Box::new(Decoder(self.clone())))
+        // The text of rows is that of the vocabulary, however files are written.
+        Ok(Box::new(Decoder(self.plain())))
     }
 }
 

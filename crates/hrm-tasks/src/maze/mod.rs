@@ -277,6 +277,10 @@ impl CellEncoding for MazeConfig {
 }
 
 impl CellFiles for MazeConfig {
+    fn plain(&self) -> Self {
+        Self { table_columns: String::new(), symbols: String::new(), ..self.clone() }
+    }
+
     const OF_ROWS: Option<&'static [&'static str]> = Some(&["side", "width", "symbols"]);
 
     fn read(&self, located: &Located) -> Result<SolvedMaze, TaskError> {

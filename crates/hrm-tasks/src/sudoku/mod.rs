@@ -193,6 +193,10 @@ impl CellEncoding for SudokuConfig {
 }
 
 impl CellFiles for SudokuConfig {
+    fn plain(&self) -> Self {
+        Self { table_columns: String::new(), ..self.clone() }
+    }
+
     const OF_ROWS: Option<&'static [&'static str]> = Some(&["board"]);
 
     fn read(&self, located: &Located) -> Result<Puzzle, TaskError> {
