@@ -71,6 +71,13 @@ fn instead(path: &Path) -> Option<String> {
     if has(path, files::RECORD) || has(path, TaskRecord::FILE) {
         return None;
     }
+    if has(&path.join(files::CHECKPOINTS), files::LATEST) {
+        return Some(format!(
+            "{shown} is not a run: it has checkpoints, but no {}. To train on from their weights: \
+             hrm train --init {shown}",
+            files::RECORD
+        ));
+    }
     Some(format!(
         "{shown} is neither a run nor a checkpoint: it has no {} and no {}. {}",
         files::RECORD,
@@ -89,13 +96,14 @@ mod tests {
     fn what_is_no_run_is_named_with_what_to_do() {
         let here = tempfile::tempdir().unwrap();
         let at = |path: &str| here.path().join(path);
-        for folder in ["run/checkpoints", "model", "step_5"] {
+        for folder in ["run/checkpoints", "model", "step_5", "old/checkpoints"] {
             fs::create_dir_all(at(folder)).unwrap();
         }
         for file in ["run/run.json", "model/task.json", "model/model.safetensors", "x.pt"] {
             fs::write(at(file), "").unwrap();
         }
         fs::write(at("step_5/model.safetensors"), "").unwrap();
+        fs::write(at("old/checkpoints/latest"), "step-000001").unwrap();
         let said = |path: &str| {
             let said = explained(&at(path), anyhow::anyhow!("as it was")).to_string();
             said.replace(&format!("{}/", here.path().display()), "")
@@ -113,6 +121,11 @@ mod tests {
             said("x.pt"),
             "x.pt is a file; a run or a checkpoint is a folder. To use weights of another tool: hrm \
              import x.pt --out DIR"
+        );
+        assert_eq!(
+            said("old"),
+            "old is not a run: it has checkpoints, but no run.json. To train on from their \
+             weights: hrm train --init old"
         );
         assert_eq!(
             said("step_5"),

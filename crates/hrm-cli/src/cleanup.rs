@@ -11,16 +11,21 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Starts the thread that removes incomplete files and ends the process when it is
-/// interrupted.
+/// interrupted. A file that outgrows what the system allows does not end it.
 ///
 /// # Errors
 ///
 /// If the system refuses the handlers.
 #[cfg(unix)]
 pub(crate) fn listen() -> std::io::Result<()> {
+    use std::sync::Arc;
+
     use hrm_base::durable;
+    use signal_hook::consts::signal::SIGXFSZ;
     use signal_hook::iterator::Signals;
 
+    // A file that outgrows its limit is an error of the write then, like a full disk.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new(signals())?;
     std::thread::spawn(move || {
         for signal in signals.forever() {

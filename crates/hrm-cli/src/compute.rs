@@ -16,6 +16,9 @@ pub(crate) struct Compute {
     /// on CPUs with bf16 instructions, else f32.
     #[arg(long, value_enum)]
     dtype: Option<Precision>,
+    /// Whether the device is that of a run, and not given.
+    #[arg(skip)]
+    is_of_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -36,7 +39,7 @@ pub(crate) enum Precision {
 }
 
 impl Compute {
-    /// The device and the precision with these names.
+    /// The device and the precision of a run, by their names.
     ///
     /// # Errors
     ///
@@ -46,12 +49,17 @@ impl Compute {
         Ok(Self {
             device: Some(DeviceKind::from_str(device, false).map_err(|err| known("device", err))?),
             dtype: Some(Precision::from_str(dtype, false).map_err(|err| known("dtype", err))?),
+            is_of_run: true,
         })
     }
 
     /// These, and what was not given from `others`.
     pub(crate) fn or(&self, others: &Self) -> Self {
-        Self { device: self.device.or(others.device), dtype: self.dtype.or(others.dtype) }
+        Self {
+            device: self.device.or(others.device),
+            dtype: self.dtype.or(others.dtype),
+            is_of_run: if self.device.is_some() { self.is_of_run } else { others.is_of_run },
+        }
     }
 
     fn device_kind(&self) -> DeviceKind {
@@ -70,9 +78,15 @@ impl Compute {
     pub(crate) fn device(&self) -> anyhow::Result<Device> {
         let missing = |kind: &str, err: candle_core::Error| {
             let why = backend_message(&err);
-            usage(format!(
-                "--device {kind}: not available on this machine or in this build ({why})"
-            ))
+            let missing = format!("not available on this machine or in this build ({why})");
+            usage(match self.is_of_run {
+                false => format!("--device {kind}: {missing}"),
+                true => format!(
+                    "the run computes on {kind}, which is {missing}. It can only be resumed where \
+                     that is; to start a new run here, give --device cpu with `hrm train --from \
+                     RUN`, or with --init RUN to keep its weights"
+                ),
+            })
         };
         match self.device_kind() {
             DeviceKind::Cpu => Ok(Device::Cpu),

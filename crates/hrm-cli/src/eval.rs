@@ -23,7 +23,7 @@ use crate::progress;
 use crate::record::{Compared, RunRecord, data_not_found};
 use crate::scores;
 use crate::settings;
-use crate::task_args::{ON_CONFLICT, WrittenArgs, data_path, on_conflict_setting};
+use crate::task_args::{ON_CONFLICT, WrittenArgs, data_path, ignored, on_conflict_setting};
 use crate::term::{note, result};
 
 #[derive(Args)]
@@ -236,6 +236,9 @@ impl Eval {
             false => self.written.given(puzzles)?,
         };
         let puzzles = settings::apply_to_task(puzzles, &self.settings())?;
+        let data = own.as_ref().unwrap_or(&self.data);
+        let given = self.settings().into_iter().chain(self.written.settings());
+        ignored(&puzzles, data, given)?.into_iter().for_each(note);
         let kind = puzzles.puzzle_kind();
         let task = match &own {
             // These files may hold the training puzzles as well, and are split as in training.
@@ -248,6 +251,12 @@ impl Eval {
                 data_checks::same_identifiers(task.as_ref(), &checkpoint.identifiers)?;
                 data_checks::leaks(task.as_ref(), own, self.forbid_leaks)?;
             }
+            None if self.data.is_empty() && run_data.record.is_none() => note(format!(
+                "{} names no data, and --data is not given: evaluating {} built-in puzzles of {}.",
+                run_data.file.display(),
+                task.eval().n_groups(),
+                puzzles.name()
+            )),
             None if self.data.is_empty() => {}
             None => run_data.compare(&checkpoint.record.task, task.as_ref(), self.forbid_leaks)?,
         }

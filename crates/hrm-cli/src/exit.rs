@@ -43,8 +43,8 @@ fn is_closed_pipe(err: &anyhow::Error) -> bool {
 
 /// Whether a file could not be written because there is no room for it.
 pub(crate) fn is_disk_full(err: &anyhow::Error) -> bool {
-    let is_full =
-        |io: &io::Error| matches!(io.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let is_full = |io: &io::Error| matches!(io.kind(), StorageFull | QuotaExceeded | FileTooLarge);
     err.chain().any(|cause| cause.downcast_ref().is_some_and(is_full))
 }
 
@@ -58,6 +58,9 @@ fn message(err: &anyhow::Error) -> String {
             Some(ErrorKind::StorageFull) => format!("the disk is full ({cause})"),
             Some(ErrorKind::QuotaExceeded) => {
                 format!("there is no room left for this user ({cause})")
+            }
+            Some(ErrorKind::FileTooLarge) => {
+                format!("files may not be as large as this here, see `ulimit -f` ({cause})")
             }
             _ => cause.to_string(),
         }
@@ -172,6 +175,9 @@ mod tests {
         for text in &texts[4..8] {
             assert!(text.ends_with("the disk is full (why)"), "{text}");
         }
+        let large = anyhow::Error::from(io::Error::new(ErrorKind::FileTooLarge, "why"));
+        let want = "files may not be as large as this here, see `ulimit -f` (why)";
+        assert_eq!((is_disk_full(&large), message(&large).as_str()), (true, want));
         assert_eq!(texts[7], "cannot write file: the disk is full (why)");
         assert_eq!(texts[11], "cannot write file: why");
     }

@@ -61,6 +61,13 @@ enum Names {
 /// Endings of PyTorch checkpoints, which programs read according to their names.
 const OF_PYTORCH: &[&str] = &["pt", "pth", "ckpt", "bin"];
 
+/// Endings of other files, which say what is in them; another ending is part of a name (`v1.5`).
+const OF_OTHERS: &[&str] = &[
+    "bz2", "csv", "gguf", "ggml", "gz", "h5", "hdf5", "json", "keras", "mlmodel", "msgpack", "npy",
+    "npz", "pb", "pickle", "pkl", "tar", "tflite", "tgz", "toml", "txt", "xz", "yaml", "yml",
+    "zip", "zst",
+];
+
 impl Format {
     /// The format of the file `out`: the one that is `given`, or else that of its name.
     ///
@@ -78,6 +85,10 @@ impl Format {
             _ if OF_PYTORCH.contains(&ending.as_str()) => Err(usage(format!(
                 "{shown} has the name of a PyTorch checkpoint, which is not written: name a file \
                  that ends in .safetensors or .onnx"
+            ))),
+            _ if OF_OTHERS.contains(&ending.as_str()) => Err(usage(format!(
+                "{shown} has the name of a file in another format, {ending}, which is not written: \
+                 name a file that ends in .safetensors or .onnx"
             ))),
             (Some(given), Some(named)) if given != named => Err(usage(format!(
                 "{shown} has the name of a file in the format {}, but --format is {}: change one of \
@@ -227,6 +238,12 @@ mod tests {
         let want = "m.pt has the name of a PyTorch checkpoint, which is not written: name a file \
                     that ends in .safetensors or .onnx";
         assert_eq!(of("m.pt", None), Err(want.to_owned()));
+        let want = "m.npz has the name of a file in another format, npz, which is not written: \
+                    name a file that ends in .safetensors or .onnx";
+        assert_eq!(of("m.npz", None), Err(want.to_owned()));
+        for name in ["m.safetensors.gz", "m.GGUF", "config.json", "m.onnx.zip"] {
+            assert!(of(name, None).is_err() && of(name, Some(Format::Onnx)).is_err(), "{name}");
+        }
         assert!(of("-", None).unwrap_err().starts_with("--out must be a file"));
     }
 

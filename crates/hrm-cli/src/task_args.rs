@@ -109,6 +109,12 @@ impl WrittenArgs {
         self.given(task.with_table_columns("")?)
     }
 
+    /// What is given, as `key=value`.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = String> {
+        let columns = self.columns.iter().map(|text| format!("task.table_columns={text}"));
+        columns.chain(self.symbols.iter().map(|text| format!("task.symbols={text}")))
+    }
+
     /// Whether columns are given.
     pub(crate) fn has_columns(&self) -> bool {
         self.columns.is_some()
@@ -142,6 +148,20 @@ impl DataArgs {
     pub(crate) fn settings(&self) -> Vec<String> {
         let rule = self.on_conflict.as_deref().map(on_conflict_setting);
         rule.into_iter().chain(self.set.iter().cloned()).collect()
+    }
+
+    /// A note about each setting of `task` that the user has changed and that has no effect on
+    /// `data`.
+    ///
+    /// # Errors
+    ///
+    /// As [`ignored`].
+    pub(crate) fn ignored(
+        &self,
+        task: &TaskConfig,
+        data: &[PathBuf],
+    ) -> Result<Vec<String>, TaskError> {
+        ignored(task, data, self.settings().into_iter().chain(self.written.settings()))
     }
 
     /// The settings without which the data cannot be read: how puzzles are written, and the
@@ -354,6 +374,30 @@ impl TaskArgs {
         let settings = toml::to_string_pretty(&PresetFile { fit, task, model, train })?;
         Ok(format!("{base}\n{settings}"))
     }
+}
+
+/// A note about each setting of `task` that the user has changed and that has no effect on
+/// `data`. `pairs` are these settings, as `key=value`.
+///
+/// # Errors
+///
+/// If the paths cannot be data together.
+pub(crate) fn ignored(
+    task: &TaskConfig,
+    data: &[PathBuf],
+    pairs: impl IntoIterator<Item = String>,
+) -> Result<Vec<String>, TaskError> {
+    let mut notes = Vec::new();
+    for pair in pairs {
+        let Some((field, value)) = pair.strip_prefix("task.").and_then(|pair| pair.split_once('='))
+        else {
+            continue;
+        };
+        if let Some(why) = task.ignored(field, data)? {
+            notes.push(format!("task.{field}={value} has no effect: {why}"));
+        }
+    }
+    Ok(notes)
 }
 
 /// Whether a setting says how puzzles are written. Prepared data have settings of their own.

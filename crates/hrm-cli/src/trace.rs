@@ -5,6 +5,7 @@
 //! `evaluate`, `snapshot` and waits for other threads inside. The rest of its
 //! time is logging.
 
+use std::fs::File;
 use std::path::Path;
 
 use anyhow::Context;
@@ -22,17 +23,28 @@ pub(crate) struct Trace(Option<FlushGuard>);
 ///
 /// # Errors
 ///
-/// If `path` exists, or its folder does not.
+/// If `path` exists, or no file can be created there.
 pub(crate) fn check(path: Option<&Path>) -> anyhow::Result<()> {
     let Some(path) = path else { return Ok(()) };
     output::must_be_free(path)?;
     let folder = durable::parent(path);
-    match folder.is_dir() {
-        true => Ok(()),
-        false => {
-            Err(usage(format!("cannot write {}: no folder {}", path.display(), folder.display())))
-        }
+    if !folder.is_dir() {
+        return Err(usage(format!(
+            "cannot write {}: no folder {}",
+            path.display(),
+            folder.display()
+        )));
     }
+    create(path)?;
+    std::fs::remove_file(path).map_err(|err| cannot_write(path, &err))
+}
+
+fn create(path: &Path) -> anyhow::Result<File> {
+    File::create_new(path).map_err(|err| cannot_write(path, &err))
+}
+
+fn cannot_write(path: &Path, err: &std::io::Error) -> anyhow::Error {
+    usage(format!("cannot write {}: {err}", path.display()))
 }
 
 impl Trace {
@@ -43,9 +55,7 @@ impl Trace {
     /// If the file exists, or cannot be written.
     pub(crate) fn start(path: Option<&Path>) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self(None)) };
-        let file = std::fs::File::create_new(path)
-            .map_err(|err| usage(format!("cannot write {}: {err}", path.display())))?;
-        let (layer, guard) = ChromeLayerBuilder::new().writer(file).build();
+        let (layer, guard) = ChromeLayerBuilder::new().writer(create(path)?).build();
         tracing_subscriber::registry().with(layer).try_init().context("cannot trace twice")?;
         Ok(Self(Some(guard)))
     }

@@ -212,6 +212,7 @@ impl Train {
                 (self.record(config, &task_args)?, task_args.data_args.data, Some(name))
             }
         };
+        notes.extend(self.data_args.ignored(&record.config.task, &record.data)?);
         record.init = warm.as_ref().map(|warm| warm.record().clone());
         let task = record.open_task(&data)?;
         data_checks::leaks(task.as_ref(), &data, self.forbid_leaks)?;

@@ -191,7 +191,12 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
         (task("by-data")["kind"].as_str(), task("by-data")["board"].as_u64()),
         (Some("sudoku"), Some(4))
     );
-    assert_eq!(hrm(here, &["eval", "by-data", "--set=task.n_eval=2"]).code, 0);
+    let evaluated = hrm(here, &["eval", "by-data", "--set=task.n_eval=2"]);
+    assert_eq!(evaluated.code, 0, "{}", evaluated.stderr);
+    let want = "by-data names no data, and --data is not given: evaluating 2 built-in puzzles of \
+                sudoku.\n";
+    assert!(evaluated.stderr.contains(want), "{}", evaluated.stderr);
+    assert!(!hrm(here, &["eval", "run"]).stderr.contains("built-in"));
     write("data_paths: [data/arc-aug-1000]");
     refused(here, &["hub"], "symbols: maze (900 cells), sudoku (16 cells). Name one");
     write("seq_len: 16");
@@ -229,6 +234,48 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
     );
     let notes = imported(here, &["hub", "--task=sudoku", "--out=own"]);
     assert!(!notes.contains("default"), "{notes}");
+}
+
+#[test]
+fn settings_that_contradict_weights_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    published(here, &["--set=model.positions=rope"]);
+    let write = |rest: &str| {
+        let text = format!("arch: {{num_heads: 2, hidden_size: 16}}\n{rest}\n");
+        fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+    };
+    write("seq_len: 16\ndata_path: data/sudoku-4x4-1k");
+    let advice = "by --cells, --data or the config beside them: leave out the one that is wrong";
+    let board = "hub: with --set task.board=9, puzzles of sudoku have 81 cells, and those of the \
+                 weights 16, ";
+    refused(here, &["hub", "--set=task.board=9"], &format!("{board}{advice}"));
+    refused(here, &["hub", "--task=sudoku", "--set=task.board=9"], board);
+    let shape = ["hub", "--task=maze", "--set=task.side=2", "--set=task.width=6"];
+    refused(
+        here,
+        &shape,
+        "with --set task.side=2 --set task.width=6, puzzles of maze have 12 cells",
+    );
+    imported(
+        here,
+        &["hub", "--task=maze", "--set=task.side=2", "--set=task.width=8", "--out=flat"],
+    );
+    let task = json(&here.join("flat/task.json"))["task"].clone();
+    assert_eq!((&task["side"], &task["width"]), (&2.into(), &8.into()));
+    imported(here, &["hub", "--set=task.board=4", "--set=task.n_eval=3", "--out=same"]);
+    assert_eq!(json(&here.join("same/task.json"))["task"]["n_eval"], 3);
+
+    for (set, want) in [
+        ("model.block.n_heads=2", "--set accepts only task settings here (`task.KEY=VALUE`)"),
+        ("task.nosuch=3", "--set task.nosuch=3: no kind of puzzle has this setting"),
+        ("task.kind=maze", "`task.kind` is determined by the task and cannot be set"),
+        ("task.board=wide", "--set task.board=wide: invalid type"),
+        ("task.board", "--set needs key=value, found `task.board`"),
+    ] {
+        refused(here, &["hub", "--set", set], want);
+    }
+    refused(here, &["hub", "--task=sudoku", "--set=task.nosuch=3"], "no setting `task.nosuch`");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use common::hrm;
 use serde_json::Value;
@@ -85,6 +86,124 @@ fn a_prepared_set_brings_its_own_settings() {
     let other = hrm(here, &["train", "maze", "--data=set"]);
     let want = "error: set/recipe.json: expected puzzles of kind maze, found arc";
     assert_eq!((other.code, other.stderr.trim()), (2, want));
+}
+
+/// Runs `hrm`, which has to succeed, and returns its notes.
+fn notes(here: &Path, args: &[&str]) -> String {
+    let ran = hrm(here, args);
+    assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
+    ran.stderr
+}
+
+/// Runs `hrm`, which has to refuse, and returns why.
+fn refusal(here: &Path, args: &[&str]) -> String {
+    let ran = hrm(here, args);
+    assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
+    ran.stderr
+}
+
+#[test]
+fn rectangular_mazes_stay_rectangular() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let size = ["--set=task.side=4", "--set=task.width=9", "--set=task.n_train=30"];
+    let export = ["data", "export", "maze", "--preset=tiny", "--out=npy", "--set=task.n_eval=5"];
+    notes(here, &[&export[..], &size].concat());
+    let shape = |run: &str| {
+        let text = fs::read_to_string(here.join(run).join("run.json")).unwrap();
+        let task = serde_json::from_str::<Value>(&text).unwrap()["config"]["task"].clone();
+        (task["side"].as_u64().unwrap(), task["width"].as_u64().unwrap())
+    };
+    let train = ["train", "maze", "--data=npy", "--preset=tiny"];
+    notes(here, &[&train[..], &["--out=run"], &SHORT].concat());
+    assert_eq!(shape("run"), (4, 9));
+    notes(here, &[&train[..3], &["--init=run", "--out=next"], &SHORT[..2]].concat());
+    assert_eq!(shape("next"), (4, 9));
+    // How files are written is nothing to rows, but solving with the run obeys it.
+    let symbols = ["--symbols=wall=1,free=0,start=2,goal=3,path=4", "--out=written"];
+    notes(here, &[&train[..], &symbols, &SHORT].concat());
+    notes(here, &["eval", "written", "--data=npy"]);
+
+    let imported = hrm(here, &["data", "import", "npy", "maze", "--out=ours", "--json"]);
+    let line: Value = serde_json::from_str(&imported.stdout).unwrap();
+    assert_eq!((&line["puzzles"], &line["left_out"]), (&35.into(), &0.into()));
+    let import = ["data", "import", "npy", "maze", "--set=task.side=4", "--set=task.width=9"];
+    notes(here, &[&import[..], &["--out=again"]].concat());
+    for name in ["train.csv", "test.csv"] {
+        let read = |folder: &str| fs::read(here.join(folder).join(name)).unwrap();
+        assert!(read("again") == read("ours"), "{name}");
+    }
+}
+
+#[test]
+fn data_count_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let export = ["data", "export", "arc", "--preset=tiny", "--set=task.augmentations=1"];
+    for dialect in ["hrm", "trm"] {
+        let out = format!("--out={dialect}");
+        notes(here, &[&export[..], &SMALL, &["--dialect", dialect, &out]].concat());
+    }
+    let train = ["train", "arc", "--preset=tiny", "--out=run", "--data=hrm"];
+    let want = "./hrm: expected each path of the data once, found it twice";
+    let twice = refusal(here, &[&train[..], &["--data=./hrm"], &SHORT].concat());
+    assert!(twice.contains(want), "{twice}");
+    // The same rows under other names.
+    let both = notes(here, &[&train[..], &["--data=trm"], &SHORT].concat());
+    for side in ["train", "test"] {
+        let line = both.lines().find(|line| line.contains(&format!("split `{side}`"))).unwrap();
+        assert!(line.starts_with("trm: ") && line.contains(" are in hrm as well"), "{line}");
+        let (n, rest) = line["trm: ".len()..].split_once(" of the ").unwrap();
+        assert!(rest.starts_with(&format!("{n} puzzles")), "{line}");
+    }
+}
+
+#[test]
+fn settings_without_effect_on_data_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let export = ["data", "export", "sudoku", "--preset=tiny", "--out=npy"];
+    notes(here, &[&export[..], &SMALL].concat());
+    let train = ["train", "sudoku", "--preset=tiny", "--set=task.augmentations=10"];
+    let train = [&train[..], &["--set=task.board=4", "--set=task.n_eval=7"], &SHORT].concat();
+    let of_rows = "has no effect: prepared rows are used as they are, and obey only board";
+    let said = notes(here, &[&train[..], &["--data=npy", "--out=run"]].concat());
+    for setting in ["task.augmentations=10", "task.n_eval=7"] {
+        assert!(said.contains(&format!("{setting} {of_rows}\n")), "{said}");
+    }
+    assert!(!said.contains("task.board=4 has"), "{said}");
+    let said = notes(here, &["eval", "run", "--data=npy", "--set=task.eval_givens=9"]);
+    assert!(said.contains(&format!("task.eval_givens=9 {of_rows}")), "{said}");
+
+    let said =
+        notes(here, &["data", "show", "sudoku", "--data=npy", "-n=1", "--columns=question=q"]);
+    assert!(said.contains(&format!("task.table_columns=question=q {of_rows}")), "{said}");
+
+    notes(here, &["data", "import", "npy", "sudoku", "--out=csv"]);
+    let said = notes(here, &[&train[..], &["--data=csv", "--out=of-csv"]].concat());
+    let want =
+        "task.n_eval=7 has no effect: it is for built-in puzzles, and these are read from files";
+    assert!(said.contains(want) && !said.contains("task.augmentations=10 has"), "{said}");
+    assert!(!notes(here, &[&train[..], &["--out=built-in"]].concat()).contains("no effect"));
+}
+
+#[test]
+fn rows_that_are_not_read_are_refused_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let rows: String = (0..6).map(|n| format!("a{n}b,b{n}a\n")).collect();
+    fs::write(here.join("words.csv"), format!("question,answer\n{rows}")).unwrap();
+    let said = notes(here, &["data", "export", "grid", "--data=words.csv", "--out=npy"]);
+    assert!(said.contains("Only the published code reads these data"), "{said}");
+    let want = "error: npy: expected files of puzzles: prepared rows of grid are not read, found a \
+                prepared data set\n";
+    let alphabet = ["train", "grid", "--data=npy", "--set=task.alphabet=ab012345"];
+    assert_eq!(refusal(here, &alphabet), want);
+    assert_eq!(refusal(here, &["data", "import", "npy", "grid", "--out=ours"]), want);
+    let said = refusal(here, &["data", "import", "npy", "--out=ours"]);
+    let want = "npy: expected puzzles of one of the kinds arc, maze, sudoku, found none of them (arc: \
+                task.canvas must be 1 to 30, found 3 cells; maze: ";
+    assert!(said.contains(want), "{said}");
 }
 
 #[test]

@@ -368,6 +368,10 @@ fn a_trace_shows_the_spans_of_both_threads() {
     let nowhere = hrm(here, &[TRAIN, &["--out=wrong", "--trace=no/such/folder.json"]].concat());
     assert_eq!(nowhere.code, 2);
     assert!(nowhere.stderr.contains("no folder no/such"), "{}", nowhere.stderr);
+    let long = format!("--trace={}", "x".repeat(300));
+    let unwritable = hrm(here, &[TRAIN, &["--out=wrong", &long]].concat());
+    assert_eq!(unwritable.code, 2);
+    assert!(unwritable.stderr.contains("cannot write xxx"), "{}", unwritable.stderr);
     assert!(!here.join("new.json").exists() && !here.join("wrong").exists());
     assert_eq!(fs::read(here.join("trace.json")).unwrap(), trace);
 }

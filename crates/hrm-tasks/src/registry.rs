@@ -3,6 +3,7 @@
 //! Adding a kind is one file or folder, one line in `kinds!`, and its presets. Rules alone
 //! make a kind: see [`Rules`](hrm_puzzles::grid::Rules).
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use hrm_puzzles::binairo::Binairo;
@@ -51,11 +52,27 @@ macro_rules! kinds {
             ///
             /// As [`FitToData::fitted_to`].
             pub fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
-                if let Some([folder, ..]) = published::find(data)? {
-                    return self.with_cells(published::n_cells(folder)?);
+                if let Some([folder, ..]) = prepared_sets(data)? {
+                    return self.with_rows(&published::Sample::of(folder)?);
                 }
                 match self {
                     $(Self::$variant(config) => config.fitted_to(data).map(Self::$variant)),+
+                }
+            }
+
+            /// The same settings for the rows of a prepared data set.
+            ///
+            /// # Errors
+            ///
+            /// As [`FitToData::with_rows`], and if prepared rows of this kind are not read.
+            pub fn with_rows(self, sample: &published::Sample) -> Result<Self, TaskError> {
+                if self.puzzle_kind().settings_of_rows().is_none() {
+                    let name = self.name();
+                    let expected = format!("files of puzzles: prepared rows of {name} are not read");
+                    return Err(TaskError::malformed(&sample.place, expected, "a prepared data set"));
+                }
+                match self {
+                    $(Self::$variant(config) => config.with_rows(sample).map(Self::$variant)),+
                 }
             }
 
@@ -141,13 +158,36 @@ impl TaskConfig {
 
 /// Opening data: data sets that the published code prepared, or files of the kind itself.
 impl TaskConfig {
+    /// Why the setting `field` has no effect on `data`; `None` if it has one.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), for paths that cannot be data together.
+    pub fn ignored(&self, field: &str, data: &[PathBuf]) -> Result<Option<String>, TaskError> {
+        let kind = self.puzzle_kind();
+        let of_rows = match prepared_sets(data)? {
+            Some(_) => kind.settings_of_rows(),
+            None => None,
+        };
+        Ok(match of_rows {
+            Some(of_rows) if !of_rows.contains(&field) => Some(format!(
+                "prepared rows are used as they are, and obey only {}",
+                of_rows.join(", ")
+            )),
+            None if !data.is_empty() && kind.settings_of_generator().contains(&field) => {
+                Some("it is for built-in puzzles, and these are read from files".to_owned())
+            }
+            _ => None,
+        })
+    }
+
     /// Opens training and evaluation data; without paths, those of the built-in generator.
     ///
     /// # Errors
     ///
     /// As [`DataSource::open`](crate::DataSource::open).
     pub fn open(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
-        match published::find(data)? {
+        match prepared_sets(data)? {
             Some(folder) => published::open((self.name(), self.puzzle_kind()), folder),
             None => self.puzzle_kind().open(data),
         }
@@ -159,7 +199,7 @@ impl TaskConfig {
     ///
     /// As [`DataSource::open_for_inspection`](crate::DataSource::open_for_inspection).
     pub fn open_for_inspection(&self, data: &[PathBuf]) -> Result<Box<dyn PuzzleTask>, TaskError> {
-        match published::find(data)? {
+        match prepared_sets(data)? {
             Some(folder) => published::open((self.name(), self.puzzle_kind()), folder),
             None => self.puzzle_kind().open_for_inspection(data),
         }
@@ -175,11 +215,30 @@ impl TaskConfig {
         data: &[PathBuf],
         identifiers: &[String],
     ) -> Result<Box<dyn PuzzleTask>, TaskError> {
-        match published::find(data)? {
+        match prepared_sets(data)? {
             Some(folder) => {
                 published::open_for_eval((self.name(), self.puzzle_kind()), folder, identifiers)
             }
             None => self.puzzle_kind().open_for_eval(data, identifiers),
         }
     }
+}
+
+/// The folders of a prepared data set in `data`; `None` if no path is one.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`](hrm_puzzles::PuzzleError::Malformed) if there are other paths beside
+/// them, or a path is there twice, whose puzzles would count twice.
+fn prepared_sets(data: &[PathBuf]) -> Result<Option<&[PathBuf]>, TaskError> {
+    let mut known = HashSet::new();
+    for path in data {
+        if let Ok(canonical) = path.canonicalize()
+            && !known.insert(canonical)
+        {
+            let place = path.display().to_string();
+            return Err(TaskError::malformed(place, "each path of the data once", "it twice"));
+        }
+    }
+    published::find(data)
 }

@@ -23,7 +23,7 @@ use hrm_puzzles::text::Text;
 use hrm_puzzles::{Leak, Style};
 use hrm_train::task::{Document, RowId, Scorer, Task};
 
-use crate::published::{Imported, Layout};
+use crate::published::{Imported, Layout, Sample};
 use crate::query::answers_to_csv;
 use crate::{Answer, Query, TaskError, TokenView, Vocabulary};
 
@@ -101,6 +101,15 @@ pub trait FitToData: Sized {
     ///
     /// [`TaskError::Setting`] if this kind has no puzzles of that size.
     fn with_cells(self, n_cells: usize) -> Result<Self, TaskError>;
+
+    /// The same settings for the rows of a prepared data set.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_cells`](Self::with_cells), and if the rows do not determine a setting.
+    fn with_rows(self, sample: &Sample) -> Result<Self, TaskError> {
+        self.with_cells(sample.n_cells)
+    }
 
     /// The same settings, with size and characters taken from the puzzles in `data`. Without
     /// data nothing changes.
@@ -180,6 +189,9 @@ pub trait Queries {
 
 /// Generated puzzles.
 pub trait Generate {
+    /// The settings that only generated puzzles obey, and not those of files.
+    fn settings_of_generator(&self) -> &'static [&'static str];
+
     /// A generated puzzle as text that [`Queries::parse_queries`] reads.
     ///
     /// # Errors
@@ -199,6 +211,10 @@ pub trait Generate {
 
 /// Rows of prepared data sets, which hold token ids instead of puzzles.
 pub trait PreparedRows {
+    /// The settings that rows obey; all others are for puzzles. `None` if the published code
+    /// prepares no data sets of this kind.
+    fn settings_of_rows(&self) -> Option<&'static [&'static str]>;
+
     /// The decoder of rows of this kind.
     ///
     /// # Errors

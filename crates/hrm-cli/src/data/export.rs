@@ -58,7 +58,7 @@ impl Export {
         let Layout::Npy = self.layout;
         let out = self.out.display();
         output::must_be_free(&self.out)?;
-        let (_, task) = open(&self.task_args)?;
+        let (config, task) = open(&self.task_args)?;
         let n_rows = task.train().n_rows_total() + task.eval().n_rows_total();
         let n_megabytes = (2 * n_rows * task.n_cells() as u64).div_ceil(1_000_000);
         note(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
@@ -73,6 +73,13 @@ impl Export {
                 "The data are prepared rows, whose tasks are not known: test_puzzles.json, which TRM's \
                  evaluation reads, is missing.",
             );
+        }
+        if config.puzzle_kind().settings_of_rows().is_none() {
+            note(format!(
+                "Only the published code reads these data: keep the files of the puzzles, from \
+                 which hrm reads {}.",
+                config.name()
+            ));
         }
         if n_test == 0 {
             note(

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use hrm_tasks::published;
+use hrm_tasks::{RunConfig, published};
 use serde_json::json;
 
 use crate::output;
 use crate::paths;
+use crate::settings::apply_to_task;
 use crate::task_args::task_names;
 use crate::term::{note, result};
 
@@ -21,6 +22,10 @@ pub(super) struct Import {
     /// Kind of puzzle. Default: the one that fits the data.
     #[arg(value_parser = task_names())]
     task: Option<String>,
+    /// Change one setting of the task, e.g. task.width=9 for mazes that are not square; may be
+    /// repeated.
+    #[arg(long, value_name = "KEY=VALUE", requires = "task")]
+    set: Vec<String>,
     /// New folder; or a new file, with an extension, if the data needs only one.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
@@ -33,7 +38,13 @@ impl Import {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let out = self.out.display();
         output::must_be_free(&self.out)?;
-        let imported = published::import(&self.folder, self.task.as_deref())?;
+        let imported = match self.task.as_deref().filter(|_| !self.set.is_empty()) {
+            Some(kind) => {
+                let task = RunConfig::preset(kind, "tiny")?.task;
+                published::import_as(&self.folder, &apply_to_task(task, &self.set)?)?
+            }
+            None => published::import(&self.folder, self.task.as_deref())?,
+        };
         imported.write(&self.out)?;
 
         let published::Imported { files, n_puzzles, n_versions, refused, notes } = &imported;

@@ -13,7 +13,9 @@ use crate::term::note;
 /// If the data cannot be read, or a setting does not exist.
 pub(super) fn open(task_args: &TaskArgs) -> anyhow::Result<(TaskConfig, Box<dyn PuzzleTask>)> {
     let config = task_args.config()?.task;
-    let task = config.open(&task_args.data_args.data)?;
+    let args = &task_args.data_args;
+    let task = config.open(&args.data)?;
+    args.ignored(&config, &args.data)?.into_iter().for_each(note);
     task.notes().into_iter().for_each(note);
     Ok((config, task))
 }

@@ -24,9 +24,10 @@ pub(super) struct Stats {
 
 impl Stats {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let task =
-            self.task_args.config()?.task.open_for_inspection(&self.task_args.data_args.data)?;
+        let (config, args) = (self.task_args.config()?.task, &self.task_args.data_args);
+        let task = config.open_for_inspection(&args.data)?;
         task.notes().into_iter().for_each(note);
+        args.ignored(&config, &args.data)?.into_iter().for_each(note);
         let text = if self.json { as_json(task.as_ref()) } else { as_text(task.as_ref()) };
         Ok(result(text)?)
     }

@@ -55,8 +55,8 @@ pub(crate) struct Import {
     /// wrote, else config.json, all_config.yaml and the like beside FILE or above.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The model to read if FILE holds several, such as a model and its average. A part
-    /// of its name is enough if no other has it.
+    /// The model to read if FILE holds several, such as a model and its average. Of a name
+    /// with dots, some whole words between them are enough if no other has them.
     #[arg(long, value_name = "NAME")]
     part: Option<String>,
     /// Kind of puzzle. Default: as in the config, else the only one with the vocabulary

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use hrm_tasks::settings::SettingsError;
 use hrm_tasks::{RunConfig, TaskConfig};
 
 use super::published::Published;
@@ -37,6 +38,7 @@ impl Evidence<'_> {
     /// If nothing decides between several kinds, or the task has another vocabulary than the
     /// weights.
     pub(super) fn task(&self, defaults: &mut Vec<String>) -> anyhow::Result<(TaskConfig, usize)> {
+        self.check_set()?;
         let exported = self.published.task.as_ref();
         let exported = exported.filter(|task| self.kind.is_none_or(|kind| kind == task.name()));
         let task = match (exported, self.kind) {
@@ -60,6 +62,7 @@ impl Evidence<'_> {
             }
         };
         let n_cells = task.puzzle_kind().n_cells();
+        let task = self.with_set(task, n_cells)?;
         let (found, expected) = (self.shapes.vocab_size, vocab_size(&task));
         if found != expected {
             return Err(usage(format!(
@@ -72,6 +75,59 @@ impl Evidence<'_> {
             )));
         }
         Ok((task, n_cells))
+    }
+
+    /// Refuses settings that no kind of puzzle has.
+    ///
+    /// # Errors
+    ///
+    /// With what is wrong with the first of them.
+    fn check_set(&self) -> anyhow::Result<()> {
+        let kinds: Vec<_> = match self.kind {
+            Some(kind) => vec![kind],
+            None => TaskConfig::NAMES.to_vec(),
+        };
+        for pair in self.set {
+            let mut others = Vec::new();
+            let is_of_none = kinds.iter().all(|kind| {
+                let task = RunConfig::preset(kind, "paper").map(|preset| preset.task);
+                let set = task.map_err(anyhow::Error::from);
+                let set = set.and_then(|task| apply_to_task(task, std::slice::from_ref(pair)));
+                set.map_err(|err| others.push(err)).is_err()
+            });
+            if is_of_none {
+                let is_known = |err: &anyhow::Error| {
+                    !matches!(err.downcast_ref(), Some(SettingsError::Unknown { .. }))
+                };
+                // What a kind that has the setting says of its value.
+                let said = others.iter().position(is_known);
+                return Err(match (said, self.kind) {
+                    (None, None) => usage(format!(
+                        "--set {pair}: no kind of puzzle has this setting; `hrm settings --task \
+                         KIND` lists those of one"
+                    )),
+                    (said, _) => others.swap_remove(said.unwrap_or(0)),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The task with the settings that were asked for, which may not change its number of cells.
+    fn with_set(&self, task: TaskConfig, n_cells: usize) -> anyhow::Result<TaskConfig> {
+        let task = apply_to_task(task, self.set)?;
+        let found = task.puzzle_kind().n_cells();
+        if found == n_cells {
+            return Ok(task);
+        }
+        let pairs: Vec<_> = self.set.iter().map(|pair| format!("--set {pair}")).collect();
+        Err(usage(format!(
+            "{}: with {}, puzzles of {} have {found} cells, and those of the weights {n_cells}, by \
+             --cells, --data or the config beside them: leave out the one that is wrong",
+            self.place,
+            pairs.join(" "),
+            task.name()
+        )))
     }
 
     /// The kind that the data set is named after, else the only one that fits.
@@ -90,7 +146,20 @@ impl Evidence<'_> {
         {
             return Ok(kind);
         }
+        let n_ids = self.shapes.n_puzzle_ids;
+        let without_ids: Vec<_> = TaskConfig::NAMES
+            .iter()
+            .filter(|kind| self.n_cells_of(kind).is_some())
+            .copied()
+            .collect();
         match fitting.as_slice() {
+            [] if !without_ids.is_empty() => Err(usage(format!(
+                "{}: a vocabulary of {vocab_size} symbols is that of {}, whose puzzles have no \
+                 embeddings of their own, and the weights have {n_ids}: if they are for it, name \
+                 it with --task",
+                self.place,
+                without_ids.join(" or ")
+            ))),
             [] => Err(usage(format!(
                 "{}: no kind of puzzle{} has a vocabulary of {vocab_size} symbols: name it with \
                  --task; {}",
@@ -132,6 +201,11 @@ impl Evidence<'_> {
         if self.shapes.n_puzzle_ids > 1 && kind != "arc" {
             return None;
         }
+        self.n_cells_of(kind)
+    }
+
+    /// [`fitting`](Self::fitting), whatever its puzzle embeddings.
+    fn n_cells_of(&self, kind: &str) -> Option<usize> {
         let task = self.published_task(kind).ok()?;
         let task = match self.n_cells {
             Some(n_cells) => self.fits(task.with_cells(n_cells).ok()?),
@@ -193,7 +267,50 @@ fn is_named_after(data_name: &str, kind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use candle_core::{DType, Device, Tensor};
+    use hrm_core::names;
+
     use super::*;
+
+    #[test]
+    fn puzzle_embeddings_of_a_kind_without_them_are_named() {
+        let matrix = |name: &str, shape: (usize, usize)| {
+            let zeros = Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+            (name.to_owned(), zeros)
+        };
+        let down = format!("{}.mlp.down_proj.weight", names::layer(names::L_MODULE, 0));
+        let tensors = |n_symbols, n_ids| -> HashMap<String, Tensor> {
+            let sizes =
+                [(names::TOKENS, (n_symbols, 8)), (names::PUZZLES, (n_ids, 8)), (&down, (8, 24))];
+            sizes.into_iter().map(|(name, shape)| matrix(name, shape)).collect()
+        };
+        let task = |n_symbols, n_ids, kind| {
+            let shapes = Shapes::of("w", &tensors(n_symbols, n_ids)).unwrap();
+            let published = Published::default();
+            let (set, n_cells, puzzles) = (&[], None, None);
+            let evidence = Evidence {
+                place: "w",
+                shapes: &shapes,
+                published: &published,
+                kind,
+                set,
+                n_cells,
+                puzzles,
+            };
+            let task = evidence.task(&mut Vec::new());
+            task.map(|(task, _)| task.name()).map_err(|err| err.to_string())
+        };
+        let want = "w: a vocabulary of 11 symbols is that of sudoku, whose puzzles have no embeddings \
+                    of their own, and the weights have 5: if they are for it, name it with --task";
+        assert_eq!(task(11, 5, None), Err(want.to_owned()));
+        assert_eq!(task(11, 5, Some("sudoku")), Ok("sudoku"));
+        assert_eq!(task(11, 1, None), Ok("sudoku"));
+        assert_eq!(task(12, 5, None), Ok("arc"));
+        let none = task(40, 5, None).unwrap_err();
+        assert!(none.starts_with("w: no kind of puzzle has a vocabulary of 40 symbols"), "{none}");
+    }
 
     #[test]
     fn data_sets_are_named_after_their_puzzles() {

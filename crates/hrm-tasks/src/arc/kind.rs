@@ -171,6 +171,10 @@ impl Queries for ArcConfig {
 }
 
 impl Generate for ArcConfig {
+    fn settings_of_generator(&self) -> &'static [&'static str] {
+        &["n_train", "n_eval", "compose"]
+    }
+
     /// One of the built-in evaluation tasks, so that a model that was trained on the
     /// built-in data has an identifier for it.
     fn example(&self, seed: u64) -> Result<String, TaskError> {
@@ -199,6 +203,10 @@ impl Generate for ArcConfig {
 }
 
 impl PreparedRows for ArcConfig {
+    fn settings_of_rows(&self) -> Option<&'static [&'static str]> {
+        Some(&["canvas"])
+    }
+
     fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError> {
         self.check()?;
         Ok(Box::new(Canvases { side: self.canvas }))

@@ -13,6 +13,10 @@ use crate::error::TaskError;
 use crate::traits::Generate;
 
 impl<K: CellGenerator + CellFiles> Generate for K {
+    fn settings_of_generator(&self) -> &'static [&'static str] {
+        K::OF_GENERATOR
+    }
+
     fn example(&self, seed: u64) -> Result<String, TaskError> {
         check_generated(self)?;
         let rng = &mut stream(seed, &format!("{} example", self.name()));

@@ -90,12 +90,22 @@ pub trait CellFiles: CellKind {
     /// The puzzle as a record with an empty source.
     fn to_record(&self, puzzle: &Self::Puzzle) -> Record;
 
-    /// Whether the published code prepares data sets of this kind.
-    const HAS_PREPARED_SETS: bool = false;
+    /// The same settings for puzzles that are written as this crate writes them: with its own
+    /// characters, and in tables with known columns.
+    fn plain(&self) -> Self {
+        self.clone()
+    }
+
+    /// The settings that rows of token ids obey, if the published code prepares data sets of this
+    /// kind.
+    const OF_ROWS: Option<&'static [&'static str]> = None;
 }
 
 /// Sampling puzzles.
 pub trait CellGenerator: CellKind {
+    /// The settings that only generated puzzles obey.
+    const OF_GENERATOR: &'static [&'static str] = &["n_train", "n_eval"];
+
     /// Whether evaluation puzzles are sampled before training puzzles, so that they do
     /// not depend on the number of training puzzles. A change gives other puzzles for the
     /// same seed.

@@ -44,13 +44,18 @@ impl<K: CellQueries> Scorer for ScoreSheet<'_, K> {
 }
 
 impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
+    fn settings_of_rows(&self) -> Option<&'static [&'static str]> {
+        K::OF_ROWS
+    }
+
     fn row_decoder(&self) -> Result<Box<dyn RowDecoder>, TaskError> {
-        if !K::HAS_PREPARED_SETS {
+        if K::OF_ROWS.is_none() {
             let expected = "a kind that the published code prepares: sudoku, maze or arc";
             return Err(TaskError::setting("kind", expected, self.name()));
         }
         self.check_all()?;
-        Ok(Box::new(Decoder(self.clone())))
+        // The text of rows is that of the vocabulary, however files are written.
+        Ok(Box::new(Decoder(self.plain())))
     }
 }
 

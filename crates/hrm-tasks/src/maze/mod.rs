@@ -26,6 +26,7 @@ use crate::cells::{
     Bins, CellEncoding, CellFigures, CellFiles, CellGenerator, CellKind, CellQueries, CellVersions,
     DataSettings, Figure, Questions, Sides, name_of,
 };
+use crate::published::Sample;
 use crate::{Encoding, FitToData, TaskError, Vocabulary};
 
 /// Settings of mazes.
@@ -149,6 +150,28 @@ impl MazeConfig {
     }
 }
 
+/// The shapes of mazes in which the answers of rows are paths from start to goal. A row whose
+/// answer is none in any shape says nothing.
+fn sizes_of_rows(Sample { n_cells, rows, .. }: &Sample) -> Vec<Size> {
+    let heights = (SIDE_MIN..=SIDE_MAX).filter(|height| n_cells.is_multiple_of(*height));
+    let all: Vec<Size> =
+        heights.filter_map(|height| Size::new(height, n_cells / height).ok()).collect();
+    let mut sizes = all.clone();
+    let mut is_known = false;
+    for (inputs, labels) in rows {
+        let (text, answer) = (vocabulary().decode(inputs), characters_of(labels));
+        let is_path = |size: &Size| {
+            let maze = Maze::parse(&text, *size, &Symbols::default(), "question");
+            maze.is_ok_and(|maze| maze::walk(&maze, &answer).is_ok())
+        };
+        if all.iter().any(is_path) {
+            is_known = true;
+            sizes.retain(is_path);
+        }
+    }
+    if is_known { sizes } else { Vec::new() }
+}
+
 /// What gives the shape of mazes that are on one line and not square, for messages.
 const SHAPE: &str =
     "for mazes that are not square, say --set task.side=ROWS --set task.width=CELLS";
@@ -178,6 +201,25 @@ impl FitToData for MazeConfig {
             return Err(TaskError::setting("side", expected, format!("{n_cells} cells")));
         };
         Ok(self.with_size(size))
+    }
+
+    /// Rows do not say where a line of a maze ends, but their answers are paths in one shape only.
+    fn with_rows(self, sample: &Sample) -> Result<Self, TaskError> {
+        let sizes = sizes_of_rows(sample);
+        let stated = self.size().ok().filter(|size| self.width != 0 && sizes.contains(size));
+        match (stated, sizes.as_slice()) {
+            (Some(size), _) => Ok(self.with_size(size)),
+            (None, [size]) => Ok(self.with_size(*size)),
+            // Nothing to go by, such as answers that are not known.
+            (None, []) => self.with_cells(sample.n_cells),
+            (None, several) => {
+                let shape = |size: &Size| format!("{} by {}", size.height(), size.width());
+                let shapes: Vec<_> = several.iter().map(shape).collect();
+                let expected = "the one that --set task.side=ROWS --set task.width=CELLS gives: \
+                                the answers of the prepared mazes are paths in several shapes";
+                Err(TaskError::setting("side", expected, shapes.join(", ")))
+            }
+        }
     }
 
     fn fitted_to(self, data: &[PathBuf]) -> Result<Self, TaskError> {
@@ -235,7 +277,11 @@ impl CellEncoding for MazeConfig {
 }
 
 impl CellFiles for MazeConfig {
-    const HAS_PREPARED_SETS: bool = true;
+    fn plain(&self) -> Self {
+        Self { table_columns: String::new(), symbols: String::new(), ..self.clone() }
+    }
+
+    const OF_ROWS: Option<&'static [&'static str]> = Some(&["side", "width", "symbols"]);
 
     fn read(&self, located: &Located) -> Result<SolvedMaze, TaskError> {
         Ok(SolvedMaze::from_record(located, self.size()?, &self.symbols()?)?)
@@ -247,6 +293,8 @@ impl CellFiles for MazeConfig {
 }
 
 impl CellGenerator for MazeConfig {
+    const OF_GENERATOR: &'static [&'static str] = &["n_train", "n_eval", "min_path"];
+
     type Sampler<'a> = Generator;
 
     fn sampler(&self) -> Result<Generator, TaskError> {

@@ -324,6 +324,42 @@ fn rectangles_have_four_versions_and_no_training_maze_is_evaluated() {
     assert_eq!(drawn.lines().count(), 6);
 }
 
+#[test]
+fn the_answers_of_prepared_rows_tell_their_shape() {
+    let fitted = |config: MazeConfig, n_cells, rows: &[(Vec<u32>, Vec<u32>)]| {
+        let sample = Sample { place: "set".to_owned(), n_cells, rows: rows.to_vec() };
+        let config = config.with_rows(&sample).map_err(|err| err.to_string())?;
+        Ok::<_, String>((config.side, config.width))
+    };
+    let mut wide_rows = rows(wide().open(&[]).unwrap().train());
+    let square_rows = rows(config().open(&[]).unwrap().train());
+    assert_eq!(fitted(config(), 36, &wide_rows), Ok((4, 9)));
+    assert_eq!(fitted(wide(), 36, &square_rows), Ok((6, 0)));
+    let tall = MazeConfig { side: 9, width: 4, ..wide() };
+    let tall_rows = rows(tall.clone().open(&[]).unwrap().train());
+    assert_eq!(fitted(config(), 36, &tall_rows), Ok((9, 4)));
+    assert_eq!(fitted(tall, 36, &wide_rows), Ok((4, 9)), "rows say more than settings");
+
+    // Rows without a path say nothing, and neither do token ids that mazes do not have.
+    for (_, labels) in wide_rows.iter_mut().step_by(3) {
+        labels[..].fill(0);
+    }
+    wide_rows.push((vec![9; 36], vec![7; 36]));
+    assert_eq!(fitted(config(), 36, &wide_rows), Ok((4, 9)));
+    assert_eq!(fitted(wide(), 36, &[(vec![1; 36], vec![0; 36])]), Ok((4, 9)));
+    assert_eq!(fitted(config(), 36, &[]), Ok((6, 0)));
+
+    // A path within the first row of several shapes.
+    let short =
+        [(vec![3, 2, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1], vec![3, 5, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1])];
+    let want = "task.side must be the one that --set task.side=ROWS --set task.width=CELLS gives: \
+                the answers of the prepared mazes are paths in several shapes, found 2 by 6, 3 by \
+                4, 4 by 3";
+    assert_eq!(fitted(config(), 12, &short), Err(want.to_owned()));
+    let stated = MazeConfig { side: 3, width: 4, ..config() };
+    assert_eq!(fitted(stated, 12, &short), Ok((3, 4)));
+}
+
 /// A file of one column each for questions and answers.
 fn table(folder: &Path, name: &str, rows: &[(&str, &str)]) -> PathBuf {
     let path = folder.join(name);

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use hrm_base::paths::absolute;
-use hrm_train::task::BLANK_PUZZLE;
+use hrm_train::task::{BLANK_PUZZLE, Examples};
 
 use super::names::{BLANK_NAME, IDENTIFIERS, canonical};
-use super::split::{METADATA, Metadata, Split};
+use super::split::{METADATA, Metadata, Row, Split, sample};
 use crate::error::TaskError;
 use crate::json::read_json;
+use crate::same_rows::same_rows;
 
 /// A folder of a third split, which only nano-trm has.
 const VALIDATION: &str = "val";
@@ -75,15 +76,28 @@ pub(super) fn sides_of(folder: &Path) -> Vec<Side> {
     [Side::Train, Side::Test].into_iter().filter(is_there).collect()
 }
 
-/// Cells per example of a prepared data set.
-///
-/// # Errors
-///
-/// As [`Metadata::read`].
-pub(crate) fn n_cells(folder: &Path) -> Result<usize, TaskError> {
-    let train = split_of(folder, Side::Train);
-    let split = if is_split(&train) { train } else { split_of(folder, Side::Test) };
-    Ok(Metadata::read(&split)?.seq_len)
+/// What the settings of a kind of puzzle follow in a prepared data set.
+pub struct Sample {
+    /// The folder, for messages.
+    pub(crate) place: String,
+    /// Cells per row.
+    pub(crate) n_cells: usize,
+    /// Some of its rows; none if they are very long. Their values have not been checked.
+    pub(crate) rows: Vec<Row>,
+}
+
+impl Sample {
+    /// Of the data set in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Split::open`].
+    pub(crate) fn of(folder: &Path) -> Result<Self, TaskError> {
+        let train = split_of(folder, Side::Train);
+        let split = if is_split(&train) { train } else { split_of(folder, Side::Test) };
+        let place = folder.display().to_string();
+        Ok(Self { place, n_cells: Metadata::read(&split)?.seq_len, rows: sample(&split)? })
+    }
 }
 
 /// The folder of a side: `folder` itself if it is a split, otherwise a folder in it.
@@ -143,6 +157,7 @@ impl Layout {
             let expected = format!("{}, as in {}", sizes(self), self.place);
             return Err(TaskError::malformed(other.place.clone(), expected, sizes(&other)));
         }
+        let mut other_notes = other.notes;
         let mut number = |name: String| {
             let next = self.identifiers.len() as u32;
             if name == BLANK_NAME {
@@ -153,6 +168,21 @@ impl Layout {
                 next
             })
         };
+        let sides =
+            [(&self.train, &other.train, Side::Train), (&self.test, &other.test, Side::Test)];
+        for (own, added, side) in sides {
+            let (Some(own), Some(added)) = (own, added) else { continue };
+            let n_same = same_rows(own, added, added.metadata().seq_len, 1).len();
+            if n_same > 0 {
+                let (place, side) = (&other.place, side.folder());
+                other_notes.push(format!(
+                    "{place}: {n_same} of the {} puzzles of its split `{side}` are in {} as well, \
+                     and count twice",
+                    added.n_groups(),
+                    self.place
+                ));
+            }
+        }
         let names = other.identifiers.into_iter().skip(1);
         let numbers: Vec<u32> =
             std::iter::once(BLANK_PUZZLE).chain(names.map(&mut number)).collect();
@@ -171,7 +201,7 @@ impl Layout {
             split.set_n_identifiers(n_identifiers);
         }
         self.place = format!("{}, {}", self.place, other.place);
-        self.notes.extend(other.notes);
+        self.notes.extend(other_notes);
         Ok(())
     }
 

@@ -33,11 +33,11 @@ mod task;
 mod tests;
 
 pub use export::{Exported, export};
-pub use import::import;
+pub use import::{import, import_as};
 pub use imported::Imported;
 pub(crate) use imported::records;
-pub use layout::Layout;
-pub(crate) use layout::{find, n_cells};
+pub(crate) use layout::find;
+pub use layout::{Layout, Sample};
 pub(crate) use names::BLANK_NAME;
 pub(crate) use split::Split;
 pub(crate) use task::{open, open_for_eval};

@@ -238,6 +238,13 @@ pub(crate) mod ends {
 impl Set {
     /// Opens the files of a set and checks every value in them.
     fn open(folder: &Path, name: &str, metadata: &Metadata) -> Result<Self, TaskError> {
+        let set = Self::open_unchecked(folder, name, metadata)?;
+        set.check(metadata)?;
+        Ok(set)
+    }
+
+    /// Opens the files of a set, whose sizes and values may be wrong.
+    fn open_unchecked(folder: &Path, name: &str, metadata: &Metadata) -> Result<Self, TaskError> {
         let open = |end: &str, n_dims| Array::open(&folder.join(format!("{name}{end}")), n_dims);
         let (inputs, labels) = (open(ends::INPUTS, 2)?, open(ends::LABELS, 2)?);
         let n_examples = inputs.n_rows();
@@ -248,7 +255,7 @@ impl Set {
             }
             open(end, 1).map(Offsets::File)
         };
-        let set = Self {
+        Ok(Self {
             inputs,
             labels,
             puzzle_identifiers: open(ends::PUZZLE_IDENTIFIERS, 1)?,
@@ -258,9 +265,7 @@ impl Set {
             ignored: metadata.ignore_label_id,
             shift: metadata.nano.map_or(0, |nano| nano.shift),
             numbers: None,
-        };
-        set.check(metadata)?;
-        Ok(set)
+        })
     }
 
     /// Makes sure that the arrays have matching sizes and valid values.
@@ -382,6 +387,37 @@ fn check_values(
         }
     }
     Ok(())
+}
+
+/// Question and answer of a row, `[seq_len]` token ids each.
+pub(crate) type Row = (Vec<u32>, Vec<u32>);
+
+/// Some rows of the split in `folder`, from all parts of it, before its values are checked.
+/// None of them if rows are very long.
+///
+/// # Errors
+///
+/// As [`Split::open`].
+pub(super) fn sample(folder: &Path) -> Result<Vec<Row>, TaskError> {
+    /// Most rows of a set.
+    const N_ROWS_MAX: usize = 64;
+    /// Most cells of all rows of a set.
+    const N_CELLS_MAX: usize = 1 << 19;
+    let metadata = Metadata::read(folder)?;
+    let n_cells = metadata.seq_len;
+    let n_rows_max = N_ROWS_MAX.min(N_CELLS_MAX / n_cells / metadata.sets.len());
+    let mut rows = Vec::new();
+    for name in metadata.sets.iter().filter(|_| n_rows_max > 0) {
+        let set = Set::open_unchecked(folder, name, &metadata)?;
+        let n_rows = set.inputs.n_rows().min(set.labels.n_rows());
+        for row in (0..n_rows).step_by(n_rows.div_ceil(n_rows_max).max(1)) {
+            let (mut inputs, mut labels) = (vec![PADDING; n_cells], vec![PADDING; n_cells]);
+            Split::copy(&set, &set.inputs, row, None, &mut inputs);
+            Split::copy(&set, &set.labels, row, set.ignored, &mut labels);
+            rows.push((inputs, labels));
+        }
+    }
+    Ok(rows)
 }
 
 /// One side of a prepared data set; its sets are concatenated.

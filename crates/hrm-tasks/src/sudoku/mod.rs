@@ -193,7 +193,11 @@ impl CellEncoding for SudokuConfig {
 }
 
 impl CellFiles for SudokuConfig {
-    const HAS_PREPARED_SETS: bool = true;
+    fn plain(&self) -> Self {
+        Self { table_columns: String::new(), ..self.clone() }
+    }
+
+    const OF_ROWS: Option<&'static [&'static str]> = Some(&["board"]);
 
     fn read(&self, located: &Located) -> Result<Puzzle, TaskError> {
         Ok(Puzzle::from_record(located, self.checked_shape())?)
@@ -210,6 +214,9 @@ impl CellFiles for SudokuConfig {
 }
 
 impl CellGenerator for SudokuConfig {
+    const OF_GENERATOR: &'static [&'static str] =
+        &["n_train", "n_eval", "reveal", "min_rating", "eval_givens"];
+
     const EVAL_FIRST: bool = false;
     type Sampler<'a> = Generator;
 
