@@ -7,6 +7,7 @@
 
 mod error;
 mod machine;
+mod settings;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -139,6 +140,7 @@ fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
             let short = entries.iter().filter(|(name, _)| name.len() <= N_NAME_BYTES_MAX);
             let others = short.filter(|(name, _)| !is_tensor(name)).take(32);
             listing.others = others.map(|(name, value)| described(pickle, name, *value)).collect();
+            listing.settings = settings::of(pickle, &entries);
         }
         if !tensors.is_empty() {
             listing.dictionaries.push(Dictionary { path, is_list, tensors });
