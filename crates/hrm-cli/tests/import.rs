@@ -375,6 +375,21 @@ fn puzzle_embeddings_keep_their_names() {
         &["m.safetensors"],
         "identifiers.json: expected a list of names, found an object",
     );
+    // The number of each name, and the name of each number.
+    let by_name: serde_json::Map<_, _> = names
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(0..)
+        .map(|(name, n)| (name.as_str().unwrap().to_owned(), Value::from(n)))
+        .collect();
+    let by_number: serde_json::Map<_, _> =
+        by_name.iter().map(|(name, n)| (n.to_string(), name.as_str().into())).collect();
+    for (out, numbered) in [("by-name", by_name), ("by-number", by_number)] {
+        fs::write(here.join("identifiers.json"), Value::from(numbered).to_string()).unwrap();
+        imported(here, &["m.safetensors", &format!("--out={out}")]);
+        assert_eq!(of(out), names, "{out}");
+    }
     refused(here, &["m.safetensors", "--data=none"], "cannot read none: ");
     fs::create_dir(here.join("empty")).unwrap();
     refused(here, &["m.safetensors", "--data=empty"], "empty");

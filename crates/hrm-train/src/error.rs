@@ -1,8 +1,8 @@
 //! Errors of training and evaluation.
 
-use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use hrm_base::file_kind::FileKind;
 use hrm_core::SaveError;
 use hrm_core::weight_file::WeightFileError;
 
@@ -161,14 +161,20 @@ pub enum Damage {
     #[error("its content does not match its checksum")]
     Changed,
 
-    /// A version control system has left a pointer in its place.
-    #[error("it is {name}: run `{command}`")]
-    Pointer {
-        /// What it is, with its article.
-        name: Cow<'static, str>,
-        /// The command that fetches the file.
-        command: &'static str,
+    /// Something else is in its place, such as a pointer of Git LFS.
+    #[error("it is {found}")]
+    Instead {
+        /// What it is, and what to do.
+        found: String,
     },
+}
+
+impl Damage {
+    /// What is in place of the file, if it is a pointer of a version control system or the
+    /// like.
+    pub(crate) fn instead_of(path: &Path) -> Option<Self> {
+        FileKind::instead_of(path).map(|found| Self::Instead { found })
+    }
 }
 
 impl From<SaveError> for TrainError {

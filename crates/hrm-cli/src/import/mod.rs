@@ -72,7 +72,7 @@ pub(crate) struct Import {
     /// published data set.
     #[arg(long)]
     cells: Option<usize>,
-    /// Names of the puzzle embeddings, a list in JSON. Default: identifiers.json
+    /// Names of the puzzle embeddings, a list in JSON or an object with their numbers. Default: identifiers.json
     /// beside FILE, if it exists.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     identifiers: Option<PathBuf>,

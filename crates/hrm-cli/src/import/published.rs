@@ -7,6 +7,8 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use hrm_base::file_kind::FileKind;
+use hrm_base::words;
 use hrm_core::foreign::Foreign;
 use hrm_core::{GradientSpan, HaltRule, HrmConfig, InitialStates, Modules, Positions};
 use hrm_puzzles::text::{self, clipped};
@@ -185,6 +187,9 @@ impl Published {
     pub(super) fn find(paths: impl Iterator<Item = PathBuf>) -> anyhow::Result<Self> {
         let mut found = Self::default();
         for path in paths.filter(|path| path.is_file()) {
+            if let Some(found) = FileKind::instead_of(&path) {
+                return Err(usage(format!("{} is {found}", path.display())));
+            }
             // A name that is used for nothing else.
             let is_published = path.file_stem().is_some_and(|stem| stem == "all_config");
             let read = match Self::parse(&path).and_then(Self::expect_config) {
@@ -397,7 +402,7 @@ impl Published {
     fn group<T: serde::de::DeserializeOwned>(&self, key: &str) -> anyhow::Result<Option<T>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let read = serde_json::from_value(value.clone());
-        read.map(Some).map_err(|err| self.wrong(format!("`{key}`: {err}")))
+        read.map(Some).map_err(|err| self.wrong(format!("`{key}`: found {}", words::of_json(&err))))
     }
 
     /// A count.

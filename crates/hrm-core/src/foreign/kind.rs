@@ -50,6 +50,9 @@ fn is_unpacked(path: &Path) -> bool {
 
 /// What to do about a file that is not read.
 fn with_advice(kind: FileKind) -> Kind {
+    if let Some(found) = kind.instead() {
+        return Kind::Other(found);
+    }
     let advice = match kind.group {
         Group::Safetensors => return Kind::Safetensors,
         Group::Torch => return Kind::Torch,
@@ -63,11 +66,7 @@ fn with_advice(kind: FileKind) -> Kind {
         Group::Weights => "convert it to safetensors",
         Group::Network => "import the checkpoint that it was made from",
         Group::Array => "save the tensors as safetensors",
-        Group::Pointer(command) => return Kind::Other(format!("{}: run `{command}`", kind.name)),
-        Group::FailedDownload => "download the file itself again",
-        Group::Table | Group::Document | Group::Picture | Group::Other => {
-            return Kind::Other(kind.name.into_owned());
-        }
+        _ => return Kind::Other(kind.name.into_owned()),
     };
     Kind::Other(format!("{}: {advice}", kind.name))
 }
