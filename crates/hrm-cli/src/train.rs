@@ -17,6 +17,7 @@ use crate::data_checks;
 use crate::error::usage;
 use crate::exit::is_disk_full;
 use crate::history::History;
+use crate::output;
 use crate::paths;
 use crate::record::{self, Host, Length, RunRecord};
 use crate::scores;
@@ -255,6 +256,7 @@ impl Train {
                 RunFolder::create_with(out, &written, self.force, |folder| match record.init {
                     Some(_) => {
                         warm_start::save(folder, &model, &record.task_record(), task.identifiers())
+                            .map_err(|err| output::with_final_name(err, folder, out))
                     }
                     None => Ok(()),
                 });

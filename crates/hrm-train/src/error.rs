@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hrm_base::durable;
 use hrm_base::file_kind::FileKind;
 use hrm_core::SaveError;
 use hrm_core::weight_file::WeightFileError;
@@ -147,6 +148,28 @@ pub enum TrainError {
     /// The tensor backend failed.
     #[error("the tensor backend failed")]
     Backend(#[from] candle_core::Error),
+}
+
+impl TrainError {
+    /// The file that could not be read or written, for a caller that renames it.
+    pub fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        use WeightFileError as Weights;
+        match self {
+            Self::Read { path, .. }
+            | Self::Write { path, .. }
+            | Self::Json { path, .. }
+            | Self::Weights(Weights::Read { path, .. } | Weights::Write { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same error of a file in `temporary`, which is to be renamed to `path`.
+    pub(crate) fn with_final_name(mut self, temporary: &Path, path: &Path) -> Self {
+        if let Some(file) = self.file_mut() {
+            *file = durable::final_name(file, temporary, path);
+        }
+        self
+    }
 }
 
 /// What is wrong with a file of a checkpoint.
