@@ -9,6 +9,7 @@
 //! - [`paths`]: paths from the root on, by the names that people gave.
 //! - [`progress`]: how far a long computation has come, for programs that show it.
 //! - [`words`]: what several crates say in messages.
+//! - [`zip_entries`]: how many entries a zip archive has.
 //!
 //! # Place in the stack
 //!
@@ -33,3 +34,4 @@ pub mod paths;
 pub mod progress;
 pub mod rng;
 pub mod words;
+pub mod zip_entries;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_base::durable;
+use hrm_base::words::counted;
 use hrm_tasks::{Fit, PresetFile, PuzzleTask, RunConfig};
 use hrm_train::run::{RunFolder, files, read_json};
 use hrm_train::task::Examples;
@@ -473,10 +474,10 @@ fn introduce(
         n => format!(" ({n} of them for validation)"),
     };
     note(format!(
-        "{name}: {} parameters, {}{held_out} training and {} evaluation puzzles, run folder {}",
+        "{name}: {} parameters, {}{held_out} training and {}, run folder {}",
         record.config.model.n_parameters()?,
         count(task.train()),
-        count(task.eval()),
+        counted(count(task.eval()), "evaluation puzzle", "evaluation puzzles"),
         out.display(),
     ));
     Ok(())

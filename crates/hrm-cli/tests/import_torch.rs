@@ -168,8 +168,7 @@ fn settings_in_a_checkpoint_are_its_config() {
         assert_eq!(ran.code, 0, "{at}: {}", ran.stderr);
         let note = format!("Config: `{place}` in hub/last.ckpt.");
         assert!(ran.stderr.contains(&note), "{at}: {}", ran.stderr);
-        let defaults =
-            format!("as `{place}` in hub/last.ckpt does not give them: halt_exploration");
+        let defaults = format!("as `{place}` in hub/last.ckpt does not set them: halt_exploration");
         assert!(ran.stderr.contains(&defaults), "{at}: {}", ran.stderr);
         let unread = ran.stderr.lines().find(|line| line.contains("Not read"));
         assert!(!unread.is_some_and(|line| line.contains(place)), "{at}: {}", ran.stderr);
@@ -226,6 +225,21 @@ fn settings_in_a_checkpoint_must_agree_with_the_config_beside_it() {
     refused("`hyper_parameters` in hub/last.ckpt: `H_layers` is 7, but 1 in the weights");
     save(&[("model", dictionary(&settings())), ("cfg", dictionary(&settings()))]);
     refused("several groups have settings of a model: cfg, model. Give one of them as a file");
+}
+
+#[test]
+fn archives_that_were_packed_again_are_read() {
+    let trained = Trained::new();
+    let mut weights = Vec::new();
+    for (out, method) in
+        [("stored", CompressionMethod::Stored), ("deflated", CompressionMethod::Deflated)]
+    {
+        trained.save(&[("hyper_parameters", dictionary(&settings()))], method);
+        let ran = trained.import(out, &[]);
+        assert_eq!(ran.code, 0, "{out}: {}", ran.stderr);
+        weights.push(fs::read(trained.here().join(out).join("model.safetensors")).unwrap());
+    }
+    assert!(weights[0] == weights[1], "bit for bit");
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use clap::Args;
+use hrm_base::words::counted;
 use hrm_core::foreign::{self, Foreign};
 use hrm_core::{Hrm, HrmConfig, ModelError, ParamSpec, Weights};
 use hrm_tasks::TaskRecord;
@@ -135,13 +136,13 @@ impl Import {
         if !defaults.is_empty() {
             let why = match (published.exists(), published.passed_over.is_empty()) {
                 (true, _) if published.places.len() > 1 => {
-                    format!("{} do not give them", published.place())
+                    format!("{} do not set them", published.place())
                 }
-                (true, _) => format!("{} does not give them", published.place()),
+                (true, _) => format!("{} does not set them", published.place()),
                 (false, true) => "there is no config beside the weights".to_owned(),
                 (false, false) => "nothing beside the weights is the config of a model".to_owned(),
             };
-            note(format!("Taken by default, as {why}: {}.", defaults.join(", ")));
+            note(format!("Using defaults, as {why}: {}.", defaults.join(", ")));
         }
         let kind = task.name();
         let record = TaskRecord { task, data: Vec::new() };
@@ -269,7 +270,10 @@ fn describe(path: &Path, read: &Foreign, has_config: bool) {
     let others: Vec<String> = read.others.iter().filter(|key| !is_read(key)).cloned().collect();
     if let Some(file) = files.first().filter(|file| *file != path) {
         let others = files.len() - 1;
-        let more = if others > 0 { format!(" and {others} other shards") } else { String::new() };
+        let more = match others {
+            0 => String::new(),
+            n => format!(" and {}", counted(n, "other shard", "other shards")),
+        };
         note(format!("Read: {}{more}.", file.display()));
     }
     if !others.is_empty() {
@@ -285,9 +289,9 @@ fn describe(path: &Path, read: &Foreign, has_config: bool) {
     }
     if !passed_over.is_empty() {
         let n = passed_over.len();
-        let tensors = if n == 1 { "tensor" } else { "tensors" };
+        let tensors = counted(n, "tensor", "tensors");
         note(format!(
-            "Passed over {n} {tensors} that the model does not need: {}.",
+            "Passed over {tensors} that the model does not need: {}.",
             first(passed_over, n)
         ));
     }

@@ -6,7 +6,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use hrm_base::file_kind::{FileKind, Group};
+use hrm_base::zip_entries;
 use zip::ZipArchive;
+
+use crate::pickle::N_FILES_MAX;
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +74,12 @@ fn with_advice(kind: FileKind) -> Kind {
     Kind::Other(format!("{}: {advice}", kind.name))
 }
 
-fn of_zip(file: File) -> Kind {
+fn of_zip(mut file: File) -> Kind {
+    if let Ok(Some(n)) = zip_entries::count(&mut file)
+        && n > N_FILES_MAX
+    {
+        return Kind::Other(format!("a zip archive of {n} files, more than any checkpoint has"));
+    }
     let Ok(archive) = ZipArchive::new(io::BufReader::new(file)) else {
         return Kind::Other("a zip archive that is cut short or damaged: download it again".into());
     };

@@ -310,9 +310,10 @@ fn shards(index: &Path) -> Result<Located, ForeignError> {
     let missing: Vec<_> = files.iter().filter(|path| !path.is_file()).collect();
     if !missing.is_empty() {
         let what = format!(
-            "{} of {} shards are missing: {}",
+            "{} of {} shards {} missing: {}",
             missing.len(),
             files.len(),
+            if missing.len() == 1 { "is" } else { "are" },
             list(missing.into_iter())
         );
         return Err(refuse(what));
@@ -418,7 +419,7 @@ mod tests {
         assert_eq!(files(&whole.0.path().join(name)).unwrap().files.len(), 2);
         let message = |folder: Folder| folder.found().unwrap_err();
         let missing = message(Folder::with(&[(name, index), (one, WEIGHTS)]));
-        assert!(missing.contains("1 of 2 shards are missing"), "{missing}");
+        assert!(missing.contains("1 of 2 shards is missing"), "{missing}");
         let bare = message(Folder::with(&[(one, WEIGHTS), (two, WEIGHTS)]));
         assert!(bare.contains("index of the shards"), "{bare}");
         let outside = message(Folder::with(&[(name, br#"{"weight_map": {"a": "../x"}}"#)]));
