@@ -284,7 +284,7 @@ mod tests {
     fn what_stands_for_a_file_says_how_to_get_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        let mut found = |bytes: &[u8]| {
+        let found = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
             FileKind::instead_of(&path)
         };
