@@ -119,9 +119,10 @@ mod unnamed {
 ///
 /// Any error of writing; an existing file is then unchanged.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = temporary(0o666).tempfile_in(parent(path)).map_err(unnamed_error)?;
+    let file = temporary(0o666).tempfile_in(parent(path)).map_err(unnamed_error)?;
     let _listed = Listed::new(file.path());
-    file.write_all(bytes)?;
+    // An error of the file itself does not name it.
+    file.as_file().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(parent(path))
@@ -251,6 +252,16 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
+/// The name of `file` once `temporary`, which is the same or a folder that holds it, has been
+/// renamed to `path`: the only name that messages should use. Other files keep their names.
+pub fn final_name(file: &Path, temporary: &Path, path: &Path) -> PathBuf {
+    match file.strip_prefix(temporary) {
+        Ok(rest) if rest.as_os_str().is_empty() => path.to_owned(),
+        Ok(rest) => path.join(rest),
+        Err(_) => file.to_owned(),
+    }
+}
+
 /// A builder of temporary files and folders with the permissions `mode`, less the umask, as
 /// for any new file. On platforms other than Unix, `mode` is ignored.
 fn temporary(mode: u32) -> tempfile::Builder<'static, 'static> {
@@ -290,6 +301,15 @@ mod tests {
             assert_eq!(err.kind(), io::ErrorKind::NotFound);
             assert!(!err.to_string().contains("nowhere"), "{err}");
         }
+    }
+
+    #[test]
+    fn files_of_a_temporary_folder_have_final_names() {
+        let name = |file| final_name(Path::new(file), Path::new("a/.x.tmp"), Path::new("a/b"));
+        assert_eq!(name("a/.x.tmp/c/d"), Path::new("a/b/c/d"));
+        assert_eq!(name("a/.x.tmp"), Path::new("a/b"));
+        assert_eq!(name("a/.x.tmpc"), Path::new("a/.x.tmpc"));
+        assert_eq!(name("a/c"), Path::new("a/c"));
     }
 
     #[test]

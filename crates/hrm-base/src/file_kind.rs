@@ -4,6 +4,9 @@
 //! Each reader says itself what to do about a kind of file; here is only what it is.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use file_format::{FileFormat, Kind};
 
@@ -75,6 +78,9 @@ const SIGNATURES: &[(usize, &[u8], Group, &str)] = &[
 
 const PICKLE: &str = "a Python pickle";
 
+/// Bytes by which a file is recognised.
+const N_HEAD_BYTES: u64 = 512;
+
 /// Longest header of a safetensors file, as its format allows.
 const N_HEADER_BYTES_MAX: u64 = 100_000_000;
 
@@ -107,6 +113,24 @@ impl FileKind {
             return Some(Self::new(Group::Network, "an ONNX model"));
         }
         of_format(FileFormat::from_bytes(head))
+    }
+
+    /// What the file at `path` is if it stands for the file that was meant, and what to do:
+    /// see [`instead`](Self::instead). `None` also if it cannot be read.
+    pub fn instead_of(path: &Path) -> Option<String> {
+        let mut head = Vec::new();
+        File::open(path).ok()?.take(N_HEAD_BYTES).read_to_end(&mut head).ok()?;
+        Self::of(&head)?.instead()
+    }
+
+    /// What this is and what to do, if it is what a version control system or a failed
+    /// download has left in place of a file, whatever that file was to be.
+    pub fn instead(&self) -> Option<String> {
+        match self.group {
+            Group::Pointer(command) => Some(format!("{}: run `{command}`", self.name)),
+            Group::FailedDownload => Some(format!("{}: download the file itself again", self.name)),
+            _ => None,
+        }
     }
 
     /// The kind of a zip archive by the names of its files; an archive like any other if
@@ -254,6 +278,25 @@ mod tests {
             assert_eq!(kind.group, group, "{name}: {kind:?}");
             assert!(kind.name.contains(name), "{name}: {kind:?}");
         }
+    }
+
+    #[test]
+    fn what_stands_for_a_file_says_how_to_get_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let found = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            FileKind::instead_of(&path)
+        };
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 1\n";
+        let expected = "a pointer of Git LFS to a file that is not here: run `git lfs pull`";
+        assert_eq!(found(pointer).as_deref(), Some(expected));
+        let page = found(b"<html>404").unwrap();
+        assert!(page.ends_with(": download the file itself again"), "{page}");
+        for other in [&b"{}"[..], b"", b"\x80\x04\x95"] {
+            assert_eq!(found(other), None);
+        }
+        assert_eq!(FileKind::instead_of(&folder.path().join("none")), None);
     }
 
     #[test]

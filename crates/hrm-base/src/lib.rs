@@ -1,5 +1,5 @@
-//! Reproducible randomness, files that survive a crash, what a file is, and the progress
-//! of long computations.
+//! Reproducible randomness, files that survive a crash, what a file is, the progress of long
+//! computations, and words of messages.
 //!
 //! - [`rng`]: random streams named by a seed and a purpose, the same on every
 //!   machine.
@@ -8,6 +8,8 @@
 //! - [`file_kind`]: what a file is, for readers that expected something else.
 //! - [`paths`]: paths from the root on, by the names that people gave.
 //! - [`progress`]: how far a long computation has come, for programs that show it.
+//! - [`words`]: what several crates say in messages.
+//! - [`zip_entries`]: how many entries a zip archive has.
 //!
 //! # Place in the stack
 //!
@@ -31,3 +33,5 @@ pub mod file_kind;
 pub mod paths;
 pub mod progress;
 pub mod rng;
+pub mod words;
+pub mod zip_entries;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use hrm_base::progress::Stage;
+use hrm_base::words::counted;
 use hrm_core::halting::Exploration;
 use hrm_train::{Batch, MemoryEstimate, StepRandomness, TrainConfig, Trainer};
 use sysinfo::System;
@@ -154,12 +155,13 @@ pub(crate) fn describe(record: &RunRecord, memory: Option<f64>, step_time: Durat
         None => {
             let seconds = step_time.as_secs_f64() * steps as f64;
             let time = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-            format!(", {} for {steps} steps", in_words(time))
+            format!(", {} for {}", in_words(time), counted(steps as usize, "step", "steps"))
         }
     };
     let memory = memory.map(|memory| format!("{} of memory and ", gigabytes(memory)));
     let memory = memory.unwrap_or_default();
-    format!("Training will take about {memory}{per_step} per step of {batch_size} puzzles{total}.")
+    let puzzles = counted(batch_size, "puzzle", "puzzles");
+    format!("Training will take about {memory}{per_step} per step of {puzzles}{total}.")
 }
 
 /// An amount of memory in GB, or in MB if it is small.

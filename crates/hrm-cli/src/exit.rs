@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use hrm_base::words;
 use hrm_core::foreign::ForeignError;
 use hrm_core::weight_file::WeightFileError;
 use hrm_core::{ConfigError, LoadError, WeightsError};
@@ -49,10 +50,13 @@ pub(crate) fn is_disk_full(err: &anyhow::Error) -> bool {
 }
 
 /// The error and its causes, outermost first.
-fn message(err: &anyhow::Error) -> String {
+pub(crate) fn message(err: &anyhow::Error) -> String {
     let text = |cause: &(dyn Error + 'static)| {
         if let Some(backend) = cause.downcast_ref() {
             return backend_message(backend);
+        }
+        if let Some(err) = cause.downcast_ref::<serde_json::Error>() {
+            return words::of_json(err);
         }
         match cause.downcast_ref().map(io::Error::kind) {
             Some(ErrorKind::StorageFull) => format!("the disk is full ({cause})"),
@@ -117,7 +121,7 @@ fn is_bad_checkpoint(err: &CheckpointError) -> bool {
 }
 
 fn is_bad_load(err: &LoadError) -> bool {
-    matches!(err, LoadError::Read { .. } | LoadError::Config { .. })
+    matches!(err, LoadError::Read { .. } | LoadError::Config { .. } | LoadError::Instead { .. })
 }
 
 fn is_bad_weight_file(err: &WeightFileError) -> bool {
@@ -162,6 +166,15 @@ mod tests {
             .into_iter()
             .flatten()
             .collect()
+    }
+
+    #[test]
+    fn errors_of_json_are_in_words_of_json() {
+        let source = serde_json::from_str::<Vec<String>>("{}").unwrap_err();
+        let err = TrainError::Json { path: "ids.json".into(), source };
+        let expected =
+            "ids.json does not have the expected content: an object where a list is expected";
+        assert_eq!(message(&err.into()), expected);
     }
 
     #[test]

@@ -117,24 +117,24 @@ pub(crate) fn new_folder(
 
 /// `err`, with the name that a file in `temporary`, or that itself, would have had in `path`:
 /// the user knows no other.
-fn with_final_name(mut err: anyhow::Error, temporary: &Path, path: &Path) -> anyhow::Error {
-    if let Some(named) = written(&mut err)
-        && let Ok(rest) = named.strip_prefix(temporary)
-    {
-        *named = match rest.as_os_str().is_empty() {
-            true => path.to_owned(),
-            false => path.join(rest),
-        };
+pub(crate) fn with_final_name(
+    mut err: anyhow::Error,
+    temporary: &Path,
+    path: &Path,
+) -> anyhow::Error {
+    if let Some(file) = file_of(&mut err) {
+        *file = durable::final_name(file, temporary, path);
     }
     err
 }
 
 /// The file that could not be written.
-fn written(err: &mut anyhow::Error) -> Option<&mut PathBuf> {
+fn file_of(err: &mut anyhow::Error) -> Option<&mut PathBuf> {
     type Weights = WeightFileError;
     if err.is::<TaskError>() {
         return match err.downcast_mut()? {
-            TaskError::Puzzle(PuzzleError::Write { path, .. }) => Some(path),
+            TaskError::Puzzle(PuzzleError::Write { path, .. })
+            | TaskError::Tokenizer { path, .. } => Some(path),
             _ => None,
         };
     }
@@ -148,12 +148,16 @@ fn written(err: &mut anyhow::Error) -> Option<&mut PathBuf> {
     }
     if err.is::<CheckpointError>() {
         return match err.downcast_mut()? {
-            CheckpointError::Folder(TrainError::Write { path, .. })
-            | CheckpointError::Vocabulary(TaskError::Puzzle(PuzzleError::Write { path, .. })) => {
-                Some(path)
-            }
+            CheckpointError::Folder(err) => err.file_mut(),
+            CheckpointError::Vocabulary(
+                TaskError::Puzzle(PuzzleError::Write { path, .. })
+                | TaskError::Tokenizer { path, .. },
+            ) => Some(path),
             _ => None,
         };
+    }
+    if err.is::<TrainError>() {
+        return err.downcast_mut::<TrainError>()?.file_mut();
     }
     match err.downcast_mut()? {
         Weights::Write { path, .. } => Some(path),
@@ -218,7 +222,9 @@ mod tests {
 
         let out = here.path().join("out");
         let io = || io::Error::from(io::ErrorKind::StorageFull);
-        let errors: [fn(PathBuf, io::Error) -> anyhow::Error; 5] = [
+        let errors: [fn(PathBuf, io::Error) -> anyhow::Error; 7] = [
+            |path, source| TrainError::Write { path, source }.into(),
+            |path, source| TrainError::Weights(WeightFileError::Write { path, source }).into(),
             |path, source| TaskError::write(&path)(source).into(),
             |path, source| SaveError::Config { path, source }.into(),
             |path, source| SaveError::Weights(WeightFileError::Write { path, source }).into(),

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use hrm_base::words::counted;
 use hrm_puzzles::PuzzleError;
 use hrm_puzzles::picture::{Picture, PuzzlePicture};
 use hrm_tasks::{PuzzleKind, PuzzleTask, TokenView};
@@ -93,7 +94,8 @@ impl Pictures {
             }
             Ok(())
         })?;
-        term::note(format!("{} puzzles rendered to {}", puzzles.len(), folder.display()));
+        let n_puzzles = counted(puzzles.len(), "puzzle", "puzzles");
+        term::note(format!("{n_puzzles} rendered to {}", folder.display()));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use hrm_base::words::counted;
 use hrm_train::Evaluation;
 use serde_json::{Value, json};
 
@@ -49,8 +50,8 @@ pub(crate) fn table(evaluation: &Evaluation) -> String {
     ];
     rows.extend(evaluation.informative_scores());
     let mut text = format!(
-        "{} evaluation rows, {:.1} segments each\n",
-        evaluation.n_rows,
+        "{}, {:.1} segments each\n",
+        counted(evaluation.n_rows as usize, "evaluation row", "evaluation rows"),
         evaluation.mean_segments()
     );
     for (name, share) in rows {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hrm_base::durable;
+use hrm_base::words::counted;
 use hrm_tasks::{Fit, PresetFile, PuzzleTask, RunConfig};
 use hrm_train::run::{RunFolder, files, read_json};
 use hrm_train::task::Examples;
@@ -17,6 +18,7 @@ use crate::data_checks;
 use crate::error::usage;
 use crate::exit::is_disk_full;
 use crate::history::History;
+use crate::output;
 use crate::paths;
 use crate::record::{self, Host, Length, RunRecord};
 use crate::scores;
@@ -256,6 +258,7 @@ impl Train {
                 RunFolder::create_with(out, &written, self.force, |folder| match record.init {
                     Some(_) => {
                         warm_start::save(folder, &model, &record.task_record(), task.identifiers())
+                            .map_err(|err| output::with_final_name(err, folder, out))
                     }
                     None => Ok(()),
                 });
@@ -472,10 +475,10 @@ fn introduce(
         n => format!(" ({n} of them for validation)"),
     };
     note(format!(
-        "{name}: {} parameters, {}{held_out} training and {} evaluation puzzles, run folder {}",
+        "{name}: {} parameters, {}{held_out} training and {}, run folder {}",
         record.config.model.n_parameters()?,
         count(task.train()),
-        count(task.eval()),
+        counted(count(task.eval()), "evaluation puzzle", "evaluation puzzles"),
         out.display(),
     ));
     Ok(())

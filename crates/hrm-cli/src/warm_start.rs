@@ -71,8 +71,8 @@ impl WarmStart {
         let copy = run.join(files::INIT);
         if !is_same && !copy.is_dir() {
             return Err(usage(format!(
-                "the run starts from the weights of {}, which are gone or others (expected \
-                 SHA-256 {weights_sha256}), and there is no copy of them in {}: name a checkpoint \
+                "the run starts from the weights of {}, which no longer exist or have \
+                 changed (expected SHA-256 {weights_sha256}), and there is no copy of them in {}: name a checkpoint \
                  with --init",
                 checkpoint.display(),
                 copy.display()
@@ -112,7 +112,7 @@ impl WarmStart {
             return Ok(());
         }
         Err(usage(format!(
-            "{} is a model for {found}, not for {kind}: its weights read other symbols. Train \
+            "{} is a model for {found}, not for {kind}, whose vocabulary is a different one. Train \
              {found}, or start without --init",
             self.place()
         )))
@@ -165,9 +165,9 @@ impl WarmStart {
             });
             if !is_usable {
                 return Err(usage(format!(
-                    "{key} is {found} in {} and {value} in {}: a model with other weights cannot \
-                     start from these. Leave the setting out; with --init, the settings of the \
-                     model are those of the checkpoint",
+                    "{key} is {found} in {} and {value} in {}: this changes the shapes of \
+                     parameters, so that it cannot start from these weights. Leave the setting out; \
+                     with --init, the settings of the model are those of the checkpoint",
                     self.place(),
                     origin(&key)
                 )));
@@ -187,8 +187,9 @@ impl WarmStart {
             (config.puzzle_kind().vocabulary(), self.task().puzzle_kind().vocabulary());
         if ours != theirs {
             return Err(usage(format!(
-                "{} reads {} symbols ({}), and the puzzles of this run have {} ({}): its weights \
-                 cannot be used for them. Use puzzles with the same symbols, or start without --init",
+                "{} has a vocabulary of {} symbols ({}), and the puzzles of this run one of {} ({}): \
+                 its weights cannot be used for them. Use puzzles with the same symbols, or start \
+                 without --init",
                 self.place(),
                 theirs.len() - 1,
                 listed(&theirs),

@@ -111,7 +111,7 @@ fn the_config_beside_weights_is_followed_or_refused() {
     write("");
     let notes = imported(here, &["hub", "--out=halt-only", "--task=sudoku"]);
     assert!(notes.contains("Read: hub/step_10."), "{notes}");
-    let defaults = "Taken by default, as hub/all_config.yaml does not give them: pos_encodings \
+    let defaults = "Using defaults, as hub/all_config.yaml does not set them: pos_encodings \
                     rope, halt_exploration_prob 0.1, rope_theta 10000, rms_norm_eps 0.00001, \
                     no_ACT_continue true.";
     assert!(notes.contains(defaults), "{notes}");
@@ -186,7 +186,7 @@ fn the_kind_of_puzzle_is_never_guessed_silently() {
     );
     write("data_path: data/sudoku-4x4-1k");
     let notes = imported(here, &["hub", "--out=by-data"]);
-    assert!(notes.contains("does not give them: seq_len 16, "), "{notes}");
+    assert!(notes.contains("does not set them: seq_len 16, "), "{notes}");
     assert_eq!(
         (task("by-data")["kind"].as_str(), task("by-data")["board"].as_u64()),
         (Some("sudoku"), Some(4))
@@ -422,6 +422,21 @@ fn puzzle_embeddings_keep_their_names() {
         &["m.safetensors"],
         "identifiers.json: expected a list of names, found an object",
     );
+    // The number of each name, and the name of each number.
+    let by_name: serde_json::Map<_, _> = names
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(0..)
+        .map(|(name, n)| (name.as_str().unwrap().to_owned(), Value::from(n)))
+        .collect();
+    let by_number: serde_json::Map<_, _> =
+        by_name.iter().map(|(name, n)| (n.to_string(), name.as_str().into())).collect();
+    for (out, numbered) in [("by-name", by_name), ("by-number", by_number)] {
+        fs::write(here.join("identifiers.json"), Value::from(numbered).to_string()).unwrap();
+        imported(here, &["m.safetensors", &format!("--out={out}")]);
+        assert_eq!(of(out), names, "{out}");
+    }
     refused(here, &["m.safetensors", "--data=none"], "cannot read none: ");
     fs::create_dir(here.join("empty")).unwrap();
     refused(here, &["m.safetensors", "--data=empty"], "empty");

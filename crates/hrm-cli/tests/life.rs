@@ -156,7 +156,7 @@ fn what_contradicts_the_checkpoint_is_named() {
         .unwrap();
     refuses(&["--config=wide.toml"], &["model.recurrence.n_h_layers is 1 in ", "2 in wide.toml"]);
     refuses(&["maze"], &["is a model for sudoku, not for maze"]);
-    refuses(&["--set=task.board=6"], &["reads 5 symbols (.1234)", "have 7 (.123456)"]);
+    refuses(&["--set=task.board=6"], &["a vocabulary of 5 symbols (.1234)", "one of 7 (.123456)"]);
 
     // Settings that change no weights may differ, and are said.
     let said = warm(here, "a", "1", "b", &["--set=model.n_h_cycles=3"]).stderr;

@@ -1,5 +1,7 @@
 //! The names of the tensors in a file, before any of their numbers are read.
 
+use serde_json::Value;
+
 /// Longest name of a tensor, in bytes.
 pub(crate) const N_NAME_BYTES_MAX: usize = 256;
 
@@ -37,4 +39,6 @@ pub(crate) struct Listing {
     pub(crate) others: Vec<String>,
     /// What the outermost object is, if not a dictionary.
     pub(crate) instead: Option<String>,
+    /// Groups of settings in the outermost dictionary, by their keys.
+    pub(crate) settings: Vec<(String, Value)>,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use hrm_base::durable;
+use hrm_base::file_kind::FileKind;
 use hrm_blocks::Weights;
 
 use crate::config::HrmConfig;
@@ -39,6 +40,15 @@ pub enum LoadError {
         /// What is wrong with it.
         #[source]
         source: serde_json::Error,
+    },
+
+    /// Something else is in place of the config, such as a pointer of Git LFS.
+    #[error("{} is {found}", .path.display())]
+    Instead {
+        /// The config file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        found: String,
     },
 
     /// The weights could not be read.
@@ -85,8 +95,11 @@ impl Hrm {
         let path = folder.as_ref().join(CONFIG);
         let text = std::fs::read(&path)
             .map_err(|source| LoadError::Read { path: path.clone(), source })?;
-        let config: HrmConfig = serde_json::from_slice(&text)
-            .map_err(|source| LoadError::Config { path: path.clone(), source })?;
+        let config: HrmConfig =
+            serde_json::from_slice(&text).map_err(|source| match FileKind::instead_of(&path) {
+                Some(found) => LoadError::Instead { path: path.clone(), found },
+                None => LoadError::Config { path: path.clone(), source },
+            })?;
 
         let path = folder.as_ref().join(WEIGHTS);
         let tensors = weight_file::read(&path)?;
@@ -184,6 +197,9 @@ mod tests {
         std::fs::write(&config, "{}").unwrap();
         let wrong = format!("{} is not a model config: ", config.display());
         assert!(message().starts_with(&wrong), "{}", message());
+        std::fs::write(&config, "version https://git-lfs.github.com/spec/v1\n").unwrap();
+        let pointer = format!("{} is a pointer of Git LFS", config.display());
+        assert!(message().starts_with(&pointer), "{}", message());
 
         model().save(folder.path()).unwrap();
         std::fs::write(&weights, "").unwrap();

@@ -34,8 +34,13 @@ pub(crate) fn list(path: &Path) -> Result<Listing, WeightFileError> {
     let (_, _, metadata) = open(path)?;
     let tensors = metadata.offset_keys().into_iter().filter_map(|name| {
         let TensorInfo { dtype, shape, .. } = metadata.info(&name)?;
-        let not_real = (!is_real(*dtype))
-            .then(|| format!("numbers of the type {dtype:?}: perhaps it is quantised"));
+        let not_real = (!is_real(*dtype)).then(|| match dtype {
+            Dtype::BOOL => "values that are true or false".to_owned(),
+            _ => format!(
+                "numbers of the type {dtype:?}, as quantised models have: save the model before \
+                     it is quantised"
+            ),
+        });
         Some(Listed { shape: shape.clone(), not_real, name })
     });
     let dictionary = Dictionary { tensors: tensors.collect(), ..Dictionary::default() };

@@ -28,6 +28,15 @@ pub enum WeightFileError {
         source: std::io::Error,
     },
 
+    /// Something else is in place of the file, such as a pointer of Git LFS.
+    #[error("{} is {found}", .path.display())]
+    Instead {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do.
+        found: String,
+    },
+
     /// The file is not a safetensors file, or is truncated.
     #[error("{} is not a complete safetensors file", .path.display())]
     Safetensors {

@@ -76,7 +76,11 @@ fn is_safetensors(path: &Path) -> Result<bool, WeightFileError> {
     let read = std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
     read.map_err(|source| WeightFileError::Read { path: path.to_owned(), source })?;
     let is_named = path.extension().is_some_and(|ext| ext == "safetensors");
-    Ok(match FileKind::of(&head).map(|kind| kind.group) {
+    let kind = FileKind::of(&head);
+    if let Some(found) = kind.as_ref().and_then(FileKind::instead) {
+        return Err(WeightFileError::Instead { path: path.to_owned(), found });
+    }
+    Ok(match kind.map(|kind| kind.group) {
         Some(Group::Safetensors) => true,
         Some(Group::Packed) => false,
         _ => is_named,
@@ -145,6 +149,11 @@ mod tests {
             let err = read(&path).unwrap_err().to_string();
             assert!(err.ends_with("is not a complete safetensors file"), "{len}: {err}");
         }
+        std::fs::write(&path, b"version https://git-lfs.github.com/spec/v1\n").unwrap();
+        let pointer = read(&path).unwrap_err().to_string();
+        let expected = "model.safetensors is a pointer of Git LFS to a file that is not here: run \
+                        `git lfs pull`";
+        assert!(pointer.ends_with(expected), "{pointer}");
         let missing = read(&folder.path().join("none.pth")).unwrap_err().to_string();
         assert!(missing.starts_with("cannot read "), "{missing}");
         std::fs::write(folder.path().join("x.pth"), b"not a zip").unwrap();

@@ -12,6 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use hrm_core::foreign::{self, Foreign};
 use hrm_core::weight_file;
 use hrm_testkit::{Tol, assert_close};
+use zip::CompressionMethod;
 
 const TOKENS: &str = "inner.embed_tokens.embedding_weight";
 
@@ -79,10 +80,13 @@ impl Folder {
     }
 
     fn archive(&self, name: &str, files: &[(&str, &[u8])]) -> PathBuf {
+        self.packed(name, files, CompressionMethod::Stored)
+    }
+
+    fn packed(&self, name: &str, files: &[(&str, &[u8])], method: CompressionMethod) -> PathBuf {
         let path = self.0.path().join(name);
         let mut writer = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
-        let options = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored);
+        let options = zip::write::SimpleFileOptions::default().compression_method(method);
         for (name, bytes) in files {
             writer.start_file(*name, options).unwrap();
             writer.write_all(bytes).unwrap();
@@ -173,7 +177,10 @@ fn tensors_that_no_model_needs_are_passed_over_whatever_their_type() {
 
     let message = |others: &[(&str, Ops)]| folder.read(&model("", others)).unwrap_err();
     let unknown = message(&[("inner.L_level.layers.0.norm.weight", tensor())]);
-    assert!(unknown.contains("1 tensors that are no parameters of HRM or TRM"), "{unknown}");
+    assert!(
+        unknown.contains("the model has 1 tensor that is no parameter of HRM or TRM"),
+        "{unknown}"
+    );
     assert!(unknown.contains("`inner.L_level.layers.0.norm.weight`"), "{unknown}");
     let long = message(&[("inner.lm_head.weight", tensor_by("_rebuild_tensor_v2", "LongStorage"))]);
     assert!(long.contains("`inner.lm_head.weight`: expected floating-point numbers"), "{long}");
@@ -207,7 +214,7 @@ fn tensors_that_are_no_plain_numbers_are_named() {
             b"ctorch._utils\n_rebuild_tensor_v3\n(K\x00K\x00K\x00K\x00K\x00K\x00ctorch\nfloat8_e4m3fn\ntR".to_vec(),
             "numbers of the type `float8_e4m3fn`: save them as another, `tensor.float()`",
         ),
-        (tensor_by("_rebuild_tensor_v2", "IntStorage"), "found whole numbers: perhaps it is quantised"),
+        (tensor_by("_rebuild_tensor_v2", "IntStorage"), "found integers, as quantised models have: save the model before it is quantised"),
         (tensor_by("_rebuild_tensor_v2", "BoolStorage"), "found `BoolStorage`"),
     ] {
         let message = message(tensor);
@@ -236,7 +243,7 @@ fn lists_are_looked_into() {
     assert!(bare.ends_with(&format!("found a list of 2 tensors without names{save}")), "{bare}");
     let shadow = dictionary(&[("shadow_params", list(&[tensor()]))]);
     let shadow = folder.read(&shadow).unwrap_err();
-    let expected = format!("found a list of 1 tensors without names (`shadow_params`){save}");
+    let expected = format!("found a list of 1 tensor without names (`shadow_params`){save}");
     assert!(shadow.ends_with(&expected), "{shadow}");
     let inside = dictionary(&[("models", list(&[model("", &[])])), ("step", b"K\x03".to_vec())]);
     assert_eq!(folder.read(&inside).unwrap().others, ["step"]);
@@ -293,7 +300,7 @@ fn archives_are_read_as_they_are_stored() {
     // The method of compression in the headers of the first file.
     for (header, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
         let start = bytes.windows(4).position(|window| window == header).unwrap();
-        bytes[start + at] = 8;
+        bytes[start + at] = 12;
     }
     std::fs::write(&path, bytes).unwrap();
     let message = read(&path, None).unwrap_err();
@@ -386,4 +393,53 @@ fn shards_are_one_model() {
     let shard = folder.0.path().join("m-00001-of-00002.safetensors");
     weight_file::write_tensors(tensors, &shard).unwrap();
     assert!(message().contains(&format!("`model.{TOKENS}` is in two shards, ")), "{}", message());
+}
+
+#[test]
+fn archives_that_were_packed_again_are_read_within_bounds() {
+    let folder = Folder::new();
+    let pickle = [b"\x80\x02", model("", &[]).as_slice(), b"."].concat();
+    let numbers: Vec<u8> = (0..6).flat_map(|n| (n as f32).to_le_bytes()).collect();
+    let files = [("m/data.pkl", pickle.as_slice()), ("m/data/0", &numbers)];
+    let path = folder.packed("packed.pt", &files, CompressionMethod::Deflated);
+    let packed = read(&path, None).unwrap();
+    assert_close("deflated", &packed.tensors[TOKENS], &six(), Tol::EXACT);
+
+    // A flipped bit of the packed numbers.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(8).rposition(|window| window == b"m/data/0").unwrap();
+    let start = bytes[..at].windows(8).position(|window| window == b"m/data/0").unwrap() + 8;
+    bytes[start + 4] ^= 0x10;
+    std::fs::write(&path, bytes).unwrap();
+    let message = read(&path, None).unwrap_err();
+    assert!(message.contains("`m/data/0` in the archive is damaged"), "{message}");
+
+    // Far longer than the archive.
+    let zeros = vec![0; 40 << 20];
+    let files = [("m/data.pkl", pickle.as_slice()), ("m/data/0", &zeros)];
+    let bomb = read(&folder.packed("bomb.pt", &files, CompressionMethod::Deflated), None);
+    let bomb = bomb.unwrap_err();
+    let expected = "`m/data/0` in the archive unpacks to 41943040 bytes, expected at most ";
+    assert!(bomb.contains(expected) && bomb.ends_with("compression, `zip -0`"), "{bomb}");
+    let spaces = vec![b'('; 5 << 20];
+    let files = [("m/data.pkl", spaces.as_slice())];
+    let bomb = read(&folder.packed("bomb.pt", &files, CompressionMethod::Deflated), None);
+    let bomb = bomb.unwrap_err();
+    assert!(bomb.ends_with("is damaged: longer than 4194304 bytes"), "{bomb}");
+}
+
+#[test]
+fn files_of_an_archive_are_counted_before_they_are_read() {
+    let folder = Folder::new();
+    let names: Vec<String> = (0..40_000).map(|n| format!("m/data/{n}")).collect();
+    let mut files: Vec<(&str, &[u8])> =
+        names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
+    files.push(("m/data.pkl", b"\x80\x02}."));
+    let path = folder.archive("many.pt", &files);
+    let message = read(&path, None).unwrap_err();
+    let expected = "many.pt is not a safetensors file or a PyTorch checkpoint, but a zip archive of \
+                    40001 files, more than any checkpoint has";
+    assert!(message.ends_with(expected), "{message}");
+    let message = chain(&weight_file::read(&path).unwrap_err());
+    assert!(message.ends_with("the archive has 40001 files, expected at most 32768"), "{message}");
 }

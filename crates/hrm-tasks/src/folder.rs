@@ -3,8 +3,30 @@
 use std::path::{Path, PathBuf};
 
 use hrm_base::durable;
+use hrm_puzzles::PuzzleError;
 
 use crate::TaskError;
+
+/// Creates the new folder `out` with the content that `fill` writes.
+///
+/// # Errors
+///
+/// [`PuzzleError::Write`](hrm_puzzles::PuzzleError::Write), also if `out` exists, and errors of
+/// `fill`, with the names that files would have had in `out`. On errors no folder is left
+/// behind.
+pub(crate) fn new<T>(
+    out: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, TaskError>,
+) -> Result<T, TaskError> {
+    durable::new_folder(out, TaskError::write(out), |folder| {
+        fill(folder).map_err(|mut err| {
+            if let TaskError::Puzzle(PuzzleError::Write { path, .. }) = &mut err {
+                *path = durable::final_name(path, folder, out);
+            }
+            err
+        })
+    })
+}
 
 /// Writes `files`, pairs of a relative path and a text, into the new folder `out`.
 ///
@@ -16,7 +38,7 @@ pub(crate) fn write_new<N: AsRef<Path>>(
     out: &Path,
     files: &[(N, String)],
 ) -> Result<(), TaskError> {
-    durable::new_folder(out, TaskError::write(out), |folder| {
+    new(out, |folder| {
         for (name, text) in files {
             let path = folder.join(name);
             let parent = durable::parent(&path);

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use hrm_puzzles::{clipped, text};
+use hrm_base::words;
+use hrm_puzzles::text;
 use serde::de::DeserializeOwned;
 
 use crate::error::TaskError;
@@ -20,6 +21,6 @@ pub(crate) fn read_json<T: DeserializeOwned>(
 ) -> Result<T, TaskError> {
     let text = text::read_unpacked(path, n_bytes_max)?;
     serde_json::from_str(&text).map_err(|err| {
-        TaskError::malformed(path.display().to_string(), expected, clipped(&err.to_string()))
+        TaskError::malformed(path.display().to_string(), expected, words::of_json(&err))
     })
 }

@@ -15,6 +15,7 @@ use tokenizers::models::wordlevel::WordLevel;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{SplitDelimiterBehavior, Tokenizer};
 
+use hrm_base::words;
 use hrm_puzzles::picture::Symbol;
 use hrm_puzzles::{clipped, text};
 use hrm_train::task::PADDING;
@@ -140,8 +141,7 @@ impl Vocabulary {
         let text = text::read_unpacked(path, N_BYTES_MAX)?;
         // The reader of the tokenizers library panics on some malformed files.
         let file: TokenizerFile = serde_json::from_str(&text).map_err(|err| {
-            let place = format!("{}:{}:{}", path.display(), err.line(), err.column());
-            TaskError::malformed(place, "a tokenizer", clipped(&err.to_string()))
+            TaskError::malformed(path.display().to_string(), "a tokenizer", words::of_json(&err))
         })?;
         let mut tokens: Vec<_> = file.model.vocab.into_iter().collect();
         tokens.sort_by_key(|(_, id)| *id);

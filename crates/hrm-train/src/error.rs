@@ -1,8 +1,9 @@
 //! Errors of training and evaluation.
 
-use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use hrm_base::durable;
+use hrm_base::file_kind::FileKind;
 use hrm_core::SaveError;
 use hrm_core::weight_file::WeightFileError;
 
@@ -149,6 +150,28 @@ pub enum TrainError {
     Backend(#[from] candle_core::Error),
 }
 
+impl TrainError {
+    /// The file that could not be read or written, for a caller that renames it.
+    pub fn file_mut(&mut self) -> Option<&mut PathBuf> {
+        use WeightFileError as Weights;
+        match self {
+            Self::Read { path, .. }
+            | Self::Write { path, .. }
+            | Self::Json { path, .. }
+            | Self::Weights(Weights::Read { path, .. } | Weights::Write { path, .. }) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same error of a file in `temporary`, which is to be renamed to `path`.
+    pub(crate) fn with_final_name(mut self, temporary: &Path, path: &Path) -> Self {
+        if let Some(file) = self.file_mut() {
+            *file = durable::final_name(file, temporary, path);
+        }
+        self
+    }
+}
+
 /// What is wrong with a file of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -161,14 +184,20 @@ pub enum Damage {
     #[error("its content does not match its checksum")]
     Changed,
 
-    /// A version control system has left a pointer in its place.
-    #[error("it is {name}: run `{command}`")]
-    Pointer {
-        /// What it is, with its article.
-        name: Cow<'static, str>,
-        /// The command that fetches the file.
-        command: &'static str,
+    /// Something else is in its place, such as a pointer of Git LFS.
+    #[error("it is {found}")]
+    Instead {
+        /// What it is, and what to do.
+        found: String,
     },
+}
+
+impl Damage {
+    /// What is in place of the file, if it is a pointer of a version control system or the
+    /// like.
+    pub(crate) fn instead_of(path: &Path) -> Option<Self> {
+        FileKind::instead_of(path).map(|found| Self::Instead { found })
+    }
 }
 
 impl From<SaveError> for TrainError {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use hrm_base::words::counted;
 use hrm_tasks::published;
 use serde_json::json;
 
@@ -61,7 +62,8 @@ impl Export {
         let (config, task) = open(&self.task_args)?;
         let n_rows = task.train().n_rows_total() + task.eval().n_rows_total();
         let n_megabytes = (2 * n_rows * task.n_cells() as u64).div_ceil(1_000_000);
-        note(format!("{n_rows} rows of {} cells, about {n_megabytes} MB", task.n_cells()));
+        let rows = counted(n_rows as usize, "row", "rows");
+        note(format!("{rows} of {} cells, about {n_megabytes} MB", task.n_cells()));
         let progress = progress::rows(n_rows);
         let published::Exported { n_train, n_test, n_identifiers } =
             published::export(task.as_ref(), self.dialect.into(), &self.out, progress)?;
@@ -91,6 +93,7 @@ impl Export {
                 "identifiers": n_identifiers});
             return Ok(result(format!("{line}\n"))?);
         }
-        Ok(result(format!("{n_train} training and {n_test} test rows written to {out}\n"))?)
+        let test_rows = counted(n_test, "test row", "test rows");
+        Ok(result(format!("{n_train} training and {test_rows} written to {out}\n"))?)
     }
 }

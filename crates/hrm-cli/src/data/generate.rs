@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hrm_base::durable;
+use hrm_base::words::counted;
 use hrm_puzzles::PuzzleError;
 use hrm_tasks::TaskError;
 
@@ -74,7 +75,8 @@ impl Generate {
         }
         let seconds = start.elapsed().as_secs_f64();
         let rate = f64::from(self.n) / seconds;
-        note(format!("{} puzzles in {seconds:.1} s, {rate:.0} per second", self.n));
+        let puzzles = counted(self.n as usize, "puzzle", "puzzles");
+        note(format!("{puzzles} in {seconds:.1} s, {rate:.0} per second"));
         if let Some(out) = &self.out {
             note(format!("Written to {}.", out.display()));
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use hrm_base::words::counted;
 use hrm_tasks::{RunConfig, published};
 use serde_json::json;
 
@@ -62,9 +63,10 @@ impl Import {
             return Ok(result(format!("{line}\n"))?);
         }
         Ok(result(format!(
-            "{n_puzzles} puzzles written to {out}; {n_versions} augmented versions, which training \
-             generates itself, and {} other puzzles skipped\n",
-            refused.len()
+            "{} written to {out}; {}, which training generates itself, and {} skipped\n",
+            counted(*n_puzzles, "puzzle", "puzzles"),
+            counted(*n_versions, "augmented version", "augmented versions"),
+            counted(refused.len(), "other puzzle", "other puzzles"),
         ))?)
     }
 }

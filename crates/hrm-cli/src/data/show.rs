@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use hrm_base::words::counted;
 use hrm_puzzles::picture::{Picture, PuzzlePicture};
 use hrm_tasks::TokenView;
 use hrm_train::task::{Examples, RowId};
@@ -71,7 +72,8 @@ impl Show {
             let picture = Picture { puzzles, ..Picture::default() };
             for (format, file) in files {
                 output::write_new(&file, &format.encode(&picture)?)?;
-                note(format!("{} puzzles rendered to {}", picture.puzzles.len(), file.display()));
+                let puzzles = counted(picture.puzzles.len(), "puzzle", "puzzles");
+                note(format!("{puzzles} rendered to {}", file.display()));
             }
             return Ok(());
         }

@@ -12,14 +12,15 @@ mod report;
 mod table;
 mod vectors;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use hrm_base::file_kind::FileKind;
 use hrm_testkit::{Golden as GoldenFile, GoldenError};
 
 use crate::checkpoint;
 use crate::compute::Compute;
-use crate::error::Failed;
+use crate::error::{Failed, usage};
 use reference::Extent;
 use report::Report;
 
@@ -80,12 +81,19 @@ impl Golden {
     }
 }
 
+fn open(path: &Path) -> anyhow::Result<GoldenFile> {
+    match FileKind::instead_of(path) {
+        Some(found) => Err(usage(format!("{} is {found}", path.display()))),
+        None => Ok(GoldenFile::open(path)?),
+    }
+}
+
 impl Check {
     fn run(self) -> anyhow::Result<()> {
         let compute = self.compute.with_f32_default();
         let (device, dtype) = (compute.device()?, compute.dtype()?);
         let paths = golden_files(&self.files)?;
-        let replayed = |path: &PathBuf| replay::replay(&GoldenFile::open(path)?, &device, dtype);
+        let replayed = |path: &PathBuf| replay::replay(&open(path)?, &device, dtype);
         print(paths.iter().map(replayed), &self.format)
     }
 }
@@ -93,7 +101,7 @@ impl Check {
 impl Vectors {
     fn run(self) -> anyhow::Result<()> {
         let checkpoint = checkpoint::open(&self.run, &self.compute.with_f32_default())?;
-        let table = vectors::compare(&checkpoint.model, &GoldenFile::open(&self.file)?)?;
+        let table = vectors::compare(&checkpoint.model, &open(&self.file)?)?;
         let extent = Extent { n_steps: 0, note: None };
         let (path, configuration) = (self.file, String::new());
         let report = Report { path, configuration, n_steps: None, extent, table };

@@ -4,10 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hrm_base::words;
 use hrm_puzzles::text;
-use hrm_tasks::TaskError;
+use hrm_tasks::{TaskError, published};
 use serde::Deserialize;
-use serde_json::error::Category;
 
 use crate::error::usage;
 
@@ -56,7 +56,8 @@ impl Data {
 ///
 /// If the file cannot be read, or does not have as many names.
 pub(super) fn read(path: &Path, n: usize, weights: &str) -> anyhow::Result<Vec<String>> {
-    let names: Vec<String> = read_json(path, "a list of names")?;
+    let text = text::read(path, text::JSON_ENDINGS, N_BYTES_MAX)?;
+    let names = published::identifiers(&text, &path.display().to_string())?;
     if names.len() != n {
         return Err(usage(format!(
             "{}: expected one name for each of the {n} puzzle embeddings in {weights}, found {}",
@@ -76,21 +77,16 @@ fn n_cells(folder: &Path) -> anyhow::Result<Option<usize>> {
     for place in ["test", "train", "."] {
         let path = folder.join(place).join("dataset.json");
         if path.is_file() {
-            let Metadata { seq_len } = read_json(&path, "an object with the number `seq_len`")?;
+            let text = text::read(&path, text::JSON_ENDINGS, N_BYTES_MAX)?;
+            let Metadata { seq_len } = serde_json::from_str(&text).map_err(|err| {
+                usage(format!(
+                    "{}: expected an object with the number `seq_len`, found {}",
+                    path.display(),
+                    words::of_json(&err)
+                ))
+            })?;
             return Ok(Some(seq_len));
         }
     }
     Ok(None)
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path, expected: &str) -> anyhow::Result<T> {
-    let text = text::read(path, text::JSON_ENDINGS, N_BYTES_MAX)?;
-    serde_json::from_str(&text).map_err(|err| {
-        let found = match (err.classify(), text.trim_start().chars().next()) {
-            (Category::Data, Some('{')) => "an object".to_owned(),
-            (Category::Data, Some('[')) => "a list of something else".to_owned(),
-            _ => err.to_string(),
-        };
-        usage(format!("{}: expected {expected}, found {found}", path.display()))
-    })
 }

@@ -2,7 +2,7 @@
 //!
 //! The shapes of the weights determine most of the config: dimensions, layers,
 //! vocabulary, puzzle identifiers. The rest (heads, cycles, segments) is read from
-//! the configs that are saved beside them; what they do not give is taken by default and
+//! the configs that are saved beside them or with them; what they do not give is taken by default and
 //! said.
 
 mod identifiers;
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use clap::Args;
+use hrm_base::words::counted;
 use hrm_core::foreign::{self, Foreign};
 use hrm_core::{Hrm, HrmConfig, ModelError, ParamSpec, Weights};
 use hrm_tasks::TaskRecord;
@@ -52,7 +53,9 @@ pub(crate) struct Import {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Config of the published code, YAML or JSON. Default: the one that `hrm export`
-    /// wrote, else config.json, all_config.yaml and the like beside FILE or above.
+    /// wrote, else config.json, all_config.yaml and the like beside FILE and the settings in
+    /// it (`hyper_parameters`, `config`, `args` and the like), else those files in the folder
+    /// above.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The model to read if FILE holds several, such as a model and its average. Of a name
@@ -70,7 +73,7 @@ pub(crate) struct Import {
     /// published data set.
     #[arg(long)]
     cells: Option<usize>,
-    /// Names of the puzzle embeddings, a list in JSON. Default: identifiers.json
+    /// Names of the puzzle embeddings, a list in JSON or an object with their numbers. Default: identifiers.json
     /// beside FILE, if it exists.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     identifiers: Option<PathBuf>,
@@ -90,7 +93,7 @@ impl Import {
         refuse_own(&self.file)?;
         let data = self.data.as_deref().map(identifiers::Data::of).transpose()?;
         let read = foreign::read(&self.file, self.part.as_deref())?;
-        describe(&self.file, &read);
+        describe(&self.file, &read, self.config.is_some());
         let folders = self.folders(&read);
         let published = match &self.config {
             Some(path) => Published::read(path)?,
@@ -132,14 +135,14 @@ impl Import {
         let names = self.names(model.config(), data.as_ref(), &read.files, &folders)?;
         if !defaults.is_empty() {
             let why = match (published.exists(), published.passed_over.is_empty()) {
-                (true, _) if published.paths.len() > 1 => {
-                    format!("{} do not give them", published.place())
+                (true, _) if published.places.len() > 1 => {
+                    format!("{} do not set them", published.place())
                 }
-                (true, _) => format!("{} does not give them", published.place()),
+                (true, _) => format!("{} does not set them", published.place()),
                 (false, true) => "there is no config beside the weights".to_owned(),
-                (false, false) => "no file beside the weights is the config of a model".to_owned(),
+                (false, false) => "nothing beside the weights is the config of a model".to_owned(),
             };
-            note(format!("Taken by default, as {why}: {}.", defaults.join(", ")));
+            note(format!("Using defaults, as {why}: {}.", defaults.join(", ")));
         }
         let kind = task.name();
         let record = TaskRecord { task, data: Vec::new() };
@@ -164,7 +167,7 @@ impl Import {
     }
 
     /// The config beside the weights: the one that was exported with them, or those of their
-    /// folder, or of the folder above.
+    /// folder and of the checkpoint itself, or of the folder above.
     fn find_config(&self, read: &Foreign, folders: &[PathBuf]) -> anyhow::Result<Published> {
         let exported = read.files.first().map(|file| output::beside(file, "config.yaml"));
         if let Some(exported) = exported.filter(|path| path.is_file()) {
@@ -175,7 +178,10 @@ impl Import {
                 folders.iter().flat_map(|folder| CONFIGS.map(|name| folder.join(name))).collect();
             Published::find(Vec::into_iter(named))
         };
-        let found = within(folders)?;
+        let mut found = within(folders)?;
+        for place in found.add_settings(read)? {
+            note(format!("Config: {place}."));
+        }
         let above = folders.first().and_then(|folder| fs::canonicalize(folder).ok());
         let above = above.as_deref().and_then(Path::parent).map(Path::to_owned);
         match above {
@@ -253,18 +259,27 @@ fn refuse_own(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Says what was read, where it was not all of what was named.
-fn describe(path: &Path, read: &Foreign) {
-    let Foreign { files, part, others, passed_over, completed, .. } = read;
+/// Says what was read, where it was not all of what was named. `has_config` says that a
+/// config was given, so that settings in the checkpoint are not read.
+fn describe(path: &Path, read: &Foreign, has_config: bool) {
+    let Foreign { files, part, passed_over, completed, settings, .. } = read;
+    let is_read = |other: &String| {
+        let key = other.split(" (").next().unwrap_or_default();
+        !has_config && settings.iter().any(|(setting, _)| setting == key)
+    };
+    let others: Vec<String> = read.others.iter().filter(|key| !is_read(key)).cloned().collect();
     if let Some(file) = files.first().filter(|file| *file != path) {
         let others = files.len() - 1;
-        let more = if others > 0 { format!(" and {others} other shards") } else { String::new() };
+        let more = match others {
+            0 => String::new(),
+            n => format!(" and {}", counted(n, "other shard", "other shards")),
+        };
         note(format!("Read: {}{more}.", file.display()));
     }
     if !others.is_empty() {
         let part = if part.is_empty() { "the tensors of the model" } else { part };
         let n = others.len();
-        note(format!("Read: {part}. Not read, beside it: {}.", first(others, n)));
+        note(format!("Read: {part}. Not read, beside it: {}.", first(&others, n)));
     }
     if let Some((names, from)) = completed {
         note(format!(
@@ -274,9 +289,9 @@ fn describe(path: &Path, read: &Foreign) {
     }
     if !passed_over.is_empty() {
         let n = passed_over.len();
-        let tensors = if n == 1 { "tensor" } else { "tensors" };
+        let tensors = counted(n, "tensor", "tensors");
         note(format!(
-            "Passed over {n} {tensors} that the model does not need: {}.",
+            "Passed over {tensors} that the model does not need: {}.",
             first(passed_over, n)
         ));
     }

@@ -1,5 +1,5 @@
-//! Configs that are saved beside weights: those of the published code, those that `hrm
-//! export` writes in the same keys, and the config of a checkpoint folder.
+//! Configs that are saved beside weights or with them: those of the published code, those
+//! that `hrm export` writes in the same keys, and the config of a checkpoint folder.
 //!
 //! Every key of an architecture is followed, checked against the weights, known to have no
 //! effect on the model, or an error.
@@ -7,6 +7,9 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use hrm_base::file_kind::FileKind;
+use hrm_base::words;
+use hrm_core::foreign::Foreign;
 use hrm_core::{GradientSpan, HaltRule, HrmConfig, InitialStates, Modules, Positions};
 use hrm_puzzles::text::{self, clipped};
 use hrm_tasks::TaskConfig;
@@ -20,6 +23,15 @@ const N_BYTES_MAX: u64 = 1 << 20;
 
 /// Most references (`${.hidden_size}`) that lead from one to another.
 const N_REFERENCES_MAX: usize = 8;
+
+/// Groups that hold the settings of a model, in files that hold others too.
+const GROUPS: [&str; 7] = ["arch", "config", "cfg", "model", "model_config", "hparams", "args"];
+
+/// Most such groups within each other.
+const N_GROUPS_MAX: usize = 4;
+
+/// Keys of which a group with the settings of a model has one.
+const MARKS: [&str; 6] = ["arch", "H_cycles", "L_cycles", "hidden_size", "L_layers", "num_heads"];
 
 /// Keys beside those of an architecture that belong to it.
 const OF_MODEL: [&str; 5] = ["seq_len", "vocab_size", "num_puzzle_identifiers", "variant", "task"];
@@ -54,7 +66,7 @@ const READ: [&str; 22] = [
 const WITHOUT_EFFECT: [&str; 5] = ["loss", "batch_size", "forward_dtype", "causal", "dtype"];
 
 /// Keys beside those of an architecture in a file without a section for it.
-const OF_TRAINING: [&str; 40] = [
+const OF_TRAINING: [&str; 55] = [
     "data_path",
     "data_paths",
     "data_paths_test",
@@ -86,6 +98,22 @@ const OF_TRAINING: [&str; 40] = [
     "supervision_curriculum",
     "grad_clip_norm",
     "use_muon",
+    // Of training loops.
+    "learning_rate",
+    "warmup_steps",
+    "max_steps",
+    "max_epochs",
+    "num_epochs",
+    "optimizer",
+    "scheduler",
+    "lr_scheduler",
+    "gradient_clip_val",
+    "precision",
+    "compile",
+    "num_workers",
+    "device",
+    "output_dir",
+    "log_interval",
     // Of model hubs.
     "architectures",
     "model_type",
@@ -119,15 +147,17 @@ pub(crate) struct Variant {
     pub(crate) halting: HaltRule,
 }
 
-/// A config beside weights.
+/// A config beside weights or with them.
 #[derive(Debug, Default)]
 pub(super) struct Published {
-    /// The files, if there are any.
-    pub(super) paths: Vec<PathBuf>,
+    /// The files, and the groups in the checkpoint, if there are any.
+    pub(super) places: Vec<String>,
     /// Keys of the architecture.
     keys: Map<String, Value>,
     /// The first keys of the file.
     first_keys: Vec<String>,
+    /// The groups with settings of a model, if there are several.
+    several: Vec<String>,
     /// The config of a checkpoint folder, which leaves nothing open.
     pub(super) own: Option<HrmConfig>,
     pub(super) variant: Option<Variant>,
@@ -157,6 +187,9 @@ impl Published {
     pub(super) fn find(paths: impl Iterator<Item = PathBuf>) -> anyhow::Result<Self> {
         let mut found = Self::default();
         for path in paths.filter(|path| path.is_file()) {
+            if let Some(found) = FileKind::instead_of(&path) {
+                return Err(usage(format!("{} is {found}", path.display())));
+            }
             // A name that is used for nothing else.
             let is_published = path.file_stem().is_some_and(|stem| stem == "all_config");
             let read = match Self::parse(&path).and_then(Self::expect_config) {
@@ -170,6 +203,28 @@ impl Published {
             found.merge(read)?;
         }
         Ok(found)
+    }
+
+    /// Adds those of the settings in a checkpoint that are configs of a model. Returns where
+    /// they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    pub(super) fn add_settings(&mut self, read: &Foreign) -> anyhow::Result<Vec<String>> {
+        let file = read.files.first().map(|file| file.display().to_string()).unwrap_or_default();
+        let mut added = Vec::new();
+        for (key, settings) in &read.settings {
+            let place = format!("`{key}` in {file}");
+            match Self::of(place.clone(), settings.clone()).and_then(Self::expect_config) {
+                Ok(config) => {
+                    self.merge(config.checked()?)?;
+                    added.push(place);
+                }
+                Err(err) => self.passed_over.push(format!("{err:#}")),
+            }
+        }
+        Ok(added)
     }
 
     /// Adds what another config gives.
@@ -195,7 +250,7 @@ impl Published {
                 Some(_) => {}
             }
         }
-        self.paths.extend(other.paths);
+        self.places.extend(other.places);
         self.own = other.own;
         self.variant = self.variant.or(other.variant);
         self.task = self.task.take().or(other.task);
@@ -204,19 +259,32 @@ impl Published {
     }
 
     fn parse(path: &Path) -> anyhow::Result<Self> {
-        let wrong = |err: &dyn Display| usage(format!("{} is not a config: {err}", path.display()));
         let text = text::read(path, &[], N_BYTES_MAX)?;
-        let paths = vec![path.to_owned()];
+        let place = path.display().to_string();
         if let Ok(own) = serde_json::from_str(&text) {
-            return Ok(Self { paths, own: Some(own), ..Self::default() });
+            return Ok(Self { places: vec![place], own: Some(own), ..Self::default() });
         }
         // Every JSON document is YAML.
-        let read: Value = serde_saphyr::from_str(&text).map_err(|err| wrong(&in_words(&err)))?;
-        let Value::Object(outer) = read else {
+        match serde_saphyr::from_str(&text) {
+            Ok(read) => Self::of(place, read),
+            Err(err) => Err(usage(format!("{place} is not a config: {}", in_words(&err)))),
+        }
+    }
+
+    /// The config that these settings are.
+    fn of(place: String, settings: Value) -> anyhow::Result<Self> {
+        let wrong = |what: &dyn Display| usage(format!("{place} is not a config: {what}"));
+        let Value::Object(outer) = settings else {
             return Err(wrong(&"expected keys and values"));
         };
         let outer: Map<String, Value> =
             outer.into_iter().map(|(key, value)| (key, unwrapped(value))).collect();
+        let first_keys = outer.iter().take(8).map(|(key, value)| named(key, value)).collect();
+        let places = vec![place.clone()];
+        let outer = match innermost(outer, N_GROUPS_MAX) {
+            Ok(outer) => outer,
+            Err(several) => return Ok(Self { places, several, ..Self::default() }),
+        };
         let mut keys = match outer.get("arch") {
             Some(Value::Object(arch)) => {
                 let of_model = outer.iter().filter(|(key, _)| OF_MODEL.contains(&key.as_str()));
@@ -238,7 +306,6 @@ impl Published {
                 *value = found;
             }
         }
-        let first_keys = outer.keys().take(8).map(|key| clipped(key)).collect();
         let data = ["data_path", "data_paths"].iter().filter_map(|key| outer.get(*key));
         let data = data.flat_map(|value| match value {
             Value::Array(several) => several.as_slice(),
@@ -249,13 +316,13 @@ impl Published {
             Some(name.to_string_lossy().to_lowercase())
         });
         let data_names = data_names.collect();
-        Ok(Self { paths, keys, first_keys, data_names, ..Self::default() })
+        Ok(Self { places, keys, first_keys, data_names, ..Self::default() })
     }
 
     /// Refuses what says nothing about a model.
     fn expect_config(mut self) -> anyhow::Result<Self> {
-        let marks = ["H_cycles", "L_cycles", "hidden_size", "L_layers", "num_heads"];
-        if self.own.is_none() && !marks.iter().any(|key| self.keys.contains_key(*key)) {
+        let is_config = MARKS.iter().any(|key| self.keys.contains_key(*key));
+        if self.own.is_none() && !is_config && self.several.is_empty() {
             return Err(self.wrong(format!(
                 "expected the config of a model (`arch`, `H_cycles`, `hidden_size` ...), found {}",
                 match self.first_keys.as_slice() {
@@ -271,13 +338,19 @@ impl Published {
 
     /// Refuses what would change the model and is not followed.
     fn checked(self) -> anyhow::Result<Self> {
+        if !self.several.is_empty() {
+            return Err(self.wrong(format!(
+                "several groups have settings of a model: {}. Give one of them as a file with --config",
+                self.several.join(", ")
+            )));
+        }
         let is_known = |key: &str| READ.contains(&key) || WITHOUT_EFFECT.contains(&key);
         let unknown: Vec<_> =
             self.keys.keys().filter(|key| !is_known(key)).take(8).map(String::as_str).collect();
         if !unknown.is_empty() {
             return Err(self.wrong(format!(
                 "settings of the model that are not supported: {}. If they do not change what it \
-                 computes, remove them from a copy and give that with --config",
+                 computes, give a config without them with --config",
                 unknown.join(", ")
             )));
         }
@@ -299,19 +372,16 @@ impl Published {
         Ok(self)
     }
 
-    /// The name of the file, for messages.
+    /// Where it is, for messages.
     pub(super) fn place(&self) -> String {
-        match self.paths.as_slice() {
+        match self.places.as_slice() {
             [] => "the config".to_owned(),
-            paths => {
-                let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-                shown.join(" and ")
-            }
+            places => places.join(" and "),
         }
     }
 
     pub(super) fn exists(&self) -> bool {
-        !self.paths.is_empty()
+        !self.places.is_empty()
     }
 
     /// The architecture that it names, and whether that is the Tiny Recursive Model.
@@ -332,7 +402,7 @@ impl Published {
     fn group<T: serde::de::DeserializeOwned>(&self, key: &str) -> anyhow::Result<Option<T>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         let read = serde_json::from_value(value.clone());
-        read.map(Some).map_err(|err| self.wrong(format!("`{key}`: {err}")))
+        read.map(Some).map_err(|err| self.wrong(format!("`{key}`: found {}", words::of_json(&err))))
     }
 
     /// A count.
@@ -387,6 +457,44 @@ impl Published {
         }
         self.wrong(format!("`{key}`: expected {expected}, found {found}"))
     }
+}
+
+/// A key, and what is under it if that is an object of Python.
+fn named(key: &str, value: &Value) -> String {
+    match value.as_str().filter(|text| text.starts_with("an object of the class ")) {
+        Some(object) => format!("{} ({})", clipped(key), clipped(object)),
+        None => clipped(key),
+    }
+}
+
+/// The settings among which those of a model are: `outer`, or those of the only group in it
+/// that has them, with what `outer` says beside it of the model and its data.
+///
+/// # Errors
+///
+/// The keys of the groups that have them, if there are several.
+fn innermost(outer: Map<String, Value>, n_left: usize) -> Result<Map<String, Value>, Vec<String>> {
+    let is_marked = |group: &Map<String, Value>| MARKS.iter().any(|key| group.contains_key(*key));
+    if is_marked(&outer) || n_left == 0 {
+        return Ok(outer);
+    }
+    let mut found = Vec::new();
+    for key in GROUPS {
+        let Some(Value::Object(group)) = outer.get(key) else { continue };
+        let group = innermost(group.clone(), n_left - 1)?;
+        if is_marked(&group) {
+            found.push((key, group));
+        }
+    }
+    if found.len() > 1 {
+        return Err(found.into_iter().map(|(key, _)| key.to_owned()).collect());
+    }
+    let Some((_, mut group)) = found.pop() else { return Ok(outer) };
+    let is_beside = |key: &String| OF_MODEL.contains(&key.as_str()) || key.starts_with("data_path");
+    for (key, value) in outer.into_iter().filter(|(key, _)| is_beside(key)) {
+        group.entry(key).or_insert(value);
+    }
+    Ok(group)
 }
 
 /// A setting without what Weights & Biases writes around it.

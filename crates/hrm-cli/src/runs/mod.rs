@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use self::plot::Curves;
 use crate::error::usage;
+use crate::exit::message;
 use crate::history::History;
 use crate::output;
 use crate::paths;
@@ -60,7 +61,7 @@ impl Runs {
             match Summary::read(&path) {
                 Ok(run) => runs.push(run),
                 // An unreadable run must not hide the others.
-                Err(err) => note(format!("Warning: {}: {err:#}", path.display())),
+                Err(err) => note(format!("Warning: {}: {}", path.display(), message(&err))),
             }
         }
         if let Some(path) = &self.plot {

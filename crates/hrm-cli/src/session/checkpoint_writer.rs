@@ -11,6 +11,7 @@ use tracing::info_span;
 
 use super::background::BackgroundWriter;
 use super::state::RunState;
+use crate::output::with_final_name;
 
 /// Writes the checkpoints of a run.
 pub(super) struct CheckpointWriter {
@@ -44,10 +45,14 @@ impl CheckpointWriter {
         let (task, n_kept) = (Arc::clone(task), trainer.config().checkpoints.n_kept);
         self.n_rollbacks_in_row = 0;
         background.start(info_span!("write checkpoint"), move || {
-            checkpoints.write(snapshot.n_steps(), |folder| {
-                snapshot.write(folder)?;
-                record.write(folder, task.identifiers())?;
-                anyhow::Ok(state.write(folder)?)
+            let step = snapshot.n_steps();
+            checkpoints.write(step, |folder| {
+                let write = || {
+                    snapshot.write(folder)?;
+                    record.write(folder, task.identifiers())?;
+                    anyhow::Ok(state.write(folder)?)
+                };
+                write().map_err(|err| with_final_name(err, folder, &checkpoints.folder(step)))
             })?;
             Ok(checkpoints.keep_newest(n_kept)?)
         })

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hrm_base::words::counted;
 use hrm_train::TrainError;
 use hrm_train::run::{Resumed, files};
 use serde_json::{Value, json};
@@ -83,11 +84,12 @@ impl Ended {
         let score = |name: &str| evaluation[name].as_f64().unwrap_or(0.0) * 100.0;
         let (exact, cells, run) = (score("exact"), score("cells"), run.display());
         result(format!(
-            "{run} is finished: {n_steps} steps in {seconds:.0} s, exact {exact:.2} %, cells \
+            "{run} is finished: {} in {seconds:.0} s, exact {exact:.2} %, cells \
              {cells:.2} %.\n\
              All scores: hrm eval {run}\n\
              To train longer: hrm train --resume {run} --steps N, with N above {n_steps} (or \
-             --minutes). Try it: hrm solve {task} --run {run}\n"
+             --minutes). Try it: hrm solve {task} --run {run}\n",
+            counted(*n_steps as usize, "step", "steps")
         ))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use hrm_base::words::counted;
+
 use crate::weight_error::WeightFileError;
 
 /// A checkpoint of another tool could not be read.
@@ -70,9 +72,9 @@ pub enum ForeignError {
 
     /// Some tensors look trained, but no HRM or TRM has them.
     #[error(
-        "{}: the model has {n} tensors that are no parameters of HRM or TRM, such as {}: it \
-         would compute something else without them",
-        .path.display(), .names.join(", ")
+        "{}: the model has {} of HRM or TRM, such as {}: it would compute something \
+         else without them",
+        .path.display(), counted(*.n, "tensor that is no parameter", "tensors that are no parameters"), .names.join(", ")
     )]
     Unknown {
         /// The file or folder.
@@ -85,9 +87,9 @@ pub enum ForeignError {
 
     /// The part that was asked for is a list of tensors without names.
     #[error(
-        "{}: `{part}` is a list of {n} tensors without names, and no model beside it has as many \
-         parameters of the same shapes in the same order",
-        .path.display()
+        "{}: `{part}` is a list of {} without names, and no model beside it has as many parameters \
+         of the same shapes in the same order",
+        .path.display(), counted(*.n, "tensor", "tensors")
     )]
     List {
         /// The file or folder.

@@ -6,7 +6,10 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use hrm_base::file_kind::{FileKind, Group};
+use hrm_base::zip_entries;
 use zip::ZipArchive;
+
+use crate::pickle::N_FILES_MAX;
 
 /// What a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,9 @@ fn is_unpacked(path: &Path) -> bool {
 
 /// What to do about a file that is not read.
 fn with_advice(kind: FileKind) -> Kind {
+    if let Some(found) = kind.instead() {
+        return Kind::Other(found);
+    }
     let advice = match kind.group {
         Group::Safetensors => return Kind::Safetensors,
         Group::Torch => return Kind::Torch,
@@ -63,16 +69,17 @@ fn with_advice(kind: FileKind) -> Kind {
         Group::Weights => "convert it to safetensors",
         Group::Network => "import the checkpoint that it was made from",
         Group::Array => "save the tensors as safetensors",
-        Group::Pointer(command) => return Kind::Other(format!("{}: run `{command}`", kind.name)),
-        Group::FailedDownload => "download the file itself again",
-        Group::Table | Group::Document | Group::Picture | Group::Other => {
-            return Kind::Other(kind.name.into_owned());
-        }
+        _ => return Kind::Other(kind.name.into_owned()),
     };
     Kind::Other(format!("{}: {advice}", kind.name))
 }
 
-fn of_zip(file: File) -> Kind {
+fn of_zip(mut file: File) -> Kind {
+    if let Ok(Some(n)) = zip_entries::count(&mut file)
+        && n > N_FILES_MAX
+    {
+        return Kind::Other(format!("a zip archive of {n} files, more than any checkpoint has"));
+    }
     let Ok(archive) = ZipArchive::new(io::BufReader::new(file)) else {
         return Kind::Other("a zip archive that is cut short or damaged: download it again".into());
     };

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Component, Path, PathBuf};
 
+use hrm_base::file_kind::FileKind;
+use hrm_base::words;
 use serde::Deserialize;
 
 use super::error::ForeignError;
@@ -290,8 +292,10 @@ fn shards(index: &Path) -> Result<Located, ForeignError> {
     let text = std::fs::read(index).map_err(read)?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let Text { weight_map: file_of } = serde_json::from_slice(text).map_err(|err| {
-        let err: String = err.to_string().chars().take(200).collect();
-        refuse(format!("expected an index with the file of each tensor (`weight_map`): {err}"))
+        let found = FileKind::instead_of(index).unwrap_or_else(|| words::of_json(&err));
+        refuse(format!(
+            "expected an index with the file of each tensor (`weight_map`), found {found}"
+        ))
     })?;
     let names: BTreeSet<&String> = file_of.values().collect();
     let mut files = Vec::with_capacity(names.len());
@@ -306,9 +310,10 @@ fn shards(index: &Path) -> Result<Located, ForeignError> {
     let missing: Vec<_> = files.iter().filter(|path| !path.is_file()).collect();
     if !missing.is_empty() {
         let what = format!(
-            "{} of {} shards are missing: {}",
+            "{} of {} shards {} missing: {}",
             missing.len(),
             files.len(),
+            if missing.len() == 1 { "is" } else { "are" },
             list(missing.into_iter())
         );
         return Err(refuse(what));
@@ -414,13 +419,19 @@ mod tests {
         assert_eq!(files(&whole.0.path().join(name)).unwrap().files.len(), 2);
         let message = |folder: Folder| folder.found().unwrap_err();
         let missing = message(Folder::with(&[(name, index), (one, WEIGHTS)]));
-        assert!(missing.contains("1 of 2 shards are missing"), "{missing}");
+        assert!(missing.contains("1 of 2 shards is missing"), "{missing}");
         let bare = message(Folder::with(&[(one, WEIGHTS), (two, WEIGHTS)]));
         assert!(bare.contains("index of the shards"), "{bare}");
         let outside = message(Folder::with(&[(name, br#"{"weight_map": {"a": "../x"}}"#)]));
         assert!(outside.contains("names of files beside it"), "{outside}");
         let wrong = message(Folder::with(&[(name, b"[]")]));
         assert!(wrong.contains("weight_map"), "{wrong}");
+        let wrong = message(Folder::with(&[(name, b"{\"weight_map\": [1]}")]));
+        let expected =
+            "(`weight_map`), found a list where an object is expected (line 1, column 15)";
+        assert!(wrong.ends_with(expected), "{wrong}");
+        let pointer = message(Folder::with(&[(name, b"version https://git-lfs.github.com/")]));
+        assert!(pointer.ends_with("to a file that is not here: run `git lfs pull`"), "{pointer}");
     }
 
     /// A safetensors file with a tensor of this name.

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
+use serde_json::Value;
 
 pub use self::error::ForeignError;
 use self::locate::{Index, Located};
@@ -39,6 +40,10 @@ pub struct Foreign {
     /// Parameters that an average of parameters lacks, as the published code keeps them as
     /// buffers, and the part that they are from.
     pub completed: Option<(Vec<String>, String)>,
+    /// What the checkpoint says of itself: groups of settings in its outermost dictionary, by
+    /// their keys, such as `hyper_parameters`. Of an object that is not plain, there is only
+    /// the name of its class, in words.
+    pub settings: Vec<(String, Value)>,
 }
 
 /// Reads the model in a file or folder: a safetensors file or a PyTorch checkpoint of any
@@ -71,7 +76,8 @@ pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
     let others = listing.others.into_iter().filter(|key| !is_above(key)).collect();
     let completed = beside.map(|beside| (beside.wanted.into_values().collect(), beside.name));
     let Part { name, passed_over, .. } = part;
-    Ok(Foreign { tensors, files, part: name, others, passed_over, completed })
+    let settings = listing.settings;
+    Ok(Foreign { tensors, files, part: name, others, passed_over, completed, settings })
 }
 
 /// What the files of a checkpoint hold together.
@@ -82,7 +88,7 @@ fn list(files: &[PathBuf], index: Option<&Index>) -> Result<Listing, ForeignErro
     // Shards have the same dictionaries.
     let mut dictionaries: BTreeMap<String, Dictionary> = BTreeMap::new();
     let mut file_of: HashMap<(String, String), &PathBuf> = HashMap::new();
-    let mut others = Vec::new();
+    let (mut others, mut settings) = (Vec::new(), Vec::new());
     for file in files {
         let listing = file::list(file)?;
         if let Some(index) = index {
@@ -103,9 +109,12 @@ fn list(files: &[PathBuf], index: Option<&Index>) -> Result<Listing, ForeignErro
             whole.tensors.extend(tensors);
         }
         others.extend(listing.others);
+        if settings.is_empty() {
+            settings = listing.settings;
+        }
     }
     let dictionaries = dictionaries.into_values().collect();
-    Ok(Listing { dictionaries, others, instead: None })
+    Ok(Listing { dictionaries, others, instead: None, settings })
 }
 
 /// A part all of whose tensors are understood.

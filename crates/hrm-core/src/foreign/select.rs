@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::ForeignError;
+use hrm_base::words::counted;
+
 use crate::listing::{Dictionary, Listed, Listing};
 use crate::names;
 
@@ -293,7 +295,8 @@ fn found(listing: &Listing) -> String {
         _ => shown.join(", "),
     };
     if let (true, Some(list)) = (sorted.is_empty(), lists.first()) {
-        text = format!("a list of {} tensors without names", list.tensors.len());
+        let tensors = counted(list.tensors.len(), "tensor", "tensors");
+        text = format!("a list of {tensors} without names");
         if !list.path.is_empty() {
             text = format!("{text} (`{}`)", short(&list.path));
         }

@@ -25,7 +25,30 @@ pub enum PickleError {
         file: String,
     },
 
-    /// A file of the archive is compressed.
+    /// The archive has more files than any checkpoint.
+    #[error("the archive has {n} files, expected at most {limit}")]
+    TooManyFiles {
+        /// Number of files.
+        n: u64,
+        /// Number of files that are accepted.
+        limit: u64,
+    },
+
+    /// A compressed file of the archive unpacks to more than the length of the archive allows.
+    #[error(
+        "`{file}` in the archive unpacks to {n_bytes} bytes, expected at most {limit} for an \
+         archive of this length: pack it again without compression, `zip -0`"
+    )]
+    Unpacked {
+        /// The file.
+        file: String,
+        /// Its length.
+        n_bytes: u64,
+        /// Largest length that is accepted.
+        limit: u64,
+    },
+
+    /// A file of the archive is compressed with a method other than deflate.
     #[error(
         "`{file}` in the archive is compressed: pack it again without compression, `zip -0`, or \
          save it again, `torch.save(torch.load(OLD, map_location=\"cpu\"), NEW)`"

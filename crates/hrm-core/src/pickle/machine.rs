@@ -16,13 +16,19 @@ pub(super) const N_MAX: usize = 1 << 17;
 /// Index of an object.
 pub(super) type Id = u32;
 
+/// Classes of objects that are nothing but their attributes, as settings often are.
+const GROUPS: [&str; 2] = ["Namespace", "SimpleNamespace"];
+
 /// On the stack, the start of a group of objects.
 const MARK: Id = Id::MAX;
 
 /// An object of a pickle.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Node<'a> {
+    None,
+    Flag(bool),
     Int(i64),
+    Real(f64),
     Text(&'a str),
     /// A class or function, without its module.
     Class(&'a str),
@@ -53,6 +59,10 @@ pub(super) struct Pickle<'a> {
     entries: Vec<[Id; 3]>,
     /// Items of all lists that may hold tensors: list, item.
     listed: Vec<[Id; 2]>,
+    /// Items of all lists that hold none: list, item.
+    plain: Vec<[Id; 2]>,
+    /// Groups of settings, and the dictionaries of their attributes.
+    attributes: Vec<[Id; 2]>,
     root: Id,
 }
 
@@ -73,6 +83,8 @@ impl<'a> Pickle<'a> {
                 items: Vec::new(),
                 entries: Vec::new(),
                 listed: Vec::new(),
+                plain: Vec::new(),
+                attributes: Vec::new(),
                 root: 0,
             },
         };
@@ -110,12 +122,28 @@ impl<'a> Pickle<'a> {
         entries
     }
 
+    /// Keys and values of one dictionary, in order.
+    pub(super) fn entries(&self, dict: Id) -> impl Iterator<Item = (Id, Id)> {
+        let own = self.entries.iter().filter(move |[other, ..]| *other == dict);
+        own.map(|[_, key, value]| (*key, *value))
+    }
+
     /// The items of all lists that may hold tensors, those of one list side by side and in
     /// order.
     pub(super) fn sorted_lists(&self) -> Vec<[Id; 2]> {
         let mut listed = self.listed.clone();
         listed.sort_by_key(|[list, _]| *list);
         listed
+    }
+
+    /// The items of one list that neither are tensors nor hold any, in order.
+    pub(super) fn plain_items(&self, list: Id) -> impl Iterator<Item = Id> {
+        self.plain.iter().filter(move |[other, _]| *other == list).map(|[_, item]| *item)
+    }
+
+    /// The dictionary of the attributes of an object that is a group of settings.
+    pub(super) fn attributes(&self, id: Id) -> Option<Id> {
+        self.attributes.iter().find(|[object, _]| *object == id).map(|[_, attributes]| *attributes)
     }
 
     /// The class of an object that is an instance of one.
@@ -138,7 +166,11 @@ impl<'a> Pickle<'a> {
     pub(super) fn describe(&self, id: Id) -> String {
         let short = |text: &str| text.chars().take(80).collect::<String>();
         match self.node(id) {
+            Node::None => "None".to_owned(),
+            Node::Flag(true) => "True".to_owned(),
+            Node::Flag(false) => "False".to_owned(),
             Node::Int(n) => n.to_string(),
+            Node::Real(n) => n.to_string(),
             Node::Text(text) => format!("the text {:?}", short(text)),
             Node::Class(name) => format!("the class `{}`", short(name)),
             Node::Tuple { len, .. } => format!("a tuple of length {len}"),
@@ -236,11 +268,13 @@ impl<'a> Machine<'a> {
             }
             // BINFLOAT.
             b'G' => {
-                self.take(8)?;
-                self.push(Node::Other)?;
+                let n = f64::from_be_bytes(self.array()?);
+                self.push(Node::Real(n))?;
             }
             // NONE, NEWTRUE, NEWFALSE, EMPTY_SET.
-            b'N' | 0x88 | 0x89 | 0x8f => self.push(Node::Other)?,
+            b'N' => self.push(Node::None)?,
+            0x88 | 0x89 => self.push(Node::Flag(opcode == 0x88))?,
+            0x8f => self.push(Node::Other)?,
             // EMPTY_LIST.
             b']' => self.push(Node::List)?,
             // EMPTY_DICT.
@@ -325,8 +359,13 @@ impl<'a> Machine<'a> {
             }
             // BUILD: sets attributes, which no tensor needs.
             b'b' => {
-                self.pop()?;
-                self.last()?;
+                let state = self.pop()?;
+                let object = self.last()?;
+                let is_group =
+                    matches!(self.pickle.class(object), Some(class) if GROUPS.contains(&class));
+                if is_group && matches!(self.pickle.node(state), Node::Dict) {
+                    push(&mut self.pickle.attributes, [object, state])?;
+                }
             }
             // SETITEM, SETITEMS, DICT.
             b's' => {
@@ -478,18 +517,22 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Adds items to the list on the stack. What cannot hold a tensor is left out, and so is
-    /// what is more than any state dict has.
+    /// Adds items to the list on the stack. What is more than any state dict has is left out.
     fn append(&mut self, items: &[Id]) -> Step<()> {
         let list = self.last()?;
         if !matches!(self.pickle.node(list), Node::List) {
             return Ok(());
         }
         for item in items {
-            let may_hold = *item != MARK
-                && matches!(self.pickle.node(*item), Node::Dict | Node::List | Node::Call { .. });
-            if may_hold && self.pickle.listed.len() < N_MAX {
-                self.pickle.listed.push([list, *item]);
+            if *item == MARK {
+                continue;
+            }
+            let items = match self.pickle.node(*item) {
+                Node::Dict | Node::List | Node::Call { .. } => &mut self.pickle.listed,
+                _ => &mut self.pickle.plain,
+            };
+            if items.len() < N_MAX {
+                items.push([list, *item]);
             }
         }
         Ok(())

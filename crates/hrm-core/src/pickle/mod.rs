@@ -3,10 +3,13 @@
 //!
 //! The archive's checksums are verified, so a damaged file is rejected rather than
 //! read with wrong weights. Reading takes no more memory than the file's length plus
-//! 16 MB: objects of the pickle are bounded in number, and tensors in total size.
+//! 16 MB: objects of the pickle are bounded in number, and tensors in total size. PyTorch
+//! compresses nothing, but reads archives that were packed again; the tensors of such an
+//! archive may take four times its length.
 
 mod error;
 mod machine;
+mod settings;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -15,8 +18,9 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor, WithDType};
 use half::{bf16, f16};
-use zip::ZipArchive;
+use hrm_base::zip_entries;
 use zip::read::ZipFile;
+use zip::{CompressionMethod, ZipArchive};
 
 pub use self::error::PickleError;
 use self::machine::{Id, Node, Pickle};
@@ -25,6 +29,15 @@ use crate::listing::{Dictionary, Listed, Listing, N_AXES_MAX, N_NAME_BYTES_MAX, 
 /// Largest pickle that is read. That of a large model describes a few thousand tensors
 /// in about a hundred bytes each.
 const N_PICKLE_BYTES_MAX: u64 = 16 << 20;
+
+/// Largest pickle of a short archive that is compressed.
+const N_UNPACKED_PICKLE_BYTES_MAX: u64 = 4 << 20;
+
+/// How many times its length the tensors of a compressed archive may take.
+const N_TIMES_UNPACKED_MAX: u64 = 4;
+
+/// Most files of an archive: the tensors, and a few others.
+pub(crate) const N_FILES_MAX: u64 = 2 * N_TENSORS_MAX as u64;
 
 /// Bytes that the tensors may take beyond the length of the file, because some view
 /// the same storage.
@@ -124,7 +137,7 @@ fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
             let (shape, not_real) = match View::of(pickle, *value, name) {
                 Ok(None) => continue,
                 Ok(Some(view)) if view.dtype.is_float() => (view.shape, None),
-                Ok(Some(view)) => (view.shape, Some(WHOLE.to_owned())),
+                Ok(Some(view)) => (view.shape, Some(INTEGERS.to_owned())),
                 Err(PickleError::Tensor { found, .. }) => (Vec::new(), Some(found)),
                 Err(err) => (Vec::new(), Some(err.to_string())),
             };
@@ -139,6 +152,7 @@ fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
             let short = entries.iter().filter(|(name, _)| name.len() <= N_NAME_BYTES_MAX);
             let others = short.filter(|(name, _)| !is_tensor(name)).take(32);
             listing.others = others.map(|(name, value)| described(pickle, name, *value)).collect();
+            listing.settings = settings::of(pickle, &entries);
         }
         if !tensors.is_empty() {
             listing.dictionaries.push(Dictionary { path, is_list, tensors });
@@ -147,7 +161,7 @@ fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
     Ok(listing)
 }
 
-const WHOLE: &str = "whole numbers: perhaps it is quantised";
+const INTEGERS: &str = "integers, as quantised models have: save the model before it is quantised";
 
 /// A key, and what is under it if that is not plain.
 fn described(pickle: &Pickle<'_>, key: &str, value: Id) -> String {
@@ -247,7 +261,7 @@ struct Archive {
     zip: ZipArchive<std::io::BufReader<std::fs::File>>,
     /// Name of the pickle.
     pickle: String,
-    /// Length of the file.
+    /// Length of the file, or of what it may unpack to.
     n_bytes: u64,
     /// Whether numbers are stored with the high byte first.
     is_big_endian: bool,
@@ -255,10 +269,20 @@ struct Archive {
 
 impl Archive {
     fn open(path: &Path) -> Result<Self, PickleError> {
-        let file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
+        let mut file = std::fs::File::open(path).map_err(zip::result::ZipError::from)?;
         let n_bytes = file.metadata().map_err(zip::result::ZipError::from)?.len();
+        match zip_entries::count(&mut file).map_err(zip::result::ZipError::from)? {
+            Some(n) if n > N_FILES_MAX => {
+                return Err(PickleError::TooManyFiles { n, limit: N_FILES_MAX });
+            }
+            _ => {}
+        }
         let mut zip = ZipArchive::new(std::io::BufReader::new(file))?;
         let pickle = find_pickle(&zip)?;
+        let n_bytes = match is_compressed(&mut zip)? {
+            true => n_bytes.saturating_mul(N_TIMES_UNPACKED_MAX),
+            false => n_bytes,
+        };
         let file = format!("{}byteorder", folder(&pickle));
         let is_big_endian = match open(&mut zip, &file) {
             // Written before there was a choice.
@@ -280,8 +304,23 @@ impl Archive {
     fn read_view(&mut self, view: &View<'_>, budget: &mut Budget) -> Result<Tensor, PickleError> {
         budget.charge(view)?;
         let file = format!("{}data/{}", folder(&self.pickle), view.storage);
-        view.read(&mut open(&mut self.zip, &file)?, &file, self.is_big_endian)
+        let mut storage = open(&mut self.zip, &file)?;
+        let (n_bytes, limit) = (storage.size(), self.n_bytes.saturating_add(N_SHARED_BYTES_MAX));
+        if n_bytes > limit && storage.compression() != CompressionMethod::Stored {
+            return Err(PickleError::Unpacked { file, n_bytes, limit });
+        }
+        view.read(&mut storage, &file, self.is_big_endian)
     }
+}
+
+/// Whether a file of the archive is compressed.
+fn is_compressed(archive: &mut ZipArchive<impl Read + Seek>) -> Result<bool, PickleError> {
+    for idx in 0..archive.len() {
+        if archive.by_index_raw(idx)?.compression() != CompressionMethod::Stored {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The folder of the pickle in the archive, with its slash.
@@ -308,11 +347,11 @@ fn open<'a, R: Read + Seek>(
     let Some(idx) = archive.index_for_name(name) else {
         return Err(PickleError::Missing { file: name.to_owned() });
     };
-    // PyTorch compresses nothing. A compressed file could be far larger than it looks.
-    if archive.by_index_raw(idx)?.compression() != zip::CompressionMethod::Stored {
-        return Err(PickleError::Compressed { file: name.to_owned() });
+    let method = archive.by_index_raw(idx)?.compression();
+    match method {
+        CompressionMethod::Stored | CompressionMethod::Deflated => Ok(archive.by_index(idx)?),
+        _ => Err(PickleError::Compressed { file: name.to_owned() }),
     }
-    Ok(archive.by_index(idx)?)
 }
 
 /// Reads the pickle of an archive of `n_file_bytes`.
@@ -323,14 +362,26 @@ fn read_pickle(
 ) -> Result<Vec<u8>, PickleError> {
     let file = open(archive, name)?;
     let len = file.size();
-    if len > N_PICKLE_BYTES_MAX || len > n_file_bytes {
-        let limit = N_PICKLE_BYTES_MAX.min(n_file_bytes);
+    let limit = match file.compression() {
+        CompressionMethod::Stored => N_PICKLE_BYTES_MAX.min(n_file_bytes),
+        _ => N_UNPACKED_PICKLE_BYTES_MAX,
+    };
+    if len > limit {
         let err = std::io::Error::other(format!("longer than {limit} bytes"));
         return Err(damaged(name)(err));
     }
     let mut bytes = Vec::with_capacity(len as usize);
-    file.take(N_PICKLE_BYTES_MAX).read_to_end(&mut bytes).map_err(damaged(name))?;
-    Ok(bytes)
+    // The checksum is verified only at the end of the file.
+    file.take(len + 1).read_to_end(&mut bytes).map_err(damaged(name))?;
+    match bytes.len() as u64 {
+        n_read if n_read == len => Ok(bytes),
+        n_read => Err(other_length(name, n_read, len)),
+    }
+}
+
+fn other_length(file: &str, n_read: u64, len: u64) -> PickleError {
+    let found = if n_read > len { "more".to_owned() } else { n_read.to_string() };
+    damaged(file)(std::io::Error::other(format!("{found} bytes instead of {len}")))
 }
 
 fn damaged(file: &str) -> impl Fn(std::io::Error) -> PickleError {
@@ -458,7 +509,7 @@ impl<'a> View<'a> {
             "IntStorage" => DType::I32,
             "LongStorage" => DType::I64,
             "CharStorage" | "ShortStorage" => {
-                return Err(wrong("a storage of floats or integers", WHOLE.to_owned()));
+                return Err(wrong("a storage of floats or integers", INTEGERS.to_owned()));
             }
             _ => {
                 let found = format!("`{}`", class.chars().take(80).collect::<String>());
@@ -499,6 +550,7 @@ impl<'a> View<'a> {
         from_bytes: fn([u8; WIDTH]) -> T,
     ) -> Result<Tensor, PickleError> {
         let len = file.size();
+        let mut file = file.take(len + 1);
         let n_stored = usize::try_from(len).unwrap_or(usize::MAX) / WIDTH;
         let wrong =
             |expected, found| PickleError::Tensor { name: self.name.to_owned(), expected, found };
@@ -514,7 +566,7 @@ impl<'a> View<'a> {
         let mut chunk = vec![0; N_CHUNK_BYTES.min(n_stored * WIDTH)];
         let (mut first, mut n_read) = (0, 0);
         loop {
-            let n_bytes = fill(file, &mut chunk).map_err(damaged(name))?;
+            let n_bytes = fill(&mut file, &mut chunk).map_err(damaged(name))?;
             n_read += n_bytes as u64;
             let (stored, _) = chunk[..n_bytes].as_chunks::<WIDTH>();
             while let Some((place, element)) = next {
@@ -532,10 +584,9 @@ impl<'a> View<'a> {
             }
         }
         // The checksum is verified only at the end of the file.
-        n_read += std::io::copy(file, &mut std::io::sink()).map_err(damaged(name))?;
+        n_read += std::io::copy(&mut file, &mut std::io::sink()).map_err(damaged(name))?;
         if n_read != len {
-            let err = std::io::Error::other(format!("{n_read} bytes instead of {len}"));
-            return Err(damaged(name)(err));
+            return Err(other_length(name, n_read, len));
         }
         Tensor::from_vec(values, self.shape.as_slice(), &Device::Cpu)
             .map_err(|source| PickleError::Backend { name: self.name.to_owned(), source })

@@ -16,7 +16,7 @@ use crate::arc::json::{self, ArcTask, Content, Found, Listed, Pair, Refused, Tes
 use crate::arc::solved_task::{Role, SolvedTask};
 use crate::clipped;
 use crate::records::SETTINGS;
-use crate::text::{JSON_ENDINGS, Text, named};
+use crate::text::{JSON_ENDINGS, Text, n_unpacked_max, named};
 
 /// Subfolders that are searched instead of their folder, even where there is only one of them.
 const SPLIT: [&str; 2] = ["training", "evaluation"];
@@ -594,7 +594,7 @@ fn read_text(path: &Path) -> Result<(Vec<u8>, String), PuzzleError> {
 
     let text = Text::open(path, JSON_ENDINGS)?;
     let name = text.name().to_owned();
-    Ok((text.whole(N_BYTES_MAX)?.into_bytes(), name))
+    Ok((text.whole(n_unpacked_max(path, N_BYTES_MAX))?.into_bytes(), name))
 }
 
 /// The name of the folder that a path is in, if it says that its tasks are for evaluation. A

@@ -140,14 +140,29 @@ impl std::fmt::Debug for Text {
     }
 }
 
-/// The text of a file of at most `n_bytes_max` bytes, unpacked. `endings` are as for
+/// Most bytes to which the file at `path` may unpack: as many times its length as puzzles ever
+/// do, so that a short file never fills the memory, or 64 MiB, and at most `n_bytes_max`.
+pub fn n_unpacked_max(path: &Path, n_bytes_max: u64) -> u64 {
+    const N_TIMES: u64 = 64;
+    const N_BYTES_MIN: u64 = 64 << 20;
+    match path.metadata() {
+        Ok(file) if file.is_file() => {
+            file.len().saturating_mul(N_TIMES).max(N_BYTES_MIN).min(n_bytes_max)
+        }
+        // The length of a pipe is unknown.
+        _ => n_bytes_max,
+    }
+}
+
+/// The text of a file of at most `n_bytes_max` bytes, unpacked, and within
+/// [`n_unpacked_max`]. `endings` are as for
 /// [`Text::open`].
 ///
 /// # Errors
 ///
 /// As [`Text::open`] and [`Text::whole`].
 pub fn read(path: &Path, endings: &[&str], n_bytes_max: u64) -> Result<String, PuzzleError> {
-    Text::open(path, endings)?.whole(n_bytes_max)
+    Text::open(path, endings)?.whole(n_unpacked_max(path, n_bytes_max))
 }
 
 /// The text of a file of at most `n_bytes_max` bytes that is in no archive: of settings and

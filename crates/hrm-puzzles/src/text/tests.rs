@@ -179,3 +179,21 @@ fn what_is_no_text_is_named() {
         assert!(message.starts_with(&start) && message.len() > start.len() + 8, "{message}");
     }
 }
+
+#[test]
+fn short_files_never_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.json");
+    std::fs::write(&path, gzip(&vec![b' '; 65 << 20])).unwrap();
+    let message = read(&path, &[], 2 << 30).unwrap_err().to_string();
+    assert!(message.ends_with("expected at most 67108864 bytes of text, found more"), "{message}");
+    std::fs::write(&path, gzip(b"[]")).unwrap();
+    assert_eq!(read(&path, &[], 2 << 30).unwrap(), "[]");
+    // An archive is not read before its entries are counted.
+    let end = [b"PK\x05\x06\0\0\0\0".as_slice(), &[0xff; 4], &[0; 10]].concat();
+    std::fs::write(&path, [b"PK\x03\x04".as_slice(), &end].concat()).unwrap();
+    let message = read(&path, &[], 2 << 30).unwrap_err().to_string();
+    let expected =
+        "expected an archive of one file, found 65535 entries; unpack it, and name the files";
+    assert!(message.ends_with(expected), "{message}");
+}

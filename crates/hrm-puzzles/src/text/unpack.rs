@@ -7,6 +7,7 @@ use flate2::CrcReader;
 use flate2::bufread::GzDecoder;
 use flate2::read::DeflateDecoder;
 use hrm_base::file_kind::{FileKind, Group};
+use hrm_base::zip_entries;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::not_text;
@@ -26,7 +27,7 @@ const N_HELD_MAX: u64 = 256 << 20;
 const N_HELD_INSIDE_MAX: u64 = 4 << 20;
 
 /// Largest number of entries of a zip archive that are looked at.
-const N_ENTRIES_MAX: usize = 10_000;
+const N_ENTRIES_MAX: u64 = 10_000;
 
 /// Opens the file in a zip archive: the only one, or the only one with one of `endings`.
 /// The archive may be `file` or be inside another archive.
@@ -96,7 +97,7 @@ fn damaged(name: &str, err: &str) -> PuzzleError {
 
 /// The content of the entry that is meant, and its name.
 fn entry<R: Read + Seek + Send + 'static>(
-    input: R,
+    mut input: R,
     name: &str,
     endings: &[&str],
 ) -> Result<(Input, String), PuzzleError> {
@@ -104,11 +105,13 @@ fn entry<R: Read + Seek + Send + 'static>(
         zip::result::ZipError::Io(err) if !is_damage(&err) => damaged(name, &err.to_string()),
         _ => damaged(name, DAMAGED),
     };
-    let mut archive = ZipArchive::new(input).map_err(failed)?;
-    if archive.len() > N_ENTRIES_MAX {
-        let found = format!("{} entries; unpack it, and name the files", archive.len());
+    let n_entries =
+        zip_entries::count(&mut input).map_err(|err| damaged(name, &err.to_string()))?;
+    if let Some(n) = n_entries.filter(|n| *n > N_ENTRIES_MAX) {
+        let found = format!("{n} entries; unpack it, and name the files");
         return Err(PuzzleError::malformed(name, "an archive of one file", found));
     }
+    let mut archive = ZipArchive::new(input).map_err(failed)?;
     let names: Vec<String> = (0..archive.len())
         .map(|idx| Ok(String::from_utf8_lossy(archive.by_index_raw(idx)?.name_raw()).into_owned()))
         .collect::<Result<_, _>>()

@@ -15,7 +15,7 @@ use super::layout::Side;
 use super::names::{IDENTIFIERS, TEST_PUZZLES, in_dialect};
 use super::npy::{ArrayWriter, Dtype};
 use super::split::{METADATA, Metadata, ends};
-use crate::{PuzzleTask, TaskError};
+use crate::{PuzzleTask, TaskError, folder};
 
 /// The name of the only set of each split.
 const SET: &str = "all";
@@ -49,7 +49,7 @@ pub fn export(
     out: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<Exported, TaskError> {
-    durable::new_folder(out, TaskError::write(out), |partial| {
+    folder::new(out, |partial| {
         let mut n_done = 0;
         let mut n_written = [0; 2];
         let sides = [(Side::Train, task.train()), (Side::Test, task.eval())];

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use hrm_base::paths::absolute;
+use hrm_puzzles::text;
 use hrm_train::task::{BLANK_PUZZLE, Examples};
 
-use super::names::{BLANK_NAME, IDENTIFIERS, canonical};
+use super::names::{self, BLANK_NAME, IDENTIFIERS, canonical};
 use super::split::{METADATA, Metadata, Row, Split, sample};
 use crate::error::TaskError;
-use crate::json::read_json;
 use crate::same_rows::same_rows;
 
 /// A folder of a third split, which only nano-trm has.
@@ -288,7 +288,8 @@ fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskE
     if n_identifiers == 1 && !path.exists() {
         return Ok(vec![BLANK_NAME.to_owned()]);
     }
-    let names: Vec<String> = read_json(&path, N_BYTES_MAX, "a list of names")?;
+    let text = text::read_unpacked(&path, N_BYTES_MAX)?;
+    let names = names::identifiers(&text, &path.display().to_string())?;
     if names.len() != n_identifiers {
         let place = path.display().to_string();
         let expected =

@@ -39,5 +39,6 @@ pub(crate) use imported::records;
 pub(crate) use layout::find;
 pub use layout::{Layout, Sample};
 pub(crate) use names::BLANK_NAME;
+pub use names::identifiers;
 pub(crate) use split::Split;
 pub(crate) use task::{open, open_for_eval};

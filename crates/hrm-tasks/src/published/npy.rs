@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use hrm_base::file_kind::FileKind;
 use memmap2::Mmap;
 
 use crate::TaskError;
@@ -185,8 +186,13 @@ impl Array {
     }
 }
 
-/// The length of a file and its first bytes, for messages.
+/// What a file is instead, or its length and its first bytes, for messages.
 fn beginning_of(bytes: &[u8]) -> String {
+    if let Some(found) =
+        FileKind::of(&bytes[..bytes.len().min(512)]).and_then(|kind| kind.instead())
+    {
+        return found;
+    }
     let shown = &bytes[..bytes.len().min(24)];
     format!("{} bytes that start with \"{}\"", bytes.len(), shown.escape_ascii())
 }

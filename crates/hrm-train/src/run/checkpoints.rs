@@ -25,7 +25,7 @@ impl Checkpoints {
 
     /// Writes the checkpoint after `step` steps and makes it the latest; `step` must
     /// exceed those of all other checkpoints. `write` writes the files into the folder
-    /// that it receives; their checksums are added.
+    /// that it receives, which has a temporary name; their checksums are added.
     ///
     /// # Errors
     ///
@@ -37,17 +37,18 @@ impl Checkpoints {
         write: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let checkpoints = &self.path;
-        let name = checkpoint_name(step);
-        let (partial, done) = (checkpoints.join(format!("{name}.tmp")), checkpoints.join(&name));
+        let done = self.folder(step);
+        let partial = done.with_added_extension("tmp");
         // Left by a failed attempt; nothing refers to it.
         if partial.exists() {
             fs::remove_dir_all(&partial).map_err(writing(&partial))?;
         }
         let written = || -> Result<(), E> {
-            fs::create_dir_all(&partial).map_err(writing(&partial))?;
+            fs::create_dir_all(&partial).map_err(writing(&done))?;
             write(&partial)?;
-            checksums::write_checksums(&partial)?;
-            durable::sync_folder(&partial).map_err(writing(&partial))?;
+            checksums::write_checksums(&partial)
+                .map_err(|err| err.with_final_name(&partial, &done))?;
+            durable::sync_folder(&partial).map_err(writing(&done))?;
             Ok(fs::rename(&partial, &done).map_err(writing(&done))?)
         };
         if let Err(err) = written() {
@@ -58,6 +59,11 @@ impl Checkpoints {
         durable::sync_folder(checkpoints).map_err(writing(checkpoints))?;
         self.set_latest(&done)?;
         Ok(done)
+    }
+
+    /// The folder of the checkpoint after `step` steps, whether it exists or not.
+    pub fn folder(&self, step: u64) -> PathBuf {
+        self.path.join(checkpoint_name(step))
     }
 
     /// Removes all checkpoints except the `n` newest (at least one) and the best.

@@ -6,7 +6,6 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use hrm_base::file_kind::{FileKind, Group};
 use sha2::{Digest, Sha256};
 
 use super::json::{read_json, reading, write_json};
@@ -14,9 +13,6 @@ use crate::error::{Damage, TrainError};
 
 /// File name of the checksums.
 const CHECKSUMS: &str = "sha256.json";
-
-/// Enough of a file to tell a pointer.
-const N_HEAD_BYTES: u64 = 512;
 
 /// Writes the checksums of all files in a folder to a file beside them.
 ///
@@ -82,14 +78,7 @@ fn verify_file(path: &Path, hash: &str) -> Result<(), TrainError> {
 
 /// What is wrong with a file that is not as it was written.
 fn damage(path: &Path) -> Damage {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(N_HEAD_BYTES).read_to_end(&mut head));
-    match read.ok().and_then(|_| FileKind::of(&head)) {
-        Some(FileKind { name, group: Group::Pointer(command) }) => {
-            Damage::Pointer { name, command }
-        }
-        _ => Damage::Changed,
-    }
+    Damage::instead_of(path).unwrap_or(Damage::Changed)
 }
 
 fn hashes(folder: &Path) -> Result<BTreeMap<String, String>, TrainError> {

@@ -98,17 +98,14 @@ impl RunFolder {
         let failed = |err| writing(path)(err).into();
         let lock = durable::new_folder(path, failed, |folder| {
             // Messages name the files as they will be called.
-            let file = path.join(files::RECORD);
-            write_json(&folder.join(files::RECORD), record).map_err(|err| match err {
-                TrainError::Write { source, .. } => TrainError::Write { path: file, source },
-                err => err,
-            })?;
+            let named = |err: TrainError| err.with_final_name(folder, path);
+            write_json(&folder.join(files::RECORD), record).map_err(named)?;
             let checkpoints = folder.join(files::CHECKPOINTS);
             fs::create_dir(checkpoints).map_err(writing(&path.join(files::CHECKPOINTS)))?;
             fill(folder)?;
             // Locked before others can see it. Where a folder with an open file cannot
             // be renamed, it is locked afterwards.
-            let lock = if cfg!(unix) { Some(Lock::acquire(folder)?) } else { None };
+            let lock = if cfg!(unix) { Some(Lock::acquire(folder).map_err(named)?) } else { None };
             Ok::<_, E>(lock)
         })?;
         let opened = match lock {

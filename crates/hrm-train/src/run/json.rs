@@ -7,17 +7,20 @@ use hrm_base::durable;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::TrainError;
+use crate::error::{Damage, TrainError};
 
 /// Reads a JSON file.
 ///
 /// # Errors
 ///
-/// [`TrainError::Read`] or [`TrainError::Json`].
+/// [`TrainError::Read`] or [`TrainError::Json`], or [`TrainError::Damaged`] if a version control
+/// system has left a pointer in its place.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, TrainError> {
     let text = fs::read(path).map_err(reading(path))?;
-    serde_json::from_slice(&text)
-        .map_err(|source| TrainError::Json { path: path.to_owned(), source })
+    serde_json::from_slice(&text).map_err(|source| match Damage::instead_of(path) {
+        Some(damage) => TrainError::Damaged { path: path.to_owned(), damage },
+        None => TrainError::Json { path: path.to_owned(), source },
+    })
 }
 
 /// Writes a JSON file, in full or not at all.
