@@ -18,12 +18,13 @@ use std::path::{Path, PathBuf};
 
 use hrm_base::progress::Stage;
 use hrm_base::rng::stream;
+use hrm_base::words::counted;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use crate::PuzzleError;
 use crate::text::lines::LineReader;
-use crate::text::{TABLE_ENDINGS, Text, counted, named};
+use crate::text::{TABLE_ENDINGS, Text, named};
 use columns::CHALLENGE;
 
 pub use columns::Columns;

@@ -26,7 +26,7 @@ use hrm_base::rng::stream;
 use crate::PuzzleError;
 use crate::arc::files::solved_tasks;
 use crate::clipped;
-use crate::text::counted;
+use hrm_base::words::counted;
 
 pub use crate::arc::files::{are_named_alike, stem, unsolved_tasks};
 pub use crate::arc::solved_task::{Role, SolvedTask};

@@ -3,12 +3,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, Read};
 
+use hrm_base::words::counted;
+
 use super::columns::{self, Columns};
 use super::record::{Located, Record};
 use super::rows::{self, Row, Rows};
 use crate::PuzzleError;
 use crate::text::lines::{Line, LineBreaks, LineReader, N_LINE_BYTES_MAX};
-use crate::text::{counted, quoted};
+use crate::text::quoted;
 
 /// A table of puzzles: its records, one after another.
 pub(crate) struct Table<R> {

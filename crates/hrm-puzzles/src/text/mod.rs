@@ -22,8 +22,8 @@ use encoding::{Encoding, FromUtf16};
 use lines::LineBreaks;
 use unpack::{Gunzip, Input};
 
+pub(crate) use shown::named;
 pub use shown::{clipped, quoted, shown};
-pub(crate) use shown::{counted, named};
 
 /// File endings of tables, for [`Text::open`].
 pub const TABLE_ENDINGS: &[&str] = &["csv", "tsv"];

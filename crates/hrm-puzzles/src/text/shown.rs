@@ -20,11 +20,6 @@ pub(crate) fn named<T: AsRef<str>>(names: &[T]) -> String {
     }
 }
 
-/// A number of things for messages: `1 file`, `2 files`.
-pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
 /// A character for messages: `'x'`, or the code point and name of one that would not be
 /// seen, e.g. `U+FEFF (byte order mark)`.
 pub fn shown(symbol: char) -> String {
@@ -81,6 +76,5 @@ mod tests {
     fn names_are_listed_up_to_a_limit() {
         assert_eq!(named(&["a", "b", "c", "d"]), "a, b, c, d");
         assert_eq!(named(&["a", "b", "c", "d", "e", "f"]), "a, b, c, d and 2 more");
-        assert_eq!(["1 file", "2 files"], [1, 2].map(|n| counted(n, "file", "files")));
     }
 }
