@@ -12,14 +12,17 @@ mod report;
 mod table;
 mod vectors;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use hrm_base::file_kind::{FileKind, Group};
 use hrm_testkit::{Golden as GoldenFile, GoldenError};
 
 use crate::checkpoint;
 use crate::compute::Compute;
-use crate::error::Failed;
+use crate::error::{Failed, usage};
 use reference::Extent;
 use report::Report;
 
@@ -85,7 +88,7 @@ impl Check {
         let compute = self.compute.with_f32_default();
         let (device, dtype) = (compute.device()?, compute.dtype()?);
         let paths = golden_files(&self.files)?;
-        let replayed = |path: &PathBuf| replay::replay(&GoldenFile::open(path)?, &device, dtype);
+        let replayed = |path: &PathBuf| replay::replay(&open(path)?, &device, dtype);
         print(paths.iter().map(replayed), &self.format)
     }
 }
@@ -93,12 +96,35 @@ impl Check {
 impl Vectors {
     fn run(self) -> anyhow::Result<()> {
         let checkpoint = checkpoint::open(&self.run, &self.compute.with_f32_default())?;
-        let table = vectors::compare(&checkpoint.model, &GoldenFile::open(&self.file)?)?;
+        let table = vectors::compare(&checkpoint.model, &open(&self.file)?)?;
         let extent = Extent { n_steps: 0, note: None };
         let (path, configuration) = (self.file, String::new());
         let report = Report { path, configuration, n_steps: None, extent, table };
         print([Ok(report)].into_iter(), &self.format)
     }
+}
+
+/// Opens a golden file.
+///
+/// # Errors
+///
+/// If it cannot be read, or is something else.
+fn open(path: &Path) -> anyhow::Result<GoldenFile> {
+    GoldenFile::open(path).map_err(|err| {
+        let mut head = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
+        let kind = read.ok().and_then(|_| FileKind::of(&head));
+        match (&err, kind) {
+            (GoldenError::Format { .. }, Some(kind)) if kind.group != Group::Safetensors => {
+                usage(format!(
+                    "{}: expected a golden file, which is in the format safetensors, found {}",
+                    path.display(),
+                    kind.name
+                ))
+            }
+            _ => err.into(),
+        }
+    })
 }
 
 /// The given files, and the golden files in the given folders in the order of their

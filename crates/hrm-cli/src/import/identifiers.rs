@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hrm_puzzles::text;
-use hrm_tasks::TaskError;
+use hrm_tasks::{TaskError, published};
 use serde::Deserialize;
 use serde_json::error::Category;
 
@@ -64,6 +64,7 @@ pub(super) fn read(path: &Path, n: usize, weights: &str) -> anyhow::Result<Vec<S
             names.len()
         )));
     }
+    published::check_names(&names, &path.display().to_string())?;
     Ok(names)
 }
 

@@ -214,10 +214,11 @@ impl Shapes {
             // As many as its channels need.
             Some(0) => least,
             Some(n_prefix) => n_prefix,
+            // The published code of HRM has no other number.
+            None if !is_recursive => least,
             None => match &self.n_positions {
-                Some((n_positions, _)) => n_positions.saturating_sub(n_cells),
-                None if is_recursive => open.or("puzzle_emb_len", None, 16),
-                None => least,
+                Some((n_positions, _)) => n_positions.saturating_sub(n_cells).max(1),
+                None => open.or("puzzle_emb_len", None, 16),
             },
         };
         match &self.n_positions {

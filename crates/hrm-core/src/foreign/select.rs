@@ -282,11 +282,17 @@ pub(super) fn choose(
 fn found(listing: &Listing) -> String {
     let (lists, named): (Vec<_>, Vec<_>) =
         listing.dictionaries.iter().partition(|dictionary| dictionary.is_list);
-    let tensors = named.iter().flat_map(|dictionary| &dictionary.tensors);
-    let mut sorted: Vec<_> = tensors.map(|tensor| tensor.name.as_str()).collect();
+    let mut sorted: Vec<(&str, &str)> = Vec::new();
+    for Dictionary { path, tensors, .. } in named {
+        sorted.extend(tensors.iter().map(|tensor| (path.as_str(), tensor.name.as_str())));
+    }
     sorted.sort_unstable();
     let short = |name: &str| name.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
-    let shown: Vec<_> = sorted.iter().take(8).map(|name| format!("`{}`", short(name))).collect();
+    let whole = |(path, name): &(&str, &str)| match *path {
+        "" => format!("`{}`", short(name)),
+        path => format!("`{}.{}`", short(path), short(name)),
+    };
+    let shown: Vec<_> = sorted.iter().take(8).map(whole).collect();
     let mut text = match sorted.len() {
         0 => "no tensors".to_owned(),
         n if n > shown.len() => format!("{} and {} more", shown.join(", "), n - shown.len()),
@@ -306,7 +312,7 @@ fn found(listing: &Listing) -> String {
     if sorted.is_empty() {
         text += ": save the state dict of the model, `torch.save(model.state_dict(), FILE)`";
     }
-    let is_nano = |name: &&str| name.split('.').any(|part| NANO_TRM.contains(&part));
+    let is_nano = |(_, name): &&(&str, &str)| name.split('.').any(|part| NANO_TRM.contains(&part));
     let n_nano = sorted.iter().filter(|name| is_nano(name)).count();
     if n_nano > 1 && n_nano * 2 > sorted.len() {
         text += ". These are names of nano-trm, another model: its weights cannot be used";
@@ -504,11 +510,20 @@ mod tests {
     }
 
     #[test]
+    fn tensors_are_named_with_their_dictionaries() {
+        let nested =
+            ["net.encoder", "net.decoder"].map(|path| dictionary(path, &[("weight", true)]));
+        let message = chosen(nested.into(), None).unwrap_err();
+        let expected = "found `net.decoder.weight`, `net.encoder.weight`";
+        assert!(message.ends_with(expected), "{message}");
+    }
+
+    #[test]
     fn other_models_are_named_as_such() {
         let names =
             [("lenet.layers.0.mlp.up.weight", true), ("Q_head.weight", true), ("z_init", true)];
         let message = chosen(vec![dictionary("state_dict", &names)], None).unwrap_err();
-        assert!(message.contains("`lenet.layers.0.mlp.up.weight`"), "{message}");
+        assert!(message.contains("`state_dict.lenet.layers.0.mlp.up.weight`"), "{message}");
         assert!(message.contains("nano-trm"), "{message}");
         let llama = [("model.embed_tokens.weight", true), ("model.layers.0.mlp.up.weight", true)];
         let message = chosen(vec![dictionary("", &llama)], None).unwrap_err();

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use hrm_puzzles::Style;
 use hrm_puzzles::records::{Located, Record};
 use hrm_puzzles::text::{Text, quoted};
-use hrm_train::task::{Prediction, Report, ScoreError, Scorer};
+use hrm_train::task::{PADDING, Prediction, Report, ScoreError, Scorer};
 
 use super::kind::{CellEncoding, CellFiles, CellQueries};
 use crate::error::TaskError;
@@ -57,6 +57,21 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
 /// Decodes rows with the settings of a kind.
 struct Decoder<K>(K);
 
+impl<K: CellEncoding + CellFiles + CellQueries + Encoding> Decoder<K> {
+    /// A row as a puzzle.
+    fn read(&self, inputs: &[u32], labels: &[u32], place: &str) -> Result<K::Puzzle, TaskError> {
+        let vocabulary = self.0.vocabulary();
+        let record = Record {
+            source: String::new(),
+            question: vocabulary.decode(inputs),
+            answer: vocabulary.decode(labels),
+            // Token ids do not contain a rating.
+            rating: String::new(),
+        };
+        self.0.read(&Located { record, place: place.to_owned() })
+    }
+}
+
 impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decoder<K> {
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
         self.0.draw(inputs, labels, style)
@@ -76,17 +91,41 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decode
         })
     }
 
-    fn import(&self, layout: &Layout) -> Imported {
-        let vocabulary = self.0.vocabulary();
-        published::records(layout, |inputs, labels, place| {
-            let record = Record {
-                source: String::new(),
-                question: vocabulary.decode(inputs),
-                answer: vocabulary.decode(labels),
-                // Token ids do not contain a rating.
-                rating: String::new(),
+    fn has_rules(&self) -> bool {
+        true
+    }
+
+    fn check_answer(
+        &self,
+        inputs: &[u32],
+        labels: &[u32],
+        place: &dyn Fn() -> String,
+    ) -> Result<(), TaskError> {
+        if labels.contains(&PADDING) {
+            let is_changed = |cell: &usize| {
+                let (input, label) = (inputs[*cell], labels[*cell]);
+                label != PADDING && label != input && self.0.is_given(input)
             };
-            let puzzle = self.0.read(&Located { record, place: place.to_owned() })?;
+            return match (0..labels.len()).find(is_changed) {
+                Some(cell) => {
+                    let (input, label) = (inputs[cell], labels[cell]);
+                    let expected =
+                        format!("the label {input} in cell {cell}, as its question gives it");
+                    Err(TaskError::malformed(place(), expected, label.to_string()))
+                }
+                None => Ok(()),
+            };
+        }
+        // The scores are quicker, and say nothing about what is wrong.
+        match self.0.scores(inputs, labels).iter().all(|counts| *counts) {
+            true => Ok(()),
+            false => self.read(inputs, labels, &place()).map(drop),
+        }
+    }
+
+    fn import(&self, layout: &Layout) -> Imported {
+        published::records(layout, |inputs, labels, place| {
+            let puzzle = self.read(inputs, labels, place)?;
             Ok(Record { source: "prepared".to_owned(), ..self.0.to_record(&puzzle) })
         })
     }

@@ -29,7 +29,7 @@ pub fn import(folder: &Path, kind: Option<&str>) -> Result<Imported, TaskError> 
     let layout = Layout::open(folder, &sides)?;
     let config = settings(&layout, kind)?;
     let mut imported = config.puzzle_kind().row_decoder()?.import(&layout);
-    imported.notes = layout.notes;
+    imported.notes.extend(layout.notes);
     Ok(imported)
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hrm_base::paths::absolute;
 use hrm_train::task::BLANK_PUZZLE;
 
-use super::names::{BLANK_NAME, IDENTIFIERS, canonical};
+use super::names::{BLANK_NAME, IDENTIFIERS, canonical, check_names};
 use super::split::{METADATA, Metadata, Split};
 use crate::error::TaskError;
 use crate::json::read_json;
@@ -258,6 +258,14 @@ fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskE
     if n_identifiers == 1 && !path.exists() {
         return Ok(vec![BLANK_NAME.to_owned()]);
     }
+    if path.symlink_metadata().is_err() {
+        let expected = format!(
+            "the names of the {n_identifiers} puzzle identifiers (`num_puzzle_identifiers`), which \
+             are part of the data set"
+        );
+        let found = "no such file: copy it from where the data set is from";
+        return Err(TaskError::malformed(path.display().to_string(), expected, found));
+    }
     let names: Vec<String> = read_json(&path, N_BYTES_MAX, "a list of names")?;
     if names.len() != n_identifiers {
         let place = path.display().to_string();
@@ -265,5 +273,6 @@ fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskE
             format!("one name per puzzle identifier (`num_puzzle_identifiers` is {n_identifiers})");
         return Err(TaskError::malformed(place, expected, names.len().to_string()));
     }
+    check_names(&names, &path.display().to_string())?;
     Ok(names)
 }

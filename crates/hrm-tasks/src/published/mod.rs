@@ -39,5 +39,6 @@ pub(crate) use imported::records;
 pub use layout::Layout;
 pub(crate) use layout::{find, n_cells};
 pub(crate) use names::BLANK_NAME;
+pub use names::{check_names, numbers_of};
 pub(crate) use split::Split;
 pub(crate) use task::{open, open_for_eval};
