@@ -387,3 +387,19 @@ fn shards_are_one_model() {
     weight_file::write_tensors(tensors, &shard).unwrap();
     assert!(message().contains(&format!("`model.{TOKENS}` is in two shards, ")), "{}", message());
 }
+
+#[test]
+fn a_single_tensor_is_named_as_such() {
+    let message = Folder::new().read(&tensor()).unwrap_err();
+    assert!(message.contains("it holds a single tensor, not a dictionary of tensors"), "{message}");
+}
+
+#[test]
+fn a_saved_table_of_rotary_embeddings_is_kept_for_the_caller() {
+    let table = "inner.rotary_emb.cos_cached";
+    let read = Folder::new().read(&model("", &[(table, tensor())])).unwrap();
+    assert_close("table", &read.rotary.unwrap(), &six(), Tol::EXACT);
+    assert_eq!(read.passed_over, [table]);
+    assert!(!read.tensors.contains_key(table));
+    assert!(Folder::new().read(&model("", &[])).unwrap().rotary.is_none());
+}

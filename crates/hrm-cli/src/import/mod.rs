@@ -100,7 +100,7 @@ impl Import {
             note(format!("Not read: {passed_over}."));
         }
         let place = self.file.display().to_string();
-        let shapes = Shapes::of(&place, &read.tensors)?;
+        let shapes = Shapes::of(&place, &read.tensors, read.rotary.as_ref())?;
         let mut defaults = Vec::new();
         let of_own = published.own.as_ref().map(|own| own.input.n_cells);
         let of_data = data.as_ref().and_then(|data| data.n_cells);
@@ -110,7 +110,8 @@ impl Import {
             published: &published,
             kind: self.task.as_deref(),
             set: &self.set,
-            n_cells: self.cells.or(published.count("seq_len")?).or(of_own).or(of_data),
+            n_cells: (self.cells.or(published.count("seq_len")?).or(of_own).or(of_data))
+                .or(shapes.n_cells(&published)?),
             puzzles: data.as_ref().and_then(identifiers::Data::puzzles),
         };
         let (task, n_cells) = evidence.task(&mut defaults)?;

@@ -299,6 +299,11 @@ fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Located, ForeignError
         candidates.iter().cloned().partition(|path| name_of(path) == "last.ckpt");
     match (last.as_slice(), newest(&steps)) {
         ([last], Some(_)) => alone(last),
+        _ if candidates.iter().all(|path| name_of(path).contains("rank")) => refuse(format!(
+            "each file holds a part of the model, which several processes have written: make one \
+             file of them first, those of DeepSpeed with `python zero_to_fp32.py FOLDER FILE`: {}",
+            list(candidates.iter())
+        )),
         _ => refuse(format!("several files hold weights, name one: {}", list(candidates.iter()))),
     }
 }
@@ -627,6 +632,10 @@ mod tests {
         let message = |files: &[(&str, &[u8])]| Folder::with(files).found().unwrap_err();
         let distributed = message(&[("step_5/__0_0.distcp", WEIGHTS), ("step_5/.metadata", b"")]);
         assert!(distributed.contains("format_utils dcp_to_torch FOLDER FILE"), "{distributed}");
+        let parts =
+            [("mp_rank_00_model_states.pt", WEIGHTS), ("mp_rank_01_model_states.pt", WEIGHTS)];
+        let parts = message(&parts);
+        assert!(parts.contains("each file holds a part of the model"), "{parts}");
         let families = message(&[("step_100", WEIGHTS), ("ema_step_200", WEIGHTS)]);
         assert!(families.contains("several files hold weights"), "{families}");
         let unpacked = message(&[("x/data.pkl", b"\x80\x02}."), ("x/data/0", b"1234")]);

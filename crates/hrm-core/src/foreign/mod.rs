@@ -34,6 +34,9 @@ pub struct Foreign {
     pub part: String,
     /// What else the outermost dictionary holds.
     pub others: Vec<String>,
+    /// The table of rotary position embeddings (cosines, one row per position), if it is saved:
+    /// no model needs it, but it says which model this is.
+    pub rotary: Option<Tensor>,
     /// Names of tensors that no model needs.
     pub passed_over: Vec<String>,
     /// Parameters that an average of parameters lacks, as the published code keeps them as
@@ -62,6 +65,14 @@ pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
             tensors.extend(file::load(file, &source.dictionary, &source.wanted)?);
         }
     }
+    let mut rotary = None;
+    if let Some(name) = &part.rotary {
+        let wanted = BTreeMap::from([(name.clone(), name.clone())]);
+        for file in &files {
+            let loaded = file::load(file, &part.dictionary, &wanted)?;
+            rotary = rotary.or(loaded.into_iter().next().map(|(_, tensor)| tensor));
+        }
+    }
     // Without what follows a key in brackets.
     let is_above = |other: &str| {
         let key = other.split(" (").next().unwrap_or_default();
@@ -71,7 +82,7 @@ pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
     let others = listing.others.into_iter().filter(|key| !is_above(key)).collect();
     let completed = beside.map(|beside| (beside.wanted.into_values().collect(), beside.name));
     let Part { name, passed_over, .. } = part;
-    Ok(Foreign { tensors, files, part: name, others, passed_over, completed })
+    Ok(Foreign { tensors, files, part: name, others, rotary, passed_over, completed })
 }
 
 /// What the files of a checkpoint hold together.

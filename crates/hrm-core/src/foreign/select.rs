@@ -72,6 +72,8 @@ pub(crate) struct Part {
     pub(crate) wanted: BTreeMap<String, String>,
     /// Tensors that no model needs.
     pub(crate) passed_over: Vec<String>,
+    /// The table of rotary position embeddings, which can be computed.
+    pub(crate) rotary: Option<String>,
     /// Tensors that a model would need, but which no HRM or TRM has.
     pub(crate) unknown: Vec<String>,
     /// The first parameter that is not stored as floating-point numbers, and how it is.
@@ -182,6 +184,9 @@ impl Part {
             }
             self.wanted.insert(name, own);
         } else if is_unneeded(&own, tensor.not_real.is_none()) {
+            if own.ends_with("rotary_emb.cos_cached") && tensor.not_real.is_none() {
+                self.rotary = Some(name.clone());
+            }
             self.passed_over.push(name);
         } else {
             self.unknown.push(name);

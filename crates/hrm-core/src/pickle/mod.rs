@@ -107,6 +107,9 @@ pub(crate) fn load(
 fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
     let root = pickle.root();
     if let Some(class) = pickle.class(root) {
+        if class.starts_with("_rebuild_") {
+            return Err(PickleError::SingleTensor);
+        }
         let class = class.chars().filter(|c| !c.is_control()).take(80).collect();
         return Err(PickleError::Object { class });
     }

@@ -101,26 +101,23 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decode
         labels: &[u32],
         place: &dyn Fn() -> String,
     ) -> Result<(), TaskError> {
-        if labels.contains(&PADDING) {
-            let is_changed = |cell: &usize| {
-                let (input, label) = (inputs[*cell], labels[*cell]);
-                label != PADDING && label != input && self.0.is_given(input)
-            };
-            return match (0..labels.len()).find(is_changed) {
-                Some(cell) => {
-                    let (input, label) = (inputs[cell], labels[cell]);
-                    let expected =
-                        format!("the label {input} in cell {cell}, as its question gives it");
-                    Err(TaskError::malformed(place(), expected, label.to_string()))
-                }
-                None => Ok(()),
-            };
+        let is_whole = !labels.contains(&PADDING);
+        // The scores are quick, and say nothing about what is wrong.
+        if is_whole && self.0.scores(inputs, labels).iter().all(|counts| *counts) {
+            return Ok(());
         }
-        // The scores are quicker, and say nothing about what is wrong.
-        match self.0.scores(inputs, labels).iter().all(|counts| *counts) {
-            true => Ok(()),
-            false => self.read(inputs, labels, &place()).map(drop),
+        let is_changed = |cell: &usize| {
+            let (input, label) = (inputs[*cell], labels[*cell]);
+            label != PADDING && label != input && self.0.is_given(input)
+        };
+        if let Some(cell) = (0..labels.len()).find(is_changed) {
+            let shown = |ids: &[u32]| quoted(&self.0.vocabulary().decode(&ids[cell..=cell]));
+            let number = cell + 1;
+            let expected =
+                format!("the label {} of cell {number}, as its question gives it", shown(inputs));
+            return Err(TaskError::malformed(place(), expected, shown(labels)));
         }
+        if is_whole { self.read(inputs, labels, &place()).map(drop) } else { Ok(()) }
     }
 
     fn import(&self, layout: &Layout) -> Imported {

@@ -238,7 +238,13 @@ impl Layout {
             if found != expected {
                 let place = format!("{}: `{field}`", self.place);
                 let expected = format!("{expected} as in `{name}` with these settings");
-                return Err(TaskError::malformed(place, expected, found.to_string()));
+                let advice = match field {
+                    "seq_len" => {
+                        format!(" (weights of another tool: `hrm import` with --cells {found})")
+                    }
+                    _ => String::new(),
+                };
+                return Err(TaskError::malformed(place, expected, format!("{found}{advice}")));
             }
         }
         Ok(())

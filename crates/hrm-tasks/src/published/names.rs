@@ -49,7 +49,11 @@ pub fn check_names(names: &[String], place: &str) -> Result<(), TaskError> {
         Err(TaskError::malformed(place.to_owned(), expected, found))
     };
     let mut numbers = HashMap::with_capacity(names.len());
-    for (number, name) in names.iter().enumerate().skip(1).filter(|(_, name)| *name != BLANK_NAME) {
+    for (number, name) in names.iter().enumerate().skip(1) {
+        if name == BLANK_NAME {
+            let expected = format!("`{BLANK_NAME}`, which is no puzzle, as the first name only");
+            return refused(&expected, format!("it as number {number}"));
+        }
         if is_broken(name) {
             let expected = "names of versions that end in a transformation (t0 to t7) and a \
                             permutation of 0123456789 that keeps 0";
@@ -99,8 +103,12 @@ mod tests_of_names {
 
     #[test]
     fn names_are_distinct_in_any_dialect() {
-        let names = ["<blank>", "a", "a_t1_0213456789", "b|||t1|||0213456789", "a_t1", "<blank>"];
+        let names = ["<blank>", "a", "a_t1_0213456789", "b|||t1|||0213456789", "a_t1"];
         assert_eq!(checked(&names), Ok(()));
+        assert_eq!(
+            checked(&["a", "b", "<blank>"]).unwrap_err(),
+            "f: expected `<blank>`, which is no puzzle, as the first name only, found it as number 2"
+        );
         let expected = "f: expected another name for each puzzle, found ";
         for (name, other) in [("a", "a"), ("a_t1_0213456789", "a|||t1|||0213456789")] {
             let message = checked(&["<blank>", name, "b", other]).unwrap_err();
