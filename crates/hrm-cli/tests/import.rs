@@ -390,13 +390,13 @@ fn what_should_be_beside_weights_and_is_not_there_is_never_taken_by_default() {
     published(here, &["--set=model.positions=rope"]);
     let config = here.join("hub/all_config.yaml");
     symlink("../blobs/1234", &config).unwrap();
-    let missing = "hub/all_config.yaml is a link to a file that is not here: download it again, or \
-                   move it away";
+    let missing = "hub/all_config.yaml is a link to a file that is not here: download that, or move \
+                   it away and name what to use with --config or --identifiers";
     refused(here, &["hub", "--task=sudoku"], missing);
     refused(here, &["hub/step_1", "--task=sudoku"], missing);
     fs::remove_file(&config).unwrap();
     fs::create_dir(&config).unwrap();
-    refused(here, &["hub", "--task=sudoku"], "hub/all_config.yaml is not a file, or move it away");
+    refused(here, &["hub", "--task=sudoku"], "hub/all_config.yaml is not a file: replace it");
     // The one that is named is enough.
     imported(here, &["hub", "--task=sudoku", "--config=exported.yaml", "--out=named"]);
     fs::remove_dir(&config).unwrap();
@@ -457,11 +457,13 @@ fn a_saved_table_of_rotary_embeddings_says_what_no_config_does() {
     let here = folder.path();
     published(here, &["--set=model.mixer=attention", "--set=model.positions=rope"]);
     let path = here.join("hub/step_1");
-    let save = |table: Tensor| {
+    let save_as = |name: &str, table: Tensor| {
         let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
-        tensors.insert("inner.rotary_emb.cos_cached".to_owned(), table);
+        tensors.retain(|name, _| !name.contains("rotary_emb"));
+        tensors.insert(format!("inner.rotary_emb.{name}"), table);
         candle_core::safetensors::save(&tensors, &path).unwrap();
     };
+    let save = |table: Tensor| save_as("cos_cached", table);
     let config = |out: &str| json(&here.join(out).join("config.json"));
     // One position of the puzzle embedding and 16 cells.
     save(rotary(17, 4, 500.0));
@@ -492,6 +494,17 @@ fn a_saved_table_of_rotary_embeddings_says_what_no_config_does() {
     save(rotary(17, 4, 10000.0));
     imported(here, &["hub", "--out=default"]);
     assert_eq!(config("default")["block"]["rope_base"], 10000.0);
+    // Frequencies alone.
+    let frequencies =
+        |base: f64| Tensor::new(&[1.0, base.powf(-0.5) as f32], &Device::Cpu).unwrap();
+    save_as("inv_freq", frequencies(5e5));
+    imported(here, &["hub", "--out=frequencies"]);
+    assert_eq!(config("frequencies")["block"]["rope_base"], 5e5);
+    assert_eq!(config("frequencies")["block"]["n_heads"], 4);
+    write(", rope_theta: 10000");
+    let why = "`rope_theta` is 10000, but 500000 in the weights of hub (`rotary_emb.inv_freq`)";
+    refused(here, &["hub"], why);
+    write("");
     save(rotary(17, 6, 10000.0));
     refused(here, &["hub"], "is for heads of 6 channels, which do not divide the 16 of");
     save((rotary(17, 4, 1e4) * 2.0).unwrap());
@@ -505,6 +518,7 @@ fn the_names_of_raw_puzzles_are_not_expected_in_their_folder() {
     train(here, "arc", "run", &[]);
     assert_eq!(hrm(here, &["export", "run", "--out=m.safetensors"]).code, 0);
     fs::remove_file(here.join("m.identifiers.json")).unwrap();
+    fs::create_dir(here.join("d")).unwrap();
     assert_eq!(hrm(here, &["data", "generate", "arc", "-n=3", "--out=d/tasks.json"]).code, 0);
     let notes = imported(here, &["m.safetensors", "--data=d", "--out=raw"]);
     assert!(notes.contains("they are called puzzle-1 and so on"), "{notes}");

@@ -402,4 +402,8 @@ fn a_saved_table_of_rotary_embeddings_is_kept_for_the_caller() {
     assert_eq!(read.passed_over, [table]);
     assert!(!read.tensors.contains_key(table));
     assert!(Folder::new().read(&model("", &[])).unwrap().rotary.is_none());
+    let others =
+        [("inner.rotary_emb.inv_freq", tensor()), ("inner.rotary_emb.sin_cached", tensor())];
+    assert!(Folder::new().read(&model("", &others)).unwrap().rotary.is_some());
+    assert!(Folder::new().read(&model("", &others[1..])).unwrap().rotary.is_none());
 }

@@ -241,11 +241,14 @@ fn present(paths: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<Vec<PathB
             Ok(_) if path.is_file() => found.push(path),
             Ok(at) => {
                 let instead = match at.is_symlink() && !path.exists() {
-                    true => "a link to a file that is not here: download it again",
-                    false => "not a file",
+                    true => "a link to a file that is not here: download that",
+                    false => "not a file: replace it",
                 };
-                let advice = "or move it away and say with --config or --identifiers what to use";
-                return Err(usage(format!("{} is {instead}, {advice}", path.display())));
+                return Err(usage(format!(
+                    "{} is {instead}, or move it away and name what to use with --config or \
+                     --identifiers",
+                    path.display()
+                )));
             }
         }
     }

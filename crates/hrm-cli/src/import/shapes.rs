@@ -29,16 +29,16 @@ pub(super) struct Shapes {
     rotary: Option<Rotary>,
 }
 
-/// A saved table of rotary position embeddings.
+/// A saved table of rotary position embeddings, or their frequencies.
 struct Rotary {
-    n_positions: usize,
+    /// What it is called, for messages.
+    name: &'static str,
+    /// Positions of the table.
+    n_positions: Option<usize>,
     head_dim: usize,
     /// The cosines of the first positions, one row each.
     rows: Vec<Vec<f32>>,
 }
-
-/// The name of the table, for messages.
-const ROTARY: &str = "rotary_emb.cos_cached";
 
 impl Rotary {
     /// # Errors
@@ -46,12 +46,28 @@ impl Rotary {
     /// If it is no such table.
     fn of(place: &str, table: &Tensor) -> anyhow::Result<Self> {
         const N_ROWS_MAX: usize = 1 << 10;
-        let (n_positions, head_dim) = table.dims2().map_err(|_| {
-            let dims = table.dims();
-            usage(format!("{place}: `{ROTARY}` has shape {dims:?}, expected a matrix"))
-        })?;
-        let first = table.narrow(0, 0, n_positions.min(N_ROWS_MAX))?;
-        Ok(Self { n_positions, head_dim, rows: first.to_dtype(DType::F32)?.to_vec2()? })
+        let table = table.to_dtype(DType::F32)?;
+        match *table.dims() {
+            [n_positions, head_dim] => {
+                let rows = table.narrow(0, 0, n_positions.min(N_ROWS_MAX))?.to_vec2()?;
+                let (name, n_positions) = ("rotary_emb.cos_cached", Some(n_positions));
+                Ok(Self { name, n_positions, head_dim, rows })
+            }
+            [_] => {
+                const N_ROWS: u32 = 64;
+                let frequencies = table.to_vec1::<f32>()?;
+                let row = |position: u32| {
+                    let both = frequencies.iter().chain(&frequencies);
+                    both.map(|frequency| (position as f32 * frequency).cos()).collect()
+                };
+                let (name, head_dim) = ("rotary_emb.inv_freq", 2 * frequencies.len());
+                let rows = (0..N_ROWS).map(row).collect();
+                Ok(Self { name, n_positions: None, head_dim, rows })
+            }
+            ref dims => Err(usage(format!(
+                "{place}: the table of rotary embeddings has shape {dims:?}, expected a matrix"
+            ))),
+        }
     }
 
     /// Whether the table has this base, within the precision of half a float.
@@ -134,7 +150,9 @@ impl Shapes {
             None if has_positions => {
                 Some((matrix(names::POSITIONS)?.0, names::POSITIONS.to_owned()))
             }
-            None => rotary.as_ref().map(|table| (table.n_positions, ROTARY.to_owned())),
+            None => {
+                rotary.as_ref().and_then(|table| Some((table.n_positions?, table.name.to_owned())))
+            }
         };
         let (n_puzzle_ids, puzzle_dim) =
             if tensors.contains_key(names::PUZZLES) { matrix(names::PUZZLES)? } else { (1, 0) };
@@ -161,7 +179,9 @@ impl Shapes {
     ///
     /// If the config has something else than a number.
     pub(super) fn n_cells(&self, published: &Published) -> anyhow::Result<Option<usize>> {
-        let Some(Rotary { n_positions, .. }) = self.rotary else { return Ok(None) };
+        let Some(n_positions) = self.rotary.as_ref().and_then(|table| table.n_positions) else {
+            return Ok(None);
+        };
         let n_prefix = match published.count("puzzle_emb_len")? {
             _ if self.puzzle_dim == 0 => 0,
             Some(0) => self.n_prefix_least(),
@@ -296,10 +316,10 @@ impl Shapes {
 
     /// The number of heads that the table of rotary embeddings is for, if there is one.
     fn n_heads(&self, published: &Published) -> anyhow::Result<Option<usize>> {
-        let Some(Rotary { head_dim, .. }) = self.rotary else { return Ok(None) };
+        let Some(Rotary { name, head_dim, .. }) = self.rotary else { return Ok(None) };
         if head_dim == 0 || self.hidden_dim % head_dim != 0 {
             return Err(usage(format!(
-                "{}: `{ROTARY}` is for heads of {head_dim} channels, which do not divide the {} \
+                "{}: `{name}` is for heads of {head_dim} channels, which do not divide the {} \
                  of `{}`",
                 self.place,
                 self.hidden_dim,
@@ -309,7 +329,7 @@ impl Shapes {
         let n_heads = self.hidden_dim / head_dim;
         match published.count("num_heads")? {
             Some(given) if given != n_heads => {
-                let what = format!("`{ROTARY}` is for heads of {head_dim} channels");
+                let what = format!("`{name}` is for heads of {head_dim} channels");
                 Err(self.contradiction(published, "num_heads", given, n_heads, &what))
             }
             _ => Ok(Some(n_heads)),
@@ -324,13 +344,13 @@ impl Shapes {
             (Some(given), _) if rotary.has_base(given) => Ok(Some(given)),
             (None, Some(base)) => Ok(Some(base)),
             (Some(given), Some(base)) => {
-                let what = format!("`{ROTARY}`");
+                let what = format!("`{}`", rotary.name);
                 Err(self.contradiction(published, "rope_theta", given, base, &what))
             }
             (given, None) => {
                 let base =
                     given.map_or("any `rope_theta`".to_owned(), |n| format!("`rope_theta` {n}"));
-                Err(usage(format!("{}: `{ROTARY}` is not the table of {base}", self.place)))
+                Err(usage(format!("{}: `{}` is not the table of {base}", self.place, rotary.name)))
             }
         }
     }
@@ -425,9 +445,11 @@ impl Shapes {
             return Err(self.contradiction(published, "mlp_t", given, mixes, what));
         }
         if let Some(given) = published.positions()? {
-            if self.rotary.is_some() && given != Positions::Rope {
+            if let Some(Rotary { name, .. }) =
+                self.rotary.as_ref().filter(|_| given != Positions::Rope)
+            {
                 return Err(published.wrong(format!(
-                    "`pos_encodings` is not rope, but the weights in {} have a table `{ROTARY}`",
+                    "`pos_encodings` is not rope, but the weights in {} have a table `{name}`",
                     self.place
                 )));
             }

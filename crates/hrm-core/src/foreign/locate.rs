@@ -122,8 +122,7 @@ fn refuse_older(folder: &Path, found: &[PathBuf]) -> Result<(), ForeignError> {
         let later = entries(beside)?.into_iter().filter(is_later);
         if let Some(later) = later.max_by_key(|other| step(&name_of(other))) {
             let what = format!(
-                "the newest checkpoint, {}, cannot be used: {}. Fetch it again, or name {} to read \
-                 an older one",
+                "the newest checkpoint, {}, cannot be used: {}; to read an older one, name {}",
                 name_of(&later),
                 in_words(&later),
                 path.display()
@@ -577,8 +576,9 @@ mod tests {
             let newest = names[0].split('/').next().unwrap();
             let start = format!("the newest checkpoint, {newest}, cannot be used: ");
             assert!(message.contains(&start) && message.contains(what), "{message}");
-            let advice = format!("name {} to read", folder.0.path().join(named).display());
-            assert!(message.contains(&advice), "{message}");
+            let advice =
+                format!("; to read an older one, name {}", folder.0.path().join(named).display());
+            assert!(message.ends_with(&advice), "{message}");
             // An older one that is damaged is not needed.
             let files: Vec<_> = names
                 .iter()

@@ -34,8 +34,9 @@ pub struct Foreign {
     pub part: String,
     /// What else the outermost dictionary holds.
     pub others: Vec<String>,
-    /// The table of rotary position embeddings (cosines, one row per position), if it is saved:
-    /// no model needs it, but it says which model this is.
+    /// The table of rotary position embeddings (cosines, one row per position), or else their
+    /// frequencies (one row), if they are saved: no model needs them, but they say which model
+    /// this is.
     pub rotary: Option<Tensor>,
     /// Names of tensors that no model needs.
     pub passed_over: Vec<String>,

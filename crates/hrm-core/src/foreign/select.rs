@@ -72,7 +72,7 @@ pub(crate) struct Part {
     pub(crate) wanted: BTreeMap<String, String>,
     /// Tensors that no model needs.
     pub(crate) passed_over: Vec<String>,
-    /// The table of rotary position embeddings, which can be computed.
+    /// The table of rotary position embeddings, or else their frequencies. Both can be computed.
     pub(crate) rotary: Option<String>,
     /// Tensors that a model would need, but which no HRM or TRM has.
     pub(crate) unknown: Vec<String>,
@@ -184,7 +184,10 @@ impl Part {
             }
             self.wanted.insert(name, own);
         } else if is_unneeded(&own, tensor.not_real.is_none()) {
-            if own.ends_with("rotary_emb.cos_cached") && tensor.not_real.is_none() {
+            let is_rotary = |table: &str| own.ends_with(table) && tensor.not_real.is_none();
+            if is_rotary("rotary_emb.cos_cached")
+                || is_rotary("rotary_emb.inv_freq") && self.rotary.is_none()
+            {
                 self.rotary = Some(name.clone());
             }
             self.passed_over.push(name);
