@@ -293,12 +293,15 @@ fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Located, ForeignError
     if !models.is_empty() && !others.is_empty() {
         return choose(folder, &models);
     }
+    let is_part = |path: &PathBuf| {
+        name_of(path).contains("rank") && without_numbers(path) == without_numbers(&candidates[0])
+    };
     // The last of several by its name.
     let (last, steps): (Vec<_>, Vec<_>) =
         candidates.iter().cloned().partition(|path| name_of(path) == "last.ckpt");
     match (last.as_slice(), newest(&steps)) {
         ([last], Some(_)) => alone(last),
-        _ if candidates.iter().all(|path| name_of(path).contains("rank")) => refuse(format!(
+        _ if candidates.iter().all(is_part) => refuse(format!(
             "each file holds a part of the model, which several processes have written: make one \
              file of them first, those of DeepSpeed with `python zero_to_fp32.py FOLDER FILE`: {}",
             list(candidates.iter())

@@ -296,8 +296,10 @@ fn found(listing: &Listing) -> String {
     }
     sorted.sort_unstable();
     let short = |name: &str| name.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
+    // In one dictionary, a name says enough.
+    let are_apart = sorted.first().map(|(path, _)| path) != sorted.last().map(|(path, _)| path);
     let whole = |(path, name): &(&str, &str)| match *path {
-        "" => format!("`{}`", short(name)),
+        path if path.is_empty() || !are_apart => format!("`{}`", short(name)),
         path => format!("`{}.{}`", short(path), short(name)),
     };
     let shown: Vec<_> = sorted.iter().take(8).map(whole).collect();
@@ -531,7 +533,7 @@ mod tests {
         let names =
             [("lenet.layers.0.mlp.up.weight", true), ("Q_head.weight", true), ("z_init", true)];
         let message = chosen(vec![dictionary("state_dict", &names)], None).unwrap_err();
-        assert!(message.contains("`state_dict.lenet.layers.0.mlp.up.weight`"), "{message}");
+        assert!(message.contains("`lenet.layers.0.mlp.up.weight`"), "{message}");
         assert!(message.contains("nano-trm"), "{message}");
         let llama = [("model.embed_tokens.weight", true), ("model.layers.0.mlp.up.weight", true)];
         let message = chosen(vec![dictionary("", &llama)], None).unwrap_err();
