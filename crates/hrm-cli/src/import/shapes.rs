@@ -317,7 +317,7 @@ impl Shapes {
     /// The number of heads that the table of rotary embeddings is for, if there is one.
     fn n_heads(&self, published: &Published) -> anyhow::Result<Option<usize>> {
         let Some(Rotary { name, head_dim, .. }) = self.rotary else { return Ok(None) };
-        if head_dim == 0 || self.hidden_dim % head_dim != 0 {
+        if head_dim == 0 || !self.hidden_dim.is_multiple_of(head_dim) {
             return Err(usage(format!(
                 "{}: `{name}` is for heads of {head_dim} channels, which do not divide the {} \
                  of `{}`",

@@ -113,7 +113,7 @@ mod tests_of_names {
         for (name, other) in [("a", "a"), ("a_t1_0213456789", "a|||t1|||0213456789")] {
             let message = checked(&["<blank>", name, "b", other]).unwrap_err();
             assert!(message.starts_with(expected), "{message}");
-            assert!(message.contains(&format!("{name}")) && message.ends_with("(number 3)"));
+            assert!(message.contains(name) && message.ends_with("(number 3)"));
         }
     }
 
