@@ -100,14 +100,15 @@ impl FileKind {
         if let Some(text) = as_text(head) {
             return of_marked_text(text);
         }
+        // Any bytes may be the length of its header, so other signatures come after it.
+        if is_safetensors(head) {
+            return Some(Self::new(Group::Safetensors, "a safetensors file"));
+        }
         let known = SIGNATURES
             .iter()
             .find(|(at, bytes, ..)| head.get(*at..).is_some_and(|rest| rest.starts_with(bytes)));
         if let Some((_, _, group, name)) = known {
             return Some(Self::new(*group, *name));
-        }
-        if is_safetensors(head) {
-            return Some(Self::new(Group::Safetensors, "a safetensors file"));
         }
         if is_onnx(head) {
             return Some(Self::new(Group::Network, "an ONNX model"));
@@ -297,6 +298,18 @@ mod tests {
             assert_eq!(found(other), None);
         }
         assert_eq!(FileKind::instead_of(&folder.path().join("none")), None);
+    }
+
+    #[test]
+    fn the_length_of_a_header_is_no_signature() {
+        // A pickle, gzip, a zip archive, a bitmap.
+        for n_bytes in [0x280u64, 0x380, 0x480, 0x580, 0x0008_8b1f, 0x0403_4b50, 0x4d42] {
+            let head = [&n_bytes.to_le_bytes()[..], b"{\"__metadata__\":{}"].concat();
+            assert_eq!(FileKind::of(&head).unwrap().group, Group::Safetensors, "{n_bytes:#x}");
+        }
+        // A pickle in frames, whose length follows two bytes.
+        let framed = b"\x80\x04\x95\x05\0\0\0\0\0\0\0";
+        assert_eq!(FileKind::of(framed).unwrap().group, Group::Pickle);
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::path::Path;
 use hrm_base::durable;
 use hrm_core::Hrm;
 use hrm_tasks::{Checkpoint, TaskRecord};
-use hrm_train::run::files;
+use hrm_train::run::{files, lost_checkpoint};
 
 use crate::compute::Compute;
 use crate::error::usage;
 use crate::output;
+use crate::term::note;
 
 /// Loads a checkpoint folder, or the best or newest checkpoint of a run folder.
 ///
@@ -19,8 +20,24 @@ use crate::output;
 pub(crate) fn open(run: &Path, compute: &Compute) -> anyhow::Result<Checkpoint> {
     let checkpoint = Checkpoint::open(run, &compute.device()?);
     let checkpoint = checkpoint.map_err(|err| explained(run, err.into()))?;
+    say_lost(run, &checkpoint.path)?;
     let model = checkpoint.model.with_dtype(compute.dtype()?);
     Ok(Checkpoint { model, ..checkpoint })
+}
+
+/// Says that the checkpoint `found` stands for another of `run` that is gone.
+///
+/// # Errors
+///
+/// If the names of its checkpoints cannot be read.
+pub(crate) fn say_lost(run: &Path, found: &Path) -> anyhow::Result<()> {
+    if found != run
+        && let Some(lost) = lost_checkpoint(run)?
+    {
+        let (lost, found) = (lost.display(), found.display());
+        note(format!("{lost} is gone, which the run names as the one to use: {found} is used."));
+    }
+    Ok(())
 }
 
 /// Writes a checkpoint folder that belongs to no run.

@@ -136,6 +136,7 @@ fn is_bad_run(err: &TrainError) -> bool {
         | E::NoExamples { .. }
         | E::RunExists { .. }
         | E::NotARun { .. }
+        | E::WithoutCheckpoint { .. }
         | E::Busy { .. }
         | E::NoCheckpoint { .. }
         | E::Damaged { .. }

@@ -197,6 +197,27 @@ impl DataArgs {
         Ok((file, others.into_iter().filter(|pair| !is_written(pair)).collect()))
     }
 
+    /// The settings with a batch size for the puzzles of the data, and a note if it was adapted.
+    /// The user's settings `others`, which follow, decide with the data.
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be read.
+    fn with_batch(
+        &self,
+        file: PresetFile,
+        others: &[String],
+    ) -> anyhow::Result<(PresetFile, Vec<String>)> {
+        if self.sets("train.batch_size") {
+            return Ok((file, Vec::new()));
+        }
+        // The sizes of built-in puzzles that the user changes say nothing about the batch.
+        let counts = |pair: &&String| !self.data.is_empty() && pair.starts_with("task.");
+        let of_task: Vec<_> = others.iter().filter(counts).cloned().collect();
+        let task = settings::apply_to_task(file.task.clone(), &of_task)?;
+        Ok(file.with_batch_for(task.puzzle_kind().n_cells()))
+    }
+
     /// Whether the user has changed the setting `key`.
     pub(crate) fn sets(&self, key: &str) -> bool {
         self.settings()
@@ -261,7 +282,7 @@ impl TaskArgs {
         };
         let (file, others) = args.prepare_fit(file)?;
         // Adapted first, so that the user's settings win, and are checked.
-        let (file, notes) = file.fitted_to(&args.data)?;
+        let (file, notes) = args.with_batch(file.with_task_of(&args.data)?, &others)?;
         let fit = file.fit;
         let config = settings::apply(file, &others)?.into_config();
         Ok(Chosen { config, fit, notes })
@@ -306,9 +327,10 @@ impl TaskArgs {
             file = settings::apply(file, &pairs)?;
         }
         let (file, others) = args.prepare_fit(file)?;
-        let (mut file, mut notes) = file.fitted_to(&args.data)?;
-        let fit = file.fit;
+        let mut file = file.with_task_of(&args.data)?;
         file.task = start.widened(file.task);
+        let (mut file, mut notes) = args.with_batch(file, &others)?;
+        let fit = file.fit;
         file.model = start.model_config().clone();
         given.retain(|(key, _)| key.starts_with("model."));
         let pairs: Vec<String> =

@@ -2,7 +2,7 @@
 //!
 //! The model has the settings of the checkpoint, except those that change no weights and
 //! are given. The optimiser is new. Puzzle identifiers that the checkpoint knows by name
-//! keep their embeddings; new ones start as in a new model.
+//! keep their embeddings, whichever project named them; new ones start as in a new model.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use hrm_base::durable;
 use hrm_core::{Hrm, HrmConfig, names};
+use hrm_tasks::published::numbers_of;
 use hrm_tasks::settings::{SET_BY_TASK, leaves};
 use hrm_tasks::{Checkpoint, CheckpointError, PuzzleTask, TaskConfig, TaskRecord, Vocabulary};
 use hrm_train::TrainError;
 use hrm_train::run::{files, sha256, write_checksums};
+use hrm_train::task::BLANK_PUZZLE;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -54,6 +56,7 @@ impl WarmStart {
             Ok::<_, CheckpointError>((checkpoint, hash))
         })
         .map_err(|err| checkpoint::explained(path, err.into()))?;
+        checkpoint::say_lost(path, &checkpoint.path)?;
         let record =
             InitRecord { checkpoint: std::path::absolute(&checkpoint.path)?, weights_sha256 };
         Ok(Self { checkpoint, record })
@@ -231,13 +234,14 @@ impl WarmStart {
             theirs.weights().tensors().map(|(name, tensor)| (name.to_owned(), tensor)).collect();
         let (wanted, known) = (task.identifiers(), &self.checkpoint.identifiers);
         if let Some(table) = tensors.get_mut(names::PUZZLES).filter(|_| wanted != known) {
-            let ids: HashMap<&str, u32> = known.iter().map(String::as_str).zip(0..).collect();
+            let (numbers, n_new) = numbers_of(wanted, known);
+            let n_kept = wanted.len().saturating_sub(1 + n_new);
             // New identifiers take the row after the last, which is that of a new model.
-            let row = |name: &String| ids.get(name.as_str()).copied().unwrap_or(known.len() as u32);
-            let rows: Vec<u32> = wanted.iter().map(row).collect();
-            // The blank identifier is no puzzle's name.
-            let n_kept = rows.iter().skip(1).filter(|row| (**row as usize) < known.len()).count();
-            let n_new = wanted.len().saturating_sub(1) - n_kept;
+            let row = |(id, number): (usize, u32)| match number {
+                BLANK_PUZZLE if id > 0 => known.len() as u32,
+                number => number,
+            };
+            let rows: Vec<u32> = numbers.into_iter().enumerate().map(row).collect();
             let n_gone = known.len().saturating_sub(1) - n_kept;
             note(format!(
                 "Puzzle identifiers: {n_kept} keep their embeddings, {n_new} are new and start at \

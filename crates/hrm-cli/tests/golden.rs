@@ -311,3 +311,21 @@ fn ignored_labels_are_replayed_too() {
     // Without labels every example is right and no cell carries loss.
     assert_eq!(report["groups"]["losses"]["worst_relative"], 1.0, "{report}");
 }
+
+#[test]
+fn a_file_of_another_kind_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.safetensors");
+    for (bytes, found) in [
+        (&b"\x80\x04\x95\x05\0\0\0\0\0\0\0"[..], "found a Python pickle"),
+        (b"GGUF\x03\0\0\0", "found a GGUF file"),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let (code, report) = check(&path);
+        let message = report.as_str().unwrap();
+        let expected =
+            "x.safetensors: expected a golden file, which is in the format safetensors, ";
+        assert_eq!(code, 2, "{message}");
+        assert!(message.contains(expected) && message.contains(found), "{message}");
+    }
+}

@@ -9,6 +9,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use candle_core::{Device, Tensor};
 use common::hrm;
 use serde_json::Value;
 
@@ -440,4 +441,154 @@ fn puzzle_embeddings_keep_their_names() {
     refused(here, &["m.safetensors", "--data=none"], "cannot read none: ");
     fs::create_dir(here.join("empty")).unwrap();
     refused(here, &["m.safetensors", "--data=empty"], "empty");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_should_be_beside_weights_and_is_not_there_is_never_taken_by_default() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    published(here, &["--set=model.positions=rope"]);
+    let config = here.join("hub/all_config.yaml");
+    symlink("../blobs/1234", &config).unwrap();
+    let missing = "hub/all_config.yaml is a link to a file that is not here: download that, or move \
+                   it away and name what to use with --config or --identifiers";
+    refused(here, &["hub", "--task=sudoku"], missing);
+    refused(here, &["hub/step_1", "--task=sudoku"], missing);
+    fs::remove_file(&config).unwrap();
+    fs::create_dir(&config).unwrap();
+    refused(here, &["hub", "--task=sudoku"], "hub/all_config.yaml is not a file: replace it");
+    // The one that is named is enough.
+    imported(here, &["hub", "--task=sudoku", "--config=exported.yaml", "--out=named"]);
+    fs::remove_dir(&config).unwrap();
+    symlink("../blobs/1234", here.join("hub/identifiers.json")).unwrap();
+    refused(
+        here,
+        &["hub", "--task=sudoku"],
+        "hub/identifiers.json is a link to a file that is not",
+    );
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_told_in_the_keys_of_the_config() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    published(here, &["--set=model.mixer=attention", "--set=model.positions=learned"]);
+    let write = |arch: &str| {
+        let text = format!("arch: {{num_heads: 2{arch}}}\nseq_len: 16\n{DATA}");
+        fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+    };
+    write(", halt_max_steps: 0");
+    let place = "hub, with hub/all_config.yaml: ";
+    refused(here, &["hub"], &format!("{place}`halt_max_steps` must be at least 1, found 0"));
+    write(", rms_norm_eps: 2");
+    refused(here, &["hub"], &format!("{place}`rms_norm_eps` must be in 0..=1, found 2"));
+    fs::write(here.join("hub/all_config.yaml"), format!("arch: {{num_heads: 5}}\n{DATA}")).unwrap();
+    let what = "`hidden_size` must be a multiple of `num_heads`, found 16 and 5";
+    refused(here, &["hub"], &format!("{place}{what}"));
+
+    // HRM has as many positions of its puzzle embedding as its channels need.
+    let hrm = ", name: a.hrm_act_v1@HierarchicalReasoningModel_ACTV1, puzzle_emb_ndim: 16";
+    write(hrm);
+    imported(here, &["hub", "--out=hrm"]);
+    write(&format!("{hrm}, puzzle_emb_len: 3"));
+    refused(here, &["hub"], "`puzzle_emb_len` is 3, but 1 in the weights of hub (HRM has as many");
+    let file = here.join("hub/all_config.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace(", puzzle_emb_len: 3", "").replace("16\n", "4\n")).unwrap();
+    let what = "`inner.embed_pos.embedding_weight` is for 17 positions, but 4 cells (`seq_len`, or \
+                --cells) and 1 of the puzzle embedding (`puzzle_emb_len`) are 5";
+    refused(here, &["hub", "--cells=4", "--task=maze"], what);
+}
+
+/// A table of rotary position embeddings as torch computes it.
+fn rotary(n_positions: usize, head_dim: usize, base: f64) -> Tensor {
+    let angle = |position: usize, channel: usize| {
+        let channel = (channel % (head_dim / 2)) as f64;
+        position as f64 * base.powf(-2.0 * channel / head_dim as f64)
+    };
+    let cosines = (0..n_positions * head_dim).map(|at| angle(at / head_dim, at % head_dim).cos());
+    let cosines: Vec<f32> = cosines.map(|cosine| cosine as f32).collect();
+    Tensor::from_vec(cosines, (n_positions, head_dim), &Device::Cpu).unwrap()
+}
+
+#[test]
+fn a_saved_table_of_rotary_embeddings_says_what_no_config_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    published(here, &["--set=model.mixer=attention", "--set=model.positions=rope"]);
+    let path = here.join("hub/step_1");
+    let save_as = |name: &str, table: Tensor| {
+        let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+        tensors.retain(|name, _| !name.contains("rotary_emb"));
+        tensors.insert(format!("inner.rotary_emb.{name}"), table);
+        candle_core::safetensors::save(&tensors, &path).unwrap();
+    };
+    let save = |table: Tensor| save_as("cos_cached", table);
+    let config = |out: &str| json(&here.join(out).join("config.json"));
+    // One position of the puzzle embedding and 16 cells.
+    save(rotary(17, 4, 500.0));
+    let notes = imported(here, &["hub", "--task=sudoku", "--out=alone"]);
+    for key in ["num_heads", "seq_len", "rope_theta", "pos_encodings"] {
+        assert!(!notes.contains(key), "{key}: {notes}");
+    }
+    assert_eq!(config("alone")["block"]["n_heads"], 4);
+    assert_eq!(config("alone")["block"]["rope_base"], 500.0);
+    assert_eq!(config("alone")["input"]["n_cells"], 16);
+
+    let write = |arch: &str| {
+        let text = format!("arch: {{H_cycles: 2{arch}}}\nseq_len: 16\n{DATA}");
+        fs::write(here.join("hub/all_config.yaml"), text).unwrap();
+    };
+    write(", num_heads: 4, rope_theta: 500, pos_encodings: rope");
+    imported(here, &["hub", "--out=agrees"]);
+    for (arch, why) in [
+        (", num_heads: 2", "`num_heads` is 2, but 4 in the weights of hub"),
+        (", rope_theta: 10000", "`rope_theta` is 10000, but 500 in the weights of hub"),
+        (", pos_encodings: learned", "`pos_encodings` is not rope, but the weights in hub"),
+    ] {
+        write(arch);
+        refused(here, &["hub"], why);
+    }
+    write("");
+    refused(here, &["hub", "--cells=36"], "`rotary_emb.cos_cached` is for 17 positions, but");
+    save(rotary(17, 4, 10000.0));
+    imported(here, &["hub", "--out=default"]);
+    assert_eq!(config("default")["block"]["rope_base"], 10000.0);
+    // Frequencies alone.
+    let frequencies =
+        |base: f64| Tensor::new(&[1.0, base.powf(-0.5) as f32], &Device::Cpu).unwrap();
+    save_as("inv_freq", frequencies(5e5));
+    imported(here, &["hub", "--out=frequencies"]);
+    assert_eq!(config("frequencies")["block"]["rope_base"], 5e5);
+    assert_eq!(config("frequencies")["block"]["n_heads"], 4);
+    write(", rope_theta: 10000");
+    let why = "`rope_theta` is 10000, but 500000 in the weights of hub (`rotary_emb.inv_freq`)";
+    refused(here, &["hub"], why);
+    write("");
+    save(rotary(17, 6, 10000.0));
+    refused(here, &["hub"], "is for heads of 6 channels, which do not divide the 16 of");
+    save((rotary(17, 4, 1e4) * 2.0).unwrap());
+    refused(here, &["hub"], "`rotary_emb.cos_cached` is not the table of any `rope_theta`");
+}
+
+#[test]
+fn the_names_of_raw_puzzles_are_not_expected_in_their_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    train(here, "arc", "run", &[]);
+    assert_eq!(hrm(here, &["export", "run", "--out=m.safetensors"]).code, 0);
+    fs::remove_file(here.join("m.identifiers.json")).unwrap();
+    fs::create_dir(here.join("d")).unwrap();
+    assert_eq!(hrm(here, &["data", "generate", "arc", "-n=3", "--out=d/tasks.json"]).code, 0);
+    let notes = imported(here, &["m.safetensors", "--data=d", "--out=raw"]);
+    assert!(notes.contains("they are called puzzle-1 and so on"), "{notes}");
+    // Names that contradict each other.
+    let names = json(&here.join("raw/identifiers.json"));
+    let mut names: Vec<String> = serde_json::from_value(names).unwrap();
+    names[2] = names[1].clone();
+    fs::write(here.join("names.json"), serde_json::to_string(&names).unwrap()).unwrap();
+    let args = ["m.safetensors", "--identifiers=names.json"];
+    refused(here, &args, "names.json: expected another name for each puzzle, found ");
 }

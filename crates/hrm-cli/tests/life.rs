@@ -689,3 +689,71 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_is_named() {
         assert!(output.status.code() == Some(1) && is_named, "{args:?}: {stderr}");
     }
 }
+
+#[test]
+fn a_checkpoint_that_stands_for_another_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let many = ["--set=train.checkpoint_interval=1", "--set=train.n_checkpoints=4"];
+    start(here, "sudoku", "3", "run", &many);
+    let checkpoints = here.join("run/checkpoints");
+    fs::write(checkpoints.join("best"), "step-000001\n").unwrap();
+    assert!(!ok(here, &["eval", "run"]).stderr.contains("is gone"));
+    fs::remove_dir_all(checkpoints.join("step-000001")).unwrap();
+    let said = "run/checkpoints/step-000001 is gone, which the run names as the one to use: \
+                run/checkpoints/step-000003 is used.";
+    for args in [
+        &["eval", "run"][..],
+        &["export", "run", "--out=x.safetensors"],
+        &["train", "--init=run", "--steps=1", "--out=warm"],
+    ] {
+        let ran = ok(here, args);
+        assert!(ran.stderr.contains(said), "{args:?}: {}", ran.stderr);
+    }
+    fs::remove_dir_all(&checkpoints).unwrap();
+    let expected = "run is a run without a checkpoint: expected one in run/checkpoints, found none";
+    refused(here, &["eval", "run"], &[expected]);
+    refused(here, &["export", "run", "--out=y.safetensors"], &[expected]);
+}
+
+#[test]
+fn versions_keep_their_embeddings_whichever_project_named_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let augmented = "--set=task.augmentations=3";
+    write_tasks(&here.join("arc.json"), &["a", "b", "c"]);
+    for dialect in ["hrm", "trm"] {
+        let export = ["data", "export", "arc", "--data=arc.json", augmented, "--dialect"];
+        ok(here, &[&export[..], &[dialect, "--out", dialect]].concat());
+    }
+    let names = |dialect: &str| read_json(&here.join(dialect).join("identifiers.json"));
+    assert_ne!(names("hrm"), names("trm"));
+    start(here, "arc", "2", "run", &["--data=trm"]);
+    let ran = warm(here, "run", "1", "warm", &["--data=hrm"]);
+    let n = names("hrm").as_array().unwrap().len() - 1;
+    let said =
+        format!("{n} keep their embeddings, 0 are new and start at zero, 0 of the checkpoint");
+    assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+}
+
+#[test]
+fn the_batch_size_that_is_given_is_not_adapted() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write_tasks(&here.join("arc.json"), &["a", "b", "c"]);
+    start(here, "arc", "1", "run", &["--data=arc.json"]);
+    let canvas = "--set=task.canvas=12";
+    let said = |more: &[&str]| {
+        let name = format!("r{}", more.len());
+        ok(
+            here,
+            &[&["train", "--init=run", "--steps=1", "--out", &name, canvas][..], more].concat(),
+        )
+        .stderr
+    };
+    let adapted = said(&["--data=arc.json"]);
+    assert!(adapted.contains("puzzles have 144 cells instead of"), "{adapted}");
+    let given = said(&["--data=arc.json", "--set=train.batch_size=4"]);
+    assert!(!given.contains("train.batch_size is"), "{given}");
+    assert_eq!(read_json(&here.join("r2/run.json"))["config"]["train"]["batch_size"], 4);
+}

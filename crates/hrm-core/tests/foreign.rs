@@ -443,3 +443,23 @@ fn files_of_an_archive_are_counted_before_they_are_read() {
     let message = chain(&weight_file::read(&path).unwrap_err());
     assert!(message.ends_with("the archive has 40001 files, expected at most 32768"), "{message}");
 }
+
+#[test]
+fn a_single_tensor_is_named_as_such() {
+    let message = Folder::new().read(&tensor()).unwrap_err();
+    assert!(message.contains("it holds a single tensor, not a dictionary of tensors"), "{message}");
+}
+
+#[test]
+fn a_saved_table_of_rotary_embeddings_is_kept_for_the_caller() {
+    let table = "inner.rotary_emb.cos_cached";
+    let read = Folder::new().read(&model("", &[(table, tensor())])).unwrap();
+    assert_close("table", &read.rotary.unwrap(), &six(), Tol::EXACT);
+    assert_eq!(read.passed_over, [table]);
+    assert!(!read.tensors.contains_key(table));
+    assert!(Folder::new().read(&model("", &[])).unwrap().rotary.is_none());
+    let others =
+        [("inner.rotary_emb.inv_freq", tensor()), ("inner.rotary_emb.sin_cached", tensor())];
+    assert!(Folder::new().read(&model("", &others)).unwrap().rotary.is_some());
+    assert!(Folder::new().read(&model("", &others[1..])).unwrap().rotary.is_none());
+}

@@ -159,7 +159,19 @@ impl PresetFile {
     /// # Errors
     ///
     /// [`TaskError`] for data that cannot be read or are of another task.
-    pub fn fitted_to(mut self, data: &[PathBuf]) -> Result<(Self, Vec<String>), TaskError> {
+    pub fn fitted_to(self, data: &[PathBuf]) -> Result<(Self, Vec<String>), TaskError> {
+        let file = self.with_task_of(data)?;
+        let n_cells = file.task.puzzle_kind().n_cells();
+        Ok(file.with_batch_for(n_cells))
+    }
+
+    /// The settings with a task for the puzzles in `data`, the first half of
+    /// [`fitted_to`](Self::fitted_to).
+    ///
+    /// # Errors
+    ///
+    /// As [`fitted_to`](Self::fitted_to).
+    pub fn with_task_of(mut self, data: &[PathBuf]) -> Result<Self, TaskError> {
         self.task = match prepared::read(data)? {
             None => self.task.fitted_to(data)?,
             Some(prepared) if prepared.name() == self.task.name() => prepared,
@@ -169,9 +181,14 @@ impl PresetFile {
                 return Err(TaskError::malformed(place, expected, prepared.name()));
             }
         };
+        Ok(self)
+    }
+
+    /// The settings with a batch size for puzzles of `n_cells`, where the model still has the
+    /// number of cells that the batch size was for, and a note if it was adapted.
+    pub fn with_batch_for(mut self, n_cells: usize) -> (Self, Vec<String>) {
         let mut notes = Vec::new();
-        let (n_cells_preset, n_cells) =
-            (self.model.input.n_cells, self.task.puzzle_kind().n_cells());
+        let n_cells_preset = self.model.input.n_cells;
         let batch_size = self.fit.batch_size(self.train.batch_size, n_cells_preset, n_cells);
         if batch_size != self.train.batch_size {
             notes.push(format!(
@@ -181,7 +198,7 @@ impl PresetFile {
             ));
             self.train.batch_size = batch_size;
         }
-        Ok((self, notes))
+        (self, notes)
     }
 }
 

@@ -248,6 +248,28 @@ pub trait RowDecoder: Send + Sync {
         Ok(())
     }
 
+    /// Whether a question decides which answers are right, so that
+    /// [`check_answer`](Self::check_answer) can tell.
+    fn has_rules(&self) -> bool {
+        false
+    }
+
+    /// Makes sure that the question `inputs` has the answer `labels`, as readers of puzzle files
+    /// do. Labels that are padding are unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] with what is wrong, found at `place()`.
+    fn check_answer(
+        &self,
+        inputs: &[u32],
+        labels: &[u32],
+        place: &dyn Fn() -> String,
+    ) -> Result<(), TaskError> {
+        let _ = (inputs, labels, place);
+        Ok(())
+    }
+
     /// The base puzzles of a data set, as files that [`DataSource::open`] reads.
     fn import(&self, layout: &Layout) -> Imported;
 }

@@ -7,6 +7,8 @@ use hrm_base::file_kind::FileKind;
 use hrm_core::SaveError;
 use hrm_core::weight_file::WeightFileError;
 
+use crate::run::files;
+
 /// An error of training or evaluation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,6 +67,17 @@ pub enum TrainError {
         path: PathBuf,
         /// The file it lacks.
         missing: &'static str,
+    },
+
+    /// A run has no checkpoint.
+    #[error(
+        "{0} is a run without a checkpoint: expected one in {1}, found none. It has not written \
+         its first one, or they were removed: name a checkpoint that is left, or train it again",
+        .path.display(), .path.join(files::CHECKPOINTS).display()
+    )]
+    WithoutCheckpoint {
+        /// The run folder.
+        path: PathBuf,
     },
 
     /// Another process holds the lock of the run folder.

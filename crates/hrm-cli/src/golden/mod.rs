@@ -12,10 +12,12 @@ mod report;
 mod table;
 mod vectors;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use hrm_base::file_kind::FileKind;
+use hrm_base::file_kind::{FileKind, Group};
 use hrm_testkit::{Golden as GoldenFile, GoldenError};
 
 use crate::checkpoint;
@@ -81,13 +83,6 @@ impl Golden {
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<GoldenFile> {
-    match FileKind::instead_of(path) {
-        Some(found) => Err(usage(format!("{} is {found}", path.display()))),
-        None => Ok(GoldenFile::open(path)?),
-    }
-}
-
 impl Check {
     fn run(self) -> anyhow::Result<()> {
         let compute = self.compute.with_f32_default();
@@ -107,6 +102,29 @@ impl Vectors {
         let report = Report { path, configuration, n_steps: None, extent, table };
         print([Ok(report)].into_iter(), &self.format)
     }
+}
+
+/// Opens a golden file.
+///
+/// # Errors
+///
+/// If it cannot be read, or is something else.
+fn open(path: &Path) -> anyhow::Result<GoldenFile> {
+    GoldenFile::open(path).map_err(|err| {
+        let mut head = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
+        let kind = read.ok().and_then(|_| FileKind::of(&head));
+        match (&err, kind) {
+            (GoldenError::Format { .. }, Some(kind)) if kind.group != Group::Safetensors => {
+                usage(format!(
+                    "{}: expected a golden file, which is in the format safetensors, found {}",
+                    path.display(),
+                    kind.instead().unwrap_or(kind.name.into_owned())
+                ))
+            }
+            _ => err.into(),
+        }
+    })
 }
 
 /// The given files, and the golden files in the given folders in the order of their

@@ -37,16 +37,17 @@ impl Data {
 
     /// The path, if it holds puzzles that are not prepared.
     pub(super) fn puzzles(&self) -> Option<&Path> {
-        let is_prepared = self.n_cells.is_some() || self.identifiers().is_some_and(|p| p.is_file());
-        (!is_prepared).then_some(&self.path)
+        self.identifiers().is_none().then_some(&self.path)
     }
 
-    /// The file of names in a folder, or beside one of its splits.
+    /// The file of names of prepared data, which may be missing: in their folder, or beside one
+    /// of its splits.
     pub(super) fn identifiers(&self) -> Option<PathBuf> {
         let path = self.path.join(FILE);
         let above = self.path.join("..").join(FILE);
         let is_split = self.path.join("dataset.json").is_file() && above.is_file();
-        self.path.is_dir().then_some(if is_split && !path.is_file() { above } else { path })
+        let is_prepared = self.n_cells.is_some() || path.is_file();
+        is_prepared.then_some(if is_split && !path.is_file() { above } else { path })
     }
 }
 
@@ -65,6 +66,7 @@ pub(super) fn read(path: &Path, n: usize, weights: &str) -> anyhow::Result<Vec<S
             names.len()
         )));
     }
+    published::check_names(&names, &path.display().to_string())?;
     Ok(names)
 }
 

@@ -103,7 +103,7 @@ impl Import {
             note(format!("Not read: {passed_over}."));
         }
         let place = self.file.display().to_string();
-        let shapes = Shapes::of(&place, &read.tensors)?;
+        let shapes = Shapes::of(&place, &read.tensors, read.rotary.as_ref())?;
         let mut defaults = Vec::new();
         let of_own = published.own.as_ref().map(|own| own.input.n_cells);
         let of_data = data.as_ref().and_then(|data| data.n_cells);
@@ -113,22 +113,24 @@ impl Import {
             published: &published,
             kind: self.task.as_deref(),
             set: &self.set,
-            n_cells: self.cells.or(published.count("seq_len")?).or(of_own).or(of_data),
+            n_cells: (self.cells.or(published.count("seq_len")?).or(of_own).or(of_data))
+                .or(shapes.n_cells(&published)?),
             puzzles: data.as_ref().and_then(identifiers::Data::puzzles),
         };
         let (task, n_cells) = evidence.task(&mut defaults)?;
         let (config, open) = shapes.config(&published, n_cells)?;
         defaults.extend(open);
 
-        let specs = config.params()?;
+        let context = match published.exists() {
+            true => format!("{place}, with {}", published.place()),
+            false => place.clone(),
+        };
+        let specs = config
+            .params()
+            .map_err(|err| usage(format!("{context}: {}", published.in_keys(&err))))?;
         must_fit(&place, &specs, &read)?;
-        let weights = Weights::from_tensors(&specs, read.tensors, &Device::Cpu).map_err(|err| {
-            let context = match published.exists() {
-                true => format!("{place}, with {}", published.place()),
-                false => place.clone(),
-            };
-            anyhow::Error::from(ModelError::from(err)).context(context)
-        })?;
+        let weights = Weights::from_tensors(&specs, read.tensors, &Device::Cpu)
+            .map_err(|err| anyhow::Error::from(ModelError::from(err)).context(context))?;
         shapes.check_architecture(&published)?;
         let model = Hrm::with_weights(config, weights)?;
 
@@ -170,13 +172,12 @@ impl Import {
     /// folder and of the checkpoint itself, or of the folder above.
     fn find_config(&self, read: &Foreign, folders: &[PathBuf]) -> anyhow::Result<Published> {
         let exported = read.files.first().map(|file| output::beside(file, "config.yaml"));
-        if let Some(exported) = exported.filter(|path| path.is_file()) {
-            return Published::read(&exported);
+        if let Some(exported) = present(exported)?.first() {
+            return Published::read(exported);
         }
         let within = |folders: &[PathBuf]| {
-            let named =
-                folders.iter().flat_map(|folder| CONFIGS.map(|name| folder.join(name))).collect();
-            Published::find(Vec::into_iter(named))
+            let named = folders.iter().flat_map(|folder| CONFIGS.map(|name| folder.join(name)));
+            Published::find(present(named)?.into_iter())
         };
         let mut found = within(folders)?;
         for place in found.add_settings(read)? {
@@ -215,8 +216,8 @@ impl Import {
         }
         let exported = files.first().map(|file| output::beside(file, identifiers::FILE));
         let named = folders.iter().map(|folder| folder.join(identifiers::FILE));
-        if let Some(path) = exported.into_iter().chain(named).find(|path| path.is_file()) {
-            let names = identifiers::read(&path, n, &place)?;
+        if let Some(path) = present(exported.into_iter().chain(named))?.first() {
+            let names = identifiers::read(path, n, &place)?;
             note(format!("Names of the puzzle embeddings: {}.", path.display()));
             return Ok(names);
         }
@@ -230,6 +231,34 @@ impl Import {
         let unnamed = (1..n).map(|id| format!("puzzle-{id}"));
         Ok(std::iter::once("<blank>".to_owned()).chain(unnamed).collect())
     }
+}
+
+/// Those of these files that are there.
+///
+/// # Errors
+///
+/// If one of them is something else than a file, such as a link to a file that was not
+/// downloaded: what it would say must not be taken by default.
+fn present(paths: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        match path.symlink_metadata() {
+            Err(_) => {}
+            Ok(_) if path.is_file() => found.push(path),
+            Ok(at) => {
+                let instead = match at.is_symlink() && !path.exists() {
+                    true => "a link to a file that is not here: download that",
+                    false => "not a file: replace it",
+                };
+                return Err(usage(format!(
+                    "{} is {instead}, or move it away and name what to use with --config or \
+                     --identifiers",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Refuses a run or a checkpoint folder of hrm, or a file of one.

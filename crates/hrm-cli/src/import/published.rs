@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use hrm_base::file_kind::FileKind;
 use hrm_base::words;
 use hrm_core::foreign::Foreign;
-use hrm_core::{GradientSpan, HaltRule, HrmConfig, InitialStates, Modules, Positions};
+use hrm_core::{ConfigError, GradientSpan, HaltRule, HrmConfig, InitialStates, Modules, Positions};
 use hrm_puzzles::text::{self, clipped};
 use hrm_tasks::TaskConfig;
 use serde::{Deserialize, Serialize};
@@ -136,6 +136,26 @@ const ARCHITECTURES: [&str; 3] = [
     "trm@TinyRecursiveReasoningModel_ACTV1",
 ];
 
+/// Fields of a [`HrmConfig`], with the keys that stand for them.
+const KEYS: [(&str, &str); 16] = [
+    ("input.vocab_size", "vocab_size"),
+    ("input.n_cells", "seq_len"),
+    ("input.n_puzzle_ids", "num_puzzle_identifiers"),
+    ("puzzle_embedding.dim", "puzzle_emb_ndim"),
+    ("puzzle_embedding.n_positions", "puzzle_emb_len"),
+    ("block.hidden_dim", "hidden_size"),
+    ("block.n_heads", "num_heads"),
+    ("block.expansion", "expansion"),
+    ("block.rope_base", "rope_theta"),
+    ("block.norm_eps", "rms_norm_eps"),
+    ("recurrence.n_h_layers", "H_layers"),
+    ("recurrence.n_l_layers", "L_layers"),
+    ("recurrence.n_h_cycles", "H_cycles"),
+    ("recurrence.n_l_cycles", "L_cycles"),
+    ("halting.n_segments_max", "halt_max_steps"),
+    ("halting.exploration", "halt_exploration_prob"),
+];
+
 /// What the keys of the published code cannot say.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,15 +198,15 @@ impl Published {
         Self::parse(path)?.expect_config()?.checked()
     }
 
-    /// Reads those of these files that are configs of a model; together they must not
-    /// contradict each other. It is empty if there is none.
+    /// Reads those of these files, all of which exist, that are configs of a model; together
+    /// they must not contradict each other. It is empty if there is none.
     ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
     pub(super) fn find(paths: impl Iterator<Item = PathBuf>) -> anyhow::Result<Self> {
         let mut found = Self::default();
-        for path in paths.filter(|path| path.is_file()) {
+        for path in paths {
             if let Some(found) = FileKind::instead_of(&path) {
                 return Err(usage(format!("{} is {found}", path.display())));
             }
@@ -393,6 +413,15 @@ impl Published {
     /// An error about this config.
     pub(super) fn wrong(&self, what: impl Display) -> anyhow::Error {
         usage(format!("{}: {what}", self.place()))
+    }
+
+    /// An error about the sizes of a model, in the keys of this config.
+    pub(super) fn in_keys(&self, err: &ConfigError) -> String {
+        let message = err.to_string();
+        if self.own.is_some() {
+            return message;
+        }
+        KEYS.iter().fold(message, |message, (own, key)| message.replace(own, key))
     }
 
     fn value(&self, key: &str) -> Option<&Value> {

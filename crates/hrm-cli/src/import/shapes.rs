@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use hrm_core::{HaltRule, HrmConfig, Mixer, Modules, Positions, names};
 
 use super::published::Published;
@@ -25,15 +25,95 @@ pub(super) struct Shapes {
     mixer: Mixer,
     /// Number of positions, puzzle embedding included, and the tensor that depends on it.
     n_positions: Option<(usize, String)>,
+    /// The table of rotary position embeddings, if it is saved.
+    rotary: Option<Rotary>,
+}
+
+/// A saved table of rotary position embeddings, or their frequencies.
+struct Rotary {
+    /// What it is called, for messages.
+    name: &'static str,
+    /// Positions of the table.
+    n_positions: Option<usize>,
+    head_dim: usize,
+    /// The cosines of the first positions, one row each.
+    rows: Vec<Vec<f32>>,
+}
+
+impl Rotary {
+    /// # Errors
+    ///
+    /// If it is no such table.
+    fn of(place: &str, table: &Tensor) -> anyhow::Result<Self> {
+        const N_ROWS_MAX: usize = 1 << 10;
+        let table = table.to_dtype(DType::F32)?;
+        match *table.dims() {
+            [n_positions, head_dim] => {
+                let rows = table.narrow(0, 0, n_positions.min(N_ROWS_MAX))?.to_vec2()?;
+                let (name, n_positions) = ("rotary_emb.cos_cached", Some(n_positions));
+                Ok(Self { name, n_positions, head_dim, rows })
+            }
+            [_] => {
+                const N_ROWS: u32 = 64;
+                let frequencies = table.to_vec1::<f32>()?;
+                let row = |position: u32| {
+                    let both = frequencies.iter().chain(&frequencies);
+                    both.map(|frequency| (position as f32 * frequency).cos()).collect()
+                };
+                let (name, head_dim) = ("rotary_emb.inv_freq", 2 * frequencies.len());
+                let rows = (0..N_ROWS).map(row).collect();
+                Ok(Self { name, n_positions: None, head_dim, rows })
+            }
+            ref dims => Err(usage(format!(
+                "{place}: the table of rotary embeddings has shape {dims:?}, expected a matrix"
+            ))),
+        }
+    }
+
+    /// Whether the table has this base, within the precision of half a float.
+    fn has_base(&self, base: f64) -> bool {
+        const TOLERANCE: f64 = 0.01;
+        let half = (self.head_dim / 2).max(1);
+        let angle =
+            |channel: usize| base.powf(-2.0 * (channel % half) as f64 / self.head_dim as f64);
+        let angles: Vec<f64> = (0..self.head_dim).map(angle).collect();
+        self.rows.iter().enumerate().all(|(position, row)| {
+            row.iter().zip(&angles).all(|(cosine, angle)| {
+                ((position as f64 * angle).cos() - f64::from(*cosine)).abs() < TOLERANCE
+            })
+        })
+    }
+
+    /// The base of the table, to four digits.
+    fn base(&self) -> Option<f64> {
+        let angle = |position: usize| {
+            let cosine = f64::from(*self.rows.get(position)?.get(1)?);
+            Some(cosine.acos() / position as f64)
+        };
+        // An angle of about 1 is told best.
+        let position = (1.0 / angle(1)?).clamp(1.0, self.rows.len() as f64 - 1.0) as usize;
+        let base = angle(position)?.powf(self.head_dim as f64 / -2.0);
+        let is_told = |base: &f64| self.head_dim >= 4 && self.has_base(*base);
+        format!("{base:.3e}").parse().ok().filter(is_told)
+    }
 }
 
 impl Shapes {
     /// # Errors
     ///
     /// If tensors without which nothing can be said are missing.
-    pub(super) fn of(place: &str, tensors: &HashMap<String, Tensor>) -> anyhow::Result<Self> {
+    pub(super) fn of(
+        place: &str,
+        tensors: &HashMap<String, Tensor>,
+        rotary: Option<&Tensor>,
+    ) -> anyhow::Result<Self> {
         let matrix = |name: &str| match tensors.get(name).map(Tensor::dims) {
             Some(&[rows, columns]) => Ok((rows, columns)),
+            Some(&[0]) => Err(usage(format!(
+                "{place}: `{name}` has shape [0]: its numbers are in other files, of which every \
+                 process has written a part. Make one file of them first, those of DeepSpeed with \
+                 `python zero_to_fp32.py FOLDER FILE`"
+            ))),
             Some(dims) => {
                 Err(usage(format!("{place}: `{name}` has shape {dims:?}, expected a matrix")))
             }
@@ -64,12 +144,15 @@ impl Shapes {
             .map(|(width, inner_dim)| inner_dim as f64 * 1.5 / width.max(1) as f64)
             .fold(f64::INFINITY, f64::min);
         let has_positions = tensors.contains_key(names::POSITIONS);
+        let rotary = rotary.map(|table| Rotary::of(place, table)).transpose()?;
         let n_positions = match mixed {
             Some((n_positions, _)) => Some((n_positions, over_positions)),
             None if has_positions => {
                 Some((matrix(names::POSITIONS)?.0, names::POSITIONS.to_owned()))
             }
-            None => None,
+            None => {
+                rotary.as_ref().and_then(|table| Some((table.n_positions?, table.name.to_owned())))
+            }
         };
         let (n_puzzle_ids, puzzle_dim) =
             if tensors.contains_key(names::PUZZLES) { matrix(names::PUZZLES)? } else { (1, 0) };
@@ -85,7 +168,33 @@ impl Shapes {
             has_positions,
             mixer: if mixed.is_some() { Mixer::Mlp } else { Mixer::Attention },
             n_positions,
+            rotary,
         })
+    }
+
+    /// Number of cells, if the table of rotary embeddings gives the number of all positions, and
+    /// the positions of the puzzle embedding are known.
+    ///
+    /// # Errors
+    ///
+    /// If the config has something else than a number.
+    pub(super) fn n_cells(&self, published: &Published) -> anyhow::Result<Option<usize>> {
+        let Some(n_positions) = self.rotary.as_ref().and_then(|table| table.n_positions) else {
+            return Ok(None);
+        };
+        let n_prefix = match published.count("puzzle_emb_len")? {
+            _ if self.puzzle_dim == 0 => 0,
+            Some(0) => self.n_prefix_least(),
+            Some(given) => given,
+            None if self.n_h_layers > 0 => self.n_prefix_least(),
+            None => return Ok(None),
+        };
+        Ok(n_positions.checked_sub(n_prefix).filter(|n_cells| *n_cells > 0))
+    }
+
+    /// The positions that the channels of the puzzle embedding need.
+    fn n_prefix_least(&self) -> usize {
+        self.puzzle_dim.div_ceil(self.hidden_dim.max(1))
     }
 
     /// The config of the model, and the settings in it that nothing gives.
@@ -114,11 +223,14 @@ impl Shapes {
         self.check(published, modules.unwrap_or_default())?;
         let start = if is_recursive { HrmConfig::tiny_recursive() } else { HrmConfig::paper() };
         let mut open = Open::default();
-        let n_heads =
-            open.or("num_heads", published.count("num_heads")?, (self.hidden_dim / 64).max(1));
+        let n_heads = match (self.n_heads(published)?, published.count("num_heads")?) {
+            (Some(n_heads), _) => n_heads,
+            (None, given) => open.or("num_heads", given, (self.hidden_dim / 64).max(1)),
+        };
         let positions = match published.positions()? {
             Some(positions) => positions,
             None if self.has_positions => Positions::Learned,
+            None if self.rotary.is_some() => Positions::Rope,
             // Positions have no effect on a SwiGLU over them.
             None if self.mixer == Mixer::Mlp => Positions::None,
             None => open.or_text("pos_encodings", "rope", Positions::Rope),
@@ -138,7 +250,10 @@ impl Shapes {
         );
         let rope_base = published.real("rope_theta")?;
         let rope_base = match positions {
-            Positions::Rope => open.or("rope_theta", rope_base, start.block.rope_base),
+            Positions::Rope => match self.rope_base(published, start.block.rope_base)? {
+                Some(rope_base) => rope_base,
+                None => open.or("rope_theta", rope_base, start.block.rope_base),
+            },
             _ => rope_base.unwrap_or(start.block.rope_base),
         };
         let norm_eps =
@@ -199,6 +314,47 @@ impl Shapes {
         Ok((config, open.0))
     }
 
+    /// The number of heads that the table of rotary embeddings is for, if there is one.
+    fn n_heads(&self, published: &Published) -> anyhow::Result<Option<usize>> {
+        let Some(Rotary { name, head_dim, .. }) = self.rotary else { return Ok(None) };
+        if head_dim == 0 || !self.hidden_dim.is_multiple_of(head_dim) {
+            return Err(usage(format!(
+                "{}: `{name}` is for heads of {head_dim} channels, which do not divide the {} \
+                 of `{}`",
+                self.place,
+                self.hidden_dim,
+                names::TOKENS
+            )));
+        }
+        let n_heads = self.hidden_dim / head_dim;
+        match published.count("num_heads")? {
+            Some(given) if given != n_heads => {
+                let what = format!("`{name}` is for heads of {head_dim} channels");
+                Err(self.contradiction(published, "num_heads", given, n_heads, &what))
+            }
+            _ => Ok(Some(n_heads)),
+        }
+    }
+
+    /// The base of the table of rotary embeddings, if there is one.
+    fn rope_base(&self, published: &Published, default: f64) -> anyhow::Result<Option<f64>> {
+        let Some(rotary) = &self.rotary else { return Ok(None) };
+        let of_table = Some(default).filter(|base| rotary.has_base(*base)).or(rotary.base());
+        match (published.real("rope_theta")?, of_table) {
+            (Some(given), _) if rotary.has_base(given) => Ok(Some(given)),
+            (None, Some(base)) => Ok(Some(base)),
+            (Some(given), Some(base)) => {
+                let what = format!("`{}`", rotary.name);
+                Err(self.contradiction(published, "rope_theta", given, base, &what))
+            }
+            (given, None) => {
+                let base =
+                    given.map_or("any `rope_theta`".to_owned(), |n| format!("`rope_theta` {n}"));
+                Err(usage(format!("{}: `{}` is not the table of {base}", self.place, rotary.name)))
+            }
+        }
+    }
+
     /// Number of positions of the puzzle embedding.
     fn n_prefix(
         &self,
@@ -207,17 +363,25 @@ impl Shapes {
         is_recursive: bool,
         open: &mut Open,
     ) -> anyhow::Result<usize> {
-        let least = self.puzzle_dim.div_ceil(self.hidden_dim.max(1));
+        let least = self.n_prefix_least();
         let given = published.count("puzzle_emb_len")?;
+        let is_hrm = published.architecture().is_some_and(|(_, is_recursive)| !is_recursive);
+        // What `hrm export` writes has a variant, and follows the key.
+        let ignores_key = is_hrm && published.variant.is_none() && self.puzzle_dim > 0;
+        if let Some(given) = given.filter(|given| ignores_key && ![0, least].contains(given)) {
+            let what = "HRM has as many positions as the channels of `inner.puzzle_emb` need";
+            return Err(self.contradiction(published, "puzzle_emb_len", given, least, what));
+        }
         let n_prefix = match given {
             _ if self.puzzle_dim == 0 => 0,
             // As many as its channels need.
             Some(0) => least,
             Some(n_prefix) => n_prefix,
+            // The published code of HRM has no other number.
+            None if !is_recursive => least,
             None => match &self.n_positions {
-                Some((n_positions, _)) => n_positions.saturating_sub(n_cells),
-                None if is_recursive => open.or("puzzle_emb_len", None, 16),
-                None => least,
+                Some((n_positions, _)) => n_positions.saturating_sub(n_cells).max(1),
+                None => open.or("puzzle_emb_len", None, 16),
             },
         };
         match &self.n_positions {
@@ -281,6 +445,14 @@ impl Shapes {
             return Err(self.contradiction(published, "mlp_t", given, mixes, what));
         }
         if let Some(given) = published.positions()? {
+            if let Some(Rotary { name, .. }) =
+                self.rotary.as_ref().filter(|_| given != Positions::Rope)
+            {
+                return Err(published.wrong(format!(
+                    "`pos_encodings` is not rope, but the weights in {} have a table `{name}`",
+                    self.place
+                )));
+            }
             let is_learned = given == Positions::Learned;
             if is_learned != self.has_positions {
                 let (has, name) = (if self.has_positions { "a" } else { "no" }, names::POSITIONS);

@@ -287,7 +287,7 @@ mod tests {
             sizes.into_iter().map(|(name, shape)| matrix(name, shape)).collect()
         };
         let task = |n_symbols, n_ids, kind| {
-            let shapes = Shapes::of("w", &tensors(n_symbols, n_ids)).unwrap();
+            let shapes = Shapes::of("w", &tensors(n_symbols, n_ids), None).unwrap();
             let published = Published::default();
             let (set, n_cells, puzzles) = (&[], None, None);
             let evidence = Evidence {

@@ -32,10 +32,9 @@ impl Kind {
         let mut file = File::open(path)?;
         let mut head = Vec::new();
         (&mut file).take(512).read_to_end(&mut head)?;
-        if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-            return Ok(of_zip(file));
-        }
+        let is_zip = head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06");
         Ok(match FileKind::of(&head) {
+            Some(kind) if is_zip && kind.group != Group::Safetensors => of_zip(file),
             Some(kind) if kind.group == Group::Pickle && is_unpacked(path) => {
                 let advice = "pack its folder again without compression, `zip -0 -r FILE FOLDER`";
                 Self::Other(format!("a part of an unpacked PyTorch checkpoint: {advice}"))
@@ -140,6 +139,7 @@ mod tests {
     #[test]
     fn files_are_recognised_by_content() {
         assert_eq!(kind(b"\x02\0\0\0\0\0\0\0{}"), Kind::Safetensors);
+        assert_eq!(kind(b"PK\x03\x04\0\0\0\0{"), Kind::Safetensors);
         assert_eq!(kind(&zip(&["model/data.pkl"])), Kind::Torch);
         for (bytes, what) in [
             (&b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."[..], "torch.save("),

@@ -94,15 +94,56 @@ pub(super) fn files(path: &Path) -> Result<Located, ForeignError> {
         .iter()
         .filter_map(|candidates| Some(candidates.first()?.parent()?.to_owned()))
         .collect();
-    match folders.as_slice() {
-        [] => refuse(nothing_found(path)),
-        [candidates] => choose(path, candidates),
+    let located = match folders.as_slice() {
+        [] => return refuse(nothing_found(path)),
+        [candidates] => choose(path, candidates)?,
         _ => match newest(&homes).and_then(|home| homes.iter().position(|other| other == home)) {
-            Some(at) => choose(&homes[at], &folders[at]),
+            Some(at) => choose(&homes[at], &folders[at])?,
             None => {
-                refuse(format!("several folders hold weights, name one: {}", list(homes.iter())))
+                let homes = list(homes.iter());
+                return refuse(format!("several folders hold weights, name one: {homes}"));
             }
         },
+    };
+    refuse_older(path, &located.files)?;
+    Ok(located)
+}
+
+/// Refuses the checkpoint of a step, found in `folder`, if there is one of a later step beside
+/// it, which could not be used.
+fn refuse_older(folder: &Path, found: &[PathBuf]) -> Result<(), ForeignError> {
+    let Some(first) = found.first() else { return Ok(()) };
+    for path in first.ancestors().take_while(|path| *path != folder) {
+        let (Some(step_of_path), Some(beside)) = (step(&name_of(path)), path.parent()) else {
+            continue;
+        };
+        let is_later = |other: &PathBuf| {
+            step(&name_of(other)).is_some_and(|step| step > step_of_path)
+                && without_numbers(other) == without_numbers(path)
+        };
+        let later = entries(beside)?.into_iter().filter(is_later);
+        if let Some(later) = later.max_by_key(|other| step(&name_of(other))) {
+            let what = format!(
+                "the newest checkpoint, {}, cannot be used: {}; to read an older one, name {}",
+                name_of(&later),
+                in_words(&later),
+                path.display()
+            );
+            return Err(ForeignError::Folder { path: beside.to_owned(), what });
+        }
+    }
+    Ok(())
+}
+
+/// What is at a path instead of weights.
+fn in_words(path: &Path) -> String {
+    let is_link = path.symlink_metadata().is_ok_and(|at| at.is_symlink());
+    match Kind::of(path) {
+        _ if is_link && !path.exists() => "a link to a file that is not here".to_owned(),
+        _ if path.is_dir() => "a folder without weights".to_owned(),
+        Ok(Kind::Other(what)) => what,
+        Ok(_) => "it holds no model".to_owned(),
+        Err(err) => err.to_string(),
     }
 }
 
@@ -126,12 +167,12 @@ fn search(
         let what = DISTRIBUTED.to_owned();
         return Err(ForeignError::Folder { path: folder.to_owned(), what });
     }
-    // A cache of a model hub, where every file is there twice.
-    if folder.join("blobs").is_dir() && folder.join("snapshots").is_dir() {
+    if is_cache(folder) {
         return search(&snapshot(folder), n_levels, found);
     }
     let indices: Vec<_> = entries.iter().filter(|path| is_index(path)).cloned().collect();
     if !indices.is_empty() {
+        refuse_whole(folder, &indices)?;
         found.push(indices);
         return Ok(());
     }
@@ -148,6 +189,27 @@ fn search(
         }
     }
     Ok(())
+}
+
+/// Refuses the index of shards beside a whole file of its name that is none of them.
+fn refuse_whole(folder: &Path, indices: &[PathBuf]) -> Result<(), ForeignError> {
+    for index in indices {
+        let whole = index.with_file_name(name_of(index).trim_end_matches(".index.json"));
+        if whole.is_file() && !shards(index)?.files.contains(&whole) {
+            let (index, whole) = (name_of(index), name_of(&whole));
+            let what = format!(
+                "{whole} and the shards of {index} may hold different weights: name one of the two \
+                 files"
+            );
+            return Err(ForeignError::Folder { path: folder.to_owned(), what });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder is the cache of a model hub, where every file is there twice.
+fn is_cache(folder: &Path) -> bool {
+    folder.join("blobs").is_dir() && folder.join("snapshots").is_dir()
 }
 
 /// The newest snapshot in the cache of a model hub.
@@ -233,11 +295,19 @@ fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Located, ForeignError
     if !models.is_empty() && !others.is_empty() {
         return choose(folder, &models);
     }
+    let is_part = |path: &PathBuf| {
+        name_of(path).contains("rank") && without_numbers(path) == without_numbers(&candidates[0])
+    };
     // The last of several by its name.
     let (last, steps): (Vec<_>, Vec<_>) =
         candidates.iter().cloned().partition(|path| name_of(path) == "last.ckpt");
     match (last.as_slice(), newest(&steps)) {
         ([last], Some(_)) => alone(last),
+        _ if candidates.iter().all(is_part) => refuse(format!(
+            "each file holds a part of the model, which several processes have written: make one \
+             file of them first, those of DeepSpeed with `python zero_to_fp32.py FOLDER FILE`: {}",
+            list(candidates.iter())
+        )),
         _ => refuse(format!("several files hold weights, name one: {}", list(candidates.iter()))),
     }
 }
@@ -246,12 +316,15 @@ fn choose(folder: &Path, candidates: &[PathBuf]) -> Result<Located, ForeignError
 fn newest(candidates: &[PathBuf]) -> Option<&PathBuf> {
     let steps = candidates.iter().map(|path| Some((step(&name_of(path))?, path)));
     let steps = steps.collect::<Option<BTreeMap<_, _>>>()?;
-    let family = |path: &PathBuf| {
-        (path.parent().map(Path::to_owned), name_of(path).replace(|c: char| c.is_ascii_digit(), ""))
-    };
+    let family = |path: &PathBuf| (path.parent().map(Path::to_owned), without_numbers(path));
     let families: BTreeSet<_> = candidates.iter().map(family).collect();
     let are_one = steps.len() == candidates.len() && families.len() == 1;
     are_one.then(|| steps.into_values().next_back()).flatten()
+}
+
+/// A name that all checkpoints of a run have in common.
+fn without_numbers(path: &Path) -> String {
+    name_of(path).replace(|c: char| c.is_ascii_digit(), "")
 }
 
 /// The step of `step_100`, `step=100.ckpt`, `epoch=3-step=100.ckpt` or `checkpoint-100.pt`.
@@ -328,11 +401,11 @@ fn shards(index: &Path) -> Result<Located, ForeignError> {
 fn nothing_found(folder: &Path) -> String {
     let expected = "expected a folder with weights (model.safetensors, pytorch_model.bin, step_N, \
                     a checkpoint of any name)";
-    let files: Vec<_> =
-        entries(folder).unwrap_or_default().into_iter().filter(|path| path.is_file()).collect();
-    let describe = |path: &PathBuf| match Kind::of(path) {
-        Ok(Kind::Other(what)) => format!("{} ({what})", name_of(path)),
-        _ => name_of(path),
+    let mut files = Vec::new();
+    files_below(folder, N_LEVELS, &mut files);
+    let describe = |path: &PathBuf| {
+        let name = path.strip_prefix(folder).unwrap_or(path).display();
+        format!("{name} ({})", in_words(path))
     };
     match files.as_slice() {
         [] => format!("{expected}, found no files"),
@@ -341,6 +414,21 @@ fn nothing_found(folder: &Path) -> String {
             let more = files.len().saturating_sub(5);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             format!("{expected}, found {}{more}", shown.join(", "))
+        }
+    }
+}
+
+/// The files in the folders in which [`search`] looks, and links that lead nowhere.
+fn files_below(folder: &Path, n_levels: usize, found: &mut Vec<PathBuf>) {
+    if is_cache(folder) {
+        return files_below(&snapshot(folder), n_levels, found);
+    }
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries(folder).unwrap_or_default().into_iter().partition(|path| path.is_dir());
+    found.extend(files);
+    for folder in folders {
+        if n_levels > 0 && found.len() < N_ENTRIES_MAX {
+            files_below(&folder, n_levels - 1, found);
         }
     }
 }
@@ -481,10 +569,87 @@ mod tests {
     }
 
     #[test]
+    fn an_older_checkpoint_never_stands_for_the_newest() {
+        let torn = &b"PK\x03\x04 cut short"[..];
+        for (names, later, what, named) in [
+            (&["step_10", "step_9", "step_8"][..], b"".as_slice(), "the file is empty", "step_9"),
+            (&["step=4.ckpt", "step=3.ckpt"], torn, "cut short or damaged", "step=3.ckpt"),
+            (
+                &["checkpoint-20/model.safetensors", "checkpoint-10/model.safetensors"],
+                b"",
+                "a folder without weights",
+                "checkpoint-10",
+            ),
+        ] {
+            let files: Vec<_> = names
+                .iter()
+                .map(|name| (*name, if *name == names[0] { later } else { WEIGHTS }))
+                .collect();
+            let folder = Folder::with(&files);
+            let message = folder.found().unwrap_err();
+            let newest = names[0].split('/').next().unwrap();
+            let start = format!("the newest checkpoint, {newest}, cannot be used: ");
+            assert!(message.contains(&start) && message.contains(what), "{message}");
+            let advice =
+                format!("; to read an older one, name {}", folder.0.path().join(named).display());
+            assert!(message.ends_with(&advice), "{message}");
+            // An older one that is damaged is not needed.
+            let files: Vec<_> = names
+                .iter()
+                .map(|name| (*name, if *name == names[0] { WEIGHTS } else { later }))
+                .collect();
+            assert_eq!(Folder::with(&files).found(), Ok(vec![names[0].to_owned()]));
+        }
+        // The later file belongs to another run.
+        let other = Folder::with(&[("step_9", WEIGHTS), ("ema_step_10", b"")]);
+        assert_eq!(other.found(), Ok(vec!["step_9".to_owned()]));
+    }
+
+    #[test]
+    fn whole_weights_beside_an_index_are_not_passed_over() {
+        let (index, shard) = ("model.safetensors.index.json", "model-00001-of-00002.safetensors");
+        let map = br#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;
+        let both = [(index, &map[..]), (shard, WEIGHTS), ("model.safetensors", WEIGHTS)];
+        let message = Folder::with(&both).found().unwrap_err();
+        let expected = "model.safetensors and the shards of model.safetensors.index.json may hold \
+                        different weights: name one of the two files";
+        assert!(message.ends_with(expected), "{message}");
+        // The same model in another format, and an index of the one file.
+        let formats = [both[0], both[1], ("pytorch_model.bin", WEIGHTS)];
+        assert_eq!(Folder::with(&formats).found(), Ok(vec![shard.to_owned()]));
+        let map = br#"{"weight_map": {"a": "model.safetensors"}}"#;
+        let one = Folder::with(&[(index, map), both[2]]);
+        assert_eq!(one.found(), Ok(vec!["model.safetensors".to_owned()]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_lead_nowhere_are_named() {
+        let link = |folder: &Folder, name: &str| {
+            let path = folder.0.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink("../../blobs/fetched-later", path).unwrap();
+        };
+        let hub = Folder::with(&[("refs/main", b"ab"), ("blobs/12.incomplete", b"1")]);
+        link(&hub, "snapshots/ab/model.safetensors");
+        let message = hub.found().unwrap_err();
+        let found = "snapshots/ab/model.safetensors (a link to a file that is not here)";
+        assert!(message.ends_with(&format!("found {found}")), "{message}");
+        let steps = Folder::with(&[("step_9", WEIGHTS)]);
+        link(&steps, "step_10");
+        let message = steps.found().unwrap_err();
+        assert!(message.contains("step_10, cannot be used: a link to a file"), "{message}");
+    }
+
+    #[test]
     fn checkpoints_in_other_forms_are_named() {
         let message = |files: &[(&str, &[u8])]| Folder::with(files).found().unwrap_err();
         let distributed = message(&[("step_5/__0_0.distcp", WEIGHTS), ("step_5/.metadata", b"")]);
         assert!(distributed.contains("format_utils dcp_to_torch FOLDER FILE"), "{distributed}");
+        let parts =
+            [("mp_rank_00_model_states.pt", WEIGHTS), ("mp_rank_01_model_states.pt", WEIGHTS)];
+        let parts = message(&parts);
+        assert!(parts.contains("each file holds a part of the model"), "{parts}");
         let families = message(&[("step_100", WEIGHTS), ("ema_step_200", WEIGHTS)]);
         assert!(families.contains("several files hold weights"), "{families}");
         let unpacked = message(&[("x/data.pkl", b"\x80\x02}."), ("x/data/0", b"1234")]);

@@ -35,6 +35,10 @@ pub struct Foreign {
     pub part: String,
     /// What else the outermost dictionary holds.
     pub others: Vec<String>,
+    /// The table of rotary position embeddings (cosines, one row per position), or else their
+    /// frequencies (one row), if they are saved: no model needs them, but they say which model
+    /// this is.
+    pub rotary: Option<Tensor>,
     /// Names of tensors that no model needs.
     pub passed_over: Vec<String>,
     /// Parameters that an average of parameters lacks, as the published code keeps them as
@@ -67,6 +71,14 @@ pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
             tensors.extend(file::load(file, &source.dictionary, &source.wanted)?);
         }
     }
+    let mut rotary = None;
+    if let Some(name) = &part.rotary {
+        let wanted = BTreeMap::from([(name.clone(), name.clone())]);
+        for file in &files {
+            let loaded = file::load(file, &part.dictionary, &wanted)?;
+            rotary = rotary.or(loaded.into_iter().next().map(|(_, tensor)| tensor));
+        }
+    }
     // Without what follows a key in brackets.
     let is_above = |other: &str| {
         let key = other.split(" (").next().unwrap_or_default();
@@ -77,7 +89,7 @@ pub fn read(path: &Path, part: Option<&str>) -> Result<Foreign, ForeignError> {
     let completed = beside.map(|beside| (beside.wanted.into_values().collect(), beside.name));
     let Part { name, passed_over, .. } = part;
     let settings = listing.settings;
-    Ok(Foreign { tensors, files, part: name, others, passed_over, completed, settings })
+    Ok(Foreign { tensors, files, part: name, others, rotary, passed_over, completed, settings })
 }
 
 /// What the files of a checkpoint hold together.

@@ -74,6 +74,8 @@ pub(crate) struct Part {
     pub(crate) wanted: BTreeMap<String, String>,
     /// Tensors that no model needs.
     pub(crate) passed_over: Vec<String>,
+    /// The table of rotary position embeddings, or else their frequencies. Both can be computed.
+    pub(crate) rotary: Option<String>,
     /// Tensors that a model would need, but which no HRM or TRM has.
     pub(crate) unknown: Vec<String>,
     /// The first parameter that is not stored as floating-point numbers, and how it is.
@@ -184,6 +186,12 @@ impl Part {
             }
             self.wanted.insert(name, own);
         } else if is_unneeded(&own, tensor.not_real.is_none()) {
+            let is_rotary = |table: &str| own.ends_with(table) && tensor.not_real.is_none();
+            if is_rotary("rotary_emb.cos_cached")
+                || is_rotary("rotary_emb.inv_freq") && self.rotary.is_none()
+            {
+                self.rotary = Some(name.clone());
+            }
             self.passed_over.push(name);
         } else {
             self.unknown.push(name);
@@ -284,11 +292,19 @@ pub(super) fn choose(
 fn found(listing: &Listing) -> String {
     let (lists, named): (Vec<_>, Vec<_>) =
         listing.dictionaries.iter().partition(|dictionary| dictionary.is_list);
-    let tensors = named.iter().flat_map(|dictionary| &dictionary.tensors);
-    let mut sorted: Vec<_> = tensors.map(|tensor| tensor.name.as_str()).collect();
+    let mut sorted: Vec<(&str, &str)> = Vec::new();
+    for Dictionary { path, tensors, .. } in named {
+        sorted.extend(tensors.iter().map(|tensor| (path.as_str(), tensor.name.as_str())));
+    }
     sorted.sort_unstable();
     let short = |name: &str| name.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
-    let shown: Vec<_> = sorted.iter().take(8).map(|name| format!("`{}`", short(name))).collect();
+    // In one dictionary, a name says enough.
+    let are_apart = sorted.first().map(|(path, _)| path) != sorted.last().map(|(path, _)| path);
+    let whole = |(path, name): &(&str, &str)| match *path {
+        path if path.is_empty() || !are_apart => format!("`{}`", short(name)),
+        path => format!("`{}.{}`", short(path), short(name)),
+    };
+    let shown: Vec<_> = sorted.iter().take(8).map(whole).collect();
     let mut text = match sorted.len() {
         0 => "no tensors".to_owned(),
         n if n > shown.len() => format!("{} and {} more", shown.join(", "), n - shown.len()),
@@ -309,7 +325,7 @@ fn found(listing: &Listing) -> String {
     if sorted.is_empty() {
         text += ": save the state dict of the model, `torch.save(model.state_dict(), FILE)`";
     }
-    let is_nano = |name: &&str| name.split('.').any(|part| NANO_TRM.contains(&part));
+    let is_nano = |(_, name): &&(&str, &str)| name.split('.').any(|part| NANO_TRM.contains(&part));
     let n_nano = sorted.iter().filter(|name| is_nano(name)).count();
     if n_nano > 1 && n_nano * 2 > sorted.len() {
         text += ". These are names of nano-trm, another model: its weights cannot be used";
@@ -504,6 +520,15 @@ mod tests {
         let tensors = [tokens, (names[0], true), (names[1], true)];
         let part = chosen(vec![dictionary("", &tensors)], None).unwrap();
         assert_eq!(part.twice, Some((names[0].to_owned(), names.map(str::to_owned))));
+    }
+
+    #[test]
+    fn tensors_are_named_with_their_dictionaries() {
+        let nested =
+            ["net.encoder", "net.decoder"].map(|path| dictionary(path, &[("weight", true)]));
+        let message = chosen(nested.into(), None).unwrap_err();
+        let expected = "found `net.decoder.weight`, `net.encoder.weight`";
+        assert!(message.ends_with(expected), "{message}");
     }
 
     #[test]

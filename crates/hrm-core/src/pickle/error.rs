@@ -71,6 +71,13 @@ pub enum PickleError {
     #[error("`data.pkl` holds no dictionary of tensors")]
     NoStateDict,
 
+    /// The pickle holds one tensor instead of a dictionary.
+    #[error(
+        "it holds a single tensor, not a dictionary of tensors: save the whole model, \
+         `torch.save(model.state_dict(), FILE)`"
+    )]
+    SingleTensor,
+
     /// The pickle holds an object instead of a dictionary.
     #[error(
         "it holds a pickled object of the class `{class}`, not a dictionary of tensors: save its \

@@ -55,9 +55,11 @@ pub(super) struct Pickle<'a> {
     nodes: Vec<Node<'a>>,
     /// Items of all tuples.
     items: Vec<Id>,
-    /// Entries of all dictionaries: dictionary, key, value.
+    /// Entries of all dictionaries: dictionary, key, value. Those of one dictionary are side by
+    /// side and in order.
     entries: Vec<[Id; 3]>,
-    /// Items of all lists that may hold tensors: list, item.
+    /// Items of all lists that may hold tensors: list, item. Those of one list are side by side
+    /// and in order.
     listed: Vec<[Id; 2]>,
     /// Items of all lists that hold none: list, item.
     plain: Vec<[Id; 2]>,
@@ -91,7 +93,12 @@ impl<'a> Pickle<'a> {
         loop {
             let at = machine.at;
             match machine.step() {
-                Ok(true) => return Ok(machine.pickle),
+                Ok(true) => {
+                    let mut pickle = machine.pickle;
+                    pickle.entries.sort_by_key(|[dict, ..]| *dict);
+                    pickle.listed.sort_by_key(|[list, _]| *list);
+                    return Ok(pickle);
+                }
                 Ok(false) => {}
                 Err(what) => return Err(PickleError::Syntax { at, what }),
             }
@@ -115,25 +122,18 @@ impl<'a> Pickle<'a> {
         self.root
     }
 
-    /// The entries of all dictionaries, those of one dictionary side by side and in order.
-    pub(super) fn sorted_entries(&self) -> Vec<[Id; 3]> {
-        let mut entries = self.entries.clone();
-        entries.sort_by_key(|[dict, ..]| *dict);
-        entries
+    /// The entries of a dictionary: itself, key, value. Other objects have none.
+    pub(super) fn entries(&self, dict: Id) -> &[[Id; 3]] {
+        let start = self.entries.partition_point(|[other, ..]| *other < dict);
+        let own = &self.entries[start..];
+        &own[..own.partition_point(|[other, ..]| *other == dict)]
     }
 
-    /// Keys and values of one dictionary, in order.
-    pub(super) fn entries(&self, dict: Id) -> impl Iterator<Item = (Id, Id)> {
-        let own = self.entries.iter().filter(move |[other, ..]| *other == dict);
-        own.map(|[_, key, value]| (*key, *value))
-    }
-
-    /// The items of all lists that may hold tensors, those of one list side by side and in
-    /// order.
-    pub(super) fn sorted_lists(&self) -> Vec<[Id; 2]> {
-        let mut listed = self.listed.clone();
-        listed.sort_by_key(|[list, _]| *list);
-        listed
+    /// The items of a list that may hold tensors: the list, item. Other objects have none.
+    pub(super) fn listed(&self, list: Id) -> &[[Id; 2]] {
+        let start = self.listed.partition_point(|[other, _]| *other < list);
+        let own = &self.listed[start..];
+        &own[..own.partition_point(|[other, _]| *other == list)]
     }
 
     /// The items of one list that neither are tensors nor hold any, in order.
@@ -619,7 +619,7 @@ mod tests {
             let pickle = Pickle::read(list).unwrap();
             assert_eq!(pickle.describe(pickle.root), "a list");
             let items: Vec<_> =
-                pickle.sorted_lists().iter().map(|[_, item]| pickle.describe(*item)).collect();
+                pickle.listed(pickle.root).iter().map(|[_, item]| pickle.describe(*item)).collect();
             assert_eq!(items, ["a dictionary"; 3]);
         }
         for dict in [
@@ -630,10 +630,9 @@ mod tests {
             let pickle = Pickle::read(dict).unwrap();
             assert!(matches!(pickle.node(pickle.root), Node::Dict));
             let entries: Vec<_> = pickle
-                .sorted_entries()
-                .into_iter()
-                .filter(|[dict, ..]| *dict == pickle.root)
-                .map(|[_, key, value]| (pickle.describe(key), pickle.describe(value)))
+                .entries(pickle.root)
+                .iter()
+                .map(|[_, key, value]| (pickle.describe(*key), pickle.describe(*value)))
                 .collect();
             assert_eq!(entries, [("1".into(), "2".into()), ("3".into(), "4".into())]);
         }

@@ -120,6 +120,9 @@ pub(crate) fn load(
 fn listing(pickle: &Pickle<'_>) -> Result<Listing, PickleError> {
     let root = pickle.root();
     if let Some(class) = pickle.class(root) {
+        if class.starts_with("_rebuild_") {
+            return Err(PickleError::SingleTensor);
+        }
         let class = class.chars().filter(|c| !c.is_control()).take(80).collect();
         return Err(PickleError::Object { class });
     }
@@ -190,18 +193,17 @@ struct Nested<'a> {
 /// All dictionaries and lists within each other, except optimiser state, which has tensors of
 /// the same names and shapes as a model.
 fn nested<'p, 'a>(pickle: &'p Pickle<'a>) -> impl Iterator<Item = Nested<'a>> + use<'p, 'a> {
-    let (sorted, lists) = (pickle.sorted_entries(), pickle.sorted_lists());
     let (mut seen, mut paths) = (HashSet::from([pickle.root()]), HashSet::new());
     let mut queue = VecDeque::from([(pickle.root(), String::new())]);
     std::iter::from_fn(move || {
         let (id, path) = queue.pop_front()?;
-        let entries = entries_of(pickle, id, &sorted, &lists);
+        let entries = entries_of(pickle, id);
         for (key, value) in &entries {
             let is_optimiser = ["optim", "opt_state", "exp_avg"].iter().any(|w| key.contains(w));
             let is_short = key.len() <= N_NAME_BYTES_MAX && path.len() <= N_NAME_BYTES_MAX;
             let is_nested = match pickle.node(*value) {
                 Node::Dict | Node::List | Node::Tuple { .. } => true,
-                Node::Call { .. } => sorted.binary_search_by_key(value, |[dict, ..]| *dict).is_ok(),
+                Node::Call { .. } => !pickle.entries(*value).is_empty(),
                 _ => false,
             };
             let is_new = seen.len() < N_DICTIONARIES_MAX;
@@ -221,29 +223,23 @@ fn nested<'p, 'a>(pickle: &'p Pickle<'a>) -> impl Iterator<Item = Nested<'a>> + 
 }
 
 /// Keys or numbers of a dictionary, list or tuple, and what is under them.
-fn entries_of<'a>(
-    pickle: &Pickle<'a>,
-    id: Id,
-    sorted: &[[Id; 3]],
-    lists: &[[Id; 2]],
-) -> Vec<(Cow<'a, str>, Id)> {
+fn entries_of<'a>(pickle: &Pickle<'a>, id: Id) -> Vec<(Cow<'a, str>, Id)> {
     let number = |idx: usize, item: Id| (Cow::Owned(idx.to_string()), item);
     match pickle.node(id) {
-        Node::List => {
-            let start = lists.partition_point(|[list, _]| *list < id);
-            let len = lists[start..].partition_point(|[list, _]| *list == id);
-            let own = lists[start..start + len].iter();
-            own.enumerate().map(|(idx, [_, item])| number(idx, *item)).collect()
-        }
+        Node::List => pickle
+            .listed(id)
+            .iter()
+            .enumerate()
+            .map(|(idx, [_, item])| number(idx, *item))
+            .collect(),
         Node::Tuple { .. } => {
             pickle.items(id).iter().enumerate().map(|(idx, item)| number(idx, *item)).collect()
         }
         // An instance may be of a class of dictionaries.
         Node::Dict | Node::Call { .. } => {
-            let start = sorted.partition_point(|[dict, ..]| *dict < id);
-            let len = sorted[start..].partition_point(|[dict, ..]| *dict == id);
-            let mut entries = Vec::with_capacity(len);
-            for [_, key, value] in &sorted[start..start + len] {
+            let own = pickle.entries(id);
+            let mut entries = Vec::with_capacity(own.len());
+            for [_, key, value] in own {
                 match pickle.node(*key) {
                     Node::Text(key) => entries.push((Cow::Borrowed(key), *value)),
                     Node::Int(key) => entries.push((Cow::Owned(key.to_string()), *value)),
@@ -422,6 +418,8 @@ struct View<'a> {
     shape: Vec<usize>,
     /// In elements.
     strides: Vec<usize>,
+    /// Whether it holds the negated numbers of the storage.
+    is_negated: bool,
 }
 
 impl<'a> View<'a> {
@@ -461,7 +459,7 @@ impl<'a> View<'a> {
         if name.len() > N_NAME_BYTES_MAX {
             return Err(wrong("a short name", format!("{} bytes", name.len())));
         }
-        let &[storage, offset, shape, strides, ..] = pickle.items(args) else {
+        let &[storage, offset, shape, strides, ref others @ ..] = pickle.items(args) else {
             let expected = "a storage, an offset, a shape and strides";
             return Err(wrong(expected, pickle.describe(args)));
         };
@@ -516,7 +514,24 @@ impl<'a> View<'a> {
                 return Err(wrong("a storage of floats or integers", found));
             }
         };
-        Ok(Some(Self { name, storage: file, dtype, offset, shape: axes, strides }))
+        // Whether it requires a gradient, its hooks, then what else its numbers depend on.
+        let mut is_negated = false;
+        for [_, key, _] in others.get(2).map_or(&[][..], |metadata| pickle.entries(*metadata)) {
+            match pickle.node(*key) {
+                Node::Text("neg") if dtype.is_float() => is_negated = true,
+                // Real numbers are their own conjugates.
+                Node::Text("conj") => {}
+                _ => {
+                    let found = format!(
+                        "a view that changes its numbers ({}): save `tensor.resolve_neg()`, or a \
+                         clone",
+                        pickle.describe(*key)
+                    );
+                    return Err(wrong("a plain tensor", found));
+                }
+            }
+        }
+        Ok(Some(Self { name, storage: file, dtype, offset, shape: axes, strides, is_negated }))
     }
 
     fn n_elements(&self) -> Option<usize> {
@@ -574,6 +589,10 @@ impl<'a> View<'a> {
                 let mut bytes = *bytes;
                 if is_big_endian {
                     bytes.reverse();
+                }
+                if self.is_negated {
+                    // The sign of a real number of any width.
+                    bytes[WIDTH - 1] ^= 0x80;
                 }
                 values[element] = from_bytes(bytes);
                 next = places.next();
@@ -722,6 +741,17 @@ mod tests {
 
     /// Pickle opcodes of a tensor: a view of storage `0`, of the class `storage_class`.
     fn tensor(storage_class: &str, offset: u8, shape: &[u8], strides: &[u8]) -> Vec<u8> {
+        tensor_with(b"", storage_class, offset, shape, strides)
+    }
+
+    /// As [`tensor`], with opcodes of what else its numbers depend on.
+    fn tensor_with(
+        metadata: &[u8],
+        storage_class: &str,
+        offset: u8,
+        shape: &[u8],
+        strides: &[u8],
+    ) -> Vec<u8> {
         let mut ops = Vec::new();
         let int = |n: &u8| [b'K', *n];
         let text = |ops: &mut Vec<u8>, text: &str| {
@@ -741,7 +771,9 @@ mod tests {
             ops.extend(sizes.iter().flat_map(int));
             ops.push(b't');
         }
-        ops.extend(b"\x89ccollections\nOrderedDict\n)RtR");
+        ops.extend(b"\x89ccollections\nOrderedDict\n)R");
+        ops.extend(metadata);
+        ops.extend(b"tR");
         ops
     }
 
@@ -792,6 +824,28 @@ mod tests {
         let ints = [7, 0, 0, 0];
         let file = checkpoint(&tensor("IntStorage", 0, &[1, 1], &[1, 1]), Some(&ints));
         assert_eq!(opened(&file).unwrap(), [[7.0]]);
+    }
+
+    #[test]
+    fn negated_views_are_negated_and_others_refused() {
+        let read = |metadata: &[u8], class: &str, numbers: &[u8]| {
+            opened(&checkpoint(&tensor_with(metadata, class, 0, &[1, 2], &[2, 1]), Some(numbers)))
+        };
+        let (neg, conj) = (b"}X\x03\0\0\0neg\x88s", b"}X\x04\0\0\0conj\x88s");
+        let floats = [1.5f32, -2.0].map(f32::to_le_bytes).concat();
+        assert_eq!(read(neg, "FloatStorage", &floats).unwrap(), [[-1.5, 2.0]]);
+        assert_eq!(read(conj, "FloatStorage", &floats).unwrap(), [[1.5, -2.0]]);
+        for nothing in [&b"}"[..], b"N"] {
+            assert_eq!(read(nothing, "FloatStorage", &floats).unwrap(), [[1.5, -2.0]]);
+        }
+        let halves = [0x3f80u16, 0xc000].map(u16::to_le_bytes).concat();
+        assert_eq!(read(neg, "BFloat16Storage", &halves).unwrap(), [[-1.0, 2.0]]);
+        let other = read(b"}X\x05\0\0\0scale\x88s", "FloatStorage", &floats).unwrap_err();
+        let expected = "tensor `x`: expected a plain tensor, found a view that changes its numbers \
+                        (the text \"scale\"): save `tensor.resolve_neg()`, or a clone";
+        assert_eq!(other, expected);
+        let whole = [1i32, 2].map(i32::to_le_bytes).concat();
+        assert!(read(neg, "IntStorage", &whole).unwrap_err().contains("(the text \"neg\")"));
     }
 
     #[test]

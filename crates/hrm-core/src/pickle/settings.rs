@@ -60,7 +60,7 @@ impl Reader<'_, '_> {
             Node::Dict => self.group(id, n_levels)?,
             Node::List => self.list(pickle.plain_items(id), n_levels)?,
             Node::Tuple { .. } => self.list(pickle.items(id).iter().copied(), n_levels)?,
-            Node::Call { .. } => match (pickle.attributes(id), pickle.entries(id).next()) {
+            Node::Call { .. } => match (pickle.attributes(id), pickle.entries(id).first()) {
                 (Some(attributes), _) => self.group(attributes, n_levels)?,
                 // An instance may be of a class of dictionaries.
                 (None, Some(_)) => self.group(id, n_levels)?,
@@ -77,10 +77,11 @@ impl Reader<'_, '_> {
         let n_levels = n_levels.checked_sub(1)?;
         self.n_groups = self.n_groups.checked_sub(1)?;
         let mut group = Map::new();
-        for (key, value) in self.pickle.entries(id) {
-            if let Node::Text(key) = self.pickle.node(key)
+        let pickle = self.pickle;
+        for [_, key, value] in pickle.entries(id) {
+            if let Node::Text(key) = pickle.node(*key)
                 && key.len() <= N_NAME_BYTES_MAX
-                && let Some(value) = self.value(value, n_levels)
+                && let Some(value) = self.value(*value, n_levels)
             {
                 group.insert(key.to_owned(), value);
             }
@@ -107,7 +108,8 @@ mod tests {
         let pickle = Pickle::read(&bytes).unwrap();
         let entries: Vec<_> = pickle
             .entries(pickle.root())
-            .map(|(_, value)| (Cow::Borrowed("config"), value))
+            .iter()
+            .map(|[_, _, value]| (Cow::Borrowed("config"), *value))
             .collect();
         of(&pickle, &entries).pop().map(|(_, group)| group)
     }

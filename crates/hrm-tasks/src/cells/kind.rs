@@ -235,6 +235,11 @@ pub trait CellQueries: CellKind {
     /// Whether an answer counts for each score, in the order of
     /// [`score_names`](Self::score_names).
     fn scores(&self, inputs: &[u32], tokens: &[u32]) -> Vec<bool>;
+
+    /// Whether an answer counts for every score. Called for every row of large data sets.
+    fn is_answer(&self, inputs: &[u32], tokens: &[u32]) -> bool {
+        self.scores(inputs, tokens).into_iter().all(|counts| counts)
+    }
 }
 
 /// A whole number that describes a puzzle, e.g. its difficulty.

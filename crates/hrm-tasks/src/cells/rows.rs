@@ -5,7 +5,7 @@ use std::io::Cursor;
 use hrm_puzzles::Style;
 use hrm_puzzles::records::{Located, Record};
 use hrm_puzzles::text::{Text, quoted};
-use hrm_train::task::{Prediction, Report, ScoreError, Scorer};
+use hrm_train::task::{PADDING, Prediction, Report, ScoreError, Scorer};
 
 use super::kind::{CellEncoding, CellFiles, CellQueries};
 use crate::error::TaskError;
@@ -62,6 +62,21 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> PreparedRows for K {
 /// Decodes rows with the settings of a kind.
 struct Decoder<K>(K);
 
+impl<K: CellEncoding + CellFiles + CellQueries + Encoding> Decoder<K> {
+    /// A row as a puzzle.
+    fn read(&self, inputs: &[u32], labels: &[u32], place: &str) -> Result<K::Puzzle, TaskError> {
+        let vocabulary = self.0.vocabulary();
+        let record = Record {
+            source: String::new(),
+            question: vocabulary.decode(inputs),
+            answer: vocabulary.decode(labels),
+            // Token ids do not contain a rating.
+            rating: String::new(),
+        };
+        self.0.read(&Located { record, place: place.to_owned() })
+    }
+}
+
 impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decoder<K> {
     fn draw(&self, inputs: &[u32], labels: &[u32], style: Style) -> String {
         self.0.draw(inputs, labels, style)
@@ -81,17 +96,38 @@ impl<K: CellEncoding + CellFiles + CellQueries + Encoding> RowDecoder for Decode
         })
     }
 
+    fn has_rules(&self) -> bool {
+        true
+    }
+
+    fn check_answer(
+        &self,
+        inputs: &[u32],
+        labels: &[u32],
+        place: &dyn Fn() -> String,
+    ) -> Result<(), TaskError> {
+        let is_whole = !labels.contains(&PADDING);
+        // This is quick, and says nothing about what is wrong.
+        if is_whole && self.0.is_answer(inputs, labels) {
+            return Ok(());
+        }
+        let is_changed = |cell: &usize| {
+            let (input, label) = (inputs[*cell], labels[*cell]);
+            label != PADDING && label != input && self.0.is_given(input)
+        };
+        if let Some(cell) = (0..labels.len()).find(is_changed) {
+            let shown = |ids: &[u32]| quoted(&self.0.vocabulary().decode(&ids[cell..=cell]));
+            let number = cell + 1;
+            let expected =
+                format!("the label {} of cell {number}, as its question gives it", shown(inputs));
+            return Err(TaskError::malformed(place(), expected, shown(labels)));
+        }
+        if is_whole { self.read(inputs, labels, &place()).map(drop) } else { Ok(()) }
+    }
+
     fn import(&self, layout: &Layout) -> Imported {
-        let vocabulary = self.0.vocabulary();
         published::records(layout, |inputs, labels, place| {
-            let record = Record {
-                source: String::new(),
-                question: vocabulary.decode(inputs),
-                answer: vocabulary.decode(labels),
-                // Token ids do not contain a rating.
-                rating: String::new(),
-            };
-            let puzzle = self.0.read(&Located { record, place: place.to_owned() })?;
+            let puzzle = self.read(inputs, labels, place)?;
             Ok(Record { source: "prepared".to_owned(), ..self.0.to_record(&puzzle) })
         })
     }

@@ -50,7 +50,7 @@ fn import_one_of(folder: &Path, kinds: &[TaskConfig]) -> Result<Imported, TaskEr
     let layout = Layout::open(folder, &sides)?;
     let config = fitting(&layout, &Sample::of(folder)?, kinds)?;
     let mut imported = config.puzzle_kind().row_decoder()?.import(&layout);
-    imported.notes = layout.notes;
+    imported.notes.extend(layout.notes);
     Ok(imported)
 }
 

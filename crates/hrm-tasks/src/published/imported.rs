@@ -65,6 +65,7 @@ pub(crate) fn records(
     read: impl Fn(&[u32], &[u32], &str) -> Result<Record, TaskError>,
 ) -> Imported {
     let mut imported = Imported::default();
+    let mut n_others = 0;
     let n_examples = |split: &Option<Split>| split.as_ref().map_or(0, Split::n_examples);
     let n_total = n_examples(&layout.train) + n_examples(&layout.test);
     let stage = Stage::start("converting examples", n_total as u64);
@@ -85,7 +86,10 @@ pub(crate) fn records(
                 side.folder()
             );
             match read(&inputs, &labels, &place) {
-                Ok(record) => records.push(record),
+                Ok(record) => {
+                    n_others += usize::from(version > 0);
+                    records.push(record);
+                }
                 Err(err) => imported.refused.push(err.to_string()),
             }
         }
@@ -93,6 +97,13 @@ pub(crate) fn records(
         if !records.is_empty() {
             imported.files.push((format!("{}.csv", side.folder()), files::to_text(&records)));
         }
+    }
+    if n_others > 0 {
+        imported.notes.push(format!(
+            "{}: {n_others} of the puzzles are versions that give more or fewer cells than the \
+             first of their group, which makes them puzzles of their own",
+            layout.place
+        ));
     }
     imported
 }

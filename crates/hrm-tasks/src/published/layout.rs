@@ -7,7 +7,7 @@ use hrm_base::paths::absolute;
 use hrm_puzzles::text;
 use hrm_train::task::{BLANK_PUZZLE, Examples};
 
-use super::names::{self, BLANK_NAME, IDENTIFIERS, canonical};
+use super::names::{self, BLANK_NAME, IDENTIFIERS, canonical, check_names};
 use super::split::{METADATA, Metadata, Row, Split, sample};
 use crate::error::TaskError;
 use crate::same_rows::same_rows;
@@ -268,7 +268,13 @@ impl Layout {
             if found != expected {
                 let place = format!("{}: `{field}`", self.place);
                 let expected = format!("{expected} as in `{name}` with these settings");
-                return Err(TaskError::malformed(place, expected, found.to_string()));
+                let advice = match field {
+                    "seq_len" => {
+                        format!(" (weights of another tool: `hrm import` with --cells {found})")
+                    }
+                    _ => String::new(),
+                };
+                return Err(TaskError::malformed(place, expected, format!("{found}{advice}")));
             }
         }
         Ok(())
@@ -288,6 +294,14 @@ fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskE
     if n_identifiers == 1 && !path.exists() {
         return Ok(vec![BLANK_NAME.to_owned()]);
     }
+    if path.symlink_metadata().is_err() {
+        let expected = format!(
+            "the names of the {n_identifiers} puzzle identifiers (`num_puzzle_identifiers`), which \
+             are part of the data set"
+        );
+        let found = "no such file: copy it from where the data set is from";
+        return Err(TaskError::malformed(path.display().to_string(), expected, found));
+    }
     let text = text::read_unpacked(&path, N_BYTES_MAX)?;
     let names = names::identifiers(&text, &path.display().to_string())?;
     if names.len() != n_identifiers {
@@ -296,5 +310,6 @@ fn identifiers(folder: &Path, n_identifiers: usize) -> Result<Vec<String>, TaskE
             format!("one name per puzzle identifier (`num_puzzle_identifiers` is {n_identifiers})");
         return Err(TaskError::malformed(place, expected, names.len().to_string()));
     }
+    check_names(&names, &path.display().to_string())?;
     Ok(names)
 }

@@ -39,6 +39,6 @@ pub(crate) use imported::records;
 pub(crate) use layout::find;
 pub use layout::{Layout, Sample};
 pub(crate) use names::BLANK_NAME;
-pub use names::identifiers;
+pub use names::{check_names, identifiers, numbers_of};
 pub(crate) use split::Split;
 pub(crate) use task::{open, open_for_eval};

@@ -1,12 +1,13 @@
 //! A prepared data set as a task.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
-use hrm_train::task::{BLANK_PUZZLE, Examples, RowId, Scorer, Task};
+use hrm_base::progress::Stage;
+use hrm_train::task::{BLANK_PUZZLE, Examples, PADDING, RowId, RowMut, Scorer, Task};
+use rayon::prelude::*;
 
 use super::layout::{Layout, Side, is_split, sides_of};
-use super::names::{BLANK_NAME, canonical};
+use super::names::{BLANK_NAME, numbers_of};
 use super::split::Split;
 use hrm_puzzles::{Leak, Style};
 
@@ -96,8 +97,15 @@ impl Prepared {
         if let Some((inputs, _)) = rows.into_iter().flatten().next() {
             decoder.check(&inputs, &layout.place)?;
         }
+        for (split, side) in [(&train, Side::Train), (&eval, Side::Test)] {
+            check_answers(
+                split,
+                decoder.as_ref(),
+                &format!("{}: {}", layout.place, side.folder()),
+            )?;
+        }
         if let Some(known) = known.filter(|known| *known != layout.identifiers) {
-            let (numbers, n_unknown) = renumbering(&layout.identifiers, known);
+            let (numbers, n_unknown) = numbers_of(&layout.identifiers, known);
             let n_names = layout.identifiers.len() - 1;
             if n_names > 0 && known.len() > 1 {
                 unknown_names = Some(UnknownNames { n_unknown, n_names });
@@ -124,18 +132,34 @@ impl Prepared {
     }
 }
 
-/// The number in `known` of each of `names`, or the blank one for names that are not in it,
-/// and the number of such names.
-fn renumbering(names: &[String], known: &[String]) -> (Vec<u32>, usize) {
-    // Identifier 0 is the blank one, whatever its name.
-    // Projects name the same version differently.
-    let numbers: HashMap<String, u32> =
-        known.iter().map(|name| canonical(name)).zip(0..).skip(1).collect();
-    let number = |name: &String| numbers.get(&canonical(name)).copied().unwrap_or(BLANK_PUZZLE);
-    let numbers: Vec<u32> =
-        std::iter::once(BLANK_PUZZLE).chain(names.iter().skip(1).map(number)).collect();
-    let n_unknown = numbers.iter().skip(1).filter(|number| **number == BLANK_PUZZLE).count();
-    (numbers, n_unknown)
+/// Makes sure that the labels of every row answer its question. `place` is the split, for
+/// messages.
+///
+/// # Errors
+///
+/// [`TaskError`] with the first row whose labels do not.
+fn check_answers(split: &Split, decoder: &dyn RowDecoder, place: &str) -> Result<(), TaskError> {
+    if !decoder.has_rules() {
+        return Ok(());
+    }
+    let n_cells = split.metadata().seq_len;
+    let stage = Stage::start("checking answers", split.n_examples() as u64);
+    let check = |group: usize| {
+        let (mut inputs, mut labels) = (vec![PADDING; n_cells], vec![PADDING; n_cells]);
+        for version in 0..split.n_versions(group) {
+            for row in 0..split.n_rows(group, version) {
+                stage.advance(1);
+                let puzzle_id = &mut BLANK_PUZZLE.clone();
+                let at = RowId { group, version, row };
+                split.write(at, RowMut { inputs: &mut inputs, labels: &mut labels, puzzle_id });
+                let place = || format!("{place}, group {group}, version {version}, row {row}");
+                decoder.check_answer(&inputs, &labels, &place)?;
+            }
+        }
+        Ok(())
+    };
+    let wrong = (0..split.n_groups()).into_par_iter().find_map_first(|group| check(group).err());
+    wrong.map_or(Ok(()), Err)
 }
 
 impl Task for Prepared {

@@ -277,6 +277,8 @@ fn different_puzzles_in_one_group_are_not_treated_as_versions() {
     fs::write(test.join("all__labels.npy"), board([ANSWER, ANSWER, ANSWER])).unwrap();
     let imported = import(&test, Some("sudoku")).unwrap();
     assert_eq!((imported.n_puzzles, imported.n_versions), (3, 0));
+    let [note] = &imported.notes[..] else { panic!("{:?}", imported.notes) };
+    assert!(note.contains(": 1 of the puzzles are versions that give more or fewer"), "{note}");
 }
 
 #[test]
@@ -287,6 +289,106 @@ fn rows_of_another_kind_with_as_many_ids_and_cells_are_refused() {
     let want = "expected prepared puzzles of kind maze, found ";
     assert!(message.contains(want) && message.contains("which is none: "), "{message}");
     assert!(config("sudoku", &[("board", 4)]).open(&[data]).is_ok());
+}
+
+#[test]
+fn labels_that_do_not_answer_their_questions_are_refused() {
+    let board = config("sudoku", &[("board", 4)]);
+    let mut maze = config("maze", &[("side", 4), ("min_path", 3)]);
+    if let TaskConfig::Maze(maze) = &mut maze {
+        maze.augment = crate::maze::MazeAugment::None;
+    }
+    // Rows 0, 1 and 2 of the training split, of which the second has other labels.
+    let message = |config: &TaskConfig, inputs: [&[u8]; 3], labels: [&[u8]; 3]| {
+        let (_guard, data) = by_hand();
+        for split in ["train", "test"] {
+            let labels = if split == "train" { labels } else { [labels[0]; 3] };
+            let inputs = if split == "train" { inputs } else { [inputs[0]; 3] };
+            for (name, rows) in [("all__inputs.npy", inputs), ("all__labels.npy", labels)] {
+                let ids = rows.concat().into_iter().map(|id| [id]);
+                fs::write(data.join(split).join(name), array("|u1", "(3, 16)", ids)).unwrap();
+            }
+        }
+        let text = |err: crate::TaskError| err.to_string();
+        let opened = config.open(from_ref(&data)).map(drop).map_err(text);
+        opened.map_err(|text| text.replace(data.to_str().unwrap(), "DATA"))
+    };
+    let (question, answer) = (board_ids(QUESTION), board_ids(ANSWER));
+    let refused = |labels: &[u8], what: &str| {
+        let labels = [&answer[..], labels, &answer];
+        let err = message(&board, [&question; 3], labels).unwrap_err();
+        let place = "DATA: train, group 0, version 1, row 0: ";
+        assert!(err.starts_with(place) && err.contains(what), "{err}");
+    };
+    assert_eq!(message(&board, [&question; 3], [&answer; 3]), Ok(()));
+    let relabelled = board_ids(&ANSWER.replace('1', "x").replace('2', "1").replace('x', "2"));
+    let given = "expected the label \"1\" of cell 1, as its question gives it, found \"2\"";
+    refused(&relabelled, given);
+    refused(
+        &board_ids("1234341221434322"),
+        "field `answer`: expected a board that obeys the rules",
+    );
+    let swapped = message(&board, [&answer; 3], [&answer, &question, &answer]).unwrap_err();
+    assert!(swapped.contains("of cell 13, as its question gives it, found \".\""), "{swapped}");
+
+    let id = |symbol: char| 1 + "# SGo".find(symbol).unwrap() as u8;
+    let ids = |text: &str| text.chars().map(id).collect::<Vec<_>>();
+    let (question, answer) = (ids("S   ### #   #G##"), ids("Sooo###o#ooo#G##"));
+    assert_eq!(message(&maze, [&question; 3], [&answer; 3]), Ok(()));
+    let wrong = ids("Soo ###o#ooo#G##");
+    let err = message(&maze, [&question; 3], [&answer, &wrong, &answer]).unwrap_err();
+    assert!(err.contains("train, group 0, version 1, row 0: field `answer`"), "{err}");
+}
+
+#[test]
+fn ignored_labels_need_not_answer_but_must_not_contradict() {
+    let (_guard, data) = by_hand();
+    let metadata = METADATA_TEXT.replace(r#""ignore_label_id": 0"#, r#""ignore_label_id": -100"#);
+    let config = config("sudoku", &[("board", 4)]);
+    let opened = |first: i64, second: i64| {
+        for split in ["train", "test"] {
+            fs::write(data.join(split).join(METADATA), &metadata).unwrap();
+            let ids = [ANSWER; 3].map(board_ids).concat();
+            let mut labels: Vec<i64> = ids.into_iter().map(i64::from).collect();
+            // A cell that is given.
+            (labels[0], labels[1]) = (first, second);
+            let relabelled =
+                board_ids(&ANSWER.replace('1', "x").replace('2', "1").replace('x', "2"));
+            labels[16..32].iter_mut().zip(relabelled).for_each(|(to, id)| *to = id.into());
+            let labels = labels.into_iter().map(i64::to_le_bytes);
+            fs::write(data.join(split).join("all__labels.npy"), array("<i8", "(3, 16)", labels))
+                .unwrap();
+        }
+        config.open(from_ref(&data)).map(drop).map_err(|err| err.to_string())
+    };
+    assert_eq!(opened(-100, 3), Ok(()));
+    let err = opened(-100, 4).unwrap_err();
+    let want = "train, group 0, version 0, row 0: expected the label \"2\" of cell 2, as its \
+                question gives it, found \"3\"";
+    assert!(err.ends_with(want), "{err}");
+}
+
+#[test]
+fn names_of_puzzles_are_there_and_distinct() {
+    let arc = &kinds()[0];
+    let (_guard, data) = exported(arc.open(&[]).unwrap().as_ref());
+    let path = data.join(IDENTIFIERS);
+    let mut names: Vec<String> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let message = || arc.open(from_ref(&data)).err().unwrap().to_string();
+    fs::remove_file(&path).unwrap();
+    let want = format!(
+        "{}: expected the names of the {} puzzle identifiers (`num_puzzle_identifiers`), which are \
+         part of the data set, found no such file: copy it from where the data set is from",
+        path.display(),
+        names.len()
+    );
+    assert_eq!(message(), want);
+    names[2] = names[1].clone();
+    fs::write(&path, serde_json::to_string(&names).unwrap()).unwrap();
+    assert!(message().contains("expected another name for each puzzle, found "), "{}", message());
+    names[2] = "x|||t8|||0123456789".to_owned();
+    fs::write(&path, serde_json::to_string(&names).unwrap()).unwrap();
+    assert!(message().contains("expected names of versions that end in"), "{}", message());
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl SettingsEditor {
         }
         *slot = value;
         self.file = serde_json::from_value(tree.clone())
-            .map_err(|source| SettingsError::Value { key: key.to_owned(), source })?;
+            .map_err(|err| SettingsError::Value { key: key.to_owned(), source: in_words(err) })?;
         self.tree = tree;
         self.sets_prefix |= grouped == "model.puzzle_embedding.n_positions";
         Ok(())
@@ -111,4 +111,15 @@ impl SettingsEditor {
         }
         file
     }
+}
+/// The error of a value, which names types in plain words.
+fn in_words(err: serde_json::Error) -> serde_json::Error {
+    let text = err.to_string();
+    let Some((found, expected)) = text.rsplit_once(", expected ") else { return err };
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number of at least 0",
+        "f64" | "f32" => "a number",
+        _ => return err,
+    };
+    serde::de::Error::custom(format!("{found}, expected {expected}"))
 }

@@ -295,6 +295,19 @@ mod tests {
     }
 
     #[test]
+    fn the_types_of_values_are_in_plain_words() {
+        for (text, want) in [
+            ("task.board = 'x'", "string \"x\", expected a whole number of at least 0"),
+            ("train.steps = 1.5", "floating point `1.5`, expected a whole number of at least 0"),
+            ("train.steps = -1", "integer `-1`, expected a whole number of at least 0"),
+            ("train.optimiser.beta1 = true", "boolean `true`, expected a number"),
+        ] {
+            let err = read(text).unwrap_err();
+            assert!(err.ends_with(want), "{err}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_reported_with_their_line() {
         let tiny = preset_text("sudoku", "tiny").unwrap();
         let line_of = |text: &str| 1 + tiny.lines().position(|line| line == text).unwrap();

@@ -68,6 +68,9 @@ pub struct SudokuConfig {
     pub table_columns: String,
 }
 
+/// Cells per side of the largest board.
+const SIDE_MAX: usize = 16;
+
 /// The token id of a blank; digits follow.
 const BLANK_ID: u32 = 1;
 
@@ -323,6 +326,25 @@ impl CellQueries for SudokuConfig {
     fn scores(&self, inputs: &[u32], tokens: &[u32]) -> Vec<bool> {
         let checked = self.decode(tokens).check_answer(self.checked_shape(), &self.decode(inputs));
         vec![checked.is_ok()]
+    }
+
+    fn is_answer(&self, inputs: &[u32], tokens: &[u32]) -> bool {
+        let shape = self.checked_shape();
+        let mut cells = inputs.iter().zip(tokens).enumerate();
+        // The digits of each row, column and box.
+        let mut seen = [[0u32; SIDE_MAX]; 3];
+        tokens.len() == shape.n_cells()
+            && cells.all(|(cell, (input, token))| {
+                let is_kept = *input <= BLANK_ID || input == token;
+                let digit = token.saturating_sub(BLANK_ID);
+                let bit = 1u32.checked_shl(digit).unwrap_or(0);
+                let mut is_new = (1..=shape.side as u32).contains(&digit);
+                for (units, unit) in seen.iter_mut().zip(shape.units_of(cell)) {
+                    is_new &= units[unit] & bit == 0;
+                    units[unit] |= bit;
+                }
+                is_kept && is_new
+            })
     }
 }
 

@@ -214,3 +214,31 @@ fn an_answer_has_the_form_of_its_query() {
     );
     assert_eq!(found.n_segments, 1);
 }
+
+#[test]
+fn the_quick_check_of_an_answer_agrees_with_the_rules() {
+    let mut rng = stream(3, "answers");
+    for board in [4, 6, 9, 12] {
+        let config = SudokuConfig { board, ..config() };
+        let generator = config.sampler().unwrap();
+        let n_cells = config.n_cells();
+        for _ in 0..4 {
+            let puzzle = config.sample(&generator, &mut rng).unwrap();
+            let (mut inputs, mut answer) = (vec![0; n_cells], vec![0; n_cells]);
+            config.encode(&puzzle, &mut inputs, &mut answer);
+            assert!(config.is_answer(&inputs, &answer));
+            for _ in 0..200 {
+                let mut changed = answer.clone();
+                // Another digit, padding, a blank, no token, or two cells exchanged.
+                let [one, other] = [0, 1].map(|_| rng.random_range(0..n_cells));
+                match rng.random_range(0..3u32) {
+                    0 => changed[one] = rng.random_range(0..40),
+                    1 => changed.swap(one, other),
+                    _ => {}
+                }
+                let want = config.scores(&inputs, &changed) == [true];
+                assert_eq!(config.is_answer(&inputs, &changed), want, "{changed:?}");
+            }
+        }
+    }
+}

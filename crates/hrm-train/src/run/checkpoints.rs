@@ -113,14 +113,10 @@ impl Checkpoints {
 
     /// The checkpoint that a file names, if both exist.
     pub(super) fn named(&self, file: &str) -> Result<Option<PathBuf>, TrainError> {
-        let file = self.path.join(file);
         let mut before = None;
         loop {
-            let name = match fs::read(&file) {
-                Err(err) if err.kind() == ErrorKind::NotFound => return Ok(None),
-                name => name.map_err(reading(&file))?,
-            };
-            let named = self.path.join(String::from_utf8_lossy(&name).trim());
+            let Some(name) = self.name_in(file)? else { return Ok(None) };
+            let named = self.path.join(name);
             if checkpoint_step(&named).is_some() && named.is_dir() {
                 return Ok(Some(named));
             }
@@ -129,6 +125,18 @@ impl Checkpoints {
                 return Ok(None);
             }
             before = Some(named);
+        }
+    }
+
+    /// What a file gives as the name of a checkpoint, if there is one.
+    pub(super) fn name_in(&self, file: &str) -> Result<Option<String>, TrainError> {
+        let file = self.path.join(file);
+        match fs::read(&file) {
+            Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
+            name => {
+                let name = name.map_err(reading(&file))?;
+                Ok(Some(String::from_utf8_lossy(&name).trim().to_owned()))
+            }
         }
     }
 

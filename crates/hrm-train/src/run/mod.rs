@@ -36,7 +36,8 @@ pub use json::{read_json, write_json};
 ///
 /// # Errors
 ///
-/// [`TrainError::NotARun`] if it is neither.
+/// [`TrainError::NotARun`] if it is neither, [`TrainError::WithoutCheckpoint`] for a run that
+/// has none.
 pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
     if path.join(files::WEIGHTS).is_file() {
         return Ok(path.to_owned());
@@ -49,7 +50,28 @@ pub fn find_checkpoint(path: &Path) -> Result<PathBuf, TrainError> {
             None => checkpoints.all()?.pop(),
         },
     };
-    found.ok_or_else(|| TrainError::NotARun { path: path.to_owned(), missing: "checkpoint" })
+    let path = path.to_owned();
+    found.ok_or_else(|| match path.join(files::RECORD).is_file() {
+        true => TrainError::WithoutCheckpoint { path },
+        false => TrainError::NotARun { path, missing: "checkpoint" },
+    })
+}
+
+/// The checkpoint that a run folder names as its best, or if it names none as its newest, if
+/// that is gone: [`find_checkpoint`] then gives another.
+///
+/// # Errors
+///
+/// [`TrainError::Read`].
+pub fn lost_checkpoint(run: &Path) -> Result<Option<PathBuf>, TrainError> {
+    let checkpoints = Checkpoints::of(run);
+    for file in [files::BEST, files::LATEST] {
+        if let Some(name) = checkpoints.name_in(file)? {
+            let is_lost = checkpoints.named(file)?.is_none();
+            return Ok(is_lost.then(|| run.join(files::CHECKPOINTS).join(name)));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -91,6 +113,38 @@ mod tests {
         }
         let metrics = fs::read_to_string(path.join(files::METRICS)).unwrap();
         assert_eq!(metrics, "{\"loss\":2.5,\"step\":1}\n");
+    }
+
+    #[test]
+    fn a_checkpoint_that_is_named_and_gone_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let run = RunFolder::create(&path, &json!({}), false).unwrap();
+        let message = find_checkpoint(&path).unwrap_err().to_string();
+        let expected = format!(
+            "{0} is a run without a checkpoint: expected one in {0}/checkpoints, found none. It has \
+             not written its first one, or they were removed: name a checkpoint that is left, or \
+             train it again",
+            path.display()
+        );
+        assert_eq!(message, expected);
+        assert!(matches!(find_checkpoint(folder.path()), Err(TrainError::NotARun { .. })));
+
+        let [first, second, third] = [1, 2, 3].map(|step| save(&run, &model(step), step).unwrap());
+        let found = || (lost_checkpoint(&path).unwrap(), find_checkpoint(&path).unwrap());
+        assert_eq!(found(), (None, third.clone()));
+        run.checkpoints().set_best(Some(1)).unwrap();
+        assert_eq!(found(), (None, first.clone()));
+        fs::remove_dir_all(&first).unwrap();
+        assert_eq!(found(), (Some(first), third.clone()));
+        fs::write(path.join("checkpoints/best"), "no checkpoint\n").unwrap();
+        assert_eq!(found().0, Some(path.join("checkpoints/no checkpoint")));
+        // Without validation, the newest.
+        run.checkpoints().set_best(None).unwrap();
+        assert_eq!(found(), (None, third.clone()));
+        fs::remove_dir_all(&third).unwrap();
+        assert_eq!(found(), (Some(third), second));
+        assert_eq!(lost_checkpoint(folder.path()).unwrap(), None);
     }
 
     #[test]
