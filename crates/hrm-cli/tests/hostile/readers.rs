@@ -194,8 +194,10 @@ fn make_folders() {
     let metadata = r#"{"pad_id": 0, "ignore_label_id": 0, "blank_identifier_id": 0,
         "vocab_size": 6, "seq_len": 16, "num_puzzle_identifiers": 1, "total_groups": 2,
         "mean_puzzle_examples": 1.0, "sets": ["all"]}"#;
-    let cells =
-        npy("|u1", "(2, 16)", &[[1, 2, 3, 4, 3, 4, 1, 2, 2, 1, 4, 3, 4, 3, 2, 1]; 2].concat());
+    let [question, answer] = [1, 5].map(|id| {
+        let board = [id, 2, 3, 4, 3, 4, id, 2, 2, id, 4, 3, 4, 3, 2, id];
+        npy("|u1", "(2, 16)", &[board; 2].concat())
+    });
     let indices = npy("<i4", "(3,)", &[0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]);
     let identifiers = npy("<i4", "(2,)", &[0; 8]);
     for name in ["npy", "metadata"] {
@@ -205,8 +207,8 @@ fn make_folders() {
             fs::write(split.join(name), bytes).expect("the folder is writable");
         };
         write("dataset.json", metadata.as_bytes());
-        write("all__inputs.npy", &cells);
-        write("all__labels.npy", &cells);
+        write("all__inputs.npy", &question);
+        write("all__labels.npy", &answer);
         write("all__puzzle_identifiers.npy", &identifiers);
         write("all__puzzle_indices.npy", &indices);
         write("all__group_indices.npy", &indices);
