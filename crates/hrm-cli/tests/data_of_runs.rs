@@ -67,14 +67,14 @@ fn a_role_is_that_of_the_spelled_name_for_the_whole_life_of_a_run() {
     write(here, "d/evaluation/y.json", &task(3, 4));
     let inside = here.join("d/evaluation");
     let said = train(&inside, "arc", &[ARC, "--data=../training", "--data=.", "--out=../../r"]);
-    assert!(said.stderr.contains("2 training and 1 evaluation puzzles"), "{}", said.stderr);
+    assert!(said.stderr.contains("2 training and 1 evaluation puzzle,"), "{}", said.stderr);
     assert_eq!(n_rows(here, &["r"]), 2);
     ok(&inside, &["train", "--resume=../../r", "--steps=2"]);
 
     // A file of the folder is for evaluation too, and nothing is held out.
     let file = ["--data=d/training", "--data=d/evaluation/y.json", "--out=f"];
     let said = train(here, "arc", &[&[ARC, "--set=task.held_out=0"], &file[..]].concat());
-    assert!(said.stderr.contains("2 training and 1 evaluation puzzles"), "{}", said.stderr);
+    assert!(said.stderr.contains("2 training and 1 evaluation puzzle,"), "{}", said.stderr);
 }
 
 #[cfg(unix)]

@@ -322,7 +322,7 @@ fn configs_contradict_neither_the_weights_nor_each_other() {
     write("all_config.yaml", ", H_cycles: 3");
     write("config.yaml", ", H_cycles: 3.0, L_cycles: '5'");
     let notes = imported(here, &["hub", "--out=two"]);
-    assert!(notes.contains("hub/all_config.yaml and hub/config.yaml do not give"), "{notes}");
+    assert!(notes.contains("hub/all_config.yaml and hub/config.yaml do not set"), "{notes}");
     assert_eq!(config("two")["recurrence"]["n_h_cycles"], 3);
     assert_eq!(config("two")["recurrence"]["n_l_cycles"], 5);
     write("config.yaml", ", H_cycles: 4");

@@ -132,7 +132,7 @@ fn a_run_from_a_checkpoint_outlives_it() {
     ok(here, &["train", "--from=straight", "--out=again"]);
     assert!(weights(&here.join("again"), "step-000012") == bytes, "the repeated run differs");
     fs::remove_dir_all(here.join("straight/init")).unwrap();
-    refused(here, &["train", "--from=straight", "--out=x"], &["are gone", "--init"]);
+    refused(here, &["train", "--from=straight", "--out=x"], &["no longer exist", "--init"]);
     assert!(!here.join("x").exists());
 }
 

@@ -508,6 +508,11 @@ fn section(text: &str) -> Option<&str> {
 
 /// Whether a line is a date: 2024-01-31, 31/1/2024.
 fn is_date(text: &str) -> bool {
+    const N_BYTES_MAX: usize = "2024-01-31".len();
+
+    if text.len() > N_BYTES_MAX {
+        return false;
+    }
     let parts: Vec<&str> = text.split(['-', '/', '.']).collect();
     let [first, second, third] = parts[..] else { return false };
     let is_in = |text: &str, most: u32| {
