@@ -254,7 +254,7 @@ fn json_is_read_for_training_and_solving() {
     fs::write(here.join("c.json"), &questions).unwrap();
     let ran = hrm(here, &["eval", "run", "--challenge=c.json", "--out=o", "--json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let why = "not answered: c.json:2, entry 2: field `question`: expected 16 characters, found 14";
+    let why = "not answered: c.json:2, entry 2: field `question`: expected 4 rows of 4 characters, found 3 rows";
     assert!(ran.stderr.contains(why), "{}", ran.stderr);
     let answers = fs::read_to_string(here.join("o/answers.csv")).unwrap();
     assert_eq!(answers.lines().count(), 4);

@@ -2,6 +2,7 @@
 
 use super::Shape;
 use super::notation::{BLANKS, is_symbol, of_number};
+use crate::PuzzleError;
 
 /// What draws the sides of boxes and cells.
 pub(super) const BARS: [char; 4] = ['|', '│', '┃', '║'];
@@ -253,8 +254,29 @@ pub(super) fn cells_of_field(shape: Shape, text: &str) -> String {
     text.to_owned()
 }
 
+/// As [`cells_of_field`], of a field that must hold a board.
+///
+/// # Errors
+///
+/// [`PuzzleError::Malformed`] with the first row that is too short or too long.
+pub(super) fn board_of_field(shape: Shape, text: &str, place: &str) -> Result<String, PuzzleError> {
+    let cells = cells_of_field(shape, text);
+    if !cells.trim().contains('\n') {
+        return Ok(cells);
+    }
+    let rows = rows_of_field(shape, text);
+    let n_cells = rows.iter().map(|row| row.chars().count());
+    let odd = n_cells.enumerate().find(|(_, n)| *n != shape.side);
+    let found = match odd {
+        Some((at, n)) if rows.len() == shape.side => format!("{n} in row {}", at + 1),
+        _ => format!("{} rows", rows.len()),
+    };
+    let expected = format!("{0} rows of {0} characters", shape.side);
+    Err(PuzzleError::malformed(place, expected, found))
+}
+
 /// The cells of each line of a field, without the lines between boxes.
-pub(super) fn rows_of_field(shape: Shape, text: &str) -> Vec<String> {
+fn rows_of_field(shape: Shape, text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| !matches!(Line::rule(shape, line), Some(Line::Rule)));
     lines.map(|line| listed(shape, line).unwrap_or_else(|| cells_of(shape, line))).collect()
 }

@@ -1,6 +1,5 @@
 //! The symbols of a board: which stand for blanks, and how digits are written.
 
-use super::line::rows_of_field;
 use super::shape::{SIDES_IN_WORDS, Shape, symbol};
 use crate::PuzzleError;
 use crate::text::shown;
@@ -218,17 +217,6 @@ fn check_length(shape: Shape, text: &str, place: &str) -> Result<(), PuzzleError
     let n_chars = text.chars().count();
     if n_chars == shape.n_cells() {
         return Ok(());
-    }
-    if text.trim().contains('\n') {
-        let rows = rows_of_field(shape, text);
-        let n_cells = rows.iter().map(|row| row.chars().count());
-        let odd = n_cells.enumerate().find(|(_, n)| *n != shape.side);
-        let expected = format!("{0} rows of {0} characters", shape.side);
-        let found = match odd {
-            Some((at, n)) if rows.len() == shape.side => format!("{n} in row {}", at + 1),
-            _ => format!("{} rows", rows.len()),
-        };
-        return Err(PuzzleError::malformed(place, expected, found));
     }
     let side = n_chars.isqrt();
     let is_digits = |text: &str| !text.is_empty() && text.chars().all(|it| it.is_ascii_digit());

@@ -1,6 +1,6 @@
 //! A puzzle with its answer, as stored in files.
 
-use super::line::cells_of_field;
+use super::line::board_of_field;
 use super::notation::Notation;
 use super::{Board, Shape};
 use crate::PuzzleError;
@@ -25,9 +25,9 @@ impl Puzzle {
     /// [`PuzzleError::Malformed`] naming the field and the problem.
     pub fn from_record(located: &Located, shape: Shape) -> Result<Self, PuzzleError> {
         let Located { record, .. } = located;
-        let [question, answer] =
-            [&record.question, &record.answer].map(|text| cells_of_field(shape, text));
         let place = located.field("question");
+        let question = board_of_field(shape, &record.question, &place)?;
+        let answer = board_of_field(shape, &record.answer, &located.field("answer"))?;
         let notation = Notation::of(shape, &question, &answer, &place)?;
         let question = Board::new(shape, notation.cells(shape, &question, &place)?);
         let answer = notation.cells(shape, &answer, &located.field("answer"))?;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::io::Cursor;
 
 use super::line::{
-    BARS, Line, cells_of, cells_of_field, has_corners, is_blank, side_by_side, spaced,
+    BARS, Line, board_of_field, cells_of, cells_of_field, has_corners, is_blank, side_by_side,
+    spaced,
 };
 use super::notation::{Notation, foreign, is_count};
 use super::{Board, Digits, Shape};
@@ -422,9 +423,10 @@ impl Boards {
     }
 
     fn of_record(&self, located: &Located) -> Result<Given, PuzzleError> {
-        let [question, answer] = [&located.record.question, &located.record.answer]
-            .map(|text| cells_of_field(self.shape, text));
-        Given::open(self.shape, &question, &answer, &located.field("question"))
+        let place = located.field("question");
+        let question = board_of_field(self.shape, &located.record.question, &place)?;
+        let answer = cells_of_field(self.shape, &located.record.answer);
+        Given::open(self.shape, &question, &answer, &place)
     }
 }
 

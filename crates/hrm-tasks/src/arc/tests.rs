@@ -354,12 +354,18 @@ fn evaluation_uses_the_versions_that_the_model_knows() {
         let (inputs, _, puzzle_id) = row(data.eval(), 36, at);
         (puzzle_id, canvas::read(&inputs, 6).unwrap())
     });
-    // Tasks b, c and d, of either role; a has no test pairs.
-    let want = [(3, "56"), (1, "4 5 6"), (1, "7 8 9"), (4, "456"), (4, "789"), (0, "12")];
+    // Tasks c and d; the others are for training.
+    let want = [(1, "4 5 6"), (1, "7 8 9"), (4, "456"), (4, "789"), (0, "12")];
     assert_eq!(rows.collect::<Vec<_>>(), want.map(|(id, text)| (id, grid(text))));
-    let note = "the model does not know 2 of 4 tasks: each is evaluated once, under the \
-                identifier <blank>";
-    assert_eq!(data.notes(), [note]);
+    let notes = [
+        "2 of 4 tasks are for training and are not evaluated; to evaluate them, name only their files",
+        "the model does not know 1 of 2 tasks: each is evaluated once, under the identifier <blank>",
+    ];
+    assert_eq!(data.notes(), notes);
+    // Those of training alone; a has no test pairs.
+    let data = config().open_for_eval(&paths[..1], &names).unwrap();
+    let rows = data.eval().row_ids().map(|at| row(data.eval(), 36, at).2);
+    assert_eq!(rows.collect::<Vec<_>>(), [3]);
     assert_eq!(scores(data.as_ref(), |_, labels| Some((labels.to_vec(), 0.0))), [1.0; 4]);
 
     let data = config().open_for_eval(&paths, &[]).unwrap();

@@ -329,7 +329,7 @@ fn labels_that_do_not_answer_their_questions_are_refused() {
         "field `answer`: expected a board that obeys the rules",
     );
     let swapped = message(&board, [&answer; 3], [&answer, &question, &answer]).unwrap_err();
-    assert!(swapped.contains("of cell 13, as its question gives it, found \".\""), "{swapped}");
+    assert!(swapped.contains("expected a puzzle with blanks, found a full board"), "{swapped}");
 
     let id = |symbol: char| 1 + "# SGo".find(symbol).unwrap() as u8;
     let ids = |text: &str| text.chars().map(id).collect::<Vec<_>>();
