@@ -19,6 +19,8 @@ pub(crate) fn run(sh: &Shell) -> anyhow::Result<()> {
     let folder = root.join("target/onnx-env");
     let python = python::environment(sh, &folder, &root.join(Path::new(REQUIREMENTS)))?;
     let _python = sh.push_env("HRM_ONNX_PYTHON", python);
-    cmd!(sh, "cargo test --package hrm-cli --bin hrm onnx -- --nocapture").run()?;
+    // Of the whole workspace, whose dependencies have other features than those of a package alone
+    // and would be built again.
+    cmd!(sh, "cargo test --workspace --bin hrm onnx -- --nocapture").run()?;
     Ok(())
 }
