@@ -265,7 +265,7 @@ fn open(kind: &'static str, n_cells: usize, path: &Path) -> Outcome {
 /// Opens puzzles and reads all rows.
 fn rows(config: &TaskConfig, path: &Path) -> Outcome {
     let task = config.open_for_eval(&[path.to_owned()], &[])?;
-    let n_cells = task.n_cells();
+    let (n_cells, vocab_size) = (task.n_cells(), task.vocab_size());
     let (mut inputs, mut labels, mut puzzle_id) = (vec![0; n_cells], vec![0; n_cells], 0);
     for at in task.eval().row_ids() {
         let row = hrm_train::task::RowMut {
@@ -274,7 +274,7 @@ fn rows(config: &TaskConfig, path: &Path) -> Outcome {
             puzzle_id: &mut puzzle_id,
         };
         task.eval().write(at, row);
-        assert!(inputs.iter().chain(&labels).all(|id| (*id as usize) < task.vocab_size()));
+        assert!(inputs.iter().chain(&labels).all(|id| (*id as usize) < vocab_size));
     }
     Ok(())
 }
